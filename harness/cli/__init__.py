@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``harness`` command. Every module of this package is one subcommand.
+
+A subcommand module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> exit status``. The module of
+``harness new-target`` is ``new_target``. Modules are imported only for the command that is asked for, so that
+``harness lint`` does not pay for matplotlib.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from harness.errors import EXIT_USAGE, HarnessError
+
+_INTERRUPTED = 130
+
+
+def commands() -> list[str]:
+    """Names of all subcommands, as they are typed."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+
+
+def _load(command: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Usage errors have the harness's own exit status."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_USAGE, f"{self.prog}: error: {message}\n")
+
+
+def _overview() -> str:
+    width = max(len(name) for name in commands())
+    return "commands:\n" + "\n".join(f"  {name:<{width}}  {_load(name).HELP}" for name in commands())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(f"usage: harness COMMAND [options]   (harness COMMAND --help explains one)\n\n{_overview()}")
+        return 0 if arguments else EXIT_USAGE
+    command = arguments[0]
+    if command not in commands():
+        print(f"harness: error: no command {command!r}; there are: {', '.join(commands())}", file=sys.stderr)
+        return EXIT_USAGE
+    module = _load(command)
+    parser = _Parser(prog=f"harness {command}", description=module.HELP)
+    module.add_arguments(parser)
+    try:
+        return int(module.run(parser.parse_args(arguments[1:])))
+    except HarnessError as error:
+        print(f"harness {command}: error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print(f"harness {command}: interrupted", file=sys.stderr)
+        return _INTERRUPTED

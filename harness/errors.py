@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors that a person can act on.
+
+Every error that leaves the harness says what happened and, where one is known, what to do about it. The exit status
+tells a caller (a shell, Jenkins) what kind of trouble it was: 2 the bench, 3 the way the tool was used. A failed
+requirement is not an error; it is a result, and has exit status 1.
+"""
+
+from __future__ import annotations
+
+EXIT_PASS = 0
+EXIT_REQUIREMENT_FAILED = 1
+EXIT_BENCH_TROUBLE = 2
+EXIT_USAGE = 3
+
+
+class HarnessError(Exception):
+    """What happened, and the remedy when one is known."""
+
+    exit_status = EXIT_BENCH_TROUBLE
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  remedy: {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(HarnessError):
+    """The tool was asked for something that it cannot understand (exit status 3)."""
+
+    exit_status = EXIT_USAGE
+
+
+class BenchError(HarnessError):
+    """The bench broke: nothing is known about the requirement under test (exit status 2)."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running guest: its console and the client of its probe."""
