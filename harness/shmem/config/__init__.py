@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration language of qvm: parse, validate, render."""
+
+from harness.shmem.config.errors import NOWHERE, ConfigError, Position
+from harness.shmem.config.model import Context, Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
+from harness.shmem.config.parse import parse, parse_arguments, parse_file
+from harness.shmem.config.references import Intr, Location, parse_intr, parse_location
+from harness.shmem.config.render import render
+from harness.shmem.config.shmem import Create, Gid, Rule, RuleKind, ShmemOption, ShmemVdev, Subst, Umask
+
+__all__ = [
+    "NOWHERE",
+    "ConfigError",
+    "Context",
+    "Cpu",
+    "Create",
+    "Gid",
+    "Intr",
+    "Load",
+    "Location",
+    "Option",
+    "Position",
+    "Ram",
+    "Rom",
+    "Rule",
+    "RuleKind",
+    "ShmemOption",
+    "ShmemVdev",
+    "Subst",
+    "Umask",
+    "Vdev",
+    "VmConfig",
+    "parse",
+    "parse_arguments",
+    "parse_file",
+    "parse_intr",
+    "parse_location",
+    "render",
+]

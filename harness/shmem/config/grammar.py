@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which options exist, where they may stand and what follows them: the configuration language as data.
+
+Sources: User's Guide, "VM configuration syntax", "VM Configuration Reference", "Common vdev options" and the pages of
+the individual vdevs (7.0 to 8.0); ``debug`` and several options of ``cpu`` and ``pass`` from public configurations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+
+class Takes(Enum):
+    """What follows an option word."""
+
+    NOTHING = 0
+    ONE = 1
+    TWO = 2
+    MAYBE_LOCATION = -1
+    """A location, or nothing: 8.0 writes ``loc [ADDR]`` for ``vdev shmem``."""
+
+
+Options = Mapping[str, Takes]
+
+CONTEXT_WORDS: Final = frozenset({"vdev", "cpu", "pass", "reserve"})
+"""Words that open a context in which further options may stand."""
+MEMORY_WORDS: Final = frozenset({"ram", "rom"})
+LOAD_WORD: Final = "load"
+LOAD_KINDS: Final = ("guest", "initrd", "data", "fdt", "acpi")
+
+FREE_STANDING: Final[Options] = {
+    "debug": Takes.NOTHING,
+    "dryrun": Takes.NOTHING,
+    "dump": Takes.ONE,
+    "logger": Takes.TWO,
+    "safety": Takes.ONE,
+    "set": Takes.TWO,
+    "unsupported": Takes.TWO,
+}
+"""Options of the VM itself that have no structure of their own in the model."""
+
+TOP_LEVEL_WORDS: Final = frozenset(
+    {"system", "cmdline", LOAD_WORD, *LOAD_KINDS, *MEMORY_WORDS, *CONTEXT_WORDS, *FREE_STANDING}
+)
+
+CPU_OPTIONS: Final[Options] = {
+    "cluster": Takes.ONE,
+    "partition": Takes.ONE,
+    "runmask": Takes.ONE,
+    "sched": Takes.ONE,
+}
+PASS_OPTIONS: Final[Options] = {"intr": Takes.ONE, "loc": Takes.ONE, "name": Takes.ONE, "sched": Takes.ONE}
+RESERVE_OPTIONS: Final[Options] = {"intr": Takes.ONE, "loc": Takes.ONE}
+
+COMMON_VDEV_OPTIONS: Final[Options] = {
+    "hostdev": Takes.ONE,
+    "intr": Takes.ONE,
+    "loc": Takes.ONE,
+    "log": Takes.TWO,
+    "name": Takes.ONE,
+}
+
+_CONTROLLER: Final[Options] = {**COMMON_VDEV_OPTIONS, "hostvector": Takes.ONE}
+_VIRTIO: Final[Options] = {**COMMON_VDEV_OPTIONS, "sched": Takes.ONE}
+
+VDEVS: Final[Mapping[str, Options]] = {
+    "8259": _CONTROLLER,
+    "gic": {**_CONTROLLER, "version": Takes.ONE},
+    "hpet": {**COMMON_VDEV_OPTIONS, "intrmap": Takes.ONE},
+    "ioapic": _CONTROLLER,
+    "mc146818": COMMON_VDEV_OPTIONS,
+    "pckeyboard": COMMON_VDEV_OPTIONS,
+    "pl011": COMMON_VDEV_OPTIONS,
+    "ser8250": COMMON_VDEV_OPTIONS,
+    "shmem": {
+        **COMMON_VDEV_OPTIONS,
+        "allow": Takes.ONE,
+        "create": Takes.ONE,
+        "deny": Takes.ONE,
+        "gid": Takes.ONE,
+        "loc": Takes.MAYBE_LOCATION,
+        "sched": Takes.ONE,
+        "subst": Takes.ONE,
+        "umask": Takes.ONE,
+    },
+    "timer8254": COMMON_VDEV_OPTIONS,
+    "virtio-blk": _VIRTIO,
+    "virtio-console": _VIRTIO,
+    "virtio-net": {**_VIRTIO, "mac": Takes.ONE, "peer": Takes.ONE},
+}
+"""Known vdevs. Another kind may exist on the host, so it is accepted; its options are then told by their lines."""
+
+CONTROLLER_KINDS: Final = frozenset({"8259", "gic", "ioapic"})
+IMPLICIT_CONTROLLERS: Final = frozenset({"gic", "apic"})
+"""Controllers that a configuration may refer to without declaring them (ARM; x86, without a line)."""
+LOCATION_TYPES: Final = ("mem", "io", "pci")
+SHMEM_8_0_OPTIONS: Final = frozenset({"gid", "umask"})

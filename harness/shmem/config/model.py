@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A VM's configuration as data. Everything is immutable and compares by meaning: positions are left out.
+
+The order inside each tuple is the order of the text. The order *between* kinds of entries is not kept, because the
+language gives it no meaning beyond "``system`` first, memory before what refers to it" (User's Guide, "VM
+configuration syntax"); the one exception, a ``ram`` whose place depends on a ``rom`` before it, is kept in
+:class:`Rom`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness.shmem.config.errors import NOWHERE, Position
+
+if TYPE_CHECKING:
+    from harness.shmem.config.shmem import ShmemVdev
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option and what follows it; ``extra`` holds the second argument of the few options that take two."""
+
+    name: str
+    argument: str | None = None
+    position: Position = field(default=NOWHERE, compare=False)
+    argument_position: Position = field(default=NOWHERE, compare=False)
+    extra: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Everything after the option word."""
+        return (() if self.argument is None else (self.argument,)) + self.extra
+
+
+class _Options:
+    """Access to the options of a context by name."""
+
+    __slots__ = ()
+    options: tuple[Option, ...]
+
+    def option(self, name: str) -> Option | None:
+        """The last option of that name, or None."""
+        return next((option for option in reversed(self.options) if option.name == name), None)
+
+    def argument(self, name: str) -> str | None:
+        """The argument of the last option of that name, or None."""
+        option = self.option(name)
+        return None if option is None else option.argument
+
+
+@dataclass(frozen=True)
+class Ram:
+    """Guest memory in bytes; without an address it lies right after the highest RAM or ROM so far."""
+
+    address: int | None
+    length: int
+    position: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True)
+class Rom:
+    """Read-only guest memory in bytes; ``rams_before`` tells how many of the VM's ``ram`` entries precede it."""
+
+    address: int | None
+    length: int
+    rams_before: int = 0
+    position: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True)
+class Cpu(_Options):
+    """One virtual CPU."""
+
+    options: tuple[Option, ...] = ()
+    position: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True)
+class Load:
+    """A file that is copied into the guest's memory. ``kind`` is the word before ``load``, or empty."""
+
+    kind: str
+    address: int | None
+    file: str
+    position: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True)
+class Vdev(_Options):
+    """A virtual device and its options in file order."""
+
+    kind: str
+    options: tuple[Option, ...] = ()
+    position: Position = field(default=NOWHERE, compare=False)
+
+    @property
+    def name(self) -> str | None:
+        """What the ``name`` option says."""
+        return self.argument("name")
+
+
+@dataclass(frozen=True)
+class Context(_Options):
+    """A ``pass`` or ``reserve`` entry and its options in file order."""
+
+    kind: str
+    options: tuple[Option, ...] = ()
+    position: Position = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True)
+class VmConfig:
+    """Everything that one qvm process is told. ``others`` are the free-standing options (``logger``, ``set``, ...)."""
+
+    system: str | None = None
+    system_position: Position = field(default=NOWHERE, compare=False)
+    rams: tuple[Ram, ...] = ()
+    cpus: tuple[Cpu, ...] = ()
+    loads: tuple[Load, ...] = ()
+    cmdline: str | None = None
+    vdevs: tuple[Vdev, ...] = ()
+    others: tuple[Option, ...] = ()
+    contexts: tuple[Context, ...] = ()
+    roms: tuple[Rom, ...] = ()
+    cmdline_position: Position = field(default=NOWHERE, compare=False)
+
+    def shmem_vdevs(self) -> tuple[ShmemVdev, ...]:
+        """The ``vdev shmem`` entries in file order. Raises ConfigError for a malformed argument."""
+        from harness.shmem.config.shmem import SHMEM, ShmemVdev
+
+        return tuple(ShmemVdev.of(vdev) for vdev in self.vdevs if vdev.kind == SHMEM)
+
+    def vdevs_of(self, kind: str) -> Iterator[Vdev]:
+        """The vdevs of one kind, in file order."""
+        return (vdev for vdev in self.vdevs if vdev.kind == kind)

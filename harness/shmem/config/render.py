@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A configuration as canonical text: one option per line, the options of a context indented below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from harness.shmem.config.errors import ConfigError
+from harness.shmem.config.model import Cpu, Load, Option, Ram, Rom, VmConfig
+from harness.shmem.config.numbers import is_number, show_size
+from harness.shmem.config.words import quote, show
+
+_INDENT = "    "
+
+
+def _line(*words: str) -> str:
+    return " ".join(words)
+
+
+def _option(option: Option) -> str:
+    return _line(option.name, *(quote(word) for word in option.words))
+
+
+def _context(head: str, options: Iterable[Option]) -> Iterator[str]:
+    yield head
+    for option in options:
+        yield _INDENT + _option(option)
+
+
+def _memory(word: str, item: Ram | Rom) -> str:
+    size = show_size(item.length)
+    return _line(word, size if item.address is None else f"{item.address:#x},{size}")
+
+
+def _memories(config: VmConfig) -> Iterator[str]:
+    for index in range(len(config.rams) + 1):
+        yield from (_memory("rom", rom) for rom in config.roms if rom.rams_before == index)
+        if index < len(config.rams):
+            yield _memory("ram", config.rams[index])
+
+
+def _load(load: Load) -> str:
+    first, comma, _ = load.file.partition(",")
+    if load.address is None and comma and is_number(first):
+        raise ConfigError(
+            "file name reads like an address", load.position, found=show(load.file), expected="a path, such as ./NAME"
+        )
+    argument = load.file if load.address is None else f"{load.address:#x},{load.file}"
+    return _line(*([load.kind] if load.kind else []), "load", quote(argument))
+
+
+def _cpu(cpu: Cpu) -> Iterator[str]:
+    return _context("cpu", cpu.options)
+
+
+def _lines(config: VmConfig) -> Iterator[str]:
+    if config.system is not None:
+        yield _line("system", quote(config.system))
+    yield from (_option(option) for option in config.others)
+    yield from _memories(config)
+    for cpu in config.cpus:
+        yield from _cpu(cpu)
+    for vdev in config.vdevs:
+        yield from _context(_line("vdev", quote(vdev.kind)), vdev.options)
+    for context in config.contexts:
+        yield from _context(context.kind, context.options)
+    # Last, because an image may be loaded into memory that a 'pass' or a vdev provides.
+    yield from (_load(load) for load in config.loads)
+    if config.cmdline is not None:
+        yield _line("cmdline", quote(config.cmdline))
+
+
+def render(config: VmConfig) -> str:
+    """The text of ``config``, which reads back as an equal configuration.
+
+    Raises ConfigError for what no text can express: a control character, a file name that reads like an address.
+    """
+    return "".join(line + "\n" for line in _lines(config))
