@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running guest as a labgrid Target of its own, made when the guest starts and closed when it ends.
+
+A guest is not in the environment file: it exists only while its qvm runs, and a handle on its console must not
+outlive it (a console that is reused over a restart is a known source of hangs).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from labgrid import Target
+from labgrid.driver import SerialDriver
+from labgrid.factory import target_factory
+from serial import SerialException
+
+from harness.errors import BenchError
+from harness.guest.console import ShmemConsoleDriver
+from harness.host.protocol import ConsoleLocation
+
+_LOCAL_PORT: Final = "RawSerialPort"
+
+
+class GuestTarget:
+    """A guest's labgrid Target with its console open and listening."""
+
+    def __init__(self, name: str, location: ConsoleLocation, log: Path) -> None:
+        """Open the console of guest ``name``; everything it says goes to ``log``. Raises BenchError if it cannot."""
+        self.name = name
+        self.target: Any = Target(name)
+        target_factory.make_resource(self.target, location.resource, None, dict(location.arguments))
+        port = SerialDriver(self.target, None)
+        if location.resource == _LOCAL_PORT:
+            port.serial.exclusive = True  # a second run must not share the console
+        self.console = ShmemConsoleDriver(self.target, None, log=str(log))
+        try:
+            self.target.activate(self.console)
+        except (SerialException, OSError) as error:
+            self.close()
+            raise BenchError(f"the console of guest {name} cannot be opened: {error}") from error
+
+    def close(self) -> None:
+        """Close the console and all that is bound to the guest. May be called again."""
+        self.target.cleanup()

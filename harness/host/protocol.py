@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the harness asks of a hypervisor host, whatever it is.
+
+Everything above a host is the same for the emulated host on this machine and for a QNX Hypervisor host on a board.
+What not every host can do is a capability, and code that needs one asks for it; nothing asks which host it is.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import BenchError
+
+REGIONS: Final = "regions"
+"""Capability: the host can list its shared regions and their clients (``ShmemHostProtocol.regions``)."""
+
+HOST_CLIENT: Final = "host-client"
+"""Capability: the host itself can be a client of a region (``ShmemHostProtocol.client``)."""
+
+FAULTS: Final = "faults"
+"""Capability: the host can be told to be wrong on purpose (``ShmemHostProtocol.inject``)."""
+
+
+@dataclass(frozen=True)
+class ConsoleLocation:
+    """Where a guest's console is reached from this machine: a labgrid resource class and its arguments."""
+
+    resource: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class HostRegion:
+    """One region as its host sees it: the host-side name, its size in pages of 4 KiB, its clients by index."""
+
+    name: str
+    pages: int
+    clients: Mapping[int, str] = field(default_factory=dict)
+
+
+class GuestEndedError(BenchError):
+    """A guest's qvm ended when it should have run; ``exit_status`` is qvm's, ``messages`` what it said."""
+
+    def __init__(self, system: str, exit_status: int, messages: str) -> None:
+        said = "\n".join(f"  | {line}" for line in messages.splitlines()) or "  | (no message)"
+        super().__init__(f"qvm of guest {system} ended with exit status {exit_status} and said:\n{said}")
+        self.exit_status = exit_status
+        self.messages = messages
+
+
+class HostGuest(abc.ABC):
+    """One started guest: a qvm process on the host."""
+
+    system: str
+
+    @abc.abstractmethod
+    def wait_console(self, timeout: float) -> ConsoleLocation:
+        """Wait until the console exists. Raises GuestEndedError at once if qvm ends, BenchError after ``timeout`` s."""
+
+    @abc.abstractmethod
+    def exit_status(self) -> int | None:
+        """qvm's exit status, None while it runs."""
+
+    @abc.abstractmethod
+    def wait_end(self, timeout: float) -> int:
+        """Wait for qvm's end and return its exit status; BenchError after ``timeout`` seconds."""
+
+    @abc.abstractmethod
+    def messages(self) -> str:
+        """What qvm has said so far, standard output and standard error together."""
+
+    @abc.abstractmethod
+    def request_stop(self) -> None:
+        """Ask qvm to end its guest, without waiting. Nothing happens if it has ended."""
+
+    @abc.abstractmethod
+    def kill(self) -> None:
+        """End qvm by force and wait for it. Nothing happens if it has ended."""
+
+
+class ShmemHostProtocol(abc.ABC):
+    """A host of the QNX Hypervisor's kind: it keeps files, runs ``qvm @FILE`` per guest, and owns the regions."""
+
+    @property
+    @abc.abstractmethod
+    def capabilities(self) -> frozenset[str]:
+        """What this host can do beyond running guests. May be asked before the host is started."""
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Bring the host up; raises BenchError. Nothing happens if it is up."""
+
+    @abc.abstractmethod
+    def stop(self) -> None:
+        """Bring the host down and leave nothing behind; may be called in any state."""
+
+    @abc.abstractmethod
+    def check(self) -> None:
+        """Raise BenchError unless the host is up and answers."""
+
+    @abc.abstractmethod
+    def put(self, source: Path) -> str:
+        """Put a file on the host unless it has the same content already; returns its path on the host."""
+
+    @abc.abstractmethod
+    def put_text(self, name: str, text: str) -> str:
+        """Put a small text file on the host; a reader sees the old or the new one whole. Returns its path there."""
+
+    @abc.abstractmethod
+    def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:
+        """Run ``qvm @configuration`` without waiting for the guest.
+
+        ``configuration`` is a path on the host, ``console`` the ``hostdev`` that the configuration names.
+        """
+
+    @abc.abstractmethod
+    def regions(self) -> Sequence[HostRegion]:
+        """All regions of the host (capability ``regions``)."""
+
+    @abc.abstractmethod
+    def client(self) -> Any:
+        """The host as a client of regions (capability ``host-client``)."""
+
+    @abc.abstractmethod
+    def inject(self, fault: str, **arguments: Any) -> None:
+        """Make the device wrong in a named way until ``clear_faults`` (capability ``faults``)."""
+
+    @abc.abstractmethod
+    def clear_faults(self) -> None:
+        """Make the device right again (capability ``faults``)."""
+
+
+def stop_guests(guests: Sequence[HostGuest], timeout: float) -> None:
+    """Stop guests, the last started first; all are asked before any is waited for. A guest that does not end in
+    ``timeout`` seconds is killed, and BenchError says so after all have ended."""
+    for guest in reversed(guests):
+        guest.request_stop()
+    stuck: list[str] = []
+    for guest in reversed(guests):
+        try:
+            guest.wait_end(timeout)
+        except BenchError:
+            stuck.append(guest.system)
+            guest.kill()
+    if stuck:
+        raise BenchError(f"these guests had to be killed, qvm did not end in {timeout} s: {', '.join(stuck)}")

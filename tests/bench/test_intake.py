@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a console said is kept whole, stamped, and waited for in bounded time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.guest.intake import ConsoleEndedError, ConsoleLog, Intake
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "sub" / "console.log"
+
+
+@pytest.fixture
+def intake(log: Path) -> Intake:
+    return Intake("guest0", ConsoleLog(log, "guest0"))
+
+
+def _soon(seconds: float = 5.0) -> float:
+    return time.monotonic() + seconds
+
+
+def test_bytes_that_came_before_the_read_are_there(intake: Intake) -> None:
+    intake.received(b"one\r\ntw")
+    intake.received(b"o")
+    assert intake.read(_soon()) == b"one\r\ntwo"
+
+
+def test_a_waiting_read_wakes_up_for_one_byte(intake: Intake) -> None:
+    thread = threading.Timer(0.05, intake.received, [b"x"])
+    thread.start()
+    assert intake.read(_soon()) == b"x"
+    thread.join()
+
+
+def test_a_limited_read_leaves_the_rest(intake: Intake) -> None:
+    intake.received(b"abcdef")
+    assert intake.read(_soon(), 4) == b"abcd"
+    assert intake.read(_soon()) == b"ef"
+
+
+def test_a_timed_out_read_shows_the_last_lines(intake: Intake) -> None:
+    intake.received(b"\n".join(b"line %d" % number for number in range(30)) + b"\npartial")
+    intake.read(_soon())
+    with pytest.raises(TimeoutError, match=r"guest0(.|\n)*line 29\n  \| partial") as error:
+        intake.read(_soon(0.01))
+    assert "line 10\n" not in str(error.value)
+
+
+def test_a_silent_console_is_said_to_be_silent(intake: Intake) -> None:
+    with pytest.raises(TimeoutError, match="guest0 has shown nothing"):
+        intake.read(_soon(0.01))
+
+
+def test_the_end_of_the_console_ends_a_wait_at_once_but_after_the_bytes(intake: Intake) -> None:
+    intake.received(b"last words")
+    intake.end("the port closed")
+    assert intake.read(_soon()) == b"last words"
+    start = time.monotonic()
+    with pytest.raises(ConsoleEndedError, match="the port closed(.|\n)*last words"):
+        intake.read(_soon(60))
+    assert time.monotonic() - start < 30
+
+
+def test_the_log_has_a_stamped_line_per_line(log: Path) -> None:
+    now = 100.0
+    writer = ConsoleLog(log, "guest0", clock=lambda: now)
+    now = 100.5
+    writer.received(b"hel")
+    now = 101.0
+    writer.received(b"lo\r\nworld\n")
+    writer.sent(b"ask\n")
+    now = 102.0
+    writer.received(b"\xff unfinished")
+    writer.close()
+    writer.close()
+    assert log.read_text().splitlines()[1:] == [
+        "    0.500000 < hello",
+        "    1.000000 < world",
+        "    1.000000 > ask",
+        "    2.000000 < \\xff unfinished",
+    ]
+
+
+def test_a_second_guest_of_the_same_log_is_appended(log: Path) -> None:
+    for name in ("first", "second"):
+        ConsoleLog(log, name).close()
+    assert [line.split(",")[0].split("# ")[1] for line in log.read_text().splitlines()] == [
+        "console of first",
+        "console of second",
+    ]
