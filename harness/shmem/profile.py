@@ -96,8 +96,8 @@ class Profile:
         Literal["ordinary", "explicit"],
         Q(
             4,
-            "'explicit': a '.' at the beginning of the name is matched only by a '.' in the pattern. Default as for "
-            "the slash.",
+            "'explicit': a '.' at the beginning of the name is matched only by a '.' at the beginning of the pattern. "
+            "Default as for the slash.",
         ),
     ] = "ordinary"
     pattern_empty: Annotated[
@@ -146,7 +146,11 @@ class Profile:
     ] = "guest-name"
     overlong_host_name: Annotated[
         Literal["illegal", "truncated"],
-        Q(9, "A host-side name of more than 31 bytes: the request is refused as illegal, or the name is cut."),
+        Q(
+            9,
+            "A host-side name that is longer than a guest may write (name_unterminated): the request is refused as "
+            "illegal, or the name is cut. In every other respect the host-side name must be as legal as a guest's.",
+        ),
     ] = "illegal"
 
     # Creation at start.

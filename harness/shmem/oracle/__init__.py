@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The harness's own reading of the documentation: what a ``vdev shmem`` must permit, and under which name.
+
+Written from the specification alone; the emulator has a reading of its own, and neither imports the other. The order
+is: the name must be legal; with ``rules_see`` = 'guest-name' the rules are asked, then the name is translated and the
+host-side name must be legal; with 'host-name' it is translated and judged first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from harness.shmem.config import ConfigError, Create, Gid, Rule, ShmemVdev, Subst, Umask
+from harness.shmem.oracle import names, rules
+from harness.shmem.oracle.rules import Implicit
+from harness.shmem.profile import Profile
+from harness.shmem.registers import PAGE_SIZE, pages
+from harness.shmem.status import Status
+
+__all__ = ["Creation", "Decision", "Implicit", "check", "creations", "decide", "guest_mode", "matching_rules"]
+
+DEFAULT_MODE = 0o666
+"""Permissions of a region for which nothing says otherwise (8.0); execute bits are never set."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a guest may create or attach a region, why, and what the host calls it.
+
+    ``rule`` or ``implicit`` decided about it; with neither, the vdev has no rules, or ``reason`` says what else did.
+    ``status`` is what the device answers apart from trouble that has nothing to do with names.
+    """
+
+    allowed: bool
+    rule: Rule | None
+    implicit: Implicit | None
+    host_name: str
+    status: Status = Status.OK
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What a ``create`` option makes before the guest runs; ``problem`` says why it cannot be made.
+
+    ``mode`` and ``gid`` are None where the profile knows no permissions, ``gid`` also for qvm's own group.
+    """
+
+    create: Create
+    host_name: str
+    pages: int
+    mode: int | None
+    gid: str | None
+    problem: str = ""
+
+
+def check(vdev: ShmemVdev, profile: Profile) -> None:
+    """Raise ConfigError when the profile refuses the rules or substitutions of ``vdev``."""
+    rules.check(vdev.rules, profile)
+    if profile.subst_several == "rejected" and len(vdev.substs) > 1:
+        raise ConfigError("'subst' is given twice", vdev.substs[1].position)
+
+
+def _host_name(name: str, substs: tuple[Subst, ...], profile: Profile) -> tuple[str | None, str]:
+    """The host-side name, or None with the reason why there is none."""
+    host_name = names.translate(name, substs, profile)
+    if host_name is None:
+        return None, "no 'subst' fits the name"
+    if profile.overlong_host_name == "truncated":
+        host_name = names.cut(host_name, names.longest(profile))
+    problem = names.illegality(host_name, profile)
+    return host_name, f"on the host's side {problem}" if problem else ""
+
+
+def _listed(vdev: ShmemVdev, guest_name: str, name: str, profile: Profile) -> Decision:
+    """What the restrictions list says about ``name``."""
+    if profile.create_vs_rules == "implies-allow" and any(create.name == guest_name for create in vdev.creates):
+        return Decision(True, None, None, "", reason="the vdev creates the region")
+    outcome = rules.verdict(vdev.rules, rules.matches(vdev.rules, name, profile), profile)
+    rule = None if outcome.index is None else vdev.rules[outcome.index]
+    status = Status.OK if outcome.allowed else Status[profile.denied_status]
+    return Decision(outcome.allowed, rule, outcome.implicit, "", status)
+
+
+def decide(vdev: ShmemVdev, guest_name: str, profile: Profile) -> Decision:
+    """Whether the guest behind ``vdev`` may use the region that it calls ``guest_name``.
+
+    ``host_name`` of the result is filled in also for a refused name as far as there is one. Raises ConfigError when
+    the profile refuses the configuration itself.
+    """
+    check(vdev, profile)
+    name = names.as_requested(guest_name, profile)
+    if problem := names.illegality(name, profile):
+        return Decision(False, None, None, name, Status.ILLEGAL_NAME, problem)
+    host_name, trouble = _host_name(name, vdev.substs, profile)
+    by_guest_name = profile.rules_see == "guest-name"
+    if by_guest_name or not trouble:
+        listed = _listed(vdev, name, name if by_guest_name or host_name is None else host_name, profile)
+        if not listed.allowed or not trouble:
+            return replace(listed, host_name=name if host_name is None else host_name)
+    if host_name is None:
+        return Decision(False, None, None, name, Status[profile.denied_status], trouble)
+    return Decision(False, None, None, host_name, Status.ILLEGAL_NAME, trouble)
+
+
+def matching_rules(vdev: ShmemVdev, guest_name: str, profile: Profile) -> list[bool]:
+    """For each rule of ``vdev`` whether its pattern matches the name that the profile shows to rules."""
+    name = names.as_requested(guest_name, profile)
+    if profile.rules_see == "host-name":
+        name = _host_name(name, vdev.substs, profile)[0] or name
+    return rules.matches(vdev.rules, name, profile)
+
+
+def guest_mode(vdev: ShmemVdev, flags: int, profile: Profile) -> int:
+    """Permissions of a region that the guest creates with this value of the flags register (8.0)."""
+    asked = DEFAULT_MODE if flags == 0 and profile.flags_zero == "default-mode" else flags
+    umasks = [option.bits for option in vdev.options if isinstance(option, Umask)]
+    return asked & DEFAULT_MODE & ~(umasks[-1] if umasks else 0)
+
+
+def creations(vdev: ShmemVdev, profile: Profile) -> tuple[Creation, ...]:
+    """What the ``create`` options of ``vdev`` make, in file order. Raises ConfigError as :func:`decide` does."""
+    check(vdev, profile)
+    made = []
+    umask, gid, substs = 0, None, []
+    for option in vdev.options:
+        match option:
+            case Umask():
+                umask = option.bits
+            case Gid():
+                gid = option.group
+            case Subst():
+                substs.append(option)
+            case Create():
+                made.append(_creation(vdev, option, tuple(substs), umask, gid, profile))
+            case _:
+                pass
+    return tuple(made)
+
+
+def _creation(
+    vdev: ShmemVdev, create: Create, before: tuple[Subst, ...], umask: int, gid: str | None, profile: Profile
+) -> Creation:
+    """One ``create``, given the substitutions, the mask and the group that stand before it."""
+    substs = {"positional": before, "global": vdev.substs, "ignored": ()}[profile.subst_on_create]
+    host_name, trouble = _host_name(create.name, substs, profile)
+    mode = None
+    if profile.permission_options == "accepted":
+        asked = DEFAULT_MODE & ~umask if create.mode is None else create.mode
+        mode = asked & DEFAULT_MODE & ~(umask if profile.umask_on_mode == "always" else 0)
+    return Creation(
+        create,
+        create.name if host_name is None else host_name,
+        pages(create.size_bytes),
+        mode,
+        create.gid if create.gid is not None else gid,
+        _creation_problem(vdev, create, trouble, profile),
+    )
+
+
+def _creation_problem(vdev: ShmemVdev, create: Create, trouble: str, profile: Profile) -> str:
+    """Why a ``create`` keeps the guest from starting, or an empty text."""
+    if create.size_bytes == 0:
+        return "the size is 0"
+    if create.size_bytes % PAGE_SIZE and profile.create_rounding == "rejected":
+        return f"the size is not a multiple of {PAGE_SIZE}"
+    if problem := names.illegality(create.name, profile):
+        return problem
+    if profile.create_vs_rules == "obey" and not decide(vdev, create.name, profile).allowed:
+        return "the vdev's own rules refuse the name"
+    return trouble

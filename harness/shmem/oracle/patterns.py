@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Patterns of ``allow`` and ``deny``: what the shell's file-name expansion makes of them, byte by byte.
+
+Not :mod:`fnmatch`: that module folds case by platform, knows no escapes and no character classes, and cannot keep a
+wildcard from '/'. A pattern becomes a row of elements, each a set of bytes, some of them repeatable; a set of places
+in that row is all the state that matching needs, and the same state machine answers questions about all names at once
+(:mod:`harness.shmem.oracle.coverage`).
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from harness.shmem.profile import Profile
+
+ALL_BYTES = frozenset(range(256))
+_SLASH = frozenset(b"/")
+_DOT = ord(".")
+
+_CLASSES = {
+    name: frozenset(members.encode("ascii"))
+    for name, members in {
+        b"alnum": string.ascii_letters + string.digits,
+        b"alpha": string.ascii_letters,
+        b"blank": " \t",
+        b"cntrl": "".join(map(chr, [*range(32), 127])),
+        b"digit": string.digits,
+        b"graph": string.ascii_letters + string.digits + string.punctuation,
+        b"lower": string.ascii_lowercase,
+        b"print": string.ascii_letters + string.digits + string.punctuation + " ",
+        b"punct": string.punctuation,
+        b"space": " \t\n\r\v\f",
+        b"upper": string.ascii_uppercase,
+        b"xdigit": string.hexdigits,
+    }.items()
+}
+
+
+def name_bytes(name: str) -> bytes:
+    """The bytes of a name as a guest would write them into the register."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True)
+class Element:
+    """A byte out of ``allowed``; ``repeated``: any number of them; ``literal``: a character of the pattern itself."""
+
+    allowed: frozenset[int]
+    repeated: bool = False
+    literal: bool = False
+
+
+Places = frozenset[int]
+"""Places in a pattern's row of elements that a part of a name may have led to."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern as a row of elements. ``dot_explicit``: only a leading '.' of the pattern matches one of the name."""
+
+    elements: tuple[Element, ...]
+    dot_explicit: bool = False
+
+    def _closure(self, places: Iterable[int]) -> Places:
+        """``places`` and those that are reached by repeating an element zero times."""
+        reached = set()
+        for place in places:
+            reached.add(place)
+            while place < len(self.elements) and self.elements[place].repeated:
+                place += 1
+                reached.add(place)
+        return frozenset(reached)
+
+    @cached_property
+    def start(self) -> Places:
+        """The places before the first byte."""
+        return self._closure([0])
+
+    def step(self, places: Places, byte: int, *, first: bool) -> Places:
+        """The places after one more byte of the name; ``first`` for its first byte."""
+        if first and byte == _DOT and self.dot_explicit and not self._begins_with_dot:
+            return frozenset()
+        following = []
+        for place in places:
+            if place < len(self.elements) and byte in self.elements[place].allowed:
+                following.append(place if self.elements[place].repeated else place + 1)
+        return self._closure(following)
+
+    @property
+    def _begins_with_dot(self) -> bool:
+        return bool(self.elements) and self.elements[0].literal and _DOT in self.elements[0].allowed
+
+    def accepts(self, places: Places) -> bool:
+        """Whether a name that led to ``places`` is matched when it ends there."""
+        return len(self.elements) in places
+
+    def matches(self, name: bytes) -> bool:
+        """Whether the whole of ``name`` is matched."""
+        places = self.start
+        for index, byte in enumerate(name):
+            places = self.step(places, byte, first=index == 0)
+        return self.accepts(places)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the pattern has no metacharacter, so that it names one region."""
+        return all(element.literal for element in self.elements)
+
+    @property
+    def specificity(self) -> tuple[bool, int]:
+        """Larger is more specific: an exact pattern first, then the number of literal characters."""
+        return self.exact, sum(element.literal for element in self.elements)
+
+    @property
+    def shortest(self) -> int:
+        """Length in bytes of the shortest name that could match."""
+        return sum(not element.repeated for element in self.elements)
+
+
+class _Reader:
+    """Reads one pattern in the dialect of a profile."""
+
+    def __init__(self, text: bytes, profile: Profile) -> None:
+        self._text = text
+        self._sets = profile.pattern_syntax != "star"
+        self._escapes = profile.pattern_syntax == "glob-escape"
+        self._folds = profile.pattern_case == "insensitive"
+        self._wild = ALL_BYTES - _SLASH if profile.pattern_slash == "separator" else ALL_BYTES
+
+    def _fold(self, members: frozenset[int]) -> frozenset[int]:
+        if not self._folds:
+            return members
+        raw = bytes(members)
+        return frozenset(raw.lower()) | frozenset(raw.upper()) | members
+
+    def _literal(self, byte: int) -> Element:
+        return Element(self._fold(frozenset([byte])), literal=True)
+
+    def elements(self) -> list[Element]:
+        """The whole row."""
+        row: list[Element] = []
+        at = 0
+        while at < len(self._text):
+            element, at = self._element(at)
+            row.append(element)
+        return row
+
+    def _element(self, at: int) -> tuple[Element, int]:
+        char = self._text[at : at + 1]
+        if char == b"*":
+            return Element(self._wild, repeated=True), at + 1
+        if char == b"?" and self._sets:
+            return Element(self._wild), at + 1
+        if char == b"[" and self._sets and (found := self._set(at + 1)) is not None:
+            return found
+        if char == b"\\" and self._escapes and at + 1 < len(self._text):
+            return self._literal(self._text[at + 1]), at + 2
+        return self._literal(self._text[at]), at + 1
+
+    def _set(self, at: int) -> tuple[Element, int] | None:
+        """The set whose text begins at ``at``, behind its bracket, and the place behind it; None when never closed."""
+        negated = self._text[at : at + 1] in (b"!", b"^")
+        at += negated
+        first = at
+        members: set[int] = set()
+        while at < len(self._text):
+            if self._text[at : at + 1] == b"]" and at > first:
+                folded = self._fold(frozenset(members))
+                return Element((ALL_BYTES - folded if negated else folded) & self._wild), at + 1
+            item, at = self._item(at)
+            members |= item
+        return None
+
+    def _item(self, at: int) -> tuple[frozenset[int], int]:
+        """One class, range or character of a set."""
+        if self._text.startswith(b"[:", at) and (end := self._text.find(b":]", at + 2)) >= 0:
+            return _CLASSES.get(self._text[at + 2 : end], frozenset()), end + 2
+        low, at = self._character(at)
+        if self._text[at : at + 1] == b"-" and self._text[at + 1 : at + 2] not in (b"]", b""):
+            high, at = self._character(at + 1)
+            return frozenset(range(low, high + 1)), at
+        return frozenset([low]), at
+
+    def _character(self, at: int) -> tuple[int, int]:
+        if self._escapes and self._text[at : at + 1] == b"\\" and at + 1 < len(self._text):
+            at += 1
+        return self._text[at], at + 1
+
+
+@lru_cache(maxsize=4096)
+def compile_pattern(text: str, profile: Profile) -> Pattern:
+    """The pattern ``text`` in the dialect of ``profile``."""
+    elements = tuple(_Reader(name_bytes(text), profile).elements())
+    return Pattern(elements, dot_explicit=profile.pattern_dot == "explicit")
