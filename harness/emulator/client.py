@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of the emulated host: start a host, look at it, be a client of its regions."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+from harness.emulator.protocol import SOCKET_NAME
+from harness.errors import BenchError
+
+_ANSWER_TIMEOUT: Final = 15.0
+_START_TIMEOUT: Final = 20.0
+_STOP_TIMEOUT: Final = 10.0
+
+
+class HostClient:
+    """A connection to a host's control socket. Not for use from several threads at once.
+
+    Every method raises BenchError when the host refuses, does not answer in time, or is gone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(_ANSWER_TIMEOUT)
+        try:
+            self._socket.connect(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise BenchError(
+                f"no emulated host answers at {path}: {error.strerror}", remedy="start one, or unset QVM_HOST"
+            ) from error
+        self._stream = self._socket.makefile("rb")
+
+    def call(self, operation: str, **arguments: object) -> dict[str, Any]:
+        """One request and its answer; a ``timeout`` among the arguments is added to the usual time limit."""
+        timeout = arguments.get("timeout", 0.0)
+        assert isinstance(timeout, float | int)
+        self._socket.settimeout(_ANSWER_TIMEOUT + timeout)
+        try:
+            self._socket.sendall(json.dumps({"op": operation, **arguments}).encode() + b"\n")
+            line = self._stream.readline()
+        except OSError as error:
+            raise BenchError(f"the emulated host at {self._path} did not answer {operation!r}: {error}") from error
+        if not line:
+            raise BenchError(f"the emulated host at {self._path} ended during {operation!r}")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer["ok"]:
+            raise BenchError(f"the emulated host refused {operation!r}: {answer['error']}")
+        return answer
+
+    def guests(self) -> list[dict[str, Any]]:
+        """The running guests: ``system`` and ``consoles`` (paths of terminals) of each."""
+        return list(self.call("guests")["guests"])
+
+    def wait_guest(self, system: str, timeout: float) -> dict[str, Any]:
+        """The guest as soon as it runs, at most ``timeout`` seconds from now."""
+        return self.call("wait_guest", system=system, timeout=timeout)
+
+    def stop_guest(self, system: str, how: Literal["power-button", "power-cut"]) -> None:
+        """Press the guest's power button or cut its power; does not wait for its end."""
+        self.call("stop_guest", system=system, how=how)
+
+    def regions(self) -> list[dict[str, Any]]:
+        """All regions: ``name`` (of the host's side), ``pages``, ``mode``, ``group`` and ``clients`` of each."""
+        return list(self.call("regions")["regions"])
+
+    def create(self, name: str, pages: int) -> HostConnection:
+        """Create the region or attach to it, as a host program does."""
+        return HostConnection(self, self.call("create", name=name, pages=pages))
+
+    def attach(self, name: str) -> HostConnection:
+        """Attach to a region that exists."""
+        return HostConnection(self, self.call("attach", name=name))
+
+    def shutdown(self) -> None:
+        """Tell the host to end; does not wait for it."""
+        self.call("shutdown")
+
+    def close(self) -> None:
+        """Close the connection; what it had attached is detached."""
+        self._stream.close()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class HostConnection:
+    """A host program's connection to a region. ``index`` is its client index, ``pages`` the region's size."""
+
+    def __init__(self, host: HostClient, answer: Mapping[str, Any]) -> None:
+        self._host = host
+        self._number = answer["connection"]
+        self.index: int = answer["index"]
+        self.pages: int = answer["pages"]
+
+    def read(self, offset: int, length: int) -> bytes:
+        """``length`` bytes of data from ``offset``; the control page is not part of the data."""
+        return base64.b64decode(self._call("read", offset=offset, length=length)["data"])
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write ``data`` at ``offset``."""
+        self._call("write", offset=offset, data=base64.b64encode(data).decode())
+
+    def notify(self, mask: int) -> None:
+        """Signal the clients that ``mask`` selects, as a guest's write to ``notify`` does."""
+        self._call("notify", mask=mask)
+
+    def status(self) -> int:
+        """The status word; reading it takes the signals."""
+        return int(self._call("status")["status"])
+
+    def detach(self) -> None:
+        """Leave the region."""
+        self._call("detach")
+
+    def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
+        return self._host.call(operation, connection=self._number, **arguments)
+
+
+class EmulatedHost:
+    """A host process of one's own. It dies with this process, however that ends: it watches a pipe of ours."""
+
+    def __init__(
+        self, *, profile: str = "7.0", overrides: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> None:
+        self._profile = profile
+        self._overrides = dict(overrides or {})
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: int | None = None
+        self.run_directory = Path()
+
+    @property
+    def socket(self) -> Path:
+        """The control socket: the value of QVM_HOST for this host's qvm."""
+        return self.run_directory / SOCKET_NAME
+
+    @property
+    def root(self) -> Path:
+        """The directory that stands for the host's ``/``."""
+        return self.run_directory / "root"
+
+    def start(self) -> None:
+        """Start the process and wait until it answers. Raises BenchError with what it said otherwise."""
+        # A UNIX socket's path has about 100 bytes: not below a deep working directory.
+        self.run_directory = Path(tempfile.mkdtemp(prefix="shmem-host-"))
+        reading, self._lifeline = os.pipe()
+        output = self._log.open("ab") if self._log else None
+        try:
+            self._process = subprocess.Popen(
+                [*self._command(), "--lifeline", str(reading)],
+                pass_fds=[reading],
+                stdin=subprocess.DEVNULL,
+                stdout=output or subprocess.DEVNULL,
+                stderr=output or subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            os.close(reading)
+            if output:
+                output.close()
+        try:
+            wait_for_host(self.socket, self._process, self._log)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "harness.emulator.daemon", "--run-dir", str(self.run_directory)]
+        command += ["--profile", self._profile]
+        for field, reading in self._overrides.items():
+            command += ["--set", f"{field}={reading}"]
+        return command
+
+    def client(self) -> HostClient:
+        """A new connection to the host."""
+        return HostClient(self.socket)
+
+    def stop(self) -> None:
+        """End the host and all its guests; harmless when it is not running."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        if self._process is not None:
+            try:
+                self._process.wait(_STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                # Its guests die with it; what it leaves is removed below.
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        shutil.rmtree(self.run_directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def wait_for_host(path: Path, process: subprocess.Popen[bytes], log: Path | None = None) -> None:
+    """Until the control socket takes connections. Raises BenchError when the process ends or is too late."""
+    deadline = time.monotonic() + _START_TIMEOUT
+    poll = select.poll()
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        while time.monotonic() < deadline:
+            try:
+                probe.connect(str(path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                if process.poll() is not None:
+                    break
+                # The socket's appearance has no event that a child could be watched for at the same time.
+                poll.poll(5)
+            else:
+                return
+    said = log.read_text(errors="replace")[-2000:] if log and log.exists() else ""
+    state = f"ended with status {process.returncode}" if process.returncode is not None else "did not answer in time"
+    raise BenchError(f"the emulated host {state}; it says:\n{said}")

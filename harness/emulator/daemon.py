@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that is an emulated host: ``python -m harness.emulator.daemon``.
+
+It ends, and everything it started with it, when its lifeline (a pipe that its owner holds) closes, at SIGTERM or
+SIGINT, or, for the host that ``qvm`` starts for itself, when the last guest has gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.emulator.host import Host
+from harness.emulator.protocol import SOCKET_NAME
+from harness.emulator.service import Service
+from harness.errors import EXIT_BENCH_TROUBLE, HarnessError
+from harness.shmem.profile import Profile
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a host until it is told to end."""
+    arguments = _arguments(argv)
+    logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        return asyncio.run(_run(arguments))
+    except HarnessError as error:
+        print(f"emulated host: error: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="harness.emulator.daemon", description="An emulated QNX Hypervisor host.")
+    parser.add_argument("--run-dir", type=Path, required=True, help="directory of this host; short, it holds sockets")
+    parser.add_argument("--profile", default="7.0", help="release whose documented behaviour the host has")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=READING", help="override a profile field")
+    parser.add_argument("--lifeline", type=int, metavar="FD", help="end when this inherited descriptor closes")
+    parser.add_argument("--linger", action="store_true", help="end when the last guest has ended")
+    parser.add_argument("--log-level", default="warning")
+    return parser.parse_args(argv)
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    profile = Profile.load(arguments.profile, dict(item.split("=", 1) for item in arguments.set))
+    arguments.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(arguments.run_dir / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"emulated host: error: a host lives in {arguments.run_dir} already", file=sys.stderr)
+        return EXIT_BENCH_TROUBLE
+    _clean(arguments.run_dir)
+    ending = asyncio.Event()
+    _watch_for_the_end(ending, arguments.lifeline)
+    host = Host(arguments.run_dir, profile)
+    service = Service(host, ending, linger=arguments.linger)
+    try:
+        await service.listen(arguments.run_dir / SOCKET_NAME)
+        await ending.wait()
+    finally:
+        await service.close()
+        await host.close()
+        shutil.rmtree(arguments.run_dir, ignore_errors=True)
+    return 0
+
+
+def _clean(run_directory: Path) -> None:
+    """Remove what a host that was killed has left; the lock shows that it is gone."""
+    for path in run_directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != "lock":
+            path.unlink(missing_ok=True)
+
+
+def _watch_for_the_end(ending: asyncio.Event, lifeline: int | None) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    if lifeline is None:
+        return
+
+    def check() -> None:
+        if not os.read(lifeline, 1):
+            loop.remove_reader(lifeline)
+            ending.set()
+
+    loop.add_reader(lifeline, check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device as a PCI function: BAR 0 is the factory page, BAR 2 the window."""
+
+from __future__ import annotations
+
+import os
+
+from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.pci_config import SIZE, ConfigSpace
+from harness.emulator.vfio_user.function import Region
+from harness.emulator.vfio_user.wire import PciIrq, PciRegion
+from harness.emulator.window import Window
+from harness.shmem.registers import PAGE_SIZE
+
+
+class ShmemFunction:
+    """Serves a ``SharedMemoryDevice`` over vfio-user."""
+
+    def __init__(self, device: SharedMemoryDevice, window: Window) -> None:
+        self.device = device
+        self.config = ConfigSpace()
+        self.msi: int | None = None
+        """Event that QEMU turns into the guest's message-signalled interrupt, while the guest has that enabled."""
+        self._window = window
+        self._regions: dict[int, Region] = {
+            PciRegion.BAR0: Region(PAGE_SIZE),
+            PciRegion.BAR2: Region(window.size, window.fd, window.mappable()),
+            PciRegion.CONFIG: Region(SIZE),
+        }
+        device.window_base = lambda: self.config.window_base
+
+    def region(self, index: int) -> Region | None:
+        return self._regions.get(index)
+
+    def interrupts(self, index: int) -> int:
+        return 1 if index in (PciIrq.INTX, PciIrq.MSI) else 0
+
+    def read(self, index: int, offset: int, length: int) -> bytes:
+        if index == PciRegion.CONFIG:
+            return self.config.read(offset, length)
+        if index == PciRegion.BAR0:
+            return self.device.load_factory(offset, length)
+        return self._read_window(offset, length)
+
+    def write(self, index: int, offset: int, data: bytes) -> None:
+        if index == PciRegion.CONFIG:
+            self.config.write(offset, data)
+        elif index == PciRegion.BAR0:
+            self.device.store_factory(offset, data)
+        else:
+            self._write_window(offset, data)
+
+    def _read_window(self, offset: int, length: int) -> bytes:
+        number, inside = divmod(offset, self._window.slot_size)
+        if inside < PAGE_SIZE:
+            return self.device.load_control(number, inside, length)
+        slot = self.device.slots[number]
+        if slot is not None and inside - PAGE_SIZE + length <= slot.pages * PAGE_SIZE:
+            return os.pread(slot.client.region.fd, length, inside - PAGE_SIZE)
+        return self._window.read(offset, length)
+
+    def _write_window(self, offset: int, data: bytes) -> None:
+        number, inside = divmod(offset, self._window.slot_size)
+        if inside < PAGE_SIZE:
+            self.device.store_control(number, inside, data)
+            return
+        slot = self.device.slots[number]
+        if slot is not None and inside - PAGE_SIZE + len(data) <= slot.pages * PAGE_SIZE:
+            os.pwrite(slot.client.region.fd, data, inside - PAGE_SIZE)
+        else:
+            self._window.write(offset, data)
+
+    def set_interrupts(self, index: int, _start: int, eventfds: list[int]) -> None:
+        if index == PciIrq.MSI:
+            self._close_msi()
+            self.msi = eventfds.pop(0) if eventfds else None
+        # QEMU stops mapping the window for good once an event of the INTx kind has come: that one is never used.
+        for fd in eventfds:
+            os.close(fd)
+
+    def _close_msi(self) -> None:
+        if self.msi is not None:
+            os.close(self.msi)
+            self.msi = None
+
+    def reset(self) -> None:
+        self.device.reset()
+        self.config.reset()
+
+    def disconnected(self) -> None:
+        self._close_msi()
+        self.device.reset()

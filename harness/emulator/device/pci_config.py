@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration space of the device's PCI function.
+
+Identifiers: public header ``guest_shm.h``. Class code, subsystem identifiers and capabilities are not documented
+(OPEN-13): a memory controller of no closer kind, the function's own identifiers, and MSI beside INTx pin A.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SIZE: Final = 256
+VENDOR: Final = 0x1C05
+DEVICE: Final = 0x0001
+CLASS: Final = 0x058000
+
+COMMAND: Final = 0x04
+COMMAND_MEMORY: Final = 0x2
+BAR0: Final = 0x10
+BAR2: Final = 0x18
+MSI: Final = 0x40
+MSI_ADDRESS: Final = MSI + 4
+MSI_DATA: Final = MSI + 12
+
+_BAR_64BIT_PREFETCHABLE: Final = 0xC
+_MSI_64BIT: Final = 0x80
+_MSI_ENABLE: Final = 0x1
+_STATUS_CAPABILITIES: Final = 0x10
+
+
+class ConfigSpace:
+    """256 bytes of configuration space with a mask of what a guest can change.
+
+    QEMU answers the sizing of BARs itself and forwards what is written, so the BARs here are what the guest wrote last.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = bytearray(SIZE)
+        self._writable = bytearray(SIZE)
+        self.hidden = False
+        """While set, the function answers like an empty slot: nothing on the bus finds it."""
+        self.reset()
+
+    def reset(self) -> None:
+        """The values after power-on."""
+        self._bytes[:] = bytes(SIZE)
+        self._fixed(0x00, VENDOR, 2)
+        self._fixed(0x02, DEVICE, 2)
+        self._fixed(0x06, _STATUS_CAPABILITIES, 2)
+        self._fixed(0x08, CLASS << 8, 4)
+        self._fixed(0x2C, VENDOR, 2)
+        self._fixed(0x2E, DEVICE, 2)
+        self._fixed(0x34, MSI, 1)
+        self._fixed(0x3D, 1, 1)
+        self._fixed(MSI, 0x05 | _MSI_64BIT << 16, 4)
+        self._changeable(COMMAND, 0x0407, 2)
+        self._changeable(0x0C, 0xFF, 1)
+        self._changeable(0x3C, 0xFF, 1)
+        self._changeable(BAR0, 0xFFFFF000, 4)
+        self._changeable(BAR2, 0xFFFFFFFF_FFFFFFF0, 8)
+        self._fixed(BAR2, _BAR_64BIT_PREFETCHABLE, 4)
+        self._changeable(MSI + 2, _MSI_ENABLE, 2)
+        self._changeable(MSI_ADDRESS, 0xFFFFFFFF_FFFFFFFC, 8)
+        self._changeable(MSI_DATA, 0xFFFF, 2)
+
+    def _fixed(self, offset: int, value: int, width: int) -> None:
+        self._bytes[offset : offset + width] = value.to_bytes(width, "little")
+
+    def _changeable(self, offset: int, mask: int, width: int) -> None:
+        self._writable[offset : offset + width] = mask.to_bytes(width, "little")
+
+    def read(self, offset: int, length: int) -> bytes:
+        """What an access to the bus returns."""
+        return b"\xff" * length if self.hidden else self.stored(offset, length)
+
+    def stored(self, offset: int, length: int) -> bytes:
+        """What the registers hold, also while the function is hidden."""
+        return bytes(self._bytes[offset : offset + length])
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Store what can be changed; the rest keeps its value."""
+        for position, byte in enumerate(data, start=offset):
+            mask = self._writable[position]
+            self._bytes[position] = (self._bytes[position] & ~mask) | (byte & mask)
+
+    @property
+    def window_base(self) -> int:
+        """Guest-physical address of BAR 2."""
+        return int.from_bytes(self.stored(BAR2, 8), "little") & ~0xF
+
+    @property
+    def decodes_memory(self) -> bool:
+        """Whether the function answers at its BARs."""
+        return bool(self._bytes[COMMAND] & COMMAND_MEMORY)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emulated host: its regions, its guests and the directory that stands for its root."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.emulator.guest import EXIT_CONFIGURATION, Exit, Guest, Streams
+from harness.emulator.regions import Registry
+from harness.shmem.config import ConfigError, VmConfig, parse_arguments
+from harness.shmem.profile import Profile
+
+
+class Host:
+    """One host; everything it owns is below ``run_directory`` or an anonymous memory file."""
+
+    def __init__(self, run_directory: Path, profile: Profile) -> None:
+        self.run_directory = run_directory
+        self.root = run_directory / "root"
+        self.profile = profile
+        self.registry = Registry()
+        self.guests: dict[str, Guest] = {}
+        self._changed = asyncio.Condition()
+        (self.root / "dev" / "qvm").mkdir(parents=True, exist_ok=True)
+
+    async def start_guest(self, arguments: Sequence[str], directory: Path, streams: Streams) -> Guest | Exit:
+        """What a qvm process does first: read the configuration and start the VM."""
+        try:
+            config = self._read(arguments, directory)
+        except ConfigError as error:
+            return Exit(EXIT_CONFIGURATION, error.qvm_message())
+        guest = Guest(config, directory, self.root, self.run_directory, self.registry, self.profile, streams)
+        refused = await guest.start()
+        if refused is not None:
+            return refused
+        async with self._changed:
+            self.guests[guest.name] = guest
+            self._changed.notify_all()
+        return guest
+
+    @staticmethod
+    def _read(arguments: Sequence[str], directory: Path) -> VmConfig:
+        absolute = [f"@{directory / word[1:]}" if word.startswith("@") else word for word in arguments]
+        config = parse_arguments(absolute)
+        if not config.system:
+            raise ConfigError("the VM has no name", config.system_position, expected="'system NAME' first")
+        return config
+
+    async def end_of(self, guest: Guest) -> Exit:
+        """Wait for the guest's end."""
+        try:
+            return await guest.wait()
+        finally:
+            async with self._changed:
+                self.guests.pop(guest.name, None)
+                self._changed.notify_all()
+
+    async def wait_guest(self, name: str, timeout: float) -> Guest:
+        """The guest of that name as soon as it runs. Raises TimeoutError."""
+        async with asyncio.timeout(timeout), self._changed:
+            await self._changed.wait_for(lambda: name in self.guests)
+            return self.guests[name]
+
+    async def close(self) -> None:
+        """Cut the power of every guest and drop every region."""
+        for guest in list(self.guests.values()):
+            with contextlib.suppress(ProcessLookupError):
+                await guest.stop("power-cut")
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self.guests)
+        self.registry.close()

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two machines: what QEMU is asked for, and the devices that they have wherever they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from harness.arch import Arch
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A device that the machine has at a fixed place; ``options`` are those that a configuration may give."""
+
+    address: int | None = None
+    space: str = "mem"
+    intr: tuple[str, ...] = ()
+    options: frozenset[str] = frozenset()
+
+    def location_text(self) -> str:
+        """The place as the configuration language writes it."""
+        prefix = "io:" if self.space == "io" else ""
+        return "no 'loc'" if self.address is None else f"{prefix}{self.address:#x}"
+
+
+@dataclass(frozen=True)
+class Board:
+    """A machine of QEMU. Addresses are guest-physical, sizes in bytes."""
+
+    arguments: tuple[str, ...]
+    ram_base: int
+    ram_limit: int
+    fixtures: dict[str, Fixture]
+
+
+_SERIAL: Final = frozenset({"hostdev"})
+
+BOARDS: Final[dict[Arch, Board]] = {
+    "aarch64": Board(
+        # Software emulation is asked for by name: an accelerator that happens to be there would change every figure.
+        # Cortex-A53 starts faster than "max", whose pointer authentication is costly to emulate.
+        arguments=("-machine", "virt,gic-version=3", "-cpu", "cortex-a53", "-accel", "tcg,thread=multi"),
+        ram_base=0x4000_0000,
+        ram_limit=8 << 30,
+        fixtures={
+            "pl011": Fixture(0x0900_0000, intr=("gic:33",), options=_SERIAL),
+            "gic": Fixture(0x0800_0000),
+        },
+    ),
+    "x86_64": Board(
+        arguments=(
+            "-machine",
+            "q35,usb=off,sata=off,smbus=off,vmport=off",
+            "-cpu",
+            "qemu64",
+            "-accel",
+            "tcg,thread=multi",
+        ),
+        ram_base=0,
+        ram_limit=2 << 30,
+        fixtures={
+            "ioapic": Fixture(0xFEC0_0000, intr=("apic",)),
+            "ser8250": Fixture(0x3F8, "io", ("ioapic:4",), _SERIAL),
+            "timer8254": Fixture(0x40, "io"),
+            "mc146818": Fixture(0x70, "io"),
+            "hpet": Fixture(0xFED0_0000),
+        },
+    ),
+}

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a VM's configuration to QEMU's command line.
+
+The emulated host builds what stock QEMU can be: the ``virt`` board on AArch64 and a q35 PC on x86-64. Devices have the
+addresses and interrupt lines that those machines give them; a configuration that asks for others is refused with the
+line that asks. Nothing is ignored in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.arch import Arch
+from harness.emulator.machine.board import BOARDS, Board, Fixture
+from harness.emulator.machine.kernel import architecture
+from harness.emulator.machine.network import network_arguments
+from harness.shmem.config import ConfigError, Load, Option, Position, Ram, Vdev, VmConfig, parse_intr, parse_location
+
+_IGNORABLE: Final = {
+    "logger": "messages go to qvm's standard error on every setting",
+    "safety": "no device of the emulated host is certified",
+    "dump": "the emulated host writes no guest dumps",
+}
+"""Free-standing options that change nothing a guest could see, and why."""
+
+
+@dataclass(frozen=True)
+class Console:
+    """A serial port of the guest and what its ``hostdev`` says."""
+
+    hostdev: str
+    position: Position
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A virtual machine that is ready to be started; ``arguments`` lack consoles, devices and channels."""
+
+    arch: Arch
+    arguments: tuple[str, ...]
+    consoles: tuple[Console, ...]
+    notes: tuple[str, ...]
+
+
+def plan(config: VmConfig, directory: Path) -> Plan:
+    """Decide the machine; relative paths start at ``directory``. Raises ConfigError for what cannot be built."""
+    kernel = _one_kernel(config)
+    arch = architecture(kernel, directory / kernel.file)
+    board = BOARDS[arch]
+    consoles: list[Console] = []
+    network: list[str] = []
+    controllers = {vdev.name: vdev.kind for vdev in config.vdevs if vdev.name}
+    for vdev in config.vdevs:
+        if vdev.kind in board.fixtures:
+            consoles += _fixture(board.fixtures[vdev.kind], vdev, controllers)
+        elif vdev.kind == "virtio-net":
+            network += network_arguments(vdev, len(network))
+        elif vdev.kind != "shmem":
+            raise ConfigError(
+                f"the emulated host has no such vdev on {arch}",
+                vdev.position,
+                found=vdev.kind,
+                expected=", ".join(sorted([*board.fixtures, "shmem", "virtio-net"])),
+            )
+    arguments = [*board.arguments, *_memory(board, config), *_cpus(config), *_loads(config, directory), *network]
+    return Plan(arch, tuple(arguments), tuple(consoles), tuple(_notes(config)))
+
+
+def _one_kernel(config: VmConfig) -> Load:
+    kernels = [load for load in config.loads if load.kind in ("", "guest")]
+    if not kernels:
+        raise ConfigError("the guest has nothing to run", config.system_position, expected="a 'load FILE'")
+    if len(kernels) > 1:
+        raise ConfigError("the emulated host starts one image", kernels[1].position, found="a second 'load'")
+    return kernels[0]
+
+
+def _loads(config: VmConfig, directory: Path) -> list[str]:
+    arguments = []
+    for load in config.loads:
+        path = directory / load.file
+        if not path.is_file():
+            raise ConfigError("the file to load does not exist", load.position, found=str(path))
+        if load.kind in ("", "guest"):
+            if load.address is not None:
+                raise ConfigError("the image itself says where it goes", load.position, expected="'load FILE'")
+            arguments += ["-kernel", str(path)]
+        elif load.kind == "initrd":
+            arguments += ["-initrd", str(path)]
+        else:
+            raise ConfigError(
+                "the emulated host cannot load this", load.position, found=load.kind, expected="load or initrd load"
+            )
+    return arguments + (["-append", config.cmdline] if config.cmdline else [])
+
+
+def _memory(board: Board, config: VmConfig) -> list[str]:
+    if not config.rams:
+        raise ConfigError("the guest has no memory", config.system_position, expected="a 'ram' option")
+    if len(config.rams) > 1 or config.roms:
+        raise ConfigError("the emulated host has one block of RAM", config.rams[-1].position)
+    ram: Ram = config.rams[0]
+    if ram.address not in (None, board.ram_base):
+        raise ConfigError(
+            "RAM of this machine starts elsewhere",
+            ram.position,
+            found=f"{ram.address:#x}",
+            expected=f"{board.ram_base:#x}",
+        )
+    if ram.length % (1 << 20) or not 0 < ram.length <= board.ram_limit:
+        raise ConfigError(
+            "RAM of this size does not fit",
+            ram.position,
+            found=f"{ram.length:#x} bytes",
+            expected=f"whole MiB, up to {board.ram_limit >> 20}M",
+        )
+    return ["-m", str(ram.length >> 20)]
+
+
+def _cpus(config: VmConfig) -> list[str]:
+    for cpu in config.cpus:
+        if cpu.options:
+            option = cpu.options[0]
+            raise ConfigError("the emulated host has plain CPUs", option.position, found=option.name)
+    return ["-smp", str(max(1, len(config.cpus)))]
+
+
+def _fixture(fixture: Fixture, vdev: Vdev, controllers: dict[str, str]) -> list[Console]:
+    """Check a device that the machine always has; the console when it is a serial port.
+
+    ``controllers`` maps the names that the configuration gives to interrupt controllers to their kinds.
+    """
+    location, intr = vdev.option("loc"), vdev.option("intr")
+    if location is not None and (fixture.address is None or _address(location) != (fixture.space, fixture.address)):
+        _refuse(location, fixture.location_text(), vdev)
+    if intr is not None and _line(intr, controllers) not in fixture.intr:
+        _refuse(intr, " or ".join(fixture.intr or ("no 'intr'",)), vdev)
+    for option in vdev.options:
+        if option.name not in {"loc", "intr", "name", *fixture.options}:
+            raise ConfigError(f"the emulated host cannot do this for {vdev.kind}", option.position, found=option.name)
+    if (port := vdev.option("hostdev")) is not None:
+        return [Console(_argument(port)[0], port.position)]
+    return []
+
+
+def _line(option: Option, controllers: dict[str, str]) -> str:
+    """The interrupt as CONTROLLER-KIND:LINE."""
+    intr = parse_intr(*_argument(option))
+    kind = controllers.get(intr.pic, intr.pic)
+    return kind if intr.line is None else f"{kind}:{intr.line}"
+
+
+def _address(option: Option) -> tuple[str, int | None]:
+    location = parse_location(*_argument(option))
+    return location.space or "mem", location.address
+
+
+def _argument(option: Option) -> tuple[str, Position]:
+    return option.argument or "", option.argument_position
+
+
+def _refuse(option: Option, expected: str, vdev: Vdev) -> None:
+    raise ConfigError(
+        f"{vdev.kind} of this machine is fixed", option.position, found=" ".join(option.words), expected=expected
+    )
+
+
+def _notes(config: VmConfig) -> list[str]:
+    """What is accepted without an effect, and why; any other free-standing option is refused."""
+    notes = []
+    for option in config.others:
+        if option.name not in _IGNORABLE:
+            raise ConfigError("the emulated host cannot do this", option.position, found=option.name)
+        notes.append(f"[{option.position.file}:{option.position.line}] {option.name}: {_IGNORABLE[option.name]}")
+    for context in config.contexts:
+        raise ConfigError("the emulated host has no hardware to pass through", context.position, found=context.kind)
+    return notes

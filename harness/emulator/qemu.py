@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One QEMU process: started as a child that cannot outlive its host, watched through QMP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from qemu.qmp import EventListener, QMPClient, QMPError
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_STDERR_KEPT = 8192
+_QMP_TIMEOUT = 20.0
+"""Seconds. QEMU answers after some 40 ms; the rest is for a machine that is busy with other things."""
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class QemuDied(Exception):
+    """QEMU ended without its guest's doing; the text has QEMU's own last words."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a QEMU process ended: QMP's reason for the shutdown (empty when there was none) and its last words."""
+
+    reason: str
+    returncode: int
+    words: str
+
+
+class Qemu:
+    """A running QEMU. ``ended`` is set when the process is gone."""
+
+    def __init__(self, process: asyncio.subprocess.Process, qmp: QMPClient) -> None:
+        self._process = process
+        self._qmp = qmp
+        self._words = bytearray()
+        self._reason = ""
+        self._events = EventListener(("SHUTDOWN", "RESET"))
+        self._reader = asyncio.create_task(self._read_words())
+        self._watcher = asyncio.create_task(self._watch())
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        inherit: Sequence[int],
+        stdin: int,
+        stdout: int,
+    ) -> Qemu:
+        """Start QEMU and agree on QMP. Raises QemuDied with what QEMU said when it ends instead."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            number = theirs.fileno()
+            channel = ["-chardev", f"socket,id=qmp,fd={number}", "-mon", "chardev=qmp,mode=control"]
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                *channel,
+                env={**os.environ, **environment},
+                pass_fds=(*inherit, number),
+                stdin=stdin,
+                stdout=stdout,
+                stderr=asyncio.subprocess.PIPE,
+                preexec_fn=_die_with_parent,
+                # A Ctrl-C is for qvm, which decides what it means for the guest.
+                start_new_session=True,
+            )
+            theirs.close()
+            qmp = QMPClient("qemu")
+            qemu = cls(process, qmp)
+            qmp.register_listener(qemu._events)
+            try:
+                async with asyncio.timeout(_QMP_TIMEOUT):
+                    await qmp.connect(ours.dup())
+            except (QMPError, OSError, TimeoutError) as error:
+                ending = await qemu.kill()
+                raise QemuDied(ending.words or f"QEMU did not start: {error!r}") from error
+            except asyncio.CancelledError:
+                await qemu.kill()
+                raise
+        return qemu
+
+    async def _read_words(self) -> None:
+        assert self._process.stderr is not None
+        while data := await self._process.stderr.read(4096):
+            self._words += data
+            del self._words[:-_STDERR_KEPT]
+
+    async def _watch(self) -> None:
+        async for event in self._events:
+            if event["event"] == "SHUTDOWN":
+                data = event["data"]
+                self._reason = str(data["reason"]) if isinstance(data, dict) else ""
+
+    async def execute(self, command: str, arguments: dict[str, object] | None = None) -> object:
+        """Send a QMP command. Never from inside a device's request: QEMU waits for the device and cannot answer."""
+        return await self._qmp.execute(command, arguments)
+
+    async def wait(self) -> Ending:
+        """Until the process has ended."""
+        returncode = await self._process.wait()
+        await self._reader
+        with contextlib.suppress(QMPError, EOFError, OSError):
+            await self._qmp.disconnect()
+        self._watcher.cancel()
+        return Ending(self._reason, returncode, self._words.decode(errors="replace").strip())
+
+    async def kill(self) -> Ending:
+        """End the process now, whatever its guest does."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        return await self.wait()

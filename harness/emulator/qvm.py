@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``qvm``: run one guest on an emulated host, called as the QNX Hypervisor's ``qvm`` is.
+
+    qvm @guest.qvmconf [OPTION...]
+
+The configuration language and the command line are the same. The host is the one whose control socket QVM_HOST names;
+without it, a host of this user's own is started and ends with its last guest. Exit statuses: 0 the guest ended in
+order, 3 its power was cut, 64 it could not be started, 65 the configuration is wrong, 96 the virtual machine broke.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from harness.emulator.protocol import HOST_VARIABLE, SOCKET_NAME, default_run_directory
+
+_EXIT_NO_HOST: Final = 64
+_SIGNALS: Final = {signal.SIGTERM: "power-button", signal.SIGINT: "power-button", signal.SIGQUIT: "power-cut"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a guest until it ends."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments else _EXIT_NO_HOST
+    try:
+        return _Qvm(_connect()).run(arguments)
+    except OSError as error:
+        print(f"qvm: no host: {error}", file=sys.stderr)
+        return _EXIT_NO_HOST
+
+
+def _connect() -> socket.socket:
+    """The host that the environment names, or this user's own."""
+    if named := os.environ.get(HOST_VARIABLE):
+        return _connect_to(Path(named))
+    directory = default_run_directory()
+    try:
+        return _connect_to(directory / SOCKET_NAME)
+    except (FileNotFoundError, ConnectionRefusedError):
+        _start_host(directory)
+        return _connect_to(directory / SOCKET_NAME)
+
+
+def _connect_to(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _start_host(directory: Path) -> None:
+    from harness.emulator.client import wait_for_host
+    from harness.errors import BenchError
+
+    command = [sys.executable, "-m", "harness.emulator.daemon", "--run-dir", str(directory), "--linger"]
+    host = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for_host(directory / SOCKET_NAME, host)
+    except BenchError as error:
+        raise OSError(str(error)) from error
+
+
+class _Qvm:
+    def __init__(self, host: socket.socket) -> None:
+        self._host = host
+        self._stream = host.makefile("rb")
+
+    def run(self, arguments: list[str]) -> int:
+        """Start the guest, pass signals on, return its exit status."""
+        for number in _SIGNALS:
+            signal.signal(number, self._signalled)
+        request = {"op": "start", "arguments": arguments, "directory": str(Path.cwd())}
+        socket.send_fds(self._host, [json.dumps(request).encode() + b"\n"], [0, 1])
+        for line in self._stream:
+            message: dict[str, Any] = json.loads(line)
+            if not message["ok"]:
+                print(f"qvm: {message['error']}", file=sys.stderr)
+                return _EXIT_NO_HOST
+            for note in message.get("notes", ()):
+                print(note, file=sys.stderr)
+            if "exit" in message:
+                if message["message"]:
+                    print(message["message"], file=sys.stderr)
+                return int(message["exit"])
+        print("qvm: the host is gone", file=sys.stderr)
+        return 96
+
+    def _signalled(self, number: int, _frame: object) -> None:
+        request = {"op": "stop", "how": _SIGNALS[signal.Signals(number)]}
+        self._host.sendall(json.dumps(request).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

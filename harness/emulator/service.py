@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's control socket: one session for each client."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from harness.emulator.guest import Exit, Guest, Streams, close_streams
+from harness.emulator.host import Host
+from harness.emulator.protocol import MAX_LINE
+from harness.emulator.regions import Client, Refused
+
+_LOG = logging.getLogger(__name__)
+_Message = dict[str, Any]
+
+
+class Failed(Exception):
+    """A request that is answered with this text."""
+
+
+class Service:
+    """Listens for host programs and for qvm processes."""
+
+    def __init__(self, host: Host, ending: asyncio.Event, *, linger: bool) -> None:
+        self.host = host
+        self.ending = ending
+        self.linger = linger
+        self._listener: socket.socket | None = None
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._accepting: asyncio.Task[None] | None = None
+
+    async def listen(self, path: Path) -> None:
+        """Take connections at ``path`` from now on."""
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._listener.bind(str(path))
+        self._listener.listen(64)
+        self._accepting = asyncio.create_task(self._accept(self._listener))
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            client, _ = await loop.sock_accept(listener)
+            task = asyncio.create_task(self._serve(client))
+            self._sessions.add(task)
+            task.add_done_callback(self._sessions.discard)
+
+    async def _serve(self, client: socket.socket) -> None:
+        session = Session(self, client)
+        try:
+            await session.run()
+        except (ConnectionError, ValueError) as error:
+            _LOG.warning("a client is gone: %s", error)
+        finally:
+            session.close()
+            if self.linger and not self.host.guests:
+                self.ending.set()
+
+    async def close(self) -> None:
+        """Stop listening; sessions end with their guests."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+        if self._listener is not None:
+            self._listener.close()
+        for guest in list(self.host.guests.values()):
+            await guest.stop("power-cut")
+        if self._sessions:
+            _, late = await asyncio.wait(self._sessions, timeout=2)
+            for task in late:
+                task.cancel()
+
+
+class Session:
+    """One client of the control socket."""
+
+    def __init__(self, service: Service, client: socket.socket) -> None:
+        self._service = service
+        self._host = service.host
+        self._socket = client
+        self._input = bytearray()
+        self._fds: list[int] = []
+        self._connections: dict[int, Client] = {}
+        self._guest: Guest | None = None
+        self._operations: dict[str, Callable[[_Message], Awaitable[_Message]]] = {
+            "guests": self._guests,
+            "wait_guest": self._wait_guest,
+            "stop_guest": self._stop_guest,
+            "regions": self._regions,
+            "create": self._create,
+            "attach": self._attach,
+            "read": self._read,
+            "write": self._write,
+            "notify": self._notify,
+            "status": self._status,
+            "detach": self._detach,
+            "shutdown": self._shutdown,
+        }
+
+    async def run(self) -> None:
+        """Answer requests until the client closes."""
+        self._socket.setblocking(False)
+        while (message := await self._receive()) is not None:
+            if message.get("op") == "start":
+                await self._run_guest(message)
+                return
+            await self._send(await self._answer(message))
+
+    async def _answer(self, message: _Message) -> _Message:
+        operation = self._operations.get(str(message.get("op")))
+        if operation is None:
+            return {
+                "ok": False,
+                "error": f"no operation {message.get('op')!r}; there are: {', '.join(self._operations)}",
+            }
+        try:
+            return {"ok": True, **await operation(message)}
+        except Failed as error:
+            return {"ok": False, "error": str(error)}
+        except Refused as error:
+            return {"ok": False, "error": error.status.name, "status": int(error.status)}
+        except (KeyError, TypeError, ValueError) as error:
+            return {"ok": False, "error": f"malformed request: {error!r}"}
+
+    async def _receive(self) -> _Message | None:
+        while b"\n" not in self._input:
+            data = await self._receive_some()
+            if not data:
+                return None
+            self._input += data
+            if len(self._input) > MAX_LINE:
+                raise ValueError(f"a line of more than {MAX_LINE} bytes")
+        line, _, rest = bytes(self._input).partition(b"\n")
+        self._input = bytearray(rest)
+        message = json.loads(line)
+        if not isinstance(message, dict):
+            raise ValueError("a request is a JSON object")
+        return message
+
+    async def _receive_some(self) -> bytes:
+        while True:
+            await self._readable()
+            with contextlib.suppress(BlockingIOError):
+                data, fds, _, _ = socket.recv_fds(self._socket, 1 << 16, 8)
+                self._fds += fds
+                return data
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_reader(self._socket, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(self._socket)
+
+    async def _send(self, message: _Message) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._socket, json.dumps(message).encode() + b"\n")
+
+    def close(self) -> None:
+        """The client has gone: its connections are detached."""
+        for client in self._connections.values():
+            client.detach()
+        while self._fds:
+            os.close(self._fds.pop())
+        self._socket.close()
+
+    # --- qvm: this session is the process
+
+    async def _run_guest(self, message: _Message) -> None:
+        """Start the guest and stay until it has ended, or until its qvm is gone: then its power is cut."""
+        if len(self._fds) != 2:
+            await self._send({"ok": False, "error": "a start comes with two descriptors"})
+            return
+        streams = Streams(*self._fds)
+        self._fds = []
+        try:
+            started = await self._host.start_guest(message["arguments"], Path(message["directory"]), streams)
+        finally:
+            close_streams(streams)
+        if isinstance(started, Exit):
+            await self._send_exit(started)
+            return
+        await self._send({"ok": True, "started": started.name, "notes": started.notes})
+        listening = asyncio.create_task(self._obey(started))
+        try:
+            result = await self._host.end_of(started)
+        finally:
+            listening.cancel()
+        with contextlib.suppress(ConnectionError):
+            await self._send_exit(result)
+
+    async def _send_exit(self, result: Exit) -> None:
+        await self._send({"ok": True, "exit": result.status, "message": result.message})
+
+    async def _obey(self, guest: Guest) -> None:
+        """Signals that qvm got, and its end."""
+        with contextlib.suppress(ConnectionError):
+            while (message := await self._receive()) is not None:
+                if message.get("op") == "stop":
+                    await guest.stop(message["how"])
+        await guest.stop("power-cut")
+
+    # --- one method for each operation of a host program
+
+    async def _guests(self, _message: _Message) -> _Message:
+        return {"guests": [self._describe(guest) for guest in self._host.guests.values()]}
+
+    @staticmethod
+    def _describe(guest: Guest) -> _Message:
+        return {"system": guest.name, "consoles": guest.console_paths}
+
+    async def _wait_guest(self, message: _Message) -> _Message:
+        name, timeout = str(message["system"]), float(message["timeout"])
+        try:
+            return self._describe(await self._host.wait_guest(name, timeout))
+        except TimeoutError as error:
+            running = ", ".join(self._host.guests) or "none"
+            raise Failed(f"guest {name!r} did not start within {timeout:g} s; running: {running}") from error
+
+    async def _stop_guest(self, message: _Message) -> _Message:
+        guest = self._host.guests.get(str(message["system"]))
+        if guest is None:
+            raise Failed(f"no guest {message['system']!r}")
+        await guest.stop(message["how"])
+        return {}
+
+    async def _regions(self, _message: _Message) -> _Message:
+        return {
+            "regions": [
+                {
+                    "name": region.name,
+                    "pages": region.pages,
+                    "mode": region.mode,
+                    "group": region.group,
+                    "clients": [{"index": client.index, "owner": client.owner} for client in region.connected()],
+                }
+                for region in self._host.registry
+            ]
+        }
+
+    async def _create(self, message: _Message) -> _Message:
+        name = str(message["name"])
+        region = self._host.registry.get(name) or self._host.registry.create(name, int(message["pages"]))
+        return self._connect(region.name)
+
+    async def _attach(self, message: _Message) -> _Message:
+        if self._host.registry.get(str(message["name"])) is None:
+            raise Failed(f"no region {message['name']!r}")
+        return self._connect(str(message["name"]))
+
+    def _connect(self, name: str) -> _Message:
+        region = self._host.registry.get(name)
+        assert region is not None
+        number = max(self._connections, default=0) + 1
+        client = region.add("host", lambda: None)
+        self._connections[number] = client
+        return {"connection": number, "index": client.index, "pages": region.pages}
+
+    def _connection(self, message: _Message) -> Client:
+        client = self._connections.get(int(message["connection"]))
+        if client is None:
+            raise Failed(f"no connection {message['connection']!r}")
+        return client
+
+    def _span(self, message: _Message, length: int) -> tuple[int, int]:
+        """The region's file and the offset in it, checked. Raises Failed."""
+        region, offset = self._connection(message).region, int(message["offset"])
+        if offset < 0 or length < 0 or offset + length > region.pages * 4096:
+            raise Failed(f"{length} bytes at {offset} are not inside region {region.name!r} of {region.pages} pages")
+        return region.fd, offset
+
+    async def _read(self, message: _Message) -> _Message:
+        fd, offset = self._span(message, int(message["length"]))
+        return {"data": base64.b64encode(os.pread(fd, int(message["length"]), offset)).decode()}
+
+    async def _write(self, message: _Message) -> _Message:
+        data = base64.b64decode(message["data"])
+        fd, offset = self._span(message, len(data))
+        os.pwrite(fd, data, offset)
+        return {}
+
+    async def _notify(self, message: _Message) -> _Message:
+        self._connection(message).notify(int(message["mask"]))
+        return {}
+
+    async def _status(self, message: _Message) -> _Message:
+        return {"status": self._connection(message).take_status()}
+
+    async def _detach(self, message: _Message) -> _Message:
+        self._connection(message).detach()
+        del self._connections[int(message["connection"])]
+        return {}
+
+    async def _shutdown(self, _message: _Message) -> _Message:
+        self._service.ending.set()
+        return {}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host's side of the library that runs inside QEMU (``window.c``)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Final
+
+_REQUEST: Final = struct.Struct("=QQQQQ")
+_ANSWER: Final = struct.Struct("=i")
+_TIMEOUT = 3.0
+"""Seconds. An answer takes well under a millisecond; QEMU gives the device up after 5 s."""
+
+
+class WindowBroken(Exception):
+    """The library inside QEMU did not do what it was asked; the text says why."""
+
+
+class Mapper:
+    """Changes what lies behind the windows of one QEMU process.
+
+    Waits for the library, which never waits for QEMU: calling it while QEMU waits for the device is safe.
+    """
+
+    def __init__(self) -> None:
+        self._socket, self.child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(_TIMEOUT)
+
+    def environment(self) -> dict[str, str]:
+        """What QEMU's environment must hold, beside the inherited descriptor ``child``."""
+        return {"SHMEM_WINDOW_FD": str(self.child.fileno())}
+
+    def started(self) -> None:
+        """QEMU has inherited its end."""
+        self.child.close()
+
+    def replace(self, window: int, offset: int, length: int, fd: int, file_offset: int) -> None:
+        """Map ``length`` bytes of ``fd`` from ``file_offset`` over the window file's ``offset``; all in bytes.
+
+        Raises WindowBroken when QEMU has not mapped that part of the window, or is gone.
+        """
+        identity = os.fstat(window)
+        request = _REQUEST.pack(identity.st_dev, identity.st_ino, offset, length, file_offset)
+        try:
+            socket.send_fds(self._socket, [request], [fd])
+            answer = self._socket.recv(_ANSWER.size, socket.MSG_WAITALL)
+        except OSError as error:
+            raise WindowBroken(f"no answer from inside QEMU: {error}") from error
+        if len(answer) != _ANSWER.size:
+            raise WindowBroken("QEMU has ended")
+        (number,) = _ANSWER.unpack(answer)
+        if number:
+            raise WindowBroken(f"cannot map {length:#x} bytes at window offset {offset:#x}: {os.strerror(number)}")
+
+    def close(self) -> None:
+        """Give both ends back; harmless twice."""
+        self._socket.close()
+        self.child.close()
