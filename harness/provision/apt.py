@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages of the distribution, fetched by apt itself under a root of our own: no privileges, nothing installed.
+
+apt resolves, checks signatures and hashes, resumes what a killed run left. The private root (apt.conf(5), ``Dir``) has
+its own sources, an empty dpkg status (so that apt counts nothing as installed) and one architecture. The machine's
+own apt configuration stays in force for everything else: proxies, credentials, time-outs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from harness.arch import Arch
+from harness.errors import HarnessError
+from harness.provision import distribution
+from harness.provision.cache import cache_dir, cached, locked, sha256
+from harness.provision.notice import notice
+from harness.provision.process import ToolError, run, run_showing_progress
+
+DEBIAN_ARCHITECTURES: Final[Mapping[Arch, str]] = {"x86_64": "amd64", "aarch64": "arm64"}
+
+_ARCHIVES: Final = "var/cache/apt/archives"
+_APT_FOLDERS: Final = (
+    "var/lib/dpkg",
+    "var/lib/apt/lists/partial",
+    "etc/apt/sources.list.d",
+    "etc/apt/preferences.d",
+)
+_RESOLVE_SECONDS: Final = 120
+_URI_LINE: Final = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$")
+
+_CONFIGURATION: Final = """\
+Dir "{root}";
+Dir::State::status "{root}/var/lib/dpkg/status";
+Dir::Etc::netrc "/etc/apt/auth.conf";
+Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+APT::Architecture "{architecture}";
+#clear APT::Architectures;
+APT::Architectures {{ "{architecture}"; }};
+APT::Default-Release "{release}";
+APT::Sandbox::User "root";
+APT::Get::AllowUnauthenticated "false";
+Acquire::AllowInsecureRepositories "false";
+Acquire::Languages {{ "none"; }};
+Acquire::Retries "3";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+APT::Update::Error-Mode "any";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+Dir::Cache::Archives "archives/";
+"""
+"""The sandbox user is switched off because a cache in a home directory is closed to it; apt run by an ordinary user has
+none anyway. The hooks are the machine's own business (they clean up its real package cache)."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """One fetched package: where it lies, what it is, and the hash that the signed index promises for it."""
+
+    file: Path
+    name: str
+    version: str
+    sha256: str
+    source: str
+    """The address that apt fetched it from."""
+
+
+@dataclass(frozen=True)
+class Announced:
+    """One package as apt announces it: address, file name in its archives folder, hash."""
+
+    uri: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """Packages to fetch, for one Debian architecture (``amd64``, ``arm64``), with everything they depend on."""
+
+    names: tuple[str, ...]
+    architecture: str
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What decides which packages these are, as inputs of a cache entry. Asks neither apt nor the network."""
+        return {
+            "names": " ".join(sorted(self.names)),
+            "architecture": self.architecture,
+            "archive": distribution.identity(),
+        }
+
+
+def fetch_packages(names: Sequence[str], architecture: str) -> list[Path]:
+    """The .deb files of these packages and of all they depend on, for a Debian architecture (``amd64``, ``arm64``).
+
+    From the cache, or fetched now. Recommended packages are left out. Raises HarnessError with apt's own message when
+    a package does not exist, a signature is wrong, the network or the disk fails.
+    """
+    return [package.file for package in packages(Request(tuple(names), architecture))]
+
+
+def packages(request: Request) -> list[Package]:
+    """As `fetch_packages`, with what is known of each."""
+    what = f"packages {', '.join(request.names)} ({request.architecture})"
+    entry = cached("packages", request.inputs, lambda folder: _fetch(request, folder), what=what)
+    return [Package(**{**fields, "file": entry.path / fields["file"]}) for fields in entry.facts["packages"]]
+
+
+def native_architecture() -> str:
+    """The Debian architecture of this machine. Raises HarnessError where QEMU's packages are of no use to us."""
+    machine = platform.machine()
+    for arch, name in DEBIAN_ARCHITECTURES.items():
+        if machine == arch:
+            return name
+    raise HarnessError(
+        f"this machine is a {machine}; packages can be fetched for {' and '.join(DEBIAN_ARCHITECTURES)} only",
+        remedy="install QEMU 10.1 or newer with vfio-user-pci for both architectures and put it on PATH",
+    )
+
+
+def _fetch(request: Request, folder: Path) -> Mapping[str, Any]:
+    """Fetch into `folder`. Works in a private root that outlives a killed run, so that apt resumes there."""
+    where = distribution.sources()
+    names, architecture = request.names, request.architecture
+    signature = hashlib.sha256(f"{architecture}\n{where.release}\n{where.text}".encode()).hexdigest()[:24]
+    root = cache_dir() / "apt" / signature
+    with locked(root.with_name(f"{signature}.lock"), what="the package index") as lock:
+        apt = _private_root(root, architecture, where)
+        notice(f"asking the package archive for {', '.join(names)} ({architecture})")
+        _apt([*apt, "update"], lock)
+        install = [*apt, "install", *names]
+        announced = _announced(install)
+        _apt([*install, "--download-only"], lock)
+        return {"packages": [_take(package, root / _ARCHIVES, folder) for package in announced]}
+
+
+def _private_root(root: Path, architecture: str, where: distribution.Sources) -> list[str]:
+    """Make the root; returns the apt-get command line that works in it."""
+    for name in (*_APT_FOLDERS, f"{_ARCHIVES}/partial"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "var/lib/dpkg/status").touch()
+    (root / "etc/apt/sources.list.d/harness.sources").write_text(where.text)
+    configuration = root / "apt.conf"
+    configuration.write_text(_CONFIGURATION.format(root=root, architecture=architecture, release=where.release))
+    return ["apt-get", "-c", str(configuration), "-y", "--no-install-recommends"]
+
+
+def _apt(command: Sequence[str], lock: int) -> None:
+    """Run apt-get where the person sees it. Raises HarnessError that says what to do."""
+    try:
+        run_showing_progress(command, what="fetching packages", keep_open=lock)
+    except ToolError as error:
+        error.remedy = _remedy(error.output)
+        raise
+
+
+def _remedy(output: str) -> str:
+    if "NO_PUBKEY" in output or "is not signed" in output:
+        return "bring the keyring of the distribution's archive up to date (Debian: debian-archive-keyring)"
+    if "Unable to locate package" in output or "has no installation candidate" in output:
+        return (
+            f"the archive has no such package; {distribution.SOURCES_OVERRIDE} can name another (docs/provisioning.md)"
+        )
+    return "check the network and the sources of this machine's apt, then start again: what was fetched so far is kept"
+
+
+def _announced(install: Sequence[str]) -> list[Announced]:
+    """What apt would fetch, with the hashes of the signed index: an empty archives folder makes it name everything."""
+    listing = run(
+        [*install, "--print-uris", "-o", "Dir::Cache::Archives=none/", "-o", "Acquire::ForceHash=SHA256"],
+        what="resolving packages",
+        timeout=_RESOLVE_SECONDS,
+    )
+    matches = (_URI_LINE.match(line) for line in listing.splitlines())
+    return [Announced(match["uri"], match["file"], match["sha256"]) for match in matches if match]
+
+
+def _take(announced: Announced, archives: Path, folder: Path) -> dict[str, str]:
+    """Put one package into `folder`; raises HarnessError when it is not the one that the index promised."""
+    address = urlsplit(announced.uri)
+    # apt leaves packages of a file: archive where they are.
+    fetched = Path(unquote(address.path)) if address.scheme == "file" else archives / announced.file
+    stored = folder / announced.file
+    shutil.copyfile(fetched, stored)
+    if sha256(stored) != announced.sha256:
+        raise HarnessError(f"{announced.file} is not the file that the package index promises", remedy="start again")
+    if address.scheme != "file":
+        fetched.unlink()
+    name, version, _ = (unquote(part) for part in announced.file.removesuffix(".deb").split("_"))
+    return {
+        "file": announced.file,
+        "name": name,
+        "version": version,
+        "sha256": announced.sha256,
+        "source": announced.uri,
+    }

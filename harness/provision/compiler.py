@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiling C for guests and for this machine: one compiler for every target, brought by the virtual environment.
+
+The compiler is the package ziglang (clang, lld and C libraries in one wheel), called as ``zig cc``. Nothing of the
+machine's own tool chain takes part, so the same sources give the same image everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import HarnessError
+from harness.provision.cache import Entry, cache_dir, cached
+from harness.provision.notice import notice
+from harness.provision.process import ToolError, run
+
+_COMPILE_SECONDS: Final = 600
+_REMEDY: Final = "make the virtual environment again: make clean, then make test"
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """The C compiler of the virtual environment."""
+
+    program: Path
+    version: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one file is made from C sources: everything that decides its content.
+
+    Paths in ``sources`` and ``flags`` are relative to ``folder``, where the compiler runs; ``inputs`` are all files
+    that it may read there (sources, headers, linker scripts).
+    """
+
+    name: str
+    folder: Path
+    target: str
+    sources: tuple[str, ...]
+    flags: tuple[str, ...]
+    inputs: tuple[str, ...]
+    output: str
+
+
+def compiler() -> Compiler:
+    """The compiler. Raises HarnessError when the virtual environment has none."""
+    spec = importlib.util.find_spec("ziglang")
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    if folder is None or not (folder / "zig").is_file():
+        raise HarnessError("this Python environment has no C compiler (package ziglang)", remedy=_REMEDY)
+    return Compiler(folder / "zig", metadata.version("ziglang"))
+
+
+def compile_c(recipe: Recipe) -> Path:
+    """The file made by a recipe, from the cache or built now.
+
+    Raises HarnessError with the compiler's own message when the sources do not compile.
+    """
+    return compiled(recipe).path / recipe.output
+
+
+def compiled(recipe: Recipe) -> Entry:
+    """As `compile_c`: the entry of the cache, with the hash of the file."""
+    tool = compiler()
+    inputs = {
+        "compiler": tool.version,
+        "target": recipe.target,
+        "command": "\0".join((*recipe.sources, "", *recipe.flags, "", recipe.output)),
+        "files": _digest(recipe.folder, recipe.inputs),
+    }
+
+    def build(folder: Path) -> Mapping[str, Any]:
+        notice(f"compiling {recipe.name}")
+        _compile(tool, recipe, folder / recipe.output)
+        return {"compiler": tool.version}
+
+    return cached(recipe.name.replace(" ", "-"), inputs, build, what=recipe.name)
+
+
+def load_recipe(file: Path, variant: str) -> Recipe:
+    """Read one variant of a recipe file (TOML, see docs/provisioning.md).
+
+    The keys ``sources`` (globs) and ``flags`` of the variant's table come after those of the file's top level.
+    Raises HarnessError when the file does not say what is needed, or a glob matches nothing.
+    """
+    folder = file.parent
+    try:
+        table = tomllib.loads(file.read_text())
+        own = table["variant"][variant]
+        sources = [*table.get("sources", []), *own.get("sources", [])]
+        flags = [*table.get("flags", []), *own.get("flags", [])]
+        name, target, output = f"{table['name']} {variant}", own["target"], table["output"]
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise HarnessError(f"{file}: no recipe for {variant}: {error!r}") from error
+    return Recipe(
+        name=name,
+        folder=folder,
+        target=target,
+        sources=tuple(_expanded(folder, sources, file)),
+        flags=tuple(flags),
+        inputs=tuple(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())),
+        output=output,
+    )
+
+
+def _compile(tool: Compiler, recipe: Recipe, output: Path) -> None:
+    zig_cache = cache_dir() / "zig"
+    try:
+        run(
+            [str(tool.program), "cc", "-target", recipe.target, *recipe.flags, *recipe.sources, "-o", str(output)],
+            what=f"compiling {recipe.name}",
+            timeout=_COMPILE_SECONDS,
+            env={"ZIG_GLOBAL_CACHE_DIR": str(zig_cache), "ZIG_LOCAL_CACHE_DIR": str(zig_cache)},
+            folder=recipe.folder,
+        )
+    except ToolError as error:
+        error.remedy = f"correct the sources in {recipe.folder}"
+        raise
+
+
+def _expanded(folder: Path, globs: Sequence[str], file: Path) -> Iterable[str]:
+    for glob in globs:
+        found = sorted(str(path.relative_to(folder)) for path in folder.glob(glob))
+        if not found:
+            raise HarnessError(f"{file}: the sources {glob!r} match no file")
+        yield from found
+
+
+def _digest(folder: Path, names: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for name in names:
+        content = (folder / name).read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of everything that takes part in a run: name, version, SHA-256, where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from harness.arch import ARCHES
+from harness.provision.cache import sha256
+from harness.provision.compiler import compiler
+from harness.provision.images import probe_entry, window_entry
+from harness.provision.qemu import prefix, qemu
+
+_CHECKOUT: Final = Path(__file__).resolve().parents[2]
+_GIT_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class ManifestItem:
+    """One thing that takes part. ``sha256`` is empty for what is no file, such as a git commit."""
+
+    name: str
+    version: str
+    sha256: str
+    source: str
+
+
+def manifest() -> list[ManifestItem]:
+    """Everything that takes part, provisioning what is missing. Raises HarnessError as that does."""
+    return [*_harness(), *_qemus(), *_built(), *_compiler(), *_python_packages()]
+
+
+def _harness() -> Iterator[ManifestItem]:
+    """The harness itself; an installed copy without a checkout has no commit."""
+    yield ManifestItem("harness", metadata.version("shmem-harness"), "", f"git {_commit()}")
+
+
+def _commit() -> str:
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(_CHECKOUT), "describe", "--always", "--abbrev=40", "--dirty"],
+            capture_output=True,
+            text=True,
+            timeout=_GIT_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return said.stdout.strip()
+
+
+def _qemus() -> Iterator[ManifestItem]:
+    chosen = [qemu(arch) for arch in ARCHES]
+    for choice in chosen:
+        version = ".".join(map(str, choice.version))
+        yield ManifestItem(choice.program.name, version, sha256(choice.program), choice.origin)
+    if any(choice.private for choice in chosen):
+        yield from (ManifestItem(*fields) for fields in prefix().facts["packages"])
+
+
+def _built() -> Iterator[ManifestItem]:
+    entries = {**{f"probe-{arch}": probe_entry(arch) for arch in ARCHES}, "window-library": window_entry()}
+    for name, entry in entries.items():
+        for digest in entry.files.values():
+            yield ManifestItem(name, "", digest, f"built by ziglang {entry.facts['compiler']}")
+
+
+def _compiler() -> Iterator[ManifestItem]:
+    tool = compiler()
+    yield ManifestItem("zig", tool.version, sha256(tool.program), "Python package ziglang")
+
+
+def _python_packages() -> Iterator[ManifestItem]:
+    """The installed packages. The hash is that of the installer's own list of files with their hashes (RECORD)."""
+    for package in sorted(metadata.distributions(), key=lambda package: package.name.lower()):
+        record = package.read_text("RECORD")
+        digest = hashlib.sha256(record.encode()).hexdigest() if record else ""
+        yield ManifestItem(package.name, package.version, digest, "Python package")
