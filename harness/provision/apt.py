@@ -9,7 +9,6 @@ own apt configuration stays in force for everything else: proxies, credentials, 
 from __future__ import annotations
 
 import hashlib
-import platform
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from harness.provision.cache import cache_dir, cached, locked, sha256
 from harness.provision.notice import notice
 from harness.provision.process import ToolError, run, run_showing_progress
 
-DEBIAN_ARCHITECTURES: Final[Mapping[Arch, str]] = {"x86_64": "amd64", "aarch64": "arm64"}
+_DEBIAN_NAMES: Final[Mapping[Arch, str]] = {"x86_64": "amd64", "aarch64": "arm64"}
 
 _ARCHIVES: Final = "var/cache/apt/archives"
 _APT_FOLDERS: Final = (
@@ -88,10 +87,15 @@ class Announced:
 
 @dataclass(frozen=True)
 class Request:
-    """Packages to fetch, for one Debian architecture (``amd64``, ``arm64``), with everything they depend on."""
+    """Packages to fetch for one architecture, with everything they depend on."""
 
     names: tuple[str, ...]
-    architecture: str
+    arch: Arch
+
+    @property
+    def architecture(self) -> str:
+        """The architecture by Debian's name."""
+        return _DEBIAN_NAMES[self.arch]
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -103,13 +107,13 @@ class Request:
         }
 
 
-def fetch_packages(names: Sequence[str], architecture: str) -> list[Path]:
-    """The .deb files of these packages and of all they depend on, for a Debian architecture (``amd64``, ``arm64``).
+def fetch_packages(names: Sequence[str], arch: Arch) -> list[Path]:
+    """The .deb files of these packages and of all they depend on, for this machine's architecture or the other one.
 
     From the cache, or fetched now. Recommended packages are left out. Raises HarnessError with apt's own message when
     a package does not exist, a signature is wrong, the network or the disk fails.
     """
-    return [package.file for package in packages(Request(tuple(names), architecture))]
+    return [package.file for package in packages(Request(tuple(names), arch))]
 
 
 def packages(request: Request) -> list[Package]:
@@ -117,18 +121,6 @@ def packages(request: Request) -> list[Package]:
     what = f"packages {', '.join(request.names)} ({request.architecture})"
     entry = cached("packages", request.inputs, lambda folder: _fetch(request, folder), what=what)
     return [Package(**{**fields, "file": entry.path / fields["file"]}) for fields in entry.facts["packages"]]
-
-
-def native_architecture() -> str:
-    """The Debian architecture of this machine. Raises HarnessError where QEMU's packages are of no use to us."""
-    machine = platform.machine()
-    for arch, name in DEBIAN_ARCHITECTURES.items():
-        if machine == arch:
-            return name
-    raise HarnessError(
-        f"this machine is a {machine}; packages can be fetched for {' and '.join(DEBIAN_ARCHITECTURES)} only",
-        remedy="install QEMU 10.1 or newer with vfio-user-pci for both architectures and put it on PATH",
-    )
 
 
 def _fetch(request: Request, folder: Path) -> Mapping[str, Any]:

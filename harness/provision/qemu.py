@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import re
 import shutil
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from typing import Any, Final
 
 from harness.arch import ARCHES, Arch
 from harness.errors import HarnessError
-from harness.provision.apt import Request, native_architecture, packages
+from harness.provision.apt import Request, packages
 from harness.provision.cache import Entry, cache_dir, cached
 from harness.provision.notice import notice
 from harness.provision.process import Finished, capture, run
@@ -139,7 +140,7 @@ def _answer(candidate: Qemu, *options: str) -> Finished:
 
 def prefix() -> Entry:
     """The cache entry of the private prefix, fetched and unpacked now if there is none."""
-    request = Request(_PACKAGES, native_architecture())
+    request = Request(_PACKAGES, _own_architecture())
 
     def unpack(folder: Path) -> Mapping[str, Any]:
         fetched = packages(request)
@@ -170,6 +171,14 @@ def _proven(arch: Arch, folder: Path) -> dict[str, Any]:
             remedy="name a newer suite (docs/provisioning.md), or build QEMU and put it on PATH",
         )
     return facts
+
+
+def _own_architecture() -> Arch:
+    machine = platform.machine()
+    for arch in ARCHES:
+        if machine == arch:
+            return arch
+    raise HarnessError(f"this machine is a {machine}; the packages are fetched for {' and '.join(ARCHES)} only")
 
 
 def _in_prefix(arch: Arch, entry: Entry, origin: str) -> Qemu:
