@@ -5,8 +5,8 @@ from harness.provision.apt import fetch_packages
 from harness.provision.cache import cache_dir, cached
 from harness.provision.compiler import Recipe, compile_c, load_recipe
 from harness.provision.images import probe_image, window_library
-from harness.provision.manifest import ManifestItem, manifest
-from harness.provision.qemu import Qemu, qemu
+from harness.provision.inventory import ManifestItem, manifest
+from harness.provision.qemu_program import Qemu, qemu
 
 __all__ = [
     "ManifestItem",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
-from harness.provision.cache import Entry, cache_dir, cached
+from harness.provision.cache import Entry, cache_dir, cached, find
 from harness.provision.notice import notice
 from harness.provision.process import ToolError, run
 
@@ -59,30 +59,24 @@ def compiler() -> Compiler:
     return Compiler(folder / "zig", metadata.version("ziglang"))
 
 
-def compile_c(recipe: Recipe) -> Path:
-    """The file made by a recipe, from the cache or built now.
+def compile_c(recipe: Recipe) -> Entry:
+    """The cache entry with the file ``recipe.output``, there already or built now.
 
     Raises HarnessError with the compiler's own message when the sources do not compile.
     """
-    return compiled(recipe).path / recipe.output
-
-
-def compiled(recipe: Recipe) -> Entry:
-    """As `compile_c`: the entry of the cache, with the hash of the file."""
     tool = compiler()
-    inputs = {
-        "compiler": tool.version,
-        "target": recipe.target,
-        "command": "\0".join((*recipe.sources, "", *recipe.flags, "", recipe.output)),
-        "files": _digest(recipe.folder, recipe.inputs),
-    }
 
     def build(folder: Path) -> Mapping[str, Any]:
         notice(f"compiling {recipe.name}")
         _compile(tool, recipe, folder / recipe.output)
         return {"compiler": tool.version}
 
-    return cached(recipe.name.replace(" ", "-"), inputs, build, what=recipe.name)
+    return cached(_kind(recipe), _inputs(tool, recipe), build, what=recipe.name)
+
+
+def find_compiled(recipe: Recipe) -> Entry | None:
+    """As `compile_c`, but builds nothing: None when the cache does not have it."""
+    return find(_kind(recipe), _inputs(compiler(), recipe))
 
 
 def load_recipe(file: Path, variant: str) -> Recipe:
@@ -98,8 +92,12 @@ def load_recipe(file: Path, variant: str) -> Recipe:
         sources = [*table.get("sources", []), *own.get("sources", [])]
         flags = [*table.get("flags", []), *own.get("flags", [])]
         name, target, output = f"{table['name']} {variant}", own["target"], table["output"]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise HarnessError(f"{file}: no recipe for {variant}: {error!r}") from error
+    except OSError as error:
+        raise HarnessError(f"no recipe for {variant}: {file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise HarnessError(f"{file}: {error}") from error
+    except KeyError as error:
+        raise HarnessError(f"{file}: the recipe for {variant} has no {error}") from error
     return Recipe(
         name=name,
         folder=folder,
@@ -109,6 +107,19 @@ def load_recipe(file: Path, variant: str) -> Recipe:
         inputs=tuple(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())),
         output=output,
     )
+
+
+def _kind(recipe: Recipe) -> str:
+    return recipe.name.replace(" ", "-")
+
+
+def _inputs(tool: Compiler, recipe: Recipe) -> dict[str, str]:
+    return {
+        "compiler": tool.version,
+        "target": recipe.target,
+        "command": "\0".join((*recipe.sources, "", *recipe.flags, "", recipe.output)),
+        "files": _digest(recipe.folder, recipe.inputs),
+    }
 
 
 def _compile(tool: Compiler, recipe: Recipe, output: Path) -> None:

@@ -7,9 +7,8 @@ import platform
 from pathlib import Path
 from typing import Final
 
-from harness.arch import Arch
-from harness.provision.cache import Entry
-from harness.provision.compiler import Recipe, compiled, load_recipe
+from harness.arch import ARCHES, Arch
+from harness.provision.compiler import Recipe, compile_c, load_recipe
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
 PROBE_RECIPE: Final = _CHECKOUT / "targets/images/probe/recipe.toml"
@@ -18,29 +17,23 @@ _WINDOW: Final = _CHECKOUT / "harness/emulator/window"
 
 def probe_image(arch: Arch) -> Path:
     """The bootable image of the probe guest (ELF). Raises HarnessError when it does not compile."""
-    return probe_entry(arch).path / _probe(arch).output
-
-
-def probe_entry(arch: Arch) -> Entry:
-    """As `probe_image`: the entry of the cache."""
-    return compiled(_probe(arch))
+    recipe = probe_recipe(arch)
+    return compile_c(recipe).path / recipe.output
 
 
 def window_library() -> Path:
     """The shared object for QEMU processes of this machine. Raises HarnessError when it does not compile."""
-    return window_entry().path / _window().output
+    recipe = window_recipe()
+    return compile_c(recipe).path / recipe.output
 
 
-def window_entry() -> Entry:
-    """As `window_library`: the entry of the cache."""
-    return compiled(_window())
-
-
-def _probe(arch: Arch) -> Recipe:
+def probe_recipe(arch: Arch) -> Recipe:
+    """How the probe's image is made (see its own recipe file)."""
     return load_recipe(PROBE_RECIPE, arch)
 
 
-def _window() -> Recipe:
+def window_recipe() -> Recipe:
+    """How the window library is made."""
     return Recipe(
         name="window library",
         folder=_WINDOW,
@@ -51,3 +44,8 @@ def _window() -> Recipe:
         inputs=("window.c",),
         output="window.so",
     )
+
+
+def built() -> dict[str, Recipe]:
+    """Everything that is built here, by its name in the manifest."""
+    return {**{f"probe-{arch}": probe_recipe(arch) for arch in ARCHES}, "window-library": window_recipe()}

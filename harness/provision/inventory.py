@@ -13,9 +13,9 @@ from typing import Final
 
 from harness.arch import ARCHES
 from harness.provision.cache import sha256
-from harness.provision.compiler import compiler
-from harness.provision.images import probe_entry, window_entry
-from harness.provision.qemu import prefix, qemu
+from harness.provision.compiler import compile_c, compiler
+from harness.provision.images import built
+from harness.provision.qemu_program import prefix, qemu
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
 _GIT_SECONDS: Final = 10
@@ -65,10 +65,9 @@ def _qemus() -> Iterator[ManifestItem]:
 
 
 def _built() -> Iterator[ManifestItem]:
-    entries = {**{f"probe-{arch}": probe_entry(arch) for arch in ARCHES}, "window-library": window_entry()}
-    for name, entry in entries.items():
-        for digest in entry.files.values():
-            yield ManifestItem(name, "", digest, f"built by ziglang {entry.facts['compiler']}")
+    for name, recipe in built().items():
+        entry = compile_c(recipe)
+        yield ManifestItem(name, "", entry.files[recipe.output], f"built by ziglang {entry.facts['compiler']}")
 
 
 def _compiler() -> Iterator[ManifestItem]:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from harness.arch import ARCHES, Arch
 from harness.errors import HarnessError
 from harness.provision.apt import Request, packages
-from harness.provision.cache import Entry, cache_dir, cached
+from harness.provision.cache import Entry, cache_dir, cached, find
 from harness.provision.notice import notice
 from harness.provision.process import Finished, capture, run
 
@@ -140,7 +140,7 @@ def _answer(candidate: Qemu, *options: str) -> Finished:
 
 def prefix() -> Entry:
     """The cache entry of the private prefix, fetched and unpacked now if there is none."""
-    request = Request(_PACKAGES, _own_architecture())
+    request = _request()
 
     def unpack(folder: Path) -> Mapping[str, Any]:
         fetched = packages(request)
@@ -156,7 +156,20 @@ def prefix() -> Entry:
             "packages": [[package.name, package.version, package.sha256, package.source] for package in fetched],
         }
 
-    return cached("qemu", {"recipe": _RECIPE, **request.inputs}, unpack, what="QEMU")
+    return cached("qemu", _inputs(request), unpack, what="QEMU")
+
+
+def find_prefix() -> Entry | None:
+    """As `prefix`, but fetches nothing: None when the cache does not have it."""
+    return find("qemu", _inputs(_request()))
+
+
+def _request() -> Request:
+    return Request(_PACKAGES, _own_architecture())
+
+
+def _inputs(request: Request) -> dict[str, str]:
+    return {"recipe": _RECIPE, **request.inputs}
 
 
 def _proven(arch: Arch, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness doctor``: what this machine has, what it lacks, how to get it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS
+from harness.provision.checks import Check, State, checks
+
+HELP = "say what this machine has, what it lacks, and how to get it"
+
+_STYLES: Final = {State.OK: "green", State.MISSING: "bold red", State.UNUSED: "dim"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No options: it looks at everything."""
+    parser.epilog = "Exit status: 0 a bench can run, 2 something is missing."
+
+
+def run(_args: argparse.Namespace) -> int:
+    """Print the table; 0 when a bench can run."""
+    found = checks()
+    console = Console()
+    console.print(_table(found))
+    missing = [check for check in found if check.state is State.MISSING]
+    if not missing:
+        console.print("Everything that a bench needs is here.")
+        return EXIT_PASS
+    console.print(f"{len(missing)} missing. How to get it:")
+    for check in missing:
+        console.print(Text(f"  {check.name}: {check.remedy or check.found}"))
+    return EXIT_BENCH_TROUBLE
+
+
+def _table(found: list[Check]) -> Table:
+    table = Table("what", "state", "found")
+    for check in found:
+        table.add_row(Text(check.name), Text(check.state, style=_STYLES[check.state]), Text(check.found))
+    return table

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness provision``: fetch and build everything that a bench needs, so that later runs need no network."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.arch import ARCHES
+from harness.errors import EXIT_PASS
+from harness.provision.everything import provision
+
+HELP = "fetch and build everything that a bench needs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the subcommand."""
+    parser.add_argument(
+        "--arch", action="append", choices=ARCHES, help="only for guests of this architecture (may be repeated)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Provision, and say what is there."""
+    for name, path in provision(args.arch or ARCHES).items():
+        print(f"{name}: {path}")
+    return EXIT_PASS

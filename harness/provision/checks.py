@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bench needs of this machine, looked at without changing anything."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from harness.arch import ARCHES, Arch
+from harness.errors import HarnessError
+from harness.provision import distribution
+from harness.provision.cache import Entry, cache_dir
+from harness.provision.compiler import Recipe, compiler, find_compiled
+from harness.provision.images import built
+from harness.provision.qemu_program import Qemu, find_prefix, on_path
+
+_PROVISION: Final = "harness provision"
+_OLDEST_PYTHON: Final = (3, 11)
+_NEEDED_BYTES: Final = 1_000_000_000
+"""The private QEMU with its packages (300 MB), the compiler's own cache and room to build them anew."""
+
+
+class State(StrEnum):
+    """What a check found."""
+
+    OK = "ok"
+    MISSING = "missing"
+    UNUSED = "not needed"
+    """Missing, but nothing that is here needs it: it would only be used to fetch what is here already."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing a bench needs: what was found, and how to get it when it is missing."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def checks() -> list[Check]:
+    """Look at everything. Raises nothing: what cannot be looked at is missing, with the reason."""
+    qemus = [_qemu(arch) for arch in ARCHES]
+    fetching = any(check.state is State.MISSING for check in qemus)
+    return [
+        _python(),
+        *_tools(),
+        *_fetching_tools(State.MISSING if fetching else State.UNUSED),
+        _cache(fetching),
+        _guarded("compiler", _compiler),
+        *qemus,
+        *_images(),
+    ]
+
+
+def _python() -> Check:
+    version = sys.version.split()[0]
+    lacking = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if sys.version_info < _OLDEST_PYTHON or lacking:
+        remedy = "install python3 3.11 or newer with its venv (Debian and Ubuntu: python3-venv)"
+        return Check("python", State.MISSING, f"{version} without {' and '.join(lacking) or '3.11'}", remedy)
+    return Check("python", State.OK, f"{version} with venv")
+
+
+def _tools() -> Iterator[Check]:
+    for name in ("make", "git"):
+        yield _tool(name, State.MISSING, f"install the package {name}")
+    yield _tool(
+        "setpriv", State.MISSING, "install the package util-linux: without it a killed run leaves tools running"
+    )
+
+
+def _fetching_tools(otherwise: State) -> Iterator[Check]:
+    """What only the fetching of a private QEMU needs."""
+    remedy = "use Debian or Ubuntu, or put a QEMU 10.1 with vfio-user-pci on PATH"
+    yield _tool("apt-get", otherwise, remedy)
+    yield _tool("dpkg-deb", otherwise, remedy)
+    try:
+        family = distribution.family_of(distribution.platform_facts())
+    except HarnessError as error:
+        yield Check("archive keys", otherwise, error.message, error.remedy)
+        return
+    if family.keyring.is_file():
+        yield Check("archive keys", State.OK, str(family.keyring))
+    else:
+        yield Check("archive keys", otherwise, f"no {family.keyring}", f"install the package {family.keyring_package}")
+
+
+def _tool(name: str, otherwise: State, remedy: str) -> Check:
+    found = shutil.which(name)
+    return Check(name, State.OK, found) if found else Check(name, otherwise, "not on PATH", remedy)
+
+
+def _cache(fetching: bool) -> Check:
+    folder = cache_dir()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    found = f"{folder}, {free / 1e9:.1f} GB free"
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Check(
+            "cache", State.MISSING, f"{folder} cannot be written", "set SHMEM_HARNESS_CACHE to a folder that can be"
+        )
+    if fetching and free < _NEEDED_BYTES:
+        return Check("cache", State.MISSING, found, "free 1 GB there, or set SHMEM_HARNESS_CACHE to another folder")
+    return Check("cache", State.OK, found)
+
+
+def _compiler() -> Check:
+    tool = compiler()
+    return Check("compiler", State.OK, f"ziglang {tool.version}")
+
+
+def _qemu(arch: Arch) -> Check:
+    return _guarded(f"QEMU {arch}", lambda: _qemu_found(arch))
+
+
+def _qemu_found(arch: Arch) -> Check:
+    name = f"QEMU {arch}"
+    own = on_path(arch)
+    if isinstance(own, Qemu):
+        return Check(name, State.OK, f"{'.'.join(map(str, own.version))} from {own.origin}")
+    entry = find_prefix()
+    if entry is None:
+        return Check(name, State.MISSING, own, _PROVISION)
+    version = ".".join(map(str, entry.facts["qemu"][arch]["version"]))
+    return _sound(name, entry, f"{version} in a private prefix ({own})")
+
+
+def _images() -> list[Check]:
+    try:
+        recipes = built()
+    except HarnessError as error:
+        return [Check("images", State.MISSING, error.message, error.remedy)]
+    return [_guarded(name, functools.partial(_image, name, recipe)) for name, recipe in recipes.items()]
+
+
+def _image(name: str, recipe: Recipe) -> Check:
+    entry = find_compiled(recipe)
+    if entry is None:
+        return Check(name, State.MISSING, "not built yet", _PROVISION)
+    return _sound(name, entry, f"built by ziglang {entry.facts['compiler']}")
+
+
+def _sound(name: str, entry: Entry, found: str) -> Check:
+    """What is in the cache, with its content read and compared."""
+    damaged = entry.damage()
+    if damaged:
+        return Check(name, State.MISSING, f"damaged in the cache: {entry.path / damaged[0]}", _PROVISION)
+    return Check(name, State.OK, found)
+
+
+def _guarded(name: str, look: Callable[[], Check]) -> Check:
+    """A check that cannot be made is one that failed, for the reason given."""
+    try:
+        return look()
+    except HarnessError as error:
+        return Check(name, State.MISSING, error.message, error.remedy)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that a bench needs, at once, and sound: what is damaged in the cache is made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from harness.arch import Arch
+from harness.provision.cache import Entry, discard
+from harness.provision.compiler import Recipe, compile_c
+from harness.provision.images import probe_recipe, window_recipe
+from harness.provision.notice import notice
+from harness.provision.qemu_program import on_path, prefix, qemu
+
+
+def provision(arches: Iterable[Arch]) -> dict[str, Path]:
+    """Fetch and build what is missing for guests of these architectures; returns where each thing is.
+
+    Reads every file of the cache that takes part, once, and replaces an entry that is damaged. Raises HarnessError.
+    """
+    found: dict[str, Path] = {}
+    for arch in arches:
+        if isinstance(on_path(arch), str):
+            _sound(prefix)
+        found[f"QEMU {arch}"] = qemu(arch).program
+        found[f"probe {arch}"] = _compiled(probe_recipe(arch))
+    found["window library"] = _compiled(window_recipe())
+    return found
+
+
+def _compiled(recipe: Recipe) -> Path:
+    return _sound(lambda: compile_c(recipe)).path / recipe.output
+
+
+def _sound(entry_of: Callable[[], Entry]) -> Entry:
+    entry = entry_of()
+    damaged = entry.damage()
+    if damaged:
+        notice(f"{entry.path / damaged[0]} is damaged, making it again")
+        discard(entry)
+        entry = entry_of()
+    return entry
