@@ -7,6 +7,7 @@ from harness.shmem.config.parse import parse, parse_arguments, parse_file
 from harness.shmem.config.references import Intr, Location, parse_intr, parse_location
 from harness.shmem.config.render import render
 from harness.shmem.config.shmem import Create, Gid, Rule, RuleKind, ShmemOption, ShmemVdev, Subst, Umask
+from harness.shmem.config.validate import missing_files, validate
 
 __all__ = [
     "NOWHERE",
@@ -30,10 +31,12 @@ __all__ = [
     "Umask",
     "Vdev",
     "VmConfig",
+    "missing_files",
     "parse",
     "parse_arguments",
     "parse_file",
     "parse_intr",
     "parse_location",
     "render",
+    "validate",
 ]

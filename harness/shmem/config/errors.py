@@ -29,17 +29,23 @@ class ConfigError(HarnessError):
     """A configuration that qvm would not accept, or that the harness cannot understand.
 
     ``problem`` says what is wrong, ``found`` and ``expected`` what stands there and what could (each may be empty).
+    ``code`` names the kind of problem for tools: "syntax" for a text that cannot be read.
     """
 
-    def __init__(self, problem: str, position: Position, *, found: str = "", expected: str = "") -> None:
+    def __init__(
+        self, problem: str, position: Position, *, found: str = "", expected: str = "", code: str = "syntax"
+    ) -> None:
+        self.code = code
         self.problem = problem
         self.position = position
         self.found = found
         self.expected = expected
         where = "" if position == NOWHERE else f"{position}: "
-        super().__init__(f"{where}{self._description()}")
+        super().__init__(f"{where}{self.description}")
 
-    def _description(self) -> str:
+    @property
+    def description(self) -> str:
+        """The message without the position."""
         details = []
         if self.found:
             details.append(f"found {self.found}")
@@ -49,4 +55,4 @@ class ConfigError(HarnessError):
 
     def qvm_message(self) -> str:
         """The message in qvm's own form, ``[file:line] text`` (observed on 8.0)."""
-        return f"[{self.position.file}:{self.position.line}] {self._description()}"
+        return f"[{self.position.file}:{self.position.line}] {self.description}"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from harness.shmem.config import ConfigError, Create, Gid, Rule, ShmemVdev, Subst, Umask
+from harness.shmem.config import Create, Gid, Rule, ShmemVdev, Subst, Umask
+from harness.shmem.config.validate import list_problems
 from harness.shmem.oracle import names, rules
 from harness.shmem.oracle.rules import Implicit
 from harness.shmem.profile import Profile
@@ -56,9 +57,8 @@ class Creation:
 
 def check(vdev: ShmemVdev, profile: Profile) -> None:
     """Raise ConfigError when the profile refuses the rules or substitutions of ``vdev``."""
-    rules.check(vdev.rules, profile)
-    if profile.subst_several == "rejected" and len(vdev.substs) > 1:
-        raise ConfigError("'subst' is given twice", vdev.substs[1].position)
+    for problem in list_problems(vdev, profile):
+        raise problem
 
 
 def _host_name(name: str, substs: tuple[Subst, ...], profile: Profile) -> tuple[str | None, str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.shmem.config import ConfigError, Rule, RuleKind
+from harness.shmem.config import Rule, RuleKind
 from harness.shmem.oracle.patterns import compile_pattern, name_bytes
 from harness.shmem.profile import Profile
 
@@ -26,22 +26,6 @@ class Verdict:
 def is_mixed(rules: Sequence[Rule]) -> bool:
     """Whether the list holds both kinds."""
     return len({rule.kind for rule in rules}) > 1
-
-
-def check(rules: Sequence[Rule], profile: Profile) -> None:
-    """Raise ConfigError for a list that the profile refuses."""
-    if profile.pattern_empty == "rejected":
-        for rule in rules:
-            if not rule.pattern:
-                raise ConfigError(f"pattern of '{rule.kind}' is empty", rule.position)
-    if profile.mixed_rules == "rejected" and is_mixed(rules):
-        other = next(rule for rule in rules if rule.kind != rules[0].kind)
-        raise ConfigError(
-            "'allow' and 'deny' in one vdev",
-            other.position,
-            found=f"'{other.kind}' after '{rules[0].kind}'",
-            expected="one kind only",
-        )
 
 
 def _considered(rules: Sequence[Rule], profile: Profile) -> list[int]:

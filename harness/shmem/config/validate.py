@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with a configuration that can be read: everything that qvm is taken to refuse under a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.shmem.config import grammar, memory_map
+from harness.shmem.config.errors import ConfigError, Position
+from harness.shmem.config.model import Option, Ram, Rom, VmConfig
+from harness.shmem.config.references import Intr, parse_intr
+from harness.shmem.config.shmem import Create, Gid, ShmemVdev, Umask
+from harness.shmem.config.words import show
+from harness.shmem.profile import Profile
+from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE, PAGE_SIZE
+
+
+def validate(config: VmConfig, profile: Profile) -> list[ConfigError]:
+    """All problems of ``config`` under ``profile``, in the order of the text. Looks at no file."""
+    problems = [
+        *_system(config),
+        *_memory(config),
+        *_names(config),
+        *_interrupts(config, profile),
+        *_collisions(config, profile),
+    ]
+    for vdev in config.shmem_vdevs():
+        problems += [
+            *_placement(vdev, profile),
+            *list_problems(vdev, profile),
+            *_permissions(vdev, profile),
+            *_creates(vdev, profile),
+        ]
+    return sorted(problems, key=lambda problem: (problem.position.file, problem.position.line, problem.position.column))
+
+
+def missing_files(config: VmConfig, base: Path) -> list[ConfigError]:
+    """Images that ``load`` names and that are no files; relative names are looked up below ``base``."""
+    return [
+        ConfigError(
+            "no such file", load.position, found=show(load.file), expected=f"a file below {base}", code="missing-file"
+        )
+        for load in config.loads
+        if not (base / load.file).is_file()
+    ]
+
+
+def _before(one: Position, other: Position) -> bool:
+    """Whether ``one`` stands before ``other`` in the same file."""
+    return one.file == other.file and (one.line, one.column) < (other.line, other.column)
+
+
+def _path_part(name: str, what: str, position: Position) -> Iterator[ConfigError]:
+    """A name that becomes a part of a path below /dev/qvm."""
+    if name in ("", ".", "..") or "/" in name:
+        yield ConfigError(
+            f"{what} cannot be a name below /dev/qvm", position, found=show(name), expected="no '/'", code="bad-name"
+        )
+
+
+def _system(config: VmConfig) -> Iterator[ConfigError]:
+    if config.system is None:
+        return
+    yield from _path_part(config.system, "name of the system", config.system_position)
+    for option in config.others:
+        if option.name == "set" and _before(option.position, config.system_position):
+            yield ConfigError("'set' stands before 'system'", option.position, code="system-first")
+
+
+def _memory(config: VmConfig) -> Iterator[ConfigError]:
+    items: tuple[Ram | Rom, ...] = (*config.rams, *config.roms)
+    for item in items:
+        if item.length == 0:
+            yield ConfigError("memory of size 0", item.position, code="size-zero")
+        elif item.address is not None and item.address + item.length > 1 << 64:
+            yield ConfigError("memory ends beyond 64 bits", item.position, code="size-too-large")
+
+
+def _names(config: VmConfig) -> Iterator[ConfigError]:
+    seen: dict[str, Position] = {}
+    for vdev in config.vdevs:
+        option = vdev.option("name")
+        if option is None or option.argument is None:
+            continue
+        name = option.argument
+        yield from _path_part(name, "name of the vdev", option.position)
+        if name in seen:
+            yield ConfigError(
+                f"two vdevs are named {show(name)}",
+                option.position,
+                found=f"the first at {seen[name]}",
+                code="duplicate-name",
+            )
+        seen.setdefault(name, option.position)
+        if vdev.kind in grammar.CONTROLLER_KINDS and ":" in name:
+            yield ConfigError(
+                "name of an interrupt controller holds a colon, so nothing can refer to it",
+                option.position,
+                found=show(name),
+                code="controller-name",
+            )
+
+
+def _interrupt_options(config: VmConfig) -> Iterator[Option]:
+    for owner in (*config.vdevs, *config.contexts):
+        yield from (option for option in owner.options if option.name in ("intr", "intrmap") and option.argument)
+
+
+def _interrupts(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
+    controllers = {
+        name: vdev.kind in grammar.CONTROLLER_KINDS or vdev.kind not in grammar.VDEVS
+        for vdev in config.vdevs
+        if (name := vdev.name) is not None
+    }
+    controllers.update(dict.fromkeys(grammar.IMPLICIT_CONTROLLERS, True))
+    used: dict[Intr, Position] = {}
+    for option in _interrupt_options(config):
+        try:
+            intr = parse_intr(option.argument or "", option.position)
+        except ConfigError:
+            continue  # 'pass' knows further forms, which are not taken apart here.
+        if not controllers.get(intr.pic, False):
+            kind = "not an interrupt controller" if intr.pic in controllers else "not declared"
+            yield ConfigError(
+                f"interrupt controller {show(intr.pic)} is {kind}",
+                option.position,
+                found=show(str(intr)),
+                expected=" or ".join(f"'{name}'" for name in sorted(name for name in controllers if controllers[name])),
+                code="unknown-controller",
+            )
+        if intr.line is None:
+            continue
+        if intr in used and profile.intr_collision == "rejected":
+            yield ConfigError(
+                f"interrupt {intr} is used twice",
+                option.position,
+                found=f"the first at {used[intr]}",
+                code="interrupt-used",
+            )
+        used.setdefault(intr, option.position)
+
+
+def _collisions(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
+    if profile.loc_collision == "accepted":
+        return
+    for one, two in memory_map.collisions(config):
+        yield ConfigError(
+            f"{two.owner} at {two.start:#x} collides with {one.owner} at {one.start:#x}-{one.end - 1:#x}",
+            two.position,
+            found=f"the other at {one.position}" if one.position.file else "",
+            code="address-collision",
+        )
+
+
+def _placement(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
+    option = next((entry for entry in vdev.options if isinstance(entry, Option) and entry.name == "loc"), None)
+    where = vdev.position if option is None else option.position
+    if option is not None and option.argument is None and profile.bare_loc == "rejected":
+        yield ConfigError("'loc' without an address", where, expected="an address, before release 8.0", code="release")
+    if vdev.loc is None:
+        if vdev.intr is not None and profile.intr_without_loc == "rejected":
+            yield ConfigError("'intr' without 'loc'", vdev.intr.position, code="placement")
+        return
+    if vdev.loc % PAGE_SIZE:
+        yield ConfigError(
+            "'loc' of 'vdev shmem' is not a page's address",
+            where,
+            found=hex(vdev.loc),
+            expected=f"a multiple of {PAGE_SIZE:#x}",
+            code="placement",
+        )
+    if vdev.intr is None:
+        if profile.loc_without_intr == "rejected":
+            yield ConfigError("'loc' without 'intr'", where, expected="an interrupt such as gic:43", code="placement")
+    elif vdev.intr.line is None:
+        yield ConfigError(
+            "interrupt has no line",
+            vdev.intr.position,
+            found=show(vdev.intr.pic),
+            expected="PIC:LINE",
+            code="placement",
+        )
+
+
+def list_problems(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
+    """Rules and substitutions that the profile refuses."""
+    rules, substs = vdev.rules, vdev.substs
+    if profile.pattern_empty == "rejected":
+        for rule in rules:
+            if not rule.pattern:
+                yield ConfigError(f"pattern of '{rule.kind}' is empty", rule.position, code="empty-pattern")
+    other = next((rule for rule in rules if rule.kind != rules[0].kind), None)
+    if other is not None and profile.mixed_rules == "rejected":
+        yield ConfigError(
+            "'allow' and 'deny' in one vdev",
+            other.position,
+            found=f"'{other.kind}' after '{rules[0].kind}'",
+            expected="one kind only",
+            code="mixed-rules",
+        )
+    if profile.subst_several == "rejected" and len(substs) > 1:
+        yield ConfigError("'subst' is given twice", substs[1].position, code="several-subst")
+
+
+def _permissions(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
+    for option in vdev.options:
+        later = isinstance(option, Gid | Umask) or (
+            isinstance(option, Create) and (option.mode is not None or option.gid is not None)
+        )
+        if later and profile.permission_options == "rejected":
+            word = "MODE of 'create'" if isinstance(option, Create) else f"'{type(option).__name__.lower()}'"
+            yield ConfigError(
+                f"{word} is not known to this release", option.position, expected="release 8.0", code="release"
+            )
+        elif (
+            isinstance(option, Create)
+            and option.gid is not None
+            and option.mode is None
+            and profile.gid_without_mode == "rejected"
+        ):
+            yield ConfigError(
+                "GID of 'create' without MODE", option.position, expected="NAME,SIZE,MODE,GID", code="gid-without-mode"
+            )
+
+
+def _creates(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
+    longest = NAME_SIZE if profile.name_unterminated == "legal" else MAX_NAME_LENGTH
+    for create in vdev.creates:
+        size = len(create.name.encode())
+        if size > longest:
+            yield ConfigError(
+                "name of the region is too long",
+                create.position,
+                found=f"{show(create.name)} of {size} bytes",
+                expected=f"at most {longest} bytes",
+                code="name-too-long",
+            )
+        if create.size_bytes == 0:
+            yield ConfigError("region of size 0", create.position, code="size-zero")
+        elif create.size_bytes % PAGE_SIZE and profile.create_rounding == "rejected":
+            yield ConfigError(
+                f"size is not a multiple of {PAGE_SIZE}",
+                create.position,
+                found=hex(create.size_bytes),
+                code="size-rounding",
+            )
+        if not create.name and profile.name_empty == "illegal":
+            yield ConfigError("region without a name", create.position, code="bad-name")

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rendering and reading back loses nothing."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from harness.shmem.config import (
+    ConfigError,
+    Load,
+    Option,
+    Rule,
+    ShmemVdev,
+    Vdev,
+    VmConfig,
+    parse,
+    parse_arguments,
+    parse_file,
+    render,
+)
+from harness.shmem.config.words import words
+from tests.shmem.strategies import configurations, shmem_vdevs
+
+
+@settings(max_examples=150, deadline=None)
+@given(configurations())
+def test_reading_back_what_was_rendered(config: VmConfig) -> None:
+    text = render(config)
+    assert parse(text) == config
+    assert render(parse(text)) == text
+
+
+@settings(max_examples=60, deadline=None)
+@given(configurations())
+def test_line_breaks_are_cosmetic(config: VmConfig) -> None:
+    known = VmConfig(vdevs=tuple(vdev for vdev in config.vdevs if vdev.kind != "unheard-of"), rams=config.rams)
+    assert parse(" ".join(render(known).split("\n"))) == known
+
+
+@settings(max_examples=60, deadline=None)
+@given(shmem_vdevs())
+def test_the_typed_view_holds_everything(view: ShmemVdev) -> None:
+    assert ShmemVdev.of(view.vdev()) == view
+
+
+@settings(max_examples=60, deadline=None)
+@given(configurations())
+def test_the_command_line_is_the_same_language(config: VmConfig) -> None:
+    known = VmConfig(system=config.system, rams=config.rams, cmdline=config.cmdline, cpus=config.cpus)
+    arguments = [word.text for word in words(render(known), "t")]
+    assert parse_arguments(arguments) == known
+
+
+def test_a_file_and_arguments_can_be_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one.qvmconf").write_text("system g0\nvdev shmem\n  allow a*\n")
+    (tmp_path / "two.qvmconf").write_text("name second  # continues the vdev of the first file\n")
+    monkeypatch.chdir(tmp_path)
+    config = parse_arguments(shlex.split('ram 128M @one.qvmconf deny b @two.qvmconf cmdline "a b"'))
+    (vdev,) = config.shmem_vdevs()
+    assert [(rule.kind, rule.pattern) for rule in vdev.rules] == [("allow", "a*"), ("deny", "b")]
+    assert (config.system, vdev.name, config.cmdline) == ("g0", "second", "a b")
+    assert str(vdev.rules[0].position) == "one.qvmconf:3:3"
+    assert str(vdev.rules[1].position) == "<command line>:1:23"
+
+
+def test_a_file_may_read_another_but_not_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("system g\n@b\n")
+    (tmp_path / "b").write_text("ram 1M\n  @a\n")
+    (tmp_path / "c").write_text("@d @d")
+    (tmp_path / "d").write_text("cpu")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"b:2:3: file includes itself: found '@a'"):
+        parse_file("a")
+    assert len(parse_file("c").cpus) == 2
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        VmConfig(cmdline="two\nlines"),
+        VmConfig(system="bell\a"),
+        VmConfig(loads=(Load("", None, "12,image"),)),
+        VmConfig(vdevs=(Vdev("pl011", (Option("name", "a\0b"),)),)),
+        VmConfig(vdevs=(ShmemVdev((Rule("allow", "a\rb"),)).vdev(),)),
+    ],
+)
+def test_what_no_text_can_express_is_refused(config: VmConfig) -> None:
+    with pytest.raises(ConfigError):
+        render(config)
