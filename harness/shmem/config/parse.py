@@ -20,7 +20,7 @@ from harness.shmem.config.model import Context, Cpu, Load, Option, Ram, Rom, Vde
 from harness.shmem.config.numbers import is_number, number
 from harness.shmem.config.references import looks_like_location, parse_intr, parse_location
 from harness.shmem.config.shmem import SHMEM, ShmemVdev
-from harness.shmem.config.words import Word, quote, show, words
+from harness.shmem.config.words import Word, quote, refuse_controls, show, words
 
 COMMAND_LINE: Final = "<command line>"
 _MAX_FILE_BYTES = 1 << 20
@@ -308,7 +308,9 @@ def parse_arguments(arguments: Sequence[str]) -> VmConfig:
     source = []
     column = 1
     for argument in arguments:
-        source.append(Word(argument, Position(COMMAND_LINE, 1, column)))
+        position = Position(COMMAND_LINE, 1, column)
+        refuse_controls(argument, position)
+        source.append(Word(argument, position))
         column += len(quote(argument)) + 1
     parser = _Parser()
     parser.feed(_Source(source, "the command line"))

@@ -34,6 +34,13 @@ def show(text: str) -> str:
     return "'" + text.encode("unicode_escape").decode("ascii") + "'" if not text.isprintable() else f"'{text}'"
 
 
+def refuse_controls(text: str, position: Position) -> None:
+    """Raise ConfigError when ``text`` holds a control character other than a tab: no spelling of one is documented."""
+    for char in text:
+        if char not in _BLANKS and (ord(char) < _FIRST_PRINTABLE or ord(char) == _DELETE):
+            raise ConfigError("control character in the text", position, found=f"0x{ord(char):02x}")
+
+
 class _Scanner:
     """A text and the place reached in it."""
 
@@ -58,8 +65,8 @@ class _Scanner:
         self._at += 1
         if char == _LINE_END:
             self._line, self._line_start = self._line + 1, self._at
-        elif char not in _BLANKS and (ord(char) < _FIRST_PRINTABLE or ord(char) == _DELETE):
-            raise ConfigError("control character in the text", where, found=f"0x{ord(char):02x}")
+        else:
+            refuse_controls(char, where)
         return char
 
     def skip_separators(self) -> None:
@@ -134,9 +141,7 @@ def words(text: str, file: str) -> Iterator[Word]:
 
 def quote(text: str) -> str:
     """``text`` as one word of a configuration. Raises ConfigError when no spelling of it can be read back."""
-    for char in text:
-        if char not in _BLANKS and (ord(char) < _FIRST_PRINTABLE or ord(char) == _DELETE):
-            raise ConfigError("control character cannot be written", NOWHERE, found=show(text))
+    refuse_controls(text, NOWHERE)
     if text and not any(char in _BLANKS or char in '#"' for char in text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
