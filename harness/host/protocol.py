@@ -8,10 +8,11 @@ What not every host can do is a capability, and code that needs one asks for it;
 from __future__ import annotations
 
 import abc
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from harness.errors import BenchError
 
@@ -23,6 +24,9 @@ HOST_CLIENT: Final = "host-client"
 
 FAULTS: Final = "faults"
 """Capability: the host can be told to be wrong on purpose (``ShmemHostProtocol.inject``)."""
+
+StopHow = Literal["power-button", "power-cut"]
+"""SIGTERM to qvm, which lets an operating system shut down, or SIGQUIT, which ends the guest at once."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class HostGuest(abc.ABC):
         """What qvm has said so far, standard output and standard error together."""
 
     @abc.abstractmethod
-    def request_stop(self) -> None:
+    def request_stop(self, how: StopHow) -> None:
         """Ask qvm to end its guest, without waiting. Nothing happens if it has ended."""
 
     @abc.abstractmethod
@@ -83,7 +87,12 @@ class HostGuest(abc.ABC):
 
 
 class ShmemHostProtocol(abc.ABC):
-    """A host of the QNX Hypervisor's kind: it keeps files, runs ``qvm @FILE`` per guest, and owns the regions."""
+    """A host of the QNX Hypervisor's kind: it keeps files, runs ``qvm @FILE`` per guest, and owns the regions.
+
+    ``log`` is where the host's own messages go; set it before ``start``.
+    """
+
+    log: Path | None
 
     @property
     @abc.abstractmethod
@@ -134,17 +143,20 @@ class ShmemHostProtocol(abc.ABC):
         """Make the device right again (capability ``faults``)."""
 
 
-def stop_guests(guests: Sequence[HostGuest], timeout: float) -> None:
-    """Stop guests, the last started first; all are asked before any is waited for. A guest that does not end in
-    ``timeout`` seconds is killed, and BenchError says so after all have ended."""
+def stop_guests(guests: Sequence[HostGuest], how: StopHow, timeout: float) -> None:
+    """Stop guests, the last started first; all are asked before any is waited for.
+
+    A guest that does not end in ``timeout`` seconds is killed; BenchError says so after all have ended.
+    """
     for guest in reversed(guests):
-        guest.request_stop()
+        guest.request_stop(how)
+    deadline = time.monotonic() + timeout
     stuck: list[str] = []
     for guest in reversed(guests):
         try:
-            guest.wait_end(timeout)
+            guest.wait_end(max(0.0, deadline - time.monotonic()))
         except BenchError:
             stuck.append(guest.system)
             guest.kill()
     if stuck:
-        raise BenchError(f"these guests had to be killed, qvm did not end in {timeout} s: {', '.join(stuck)}")
+        raise BenchError(f"qvm did not end in {timeout:g} s and was killed: {', '.join(stuck)}")

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emulated host as a labgrid driver: a daemon of its own on this machine, and a ``qvm`` process per guest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attr
+from labgrid.driver import Driver
+from labgrid.factory import target_factory
+
+from harness.emulator.client import EmulatedHost, HostClient
+from harness.errors import BenchError
+from harness.host.protocol import (
+    HOST_CLIENT,
+    REGIONS,
+    ConsoleLocation,
+    GuestEndedError,
+    HostGuest,
+    HostRegion,
+    ShmemHostProtocol,
+    StopHow,
+)
+from harness.host.typed import active
+
+_KILL_SECONDS: Final = 10.0
+_SLICE_SECONDS: Final = 0.1
+_SIGNALS: Final[dict[StopHow, signal.Signals]] = {"power-button": signal.SIGTERM, "power-cut": signal.SIGQUIT}
+
+
+class EmulatedGuest(HostGuest):
+    """A guest of the emulated host: a local ``qvm`` process.
+
+    It has a session of its own, because a Ctrl-C on the terminal is for the harness, which then stops its guests.
+    """
+
+    def __init__(self, system: str, configuration: str, terminal: Path, host: EmulatedHost, client: HostClient) -> None:
+        self.system = system
+        self._terminal = terminal
+        self._client = client
+        self._said = Path(configuration).with_suffix(".said")
+        with self._said.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "harness.emulator.qvm", f"@{configuration}"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self._said.parent,
+                env={**os.environ, "QVM_HOST": str(host.socket)},
+                start_new_session=True,
+            )
+
+    def wait_console(self, timeout: float) -> ConsoleLocation:
+        """See HostGuest. The daemon's answer is the event; qvm's end is looked for between short waits for it."""
+        deadline = time.monotonic() + timeout
+        while True:
+            asked = time.monotonic()
+            try:
+                self._client.wait_guest(self.system, _SLICE_SECONDS)
+            except BenchError:
+                self._must_run()
+                now = time.monotonic()
+                if now - asked < _SLICE_SECONDS or now > deadline:
+                    raise
+            else:
+                return ConsoleLocation("RawSerialPort", {"port": os.path.realpath(self._terminal)})
+
+    def _must_run(self) -> None:
+        status = self.exit_status()
+        if status is not None:
+            raise GuestEndedError(self.system, status, self.messages())
+
+    def exit_status(self) -> int | None:
+        """See HostGuest."""
+        return self._process.poll()
+
+    def wait_end(self, timeout: float) -> int:
+        """See HostGuest."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"qvm of guest {self.system} did not end in {timeout:g} s\n{self.messages()}") from None
+
+    def messages(self) -> str:
+        """See HostGuest."""
+        return self._said.read_text(errors="backslashreplace")
+
+    def request_stop(self, how: StopHow) -> None:
+        """See HostGuest; the signals are those of the User's Guide, "Shutting down guests"."""
+        self._process.send_signal(_SIGNALS[how])
+
+    def kill(self) -> None:
+        """See HostGuest."""
+        self._process.kill()
+        self._process.wait(_KILL_SECONDS)
+
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
+    """An emulated host on this machine, with the behaviour that the target's options ``profile...`` name."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        self.log: Path | None = None
+        self._host: EmulatedHost | None = None
+        self._client: HostClient | None = None
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """See ShmemHostProtocol."""
+        return frozenset({REGIONS, HOST_CLIENT})
+
+    def on_deactivate(self) -> None:
+        """An inactive driver leaves no host behind."""
+        self.stop()
+
+    @active
+    def start(self) -> None:
+        """See ShmemHostProtocol."""
+        if self._host is not None:
+            return
+        options = self.target.env.config.get_targets()[self.target.name]["options"]
+        overrides = options.get("profile_overrides") or {}
+        host = EmulatedHost(profile=str(options["profile"]), overrides=overrides, log=self.log)
+        host.start()
+        self._host = host
+        self._client = host.client()
+        self._files.mkdir()
+
+    def stop(self) -> None:
+        """See ShmemHostProtocol."""
+        client, self._client = self._client, None
+        host, self._host = self._host, None
+        if client:
+            client.close()
+        if host:
+            host.stop()
+
+    @active
+    def check(self) -> None:
+        """See ShmemHostProtocol."""
+        self._connection.guests()
+
+    @active
+    def put(self, source: Path) -> str:
+        """See ShmemHostProtocol. The host is this machine: a link is as good as a copy, and never half written."""
+        place = self._files / source.name
+        if not (place.is_symlink() and place.readlink() == source.resolve()):
+            temporary = place.with_name(f".{place.name}.new")
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(source.resolve(strict=True))
+            temporary.replace(place)
+        return str(place)
+
+    @active
+    def put_text(self, name: str, text: str) -> str:
+        """See ShmemHostProtocol."""
+        place = self._files / name
+        temporary = place.with_name(f".{name}.new")
+        temporary.write_text(text)
+        temporary.replace(place)
+        return str(place)
+
+    @active
+    def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:
+        """See ShmemHostProtocol."""
+        terminal = self._running.root / console.lstrip("/").replace("dev/pty", "dev/tty", 1)
+        return EmulatedGuest(system, configuration, terminal, self._running, self._connection)
+
+    @active
+    def regions(self) -> Sequence[HostRegion]:
+        """See ShmemHostProtocol."""
+        return [
+            HostRegion(
+                region["name"], region["pages"], {client["index"]: client["owner"] for client in region["clients"]}
+            )
+            for region in self._connection.regions()
+        ]
+
+    @active
+    def client(self) -> HostClient:
+        """See ShmemHostProtocol. Each client is a host program of its own; close it."""
+        return self._running.client()
+
+    @active
+    def inject(self, fault: str, **arguments: Any) -> None:
+        """See ShmemHostProtocol."""
+        self._connection.call("inject", fault=fault, **arguments)
+
+    @active
+    def clear_faults(self) -> None:
+        """See ShmemHostProtocol."""
+        self._connection.call("clear_faults")
+
+    @property
+    def _running(self) -> EmulatedHost:
+        if self._host is None:
+            raise BenchError(f"the emulated host of {self.target.name} is not up")
+        return self._host
+
+    @property
+    def _connection(self) -> HostClient:
+        if self._client is None:
+            raise BenchError(f"the emulated host of {self.target.name} is not up")
+        return self._client
+
+    @property
+    def _files(self) -> Path:
+        return self._running.run_directory / "files"

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Registers all of the harness's labgrid classes. An environment file names this module under ``imports``.
+
+labgrid's class names are global, and registering one twice is an error: hence one module that imports each once, and
+the prefix ``Shmem``.
+"""
+
+from __future__ import annotations
+
+from harness.guest.console import ShmemConsoleDriver
+from harness.host.emulated import ShmemEmulatedHostDriver
+from harness.host.strategy import ShmemBenchStrategy
+
+__all__ = ["ShmemBenchStrategy", "ShmemConsoleDriver", "ShmemEmulatedHostDriver"]

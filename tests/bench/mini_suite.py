@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small suite of its own in a folder of its own, run by a real pytest process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[2]
+_CONFTEST = 'pytest_plugins = ["harness.report.recorder", "fixtures.plugin"]\n'
+_INI = "[pytest]\naddopts = --strict-markers\njunit_family = xunit1\n"
+
+
+@dataclass
+class MiniSuite:
+    """Write files, then ``run``."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.write("conftest.py", _CONFTEST)
+        self.write("pytest.ini", _INI)
+        (self.folder / "templates").mkdir()
+        self.environment["FAKE_LOG"] = str(self.folder / "fake.log")
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def benches(self, **targets: str) -> Path:
+        """An environment file; each target's value is YAML that is merged over the usual keys, by hand."""
+        text = f"imports: ['{CHECKOUT}/tests/bench/fake_bench.py']\ntargets:\n"
+        for name, extra in targets.items():
+            text += f"  {name}:\n" + "".join(f"    {line}\n" for line in extra.splitlines())
+        return self.write("benches.yaml", text)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+
+    def run(self, *arguments: str, env: bool = True) -> subprocess.CompletedProcess[str]:
+        given = ["--lg-env", "benches.yaml"] if env else []
+        return subprocess.run(
+            self.command(*given, *arguments),
+            cwd=self.folder,
+            env=self.variables(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def variables(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LG_", "PYTEST_"))}
+        return {**inherited, "PYTHONPATH": str(CHECKOUT), **self.environment}
+
+    @property
+    def host_log(self) -> list[str]:
+        log = self.folder / "fake.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def results(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "reports/latest/results.json").read_text())
+        return found
+
+
+def fake(options: str = "", *, host: str = "{}", features: str = "[]") -> str:
+    """The text of a target with the fake host."""
+    return f"""\
+drivers:
+  ShmemFakeHostDriver: {host}
+  ShmemBenchStrategy: {{}}
+features: {features}
+options:
+  architecture: x86_64
+  profile: "7.0"
+  placements: [pci]
+  guest_images: [probe]
+  ways: [serial]
+  templates: templates
+  {options}
+"""

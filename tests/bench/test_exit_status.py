@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A failed requirement, trouble of a bench and wrong use are told apart, and trouble stays with its bench."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from mini_suite import MiniSuite, fake
+
+_PASS = 'import pytest\n@pytest.mark.requirement("A-1")\ndef test_it(bench): pass\n'
+
+
+def _verdicts(mini: MiniSuite) -> dict[str, str]:
+    return {f"{entry['bench']}:{entry['requirement']}": entry["verdict"] for entry in mini.results()["results"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("pass", 0),
+        ("assert 1 == 2", 1),
+        ("raise BenchError('the cable is loose')", 2),
+        ("raise KeyError('a mistake of the suite')", 2),
+    ],
+)
+def test_the_exit_status_tells_what_failed(mini: MiniSuite, body: str, status: int) -> None:
+    mini.write(
+        "test_it.py",
+        "import pytest\nfrom harness.errors import BenchError\n"
+        f'@pytest.mark.requirement("A-1")\ndef test_it(bench):\n    {body}\n',
+    )
+    mini.benches(left=fake())
+    run = mini.run()
+    assert run.returncode == status, run.stdout + run.stderr
+    assert run.stdout.splitlines()[-1].startswith(f"qualification: {'PASS' if status == 0 else 'FAIL'}  report: ")
+
+
+def test_nothing_selected_is_wrong_use(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _PASS)
+    mini.benches(left=fake())
+    assert mini.run("-k", "nothing_like_it").returncode == 3
+
+
+def test_a_bench_that_stays_broken_is_given_up_and_the_other_goes_on(mini: MiniSuite) -> None:
+    """Two attempts, the second from cold; after that its tests end at once with the reason."""
+    tests = "".join(f'@pytest.mark.requirement("A-{n}")\ndef test_{n}(bench): pass\n' for n in range(5))
+    mini.write("test_it.py", f"import pytest\n{tests}")
+    mini.benches(sick=fake(host="{broken_starts: 99}"), well=fake())
+    run = mini.run()
+    assert run.returncode == 2
+    assert _verdicts(mini) == {
+        **{f"sick:A-{n}": "error" for n in range(5)},
+        **{f"well:A-{n}": "pass" for n in range(5)},
+    }
+    assert mini.host_log == ["start sick", "start sick", "start well", "stop well"]
+    reasons = json.dumps(mini.results())
+    assert "bench sick is given up after trouble 2 times" in reasons
+    assert "the power supply smokes" in reasons
+
+
+def test_a_bench_that_comes_back_after_a_cold_start_goes_on(mini: MiniSuite) -> None:
+    tests = "".join(f'@pytest.mark.requirement("A-{n}")\ndef test_{n}(bench): pass\n' for n in range(3))
+    mini.write("test_it.py", f"import pytest\n{tests}")
+    mini.benches(moody=fake(host="{broken_starts: 1}"))
+    assert mini.run().returncode == 2
+    assert _verdicts(mini) == {"moody:A-0": "error", "moody:A-1": "pass", "moody:A-2": "pass"}
+
+
+def test_an_interrupt_brings_the_bench_down_and_is_no_pass(mini: MiniSuite) -> None:
+    mini.write(
+        "test_it.py",
+        "import pytest, pathlib, time\n"
+        '@pytest.mark.requirement("A-1")\ndef test_it(bench):\n'
+        "    pathlib.Path('running').touch()\n    time.sleep(60)\n",
+    )
+    mini.benches(left=fake())
+    command = mini.command("--lg-env", "benches.yaml")
+    with subprocess.Popen(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while not (mini.folder / "running").exists():
+            assert time.monotonic() < deadline, "the test did not begin"
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(20) == 2
+    assert mini.host_log == ["start left", "stop left"]

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every target runs, in order and started once; --bench selects; flags and releases of that target skip."""
+
+from __future__ import annotations
+
+import subprocess
+
+from mini_suite import MiniSuite, fake
+
+_TWO_TESTS = """
+import pytest
+
+@pytest.mark.requirement("A-1")
+def test_first(bench): pass
+
+@pytest.mark.requirement("A-2")
+def test_second(bench): pass
+"""
+
+
+def _outcomes(mini: MiniSuite) -> dict[str, str]:
+    return {f"{entry['bench']}:{entry['requirement']}": entry["verdict"] for entry in mini.results()["results"]}
+
+
+def test_every_bench_of_the_file_runs_and_is_started_once(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    mini.benches(left=fake(), right=fake())
+    run = mini.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert _outcomes(mini) == dict.fromkeys(["left:A-1", "left:A-2", "right:A-1", "right:A-2"], "pass")
+    assert mini.host_log == ["start left", "start right", "stop left", "stop right"]
+
+
+def test_benches_that_are_not_selected_are_not_touched(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    mini.benches(left=fake(), right=fake(), third=fake())
+    assert mini.run("--bench", "third", "--bench", "right").returncode == 0
+    assert mini.host_log == ["start right", "start third", "stop right", "stop third"]
+
+
+def test_an_unknown_bench_is_wrong_use_and_the_benches_are_listed(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    mini.benches(left=fake(), right=fake())
+    run = mini.run("--bench", "middle")
+    assert run.returncode == 3
+    assert "no bench middle" in run.stderr
+    assert "left, right" in run.stderr
+
+
+def test_a_feature_counts_for_the_bench_that_has_it_and_the_skip_says_why(mini: MiniSuite) -> None:
+    mini.write(
+        "test_it.py",
+        'import pytest\n@pytest.mark.lg_feature(["wings", "beak"])\n@pytest.mark.requirement("A-1")\n'
+        "def test_fly(bench): pass\n",
+    )
+    mini.benches(bird=fake(features="[wings, beak]"), cow=fake(features="[horns, beak]"))
+    run = mini.run("-rs")
+    assert _outcomes(mini) == {"bird:A-1": "pass", "cow:A-1": "skipped"}
+    assert "bench cow has no feature wings" in run.stdout
+
+
+def test_a_statement_of_one_release_is_skipped_on_others(mini: MiniSuite) -> None:
+    mini.write(
+        "test_it.py",
+        'import pytest\n@pytest.mark.releases("7.0")\n@pytest.mark.requirement("A-1")\ndef test_it(bench): pass\n',
+    )
+    mini.benches(old=fake(), new=fake().replace('"7.0"', '"7.1"'))
+    run = mini.run("-rs")
+    assert _outcomes(mini) == {"old:A-1": "pass", "new:A-1": "skipped"}
+    assert "bench new has release 7.1; stated for 7.0 only" in run.stdout
+
+
+def test_tests_without_a_bench_run_once(mini: MiniSuite) -> None:
+    mini.write("test_it.py", 'import pytest\n@pytest.mark.requirement("A-1")\ndef test_it(): pass\n')
+    mini.benches(left=fake(), right=fake())
+    assert "1 passed" in mini.run().stdout
+    assert mini.host_log == []
+
+
+def test_a_wrong_option_is_wrong_use(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    mini.benches(left=fake("colour: red"))
+    _expect_usage(mini.run(), "benches.yaml: target left: unknown option colour")
+
+
+def test_no_environment_file_is_wrong_use(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    _expect_usage(mini.run(env=False), "--lg-env FILE")
+
+
+def test_a_missing_environment_file_is_wrong_use(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    _expect_usage(mini.run(), "benches.yaml' could not be found")
+
+
+def test_a_malformed_environment_file_is_wrong_use(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    mini.write("benches.yaml", "targets: [\n")
+    _expect_usage(mini.run(), "Error in configuration file")
+
+
+def test_an_unknown_import_is_wrong_use(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    path = mini.benches(left=fake())
+    path.write_text(path.read_text().replace("fake_bench.py", "gone.py"))
+    _expect_usage(mini.run(), "gone.py")
+
+
+def _expect_usage(run: subprocess.CompletedProcess[str], message: str) -> None:
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert message in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
