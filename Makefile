@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The commands of a person and of CI. Everything real is in the `harness` command and in tools/make-venv.
+
+PYTHON ?= python3
+export PYTHON
+
+BIN := .venv/bin
+# What runs ends with make, also when make is killed outright: the kernel sends SIGTERM in its place.
+BOUND := exec setpriv --pdeathsig TERM --
+# When this make began; seconds.
+BEGAN := $(shell date +%s)
+
+.PHONY: help qualify test prove doctor provision venv venv-dev clean
+
+help:
+	@echo 'make qualify    set up, then qualify every bench of boards.yaml and write the report'
+	@echo 'make test       set up, then run the tests of the harness itself, lint and types'
+	@echo 'make prove      set up, then show that the suites notice faults that are put in on purpose'
+	@echo 'make doctor     say what this machine lacks, and how to get it'
+	@echo 'make provision  set up only: virtual environment, QEMU, images'
+	@echo 'make clean      remove the virtual environment and what tools left here (not reports, not the cache)'
+
+qualify: provision
+	@$(BOUND) $(BIN)/harness qualify
+
+prove: provision
+	@$(BOUND) $(BIN)/harness prove
+
+doctor: venv
+	@$(BOUND) $(BIN)/harness doctor
+
+provision: venv
+	@$(BOUND) $(BIN)/harness provision
+
+test: venv-dev
+	@$(BOUND) $(BIN)/harness provision
+	@$(BOUND) $(BIN)/ruff check .
+	@$(BOUND) $(BIN)/ruff format --check .
+	@$(BOUND) $(BIN)/mypy
+	@$(BOUND) $(BIN)/python -m pytest tests
+	@echo "make test: passed in $$(($$(date +%s) - $(BEGAN))) s"
+
+venv:
+	@$(BOUND) tools/make-venv runtime
+
+venv-dev:
+	@$(BOUND) tools/make-venv dev
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
