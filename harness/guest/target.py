@@ -33,7 +33,9 @@ class GuestTarget:
         port = SerialDriver(self.target, None)
         if location.resource == _LOCAL_PORT:
             port.serial.exclusive = True  # a second run must not share the console
-        self.console = ShmemConsoleDriver(self.target, None, log=str(log))
+        self.console: ShmemConsoleDriver = target_factory.make_driver(
+            self.target, ShmemConsoleDriver.__name__, None, {"log": str(log)}
+        )
         try:
             self.target.activate(self.console)
         except (SerialException, OSError) as error:

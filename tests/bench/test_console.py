@@ -60,6 +60,10 @@ def _soon(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_bytes_go_both_ways(wire: Wire, guest: GuestTarget) -> None:
     transport = guest.console.transport()
     transport.write(b"question\n")
@@ -85,17 +89,17 @@ def test_the_hang_up_of_the_other_side_is_an_error_that_shows_the_last_lines(wir
     os.write(wire.end, b"panic: out of coffee\n")
     assert guest.console.intake.read(_soon()) == b"panic: out of coffee\n"
     wire.hang_up()
-    with pytest.raises(ConsoleEndedError, match="guest0 ended(.|\n)*out of coffee"):
+    with pytest.raises(ConsoleEndedError, match=r"guest0 ended(.|\n)*out of coffee"):
         guest.console.intake.read(_soon(60))
 
 
 def test_closing_ends_the_reader_and_the_port(wire: Wire, log: Path) -> None:
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = _descriptors()
     guest = GuestTarget("guest0", wire.location, log)
     guest.close()
     guest.close()
     assert not [thread for thread in threading.enumerate() if "guest0" in thread.name]
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert _descriptors() == descriptors
     with pytest.raises(BenchError, match="guest0 is not open"):
         guest.console.transport().read(_soon())
 
@@ -109,7 +113,7 @@ def test_a_console_cannot_be_opened_twice(wire: Wire, guest: GuestTarget, tmp_pa
 
 def test_a_console_that_does_not_exist_is_named(tmp_path: Path) -> None:
     location = ConsoleLocation("RawSerialPort", {"port": str(tmp_path / "ttyp7")})
-    with pytest.raises(BenchError, match="guest0 cannot be opened: .*ttyp7"):
+    with pytest.raises(BenchError, match=r"guest0 cannot be opened: .*ttyp7"):
         GuestTarget("guest0", location, tmp_path / "console.log")
 
 

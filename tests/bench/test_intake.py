@@ -63,7 +63,7 @@ def test_the_end_of_the_console_ends_a_wait_at_once_but_after_the_bytes(intake: 
     intake.end("the port closed")
     assert intake.read(_soon()) == b"last words"
     start = time.monotonic()
-    with pytest.raises(ConsoleEndedError, match="the port closed(.|\n)*last words"):
+    with pytest.raises(ConsoleEndedError, match=r"the port closed(.|\n)*last words"):
         intake.read(_soon(60))
     assert time.monotonic() - start < 30
 
