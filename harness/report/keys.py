@@ -41,3 +41,15 @@ EVIDENCE = pytest.StashKey[Path]()
 SHARED_EVIDENCE = pytest.StashKey[list[Path]]()
 """Files outside of the item's own folder that belong to its evidence too: the console log of a guest that several
 tests use. They must lie below the run's folder. ``recorder.share_evidence(item, path)`` appends."""
+
+
+def place(item: pytest.Item) -> dict[str, str]:
+    """Where an item runs, under the names of ``results.json``; empty texts as long as nobody has said."""
+    facts = item.stash.get(BENCH, None)
+    return {
+        "bench": facts.bench if facts else "",
+        "architecture": facts.architecture if facts else "",
+        "placement": facts.placement if facts else "",
+        "guest_image": facts.guest_image if facts else "",
+        "via": facts.via if facts else "",
+    }

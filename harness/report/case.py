@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One test while it runs: what its phases gave, until it is a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness.report import catalogue, known
+from harness.report.classify import Outcome, Phase, case_outcome, judged_as_characterisation, phase_outcome
+from harness.report.keys import place
+from harness.report.model import Case, KnownFailure, Requirement
+from harness.report.records import OBSERVATIONS
+
+
+class CaseUnderWay:
+    """Collects the phases of one item. ``started`` is the time of its first phase, UTC in ISO 8601."""
+
+    def __init__(self, item: pytest.Item, requirements: Mapping[str, Requirement]) -> None:
+        self.item = item
+        self.started = datetime.now(UTC).isoformat()
+        self.requirements = catalogue.requirements_of(item)
+        self._recorded_only = catalogue.recorded_only(item, requirements)
+        self._outcomes: dict[Phase, Outcome] = {}
+        self._seconds: dict[Phase, float] = {}
+        self._texts: list[str] = []
+
+    def add(self, call: pytest.CallInfo[None]) -> None:
+        """Take a phase that has ended."""
+        phase: Phase = call.when if call.when != "collect" else "setup"
+        self._outcomes[phase] = phase_outcome(phase, call.excinfo.value if call.excinfo else None)
+        self._seconds[phase] = call.duration
+
+    def keep_text(self, report: pytest.TestReport) -> None:
+        """Keep what pytest prints about a phase that broke, with the output that it captured."""
+        if self._outcomes[_phase(report)].verdict in ("fail", "error"):
+            sections = [f"--- {title} ---\n{content}" for title, content in report.sections]
+            self._texts.append("\n".join([f"=== {report.when} ===", report.longreprtext, *sections]))
+
+    @property
+    def text(self) -> str:
+        """All that is to be told about a case that broke; empty for one that did not."""
+        return "\n\n".join(self._texts)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of the phases so far."""
+        outcome = case_outcome(self._outcomes)
+        if self.requirements and len(self._recorded_only) == len(self.requirements):
+            return judged_as_characterisation(outcome)
+        return outcome
+
+    @property
+    def known_failure(self) -> KnownFailure | None:
+        """The known failure that the item is marked with, on its bench and of today."""
+        return known.known_failure(self.item, place(self.item)["bench"], datetime.now(UTC).date())
+
+    def properties(self) -> list[tuple[str, object]]:
+        """Properties for the JUnit file. StrictDoc and sphinx-needs read ``verifies`` as a link to a requirement."""
+        where = [(name, value) for name, value in place(self.item).items() if value]
+        failure = self.known_failure
+        links = [("known_failure", failure.link)] if failure else []
+        return [*(("verifies", name) for name in self.requirements), *where, *links, ("verdict", self.outcome.verdict)]
+
+    def record(self, evidence: Sequence[Path], folder: Path) -> Case:
+        """The record of the case; paths of ``evidence`` are told relative to ``folder``."""
+        outcome = self.outcome
+        seconds = {phase: round(self._seconds.get(phase, 0.0), 6) for phase in ("setup", "call", "teardown")}
+        return Case(
+            test=self.item.nodeid,
+            requirements=self.requirements,
+            verdict=outcome.verdict,
+            duration_s=round(sum(seconds.values()), 6),
+            setup_s=seconds["setup"],
+            call_s=seconds["call"],
+            teardown_s=seconds["teardown"],
+            started=self.started,
+            evidence=[path.relative_to(folder).as_posix() for path in evidence],
+            recorded_only=self._recorded_only,
+            reason=outcome.reason,
+            known_failure=self.known_failure,
+            observations=self.item.stash.get(OBSERVATIONS, []),
+            **place(self.item),
+        )
+
+
+def _phase(report: pytest.TestReport) -> Phase:
+    return report.when if report.when in ("setup", "call", "teardown") else "setup"

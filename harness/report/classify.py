@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what pytest caught to a verdict.
+
+Only an assertion in the test's own body speaks of the device. Whatever else stops a test (trouble of the bench, an
+exception in a fixture, a bug of the suite) leaves the requirement unjudged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from harness.report.model import Verdict
+
+Phase = Literal["setup", "call", "teardown"]
+
+_LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A verdict and, unless it is a plain pass, what led to it."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+def phase_outcome(phase: Phase, error: BaseException | None) -> Outcome:
+    """The outcome of one phase of a test; ``error`` is what it raised."""
+    if error is None:
+        return Outcome("pass")
+    if isinstance(error, pytest.skip.Exception):
+        return Outcome("skipped", str(error.msg))
+    failed = phase == "call" and _is_finding(error)
+    return Outcome("fail" if failed else "error", _told(error, "" if phase == "call" else f"{phase}: "))
+
+
+def case_outcome(phases: Mapping[Phase, Outcome]) -> Outcome:
+    """The outcome of a test from its phases.
+
+    A failure in the body stays a failure when the teardown breaks too (the reason tells both); a body that passed is
+    worth nothing when its bench broke on the way out.
+    """
+    order: tuple[Verdict, ...] = ("fail", "error", "skipped", "pass")
+    worst = min(phases.values(), key=lambda outcome: order.index(outcome.verdict))
+    told = [outcome.reason for outcome in phases.values() if outcome.verdict in ("fail", "error") and outcome.reason]
+    return Outcome(worst.verdict, "\n".join(told) or worst.reason)
+
+
+def judged_as_characterisation(outcome: Outcome) -> Outcome:
+    """The outcome of a test whose requirements are all observed and never judged."""
+    if outcome.verdict == "pass":
+        return Outcome("recorded", outcome.reason)
+    if outcome.verdict == "fail":
+        return Outcome("error", f"the characterisation could not be completed: {outcome.reason}")
+    return outcome
+
+
+def _is_finding(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_finding(inner) for inner in error.exceptions)
+    return isinstance(error, AssertionError | pytest.fail.Exception)
+
+
+def _told(error: BaseException, prefix: str) -> str:
+    name = "" if _is_finding(error) else f"{type(error).__name__}: "
+    text = f"{prefix}{name}{error}".strip()
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."

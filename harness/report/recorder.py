@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pytest plugin that turns a session into evidence.
+
+Load it with ``pytest_plugins = ["harness.report.recorder"]``. It writes ``<report dir>/<run id>/`` while the session
+runs, and makes ``results.json``, ``junit.xml`` and the pages from it at the end. The exit status of the session is the
+one of the report: 0 pass, 1 a requirement failed, 2 trouble of a bench, 3 wrong use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from harness.provision import ManifestItem
+from harness.report import known
+from harness.report.keys import EVIDENCE, SHARED_EVIDENCE
+from harness.report.model import Part
+from harness.report.records import AccessMatrix, Metrics, Observations
+from harness.report.session import RunRecorder
+
+_RECORDER = pytest.StashKey[RunRecorder]()
+
+
+def evidence_dir(item: pytest.Item) -> Path:
+    """The evidence folder of an item (absolute); made at the first call."""
+    if EVIDENCE not in item.stash:
+        item.stash[EVIDENCE] = item.config.stash[_RECORDER].make_evidence_folder(item)
+    return item.stash[EVIDENCE]
+
+
+def share_evidence(item: pytest.Item, path: Path) -> None:
+    """Count a file below the run's folder, but outside of the item's own, as evidence of the item too."""
+    item.stash.setdefault(SHARED_EVIDENCE, []).append(path)
+
+
+def run_folder(config: pytest.Config) -> Path:
+    """The folder of this run (absolute): the place for evidence that several tests share."""
+    return config.stash[_RECORDER].folder
+
+
+def add_parts(config: pytest.Config, parts: Iterable[ManifestItem]) -> None:
+    """Tell the report what takes part in the run, with ``harness.provision.manifest()`` or what a host says of itself.
+
+    Call it when a bench comes up; what was told already is not told again.
+    """
+    config.stash[_RECORDER].add_parts(Part(part.name, part.version, part.sha256, part.source) for part in parts)
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Path:
+    """The evidence folder of this test. Whatever lies in it after the teardown is linked in the report."""
+    return evidence_dir(request.node)
+
+
+@pytest.fixture
+def metrics(request: pytest.FixtureRequest) -> Metrics:
+    """Records figures: ``metrics.record(name=..., unit=..., value=..., reference=...)``."""
+    return Metrics(request.node)
+
+
+@pytest.fixture
+def access_matrix(request: pytest.FixtureRequest) -> AccessMatrix:
+    """Records access verdicts for the picture of the report: ``access_matrix.record(configuration=..., ...)``."""
+    return AccessMatrix(request.node)
+
+
+@pytest.fixture
+def observations(request: pytest.FixtureRequest) -> Observations:
+    """Records what a characterisation saw: ``observations.record("index after re-attach", "lowest free")``."""
+    return Observations(request.node)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the report goes."""
+    group = parser.getgroup("report")
+    group.addoption(
+        "--report-dir",
+        type=Path,
+        default=Path("reports"),
+        metavar="DIR",
+        help="folder for reports; each run makes a folder of its own in it, and DIR/latest points at the newest",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Open the run before the JUnit plugin looks for the place of its file."""
+    config.addinivalue_line(
+        "markers",
+        "requirement(*ids, kind='judge'): requirements that this test gives evidence for; kind='characterise' records"
+        " what the device does and judges nothing",
+    )
+    config.addinivalue_line(
+        "markers", f"{known.MARKER}(reason, link, expires, bench): a failure that is accepted until a date"
+    )
+    if not config.option.collectonly:
+        config.stash[_RECORDER] = RunRecorder(config)
+        config.pluginmanager.register(config.stash[_RECORDER], "harness-run-recorder")

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pytest session as a run of the report: the plugin object behind ``harness.report.recorder``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Generator, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from harness import events
+from harness.report import catalogue, folder, html, known, provenance
+from harness.report.case import CaseUnderWay
+from harness.report.codec import encode
+from harness.report.document import accepted, build
+from harness.report.eventlog import EventLog
+from harness.report.journal import Began, CaseBegan, CaseDone, Ended, Journal, PartsKnown, PlanMade, Trouble
+from harness.report.keys import EVIDENCE, SHARED_EVIDENCE, place
+from harness.report.model import Part, Planned, Report, Requirement
+from harness.report.progress import Progress
+from harness.report.records import ACCESS, METRICS
+
+_FAILURE_TEXT = "failure.txt"
+_STDOUT = 1
+
+
+class RunRecorder:
+    """Records one session into one folder. ``folder`` is its absolute path."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        name = folder.run_id()
+        self._base: Path = config.getoption("--report-dir")
+        self.folder = folder.create(self._base.absolute(), name)
+        self._config = config
+        self._journal = Journal(self.folder / folder.JOURNAL)
+        self._catalogue = {requirement.id: requirement for requirement in catalogue.load()}
+        self._journal.write(_began(name, config, list(self._catalogue.values())))
+        self.add_parts(_environment(config))
+        self._case: CaseUnderWay | None = None
+        self._report: Report | None = None
+        self._junit = _junit_path(config, self.folder / folder.JUNIT)
+        self._terminal: TextIO | None = None
+        self._subscriptions: list[Callable[[], None]] = []
+        self._progress: Progress | None = None
+
+    def make_evidence_folder(self, item: pytest.Item) -> Path:
+        """Make the folder of an item's evidence; its name tells the test and is fit for any file system."""
+        module, _, test = item.nodeid.partition("::")
+        names = [*Path(module).with_suffix("").parts, test]
+        path = self.folder.joinpath(folder.EVIDENCE, *map(folder.safe_name, names))
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def add_parts(self, parts: Iterable[Part]) -> None:
+        """Write down what takes part in the run."""
+        self._journal.write(PartsKnown(list(parts)))
+
+    def trouble(self, message: str, *, usage: bool = False) -> None:
+        """Write down something that went wrong outside of all tests."""
+        self._journal.write(Trouble(message, usage))
+
+    def pytest_sessionstart(self) -> None:
+        """Connect the event stream with its files and with the terminal."""
+        self._subscriptions.append(events.session.subscribe(EventLog(self.folder, self._case_folder)))
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None or self._config.option.verbose != 0:
+            return
+        # pytest captures what is written to standard output while a test runs; the copy reaches the terminal.
+        terminal = open(os.dup(_STDOUT), "w", encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
+        columns = shutil.get_terminal_size().columns if terminal.isatty() else None
+        reporter.showfspath = False
+        self._terminal = terminal
+        self._progress = Progress(terminal, columns)
+        self._subscriptions.append(events.session.subscribe(self._progress))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Refuse marks that nobody could keep: unknown requirements, known failures without an end."""
+        try:
+            catalogue.check(items, self._catalogue)
+            for item in items:
+                known.check(item)
+        except pytest.UsageError as error:
+            self.trouble(str(error), usage=True)
+            raise
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A suite that cannot be read is trouble, not silence."""
+        if report.failed:
+            self.trouble(f"cannot collect {report.nodeid}: {report.longreprtext.strip().splitlines()[-1]}")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Write down what is going to run."""
+        planned = [
+            Planned(item.nodeid, catalogue.requirements_of(item), place(item)["bench"]) for item in session.items
+        ]
+        self._journal.write(PlanMade(planned))
+        events.session.emit(events.CasesPlanned(total=len(planned)))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Write down that a test begins, before anything of it can hang."""
+        self._case = case = CaseUnderWay(item, self._catalogue)
+        bench = place(item)["bench"]
+        self._journal.write(CaseBegan(item.nodeid, bench, case.started))
+        self._flush_terminal()
+        events.session.emit(events.CaseStarted(case=item.nodeid, bench=bench, requirements=tuple(case.requirements)))
+        try:
+            return (yield)
+        finally:
+            self._case = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge a phase; after the last one, write the case down."""
+        case = self._case
+        if case is None or case.item is not item:
+            return (yield)
+        case.add(call)
+        if call.when == "teardown":
+            item.user_properties += case.properties()
+        report = yield
+        case.keep_text(report)
+        failure = case.known_failure
+        if call.when == "call" and case.outcome.verdict == "fail" and failure and not failure.expired:
+            # The form in which pytest itself carries an expected failure: not counted as failed, shown with a reason.
+            report.outcome = "skipped"
+            report.wasxfail = f"known failure: {failure.reason} ({failure.link}, until {failure.expires})"
+        if call.when == "teardown":
+            self._finish_case(case)
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_teststatus(self) -> Generator[None, tuple[str, str, object], tuple[str, str, object]]:
+        """Keep pytest's letters off the terminal while the progress has it."""
+        status = yield
+        return (status[0], "", "") if self._progress else status
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Ctrl-C, or ``pytest.exit`` with a message."""
+        message = str(excinfo.value) if isinstance(excinfo.value, pytest.exit.Exception) else "Ctrl-C"
+        self.trouble(f"the run was interrupted: {message}")
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """An error in pytest or one of its plugins, this one included."""
+        self.trouble(f"the test runner broke: {str(excrepr).strip().splitlines()[-1]}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+        """Make the report, whatever the other plugins did, and give the session its exit status."""
+        try:
+            return (yield)
+        finally:
+            for unsubscribe in self._subscriptions:
+                unsubscribe()
+            self._close_terminal()
+            self._report = self._finish_run(exitstatus)
+            session.exitstatus = self._report.run.exit_status
+
+    def pytest_unconfigure(self) -> None:
+        """Say the verdict in the last line of all."""
+        self._journal.close()
+        if self._report is not None:
+            print(html.last_line(self._report.run, self._base / self.folder.name / folder.INDEX))
+
+    def _finish_case(self, case: CaseUnderWay) -> None:
+        item = case.item
+        if case.text:
+            (self.make_evidence_folder(item) / _FAILURE_TEXT).write_text(case.text + "\n", encoding="utf-8")
+            item.stash[EVIDENCE] = self.make_evidence_folder(item)
+        own = folder.files_below(item.stash[EVIDENCE]) if EVIDENCE in item.stash else []
+        shared = [path for path in item.stash.get(SHARED_EVIDENCE, []) if path.is_file()]
+        record = case.record([*own, *shared], self.folder)
+        self._journal.write(CaseDone(record, item.stash.get(METRICS, []), item.stash.get(ACCESS, [])))
+        self._flush_terminal()
+        events.session.emit(
+            events.CaseEnded(
+                case=record.test,
+                verdict="known" if accepted(record) else record.verdict,
+                duration_s=record.duration_s,
+                bench=record.bench,
+                requirements=tuple(record.requirements),
+            )
+        )
+
+    def _finish_run(self, exitstatus: int) -> Report:
+        report = self._end(exitstatus)
+        folder.write_whole(self.folder / folder.RESULTS, _json(report))
+        if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
+            shutil.copyfile(self._junit, self.folder / folder.JUNIT)
+        html.write(self.folder, report)
+        return report
+
+    def _end(self, exitstatus: int) -> Report:
+        end = Ended(datetime.now(UTC).isoformat())
+        report = build([*self._journal.entries, end])
+        explained = bool(report.run.reasons)
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            self.trouble("no test was selected", usage=True)
+        elif exitstatus == pytest.ExitCode.USAGE_ERROR and not any(
+            isinstance(entry, Trouble) for entry in self._journal.entries
+        ):
+            self.trouble("the run was refused, see the message of pytest", usage=True)
+        elif exitstatus != pytest.ExitCode.OK and not explained:
+            self.trouble(f"pytest ended with status {int(exitstatus)}")
+        self._journal.write(end)
+        return build(self._journal.entries)
+
+    def _case_folder(self) -> Path | None:
+        return self._case.item.stash.get(EVIDENCE, None) if self._case else None
+
+    def _flush_terminal(self) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and self._terminal is not None:
+            reporter.flush()
+
+    def _close_terminal(self) -> None:
+        if self._progress and self._terminal:
+            self._progress.close()
+            self._terminal.close()
+            self._progress, self._terminal = None, None
+
+
+def _began(name: str, config: pytest.Config, requirements: list[Requirement]) -> Began:
+    return Began(
+        id=name,
+        started=datetime.now(UTC).isoformat(),
+        command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+        harness_version=provenance.harness_version(),
+        harness_commit=provenance.harness_commit(),
+        python=provenance.python(),
+        platform=provenance.machine(),
+        packages=provenance.packages(),
+        catalogue=requirements,
+    )
+
+
+def _environment(config: pytest.Config) -> list[Part]:
+    """The environment file of labgrid, if the session has one: it says which benches there were."""
+    given = config.getoption("lg_env", default=None)
+    path = Path(given) if given else None
+    return [provenance.file_part("environment file", path)] if path and path.is_file() else []
+
+
+def _junit_path(config: pytest.Config, own: Path) -> Path:
+    """Where pytest writes its JUnit file: where the user wants it, or into the folder of the run."""
+    if not getattr(config.option, "xmlpath", None):
+        config.option.xmlpath = str(own)
+    return Path(config.option.xmlpath)
+
+
+def _json(report: Report) -> bytes:
+    return (json.dumps(encode(report), indent=1, ensure_ascii=False) + "\n").encode()

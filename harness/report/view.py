@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages show, as plain data: the templates only lay it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from harness.report.document import accepted
+from harness.report.folder import safe_name
+from harness.report.model import Case, Report, Requirement, Result, Verdict
+
+# How a verdict is shown: sign and word; the style sheet has a class of each name.
+SIGNS: Final = {
+    "pass": "✓",
+    "fail": "✗",
+    "known": "≈",
+    "error": "!",
+    "recorded": "●",
+    "skipped": "○",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A column of the requirement table: where a requirement was tried."""
+
+    bench: str
+    architecture: str
+    placement: str
+    guest_image: str
+    via: str
+
+    @property
+    def way(self) -> str:
+        """Everything but the bench."""
+        return " · ".join(part for part in (self.placement, self.guest_image, self.via) if part)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How the tests of one place ended."""
+
+    place: Place
+    verdicts: Mapping[str, int]
+    tests: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class RequirementRow:
+    """A line of the requirement table; a cell is None where the requirement was not tried."""
+
+    requirement: Requirement
+    cells: list[Result | None]
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A test whose verdict needs a reader, and what kind of trouble it is."""
+
+    case: Case
+    shown: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A reason and the tests that were skipped for it."""
+
+    reason: str
+    tests: list[Case]
+
+
+def place_of(record: Case | Result) -> Place:
+    """Where a record belongs."""
+    return Place(record.bench, record.architecture, record.placement, record.guest_image, record.via)
+
+
+def shown_verdict(record: Case | Result) -> str:
+    """The verdict as the pages name it: a known failure is told apart from a fresh one."""
+    return "known" if accepted(record) else record.verdict
+
+
+def places(report: Report) -> list[Place]:
+    """All places, in a stable order."""
+    return sorted({place_of(case) for case in report.cases})
+
+
+def counts(report: Report) -> list[Counts]:
+    """How the tests ended, per place."""
+    counted = []
+    for place in places(report):
+        cases = [case for case in report.cases if place_of(case) == place]
+        verdicts = Counter(shown_verdict(case) for case in cases)
+        counted.append(Counts(place, verdicts, len(cases), sum(case.duration_s for case in cases)))
+    return counted
+
+
+def requirement_groups(report: Report) -> dict[str, list[RequirementRow]]:
+    """The requirement table, grouped by the subject in the ids (SHM-ALLOW-02 belongs to SHM-ALLOW)."""
+    columns = places(report)
+    known = {requirement.id: requirement for requirement in report.requirements}
+    by_key = {(result.requirement, place_of(result)): result for result in report.results}
+    groups: dict[str, list[RequirementRow]] = {}
+    for name in sorted({result.requirement for result in report.results}):
+        row = RequirementRow(known.get(name, Requirement(name, "")), [by_key.get((name, column)) for column in columns])
+        groups.setdefault(name.rpartition("-")[0] or name, []).append(row)
+    return groups
+
+
+def placement_table(report: Report) -> dict[str, dict[str, Counter[str]]]:
+    """Verdicts of requirements per bench and placement; empty unless there is more than one placement."""
+    placements = sorted({result.placement for result in report.results if result.placement})
+    if len(placements) < 2:
+        return {}
+    benches = sorted({result.bench for result in report.results})
+    return {
+        bench: {
+            placement: Counter(
+                shown_verdict(result)
+                for result in report.results
+                if result.bench == bench and result.placement == placement
+            )
+            for placement in placements
+        }
+        for bench in benches
+    }
+
+
+def deviations(report: Report) -> list[Deviation]:
+    """Everything that is not as it should be, the failures of requirements first."""
+    order: Sequence[Verdict] = ("fail", "error")
+    found = [Deviation(case, shown_verdict(case)) for case in report.cases if case.verdict in order]
+    return sorted(found, key=lambda deviation: (deviation.shown == "known", order.index(deviation.case.verdict)))
+
+
+def healed(report: Report) -> list[Case]:
+    """Known failures that pass now: their mark can go."""
+    return [case for case in report.cases if case.known_failure and case.verdict in ("pass", "recorded")]
+
+
+def skipped(report: Report) -> list[Skipped]:
+    """Skipped tests by reason."""
+    grouped: dict[str, list[Case]] = {}
+    for case in report.cases:
+        if case.verdict == "skipped":
+            grouped.setdefault(case.reason, []).append(case)
+    return [Skipped(reason, tests) for reason, tests in sorted(grouped.items())]
+
+
+def anchor(test: str) -> str:
+    """The anchor of a test in the page of the tests."""
+    return f"t-{safe_name(test)}"
+
+
+def short_test(test: str) -> str:
+    """A test's name without the folder and file that it is in."""
+    return test.partition("::")[2] or test
+
+
+def file_name(path: str) -> str:
+    """The last part of an evidence path."""
+    return PurePosixPath(path).name
+
+
+def seconds(value: float) -> str:
+    """A duration for people."""
+    if value >= 60:
+        whole = round(value)
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{value:.2f} s" if value >= 0.1 else f"{value * 1000:.1f} ms"
+
+
+def figure(value: float | None) -> str:
+    """A figure with four significant digits, large ones in full."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def moment(value: str) -> str:
+    """A time of the report, to the second."""
+    return f"{value[:19].replace('T', ' ')} UTC"
