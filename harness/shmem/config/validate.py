@@ -227,7 +227,7 @@ def _permissions(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
 def _creates(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
     longest = NAME_SIZE if profile.name_unterminated == "legal" else MAX_NAME_LENGTH
     for create in vdev.creates:
-        size = len(create.name.encode())
+        size = len(create.name.encode("utf-8", "surrogateescape"))
         if size > longest:
             yield ConfigError(
                 "name of the region is too long",
