@@ -8,35 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from harness import provision
 from harness.emulator.console import STANDARD_STREAMS, OpenConsole, open_console
-from harness.emulator.device.device import SharedMemoryDevice
-from harness.emulator.device.function import ShmemFunction
-from harness.emulator.machine import plan
+from harness.emulator.machine import Plan, plan
+from harness.emulator.machine.devicetree import with_devices
+from harness.emulator.parts import Parts
 from harness.emulator.qemu import Qemu, QemuDied
-from harness.emulator.regions import Refused, Registry
-from harness.emulator.vfio_user.server import Listener
-from harness.emulator.window import Mapper, Window
-from harness.shmem.config import ConfigError, ShmemVdev, VmConfig
+from harness.emulator.qtest import QtestError
+from harness.emulator.regions import Registry
+from harness.emulator.window import Mapper
+from harness.shmem.config import ConfigError, VmConfig
 from harness.shmem.profile import Profile
 
 EXIT_NORMAL: Final = 0
 EXIT_POWER_CUT: Final = 3
+EXIT_VDEV: Final = 6
 EXIT_BEFORE_START: Final = 64
 EXIT_CONFIGURATION: Final = 65
 EXIT_AFTER_START: Final = 96
 
-_GUEST_ENDED: Final = {"guest-shutdown", "guest-reset"}
+_ENDED_BY_GUEST: Final = {"guest-shutdown", "guest-reset"}
 """QMP's reasons that mean an orderly end: the guest asked for it. A reboot ends qvm too, on QNX as here."""
 
 StopHow = Literal["power-button", "power-cut"]
+
+_device_trees: dict[tuple[str, ...], bytes] = {}
+"""QEMU's own device trees, by what they depend on: asking costs a start of QEMU."""
 
 
 @dataclass(frozen=True)
@@ -47,23 +51,7 @@ class Exit:
     message: str = ""
 
 
-@dataclass
-class _Part:
-    """A ``vdev shmem`` of a guest with everything that it holds."""
-
-    device: SharedMemoryDevice
-    window: Window
-    listener: Listener
-    socket: Path
-
-    def close(self) -> None:
-        self.device.reset()
-        self.listener.close()
-        self.socket.unlink(missing_ok=True)
-        self.window.close()
-
-
-@dataclass
+@dataclass(frozen=True)
 class Streams:
     """Descriptors of the qvm process that the guest may use for ``hostdev >-``."""
 
@@ -71,111 +59,96 @@ class Streams:
     stdout: int
 
 
-@dataclass
 class Guest:
     """A guest, from before its start until after its end. ``directory`` is where relative paths start."""
 
-    config: VmConfig
-    directory: Path
-    root: Path
-    run_directory: Path
-    registry: Registry
-    profile: Profile
-    streams: Streams
-    notes: tuple[str, ...] = ()
-    _parts: list[_Part] = field(default_factory=list)
-    _consoles: list[OpenConsole] = field(default_factory=list)
-    _mapper: Mapper = field(default_factory=Mapper)
-    _qemu: Qemu | None = None
-    _power: StopHow | None = None
-    _node_made: bool = False
-
-    @property
-    def name(self) -> str:
-        """What ``system`` calls it."""
-        return self.config.system or ""
-
-    @property
-    def node(self) -> Path:
-        """The directory that exists exactly while the VM lives (``/dev/qvm/SYSTEM`` of the host)."""
-        return self.root / "dev" / "qvm" / self.name
+    def __init__(
+        self, config: VmConfig, *, directory: Path, run_directory: Path, registry: Registry, profile: Profile
+    ) -> None:
+        self.config = config
+        self.name = config.system or ""
+        self.root = run_directory / "root"
+        self.node = self.root / "dev" / "qvm" / self.name
+        """Exists exactly while the VM lives: ``/dev/qvm/SYSTEM`` of the host."""
+        self.notes: tuple[str, ...] = ()
+        self._directory = directory
+        self._profile = profile
+        self._mapper = Mapper()
+        self._parts = Parts(self.name, run_directory, registry, profile, self._mapper, self._break)
+        self._consoles: list[OpenConsole] = []
+        self._qemu: Qemu | None = None
+        self._has_power_button = False
+        self._stopped: StopHow | None = None
+        self._broken = ""
+        self._node_made = False
+        self._breaking: asyncio.Task[object] | None = None
 
     @property
     def console_paths(self) -> list[str]:
         """User sides of the consoles, as paths of this machine."""
         return [str(console.link) for console in self._consoles if console.link]
 
-    async def start(self) -> Exit | None:
+    async def start(self, streams: Streams) -> Exit | None:
         """Start the VM. None when it runs; otherwise what qvm must exit with, everything given back."""
         try:
-            await self._start()
+            await self._start(streams)
         except ConfigError as error:
             self.close()
             return Exit(EXIT_CONFIGURATION, error.qvm_message())
-        except QemuDied as error:
+        except (QemuDied, QtestError) as error:
+            await self._kill()
             self.close()
             return Exit(EXIT_BEFORE_START, f"the virtual machine did not start; QEMU says:\n{error}")
         except BaseException:
+            await self._kill()
             self.close()
             raise
         return None
 
-    async def _start(self) -> None:
-        planned = plan(self.config, self.directory)
+    async def _start(self, streams: Streams) -> None:
+        planned = plan(self.config, self._directory, self._profile)
         self.notes = planned.notes
+        self._has_power_button = planned.arch == "x86_64"
         arguments = [*planned.arguments, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
         for number, console in enumerate(planned.consoles):
             self._consoles.append(open_console(console, number, self.root))
             arguments += self._consoles[-1].arguments
-        for number, vdev in enumerate(self.config.shmem_vdevs()):
-            arguments += self._add_device(vdev, number)
         self._create_node()
+        arguments += self._parts.add(planned.placements)
+        with tempfile.TemporaryDirectory(prefix="start-", dir=self.root.parent) as scratch:
+            if self._parts.memory_mapped:
+                arguments += ["-S", *await self._device_tree(planned, Path(scratch))]
+            self._qemu = await self._launch(planned, arguments, streams)
+        self._mapper.started()
+        await self._parts.connect(self._qemu.qtest, planned.arch)
+        if self._parts.memory_mapped:
+            await self._qemu.execute("cont")
+
+    async def _launch(self, planned: Plan, arguments: list[str], streams: Streams) -> Qemu:
         command, environment = provision.qemu(planned.arch).command(preload=provision.window_library())
-        self._qemu = await Qemu.start(
+        on_streams = any(console.hostdev == STANDARD_STREAMS for console in planned.consoles)
+        return await Qemu.start(
             [*command, *arguments],
             environment={**environment, **self._mapper.environment()},
             inherit=[self._mapper.child.fileno(), *(fd for console in self._consoles for fd in console.inherit)],
-            stdin=self.streams.stdin if self._uses_streams(planned.consoles) else asyncio.subprocess.DEVNULL,
-            stdout=self.streams.stdout if self._uses_streams(planned.consoles) else asyncio.subprocess.DEVNULL,
+            stdin=streams.stdin if on_streams else asyncio.subprocess.DEVNULL,
+            stdout=streams.stdout if on_streams else asyncio.subprocess.DEVNULL,
         )
-        self._mapper.started()
 
-    @staticmethod
-    def _uses_streams(consoles: tuple[object, ...]) -> bool:
-        return any(getattr(console, "hostdev", "") == STANDARD_STREAMS for console in consoles)
-
-    def _add_device(self, vdev: ShmemVdev, number: int) -> list[str]:
-        """Make the device and the socket on which QEMU will find it; the options for QEMU."""
-        window = Window(self._mapper)
-        device = SharedMemoryDevice(
-            vdev,
-            owner=self.name,
-            registry=self.registry,
-            window=window,
-            profile=self.profile,
-            vector=0,
-            interrupt=lambda: None,
-        )
-        socket = self.run_directory / f"{self.name}.{number}.sock"
-        self._parts.append(_Part(device, window, Listener(socket, ShmemFunction(device, window)), socket))
-        try:
-            device.create_configured()
-        except Refused as refusal:
-            raise ConfigError(
-                f"cannot create the regions of this vdev: {refusal}",
-                vdev.creates[0].position,
-                expected=f"names of up to 31 characters, up to {Window.max_pages * 4} KiB each",
-            ) from refusal
-        # Posted writes would let the guest run on before a detach has taken the data away.
-        properties = {
-            "driver": "vfio-user-pci",
-            "id": f"shmem{number}",
-            "socket": {"type": "unix", "path": str(socket)},
-            "x-no-posted-writes": True,
-        }
-        return ["-device", json.dumps(properties)]
+    async def _device_tree(self, planned: Plan, scratch: Path) -> list[str]:
+        """QEMU's options for a device tree that has the memory-mapped devices; a PC has none."""
+        if planned.arch != "aarch64":
+            return []
+        blob = _device_trees.get(planned.machine)
+        if blob is None:
+            blob = _device_trees[planned.machine] = await _dump_device_tree(planned, scratch / "machine.dtb")
+        mapped = [placement for placement in planned.placements if placement.loc is not None]
+        path = scratch / "guest.dtb"
+        path.write_bytes(with_devices(blob, mapped))
+        return ["-dtb", str(path)]
 
     def _create_node(self) -> None:
+        """The VM's own entry below ``/dev/qvm``, with one for each named shared-memory device (OPEN-31)."""
         try:
             self.node.mkdir(parents=True)
         except FileExistsError as error:
@@ -183,6 +156,9 @@ class Guest:
                 "a VM of this name is running already", self.config.system_position, found=self.name
             ) from error
         self._node_made = True
+        for vdev in self.config.shmem_vdevs():
+            if vdev.name and self._profile.dev_node == "present":
+                (self.node / vdev.name).touch()
 
     async def wait(self) -> Exit:
         """Until the guest has ended; everything it held is given back."""
@@ -191,9 +167,11 @@ class Guest:
             ending = await self._qemu.wait()
         finally:
             self.close()
-        if self._power == "power-cut":
+        if self._broken:
+            return Exit(EXIT_VDEV, self._broken)
+        if self._stopped == "power-cut":
             return Exit(EXIT_POWER_CUT)
-        if self._power == "power-button" or ending.reason in _GUEST_ENDED:
+        if self._stopped == "power-button" or ending.reason in _ENDED_BY_GUEST:
             return Exit(EXIT_NORMAL)
         return Exit(EXIT_AFTER_START, f"QEMU ended with status {ending.returncode}; it says:\n{ending.words}")
 
@@ -204,31 +182,57 @@ class Guest:
         at once; an ARM guest ends at the first.
         """
         assert self._qemu is not None
-        if how == "power-cut" or self._power == "power-button" or not self._has_power_button():
-            self._power = how
+        pressed_before = self._stopped == "power-button"
+        self._stopped = how
+        if how == "power-button" and self._has_power_button and not pressed_before:
+            await self._qemu.execute("system_powerdown")
+        else:
+            await self._kill()
+
+    async def _kill(self) -> None:
+        if self._qemu is not None:
             with contextlib.suppress(ProcessLookupError):
                 await self._qemu.kill()
-            return
-        self._power = how
-        await self._qemu.execute("system_powerdown")
 
-    def _has_power_button(self) -> bool:
-        return plan(self.config, self.directory).arch == "x86_64"
+    def _break(self, reason: str) -> None:
+        """A device met something that ends qvm. This runs inside a request of QEMU's, so nothing is waited for."""
+        if not self._broken:
+            self._broken = reason
+            self._breaking = asyncio.create_task(self._kill())
 
     def close(self) -> None:
-        """Give back what the guest held; its connections end, which the other clients see as a detach."""
-        for part in self._parts:
-            part.close()
+        """Give back what the guest held."""
+        self._parts.close()
         for console in self._consoles:
             console.close()
+        self._consoles.clear()
         self._mapper.close()
-        self._parts, self._consoles = [], []
         if self._node_made:
             shutil.rmtree(self.node, ignore_errors=True)
             self._node_made = False
 
 
-def close_streams(streams: Streams) -> None:
-    """Close the descriptors that came with a start request."""
-    for fd in {streams.stdin, streams.stdout}:
-        os.close(fd)
+async def _dump_device_tree(planned: Plan, path: Path) -> bytes:
+    """The device tree that QEMU makes for this machine. Raises QemuDied."""
+    command, environment = provision.qemu(planned.arch).command()
+    machine = [f"{word},dumpdtb={path}" if before == "-machine" else word for before, word in _pairs(planned.machine)]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *machine,
+        "-nodefaults",
+        "-display",
+        "none",
+        env={**os.environ, **environment},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, words = await process.communicate()
+    if process.returncode != 0:
+        raise QemuDied(words.decode(errors="replace"))
+    return path.read_bytes()
+
+
+def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Each word with the one before it."""
+    return list(zip(("", *words), words, strict=False))

@@ -7,22 +7,27 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from harness.emulator.guest import EXIT_CONFIGURATION, Exit, Guest, Streams
 from harness.emulator.regions import Registry
+from harness.errors import UsageError
 from harness.shmem.config import ConfigError, VmConfig, parse_arguments
-from harness.shmem.profile import Profile
+from harness.shmem.config.validate import validate
+from harness.shmem.profile import FIELDS, Profile
 
 
 class Host:
     """One host; everything it owns is below ``run_directory`` or an anonymous memory file."""
 
     def __init__(self, run_directory: Path, profile: Profile) -> None:
+        check_possible(profile)
         self.run_directory = run_directory
         self.root = run_directory / "root"
         self.profile = profile
-        self.registry = Registry()
         self.guests: dict[str, Guest] = {}
+        self.registry = Registry(profile)
+        self.registry.lives = self.guests.__contains__
         self._changed = asyncio.Condition()
         (self.root / "dev" / "qvm").mkdir(parents=True, exist_ok=True)
 
@@ -32,8 +37,14 @@ class Host:
             config = self._read(arguments, directory)
         except ConfigError as error:
             return Exit(EXIT_CONFIGURATION, error.qvm_message())
-        guest = Guest(config, directory, self.root, self.run_directory, self.registry, self.profile, streams)
-        refused = await guest.start()
+        guest = Guest(
+            config,
+            directory=directory,
+            run_directory=self.run_directory,
+            registry=self.registry,
+            profile=self.profile,
+        )
+        refused = await guest.start(streams)
         if refused is not None:
             return refused
         async with self._changed:
@@ -41,12 +52,13 @@ class Host:
             self._changed.notify_all()
         return guest
 
-    @staticmethod
-    def _read(arguments: Sequence[str], directory: Path) -> VmConfig:
+    def _read(self, arguments: Sequence[str], directory: Path) -> VmConfig:
         absolute = [f"@{directory / word[1:]}" if word.startswith("@") else word for word in arguments]
         config = parse_arguments(absolute)
         if not config.system:
             raise ConfigError("the VM has no name", config.system_position, expected="'system NAME' first")
+        for problem in validate(config, self.profile):
+            raise problem
         return config
 
     async def end_of(self, guest: Guest) -> Exit:
@@ -56,6 +68,7 @@ class Host:
         finally:
             async with self._changed:
                 self.guests.pop(guest.name, None)
+                self.registry.ended(guest.name)
                 self._changed.notify_all()
 
     async def wait_guest(self, name: str, timeout: float) -> Guest:
@@ -72,3 +85,19 @@ class Host:
         async with self._changed:
             await self._changed.wait_for(lambda: not self.guests)
         self.registry.close()
+
+
+_IMPOSSIBLE: Final = {"bad_access": {"guest-abort"}, "detached_window": {"guest-abort", "qvm-exit"}}
+"""Readings that stock QEMU cannot show: it neither faults a guest's access nor tells of one to plain memory."""
+
+
+def check_possible(profile: Profile) -> None:
+    """Raise UsageError for a profile that this host cannot have."""
+    for field, readings in _IMPOSSIBLE.items():
+        reading = getattr(profile, field)
+        if reading in readings:
+            possible = [other for other in FIELDS[field].readings if other not in readings]
+            raise UsageError(
+                f"the emulated host cannot show the reading '{reading}' of '{field}'",
+                remedy=f"choose {' or '.join(possible)}",
+            )

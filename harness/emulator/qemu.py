@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
+from harness.emulator.qtest import Qtest
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _STDERR_KEPT = 8192
@@ -41,7 +43,8 @@ class Ending:
 class Qemu:
     """A running QEMU. ``ended`` is set when the process is gone."""
 
-    def __init__(self, process: asyncio.subprocess.Process, qmp: QMPClient) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, qmp: QMPClient, qtest: Qtest) -> None:
+        self.qtest = qtest
         self._process = process
         self._qmp = qmp
         self._words = bytearray()
@@ -61,15 +64,18 @@ class Qemu:
         stdout: int,
     ) -> Qemu:
         """Start QEMU and agree on QMP. Raises QemuDied with what QEMU said when it ends instead."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            number = theirs.fileno()
-            channel = ["-chardev", f"socket,id=qmp,fd={number}", "-mon", "chardev=qmp,mode=control"]
+        qmp_socket, qmp_end = socket.socketpair()
+        qtest_socket, qtest_end = socket.socketpair()
+        with qmp_socket, qmp_end, qtest_end:
+            channels = ["-chardev", f"socket,id=qmp,fd={qmp_end.fileno()}", "-mon", "chardev=qmp,mode=control"]
+            channels += ["-chardev", f"socket,id=qtest,fd={qtest_end.fileno()}", "-qtest", "chardev:qtest"]
             process = await asyncio.create_subprocess_exec(
                 *command,
-                *channel,
+                *channels,
+                "-qtest-log",
+                "none",
                 env={**os.environ, **environment},
-                pass_fds=(*inherit, number),
+                pass_fds=(*inherit, qmp_end.fileno(), qtest_end.fileno()),
                 stdin=stdin,
                 stdout=stdout,
                 stderr=asyncio.subprocess.PIPE,
@@ -77,13 +83,15 @@ class Qemu:
                 # A Ctrl-C is for qvm, which decides what it means for the guest.
                 start_new_session=True,
             )
-            theirs.close()
+            qmp_end.close()
+            qtest_end.close()
             qmp = QMPClient("qemu")
-            qemu = cls(process, qmp)
+            qemu = cls(process, qmp, Qtest(qtest_socket))
             qmp.register_listener(qemu._events)
             try:
                 async with asyncio.timeout(_QMP_TIMEOUT):
-                    await qmp.connect(ours.dup())
+                    await qmp.connect(qmp_socket.dup())
+                    await qemu.qtest.open()
             except (QMPError, OSError, TimeoutError) as error:
                 ending = await qemu.kill()
                 raise QemuDied(ending.words or f"QEMU did not start: {error!r}") from error
@@ -115,6 +123,7 @@ class Qemu:
         with contextlib.suppress(QMPError, EOFError, OSError):
             await self._qmp.disconnect()
         self._watcher.cancel()
+        self.qtest.close()
         return Ending(self._reason, returncode, self._words.decode(errors="replace").strip())
 
     async def kill(self) -> Ending:

@@ -11,9 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
-from harness.shmem.registers import MAX_CLIENTS, PAGE_SIZE
+from harness.shmem.profile import Profile
+from harness.shmem.registers import MAX_CLIENTS, NOTIFY_ALL_OTHERS, PAGE_SIZE
 from harness.shmem.status import Status
+
+DEFAULT_MODE: Final = 0o666
+"""Permissions of a region when nobody asks for others (QNX Hypervisor 8.0 User's Guide, "vdev shmem", create)."""
 
 
 class Refused(Exception):
@@ -45,7 +50,7 @@ class Client:
         return word
 
     def notify(self, mask: int) -> None:
-        """Signal the clients whose bits are set; all ones means everybody else."""
+        """Signal the clients that the mask selects."""
         self.region.signal(self, mask)
 
     def detach(self) -> None:
@@ -55,44 +60,67 @@ class Client:
 
 @dataclass(eq=False)
 class Region:
-    """A region by its name on the host; ``pages`` of 4 KiB. Slots of ``clients`` are the client indices."""
+    """A region by its name on the host; ``pages`` of 4 KiB.
+
+    ``creator`` is the VM that made it. ``lifetime`` is a reading of OPEN-25; ``visited`` tells whether it ever had a
+    client.
+    """
 
     name: str
     pages: int
     fd: int
     mode: int
     group: int
-    kept: bool
+    creator: str
+    lifetime: str
     registry: Registry
     clients: list[Client | None] = field(default_factory=lambda: [None] * MAX_CLIENTS)
+    kept_signals: dict[int, int] = field(default_factory=dict)
+    given: int = 0
+    visited: bool = False
 
-    def members(self) -> int:
-        """Bit *i* is set while client *i* is connected."""
-        return sum(1 << client.index for client in self.connected())
+    @property
+    def profile(self) -> Profile:
+        """The readings of the host's open questions."""
+        return self.registry.profile
+
+    # --- members
 
     def connected(self) -> Iterator[Client]:
         """The clients, by index."""
         return (client for client in self.clients if client is not None)
 
-    def add(self, owner: str, changed: Callable[[], None]) -> Client:
-        """A new client at the index that is free; Refused with CLIENT_MAX when there is none.
+    def members(self) -> int:
+        """Bit *i* is set while client *i* is connected."""
+        return sum(1 << client.index for client in self.connected())
 
-        ``changed`` is called whenever the status word of the new client changes by the doing of another one.
+    def add(self, owner: str, changed: Callable[[], None]) -> Client:
+        """A new client; Refused with CLIENT_MAX when every index is taken.
+
+        ``changed`` is called whenever the status word of the new client changes by another one's doing.
         """
         index = self.free_index()
         if index is None:
             raise Refused(Status.CLIENT_MAX)
-        client = Client(self, index, owner, changed)
+        client = Client(self, index, owner, changed, self.kept_signals.pop(index, 0))
         self.clients[index] = client
+        self.given = self.given + 1
+        self.visited = True
         self.tell_others(client)
         return client
 
     def free_index(self) -> int | None:
-        """The index of the next client (lowest free: the reading that the two observed indices fit, OPEN-20)."""
-        return next((index for index, client in enumerate(self.clients) if client is None), None)
+        """The index of the next client (OPEN-20)."""
+        start = 0
+        if self.profile.index_reuse == "round-robin":
+            start = self.given % MAX_CLIENTS
+        elif self.profile.index_reuse == "never-until-full" and self.given < MAX_CLIENTS:
+            start = self.given
+        order = [*range(start, MAX_CLIENTS), *range(start)]
+        return next((index for index in order if self.clients[index] is None), None)
 
     def remove(self, client: Client) -> None:
-        """Take the client out and tell the others; the last one takes the region along unless it is kept."""
+        """Take the client out and tell the others; the region may end with it."""
         if self.clients[client.index] is not client:
             return
         self.clients[client.index] = None
@@ -100,80 +128,128 @@ class Region:
         self.registry.drop_unused(self)
 
     def tell_others(self, origin: Client) -> None:
-        """The member set has changed: the status word of everybody else is another one now."""
+        """The member set has changed, and so has the status word of everybody else."""
         for client in self.connected():
             if client is not origin:
                 client.changed()
 
-    def signal(self, sender: Client, mask: int) -> None:
-        """Set the sender's bit at each connected client that the mask selects.
+    # --- signals
 
-        All ones is everyone but the sender; otherwise the low 16 bits select, the sender included when its own bit is
-        set (sample driver comments; OPEN-21).
-        """
+    def signal(self, sender: Client, mask: int) -> None:
+        """Set the sender's bit at each client that the mask selects."""
+        if self.profile.notify_high_bits == "drops-all" and mask >> 16 not in (0, NOTIFY_ALL_OTHERS >> 16):
+            return
         for client in self.selected(sender, mask):
             self.deliver(sender, client)
+        if self.profile.notify_idle == "kept" and mask != NOTIFY_ALL_OTHERS:
+            self.keep(sender, mask)
 
     def selected(self, sender: Client, mask: int) -> list[Client]:
-        """The connected clients that a write of ``mask`` to ``notify`` means."""
-        if mask == 0xFFFFFFFF:
+        """The connected clients that a write of ``mask`` to ``notify`` means.
+
+        All ones is everyone but the sender (sample driver); otherwise bit *i* is client *i*, the sender's own included
+        (OPEN-21).
+        """
+        if mask == NOTIFY_ALL_OTHERS:
             return [client for client in self.connected() if client is not sender]
-        return [client for client in self.connected() if mask >> client.index & 1]
+        chosen = [client for client in self.connected() if mask >> client.index & 1]
+        if self.profile.notify_own_bit == "ignored":
+            chosen = [client for client in chosen if client is not sender]
+        return chosen
 
     def deliver(self, sender: Client, client: Client) -> None:
-        """One signal. Signals of one sender merge until they are read, and only a change is told."""
-        bit = 1 << sender.index
-        if not client.pending & bit:
-            client.pending |= bit
+        """One signal. Signals of one sender merge until they are read; what is told then is OPEN-22."""
+        word = client.pending
+        client.pending |= 1 << sender.index
+        how = self.profile.interrupt_on
+        if how == "every-event" or (how == "status-change" and client.pending != word):
             client.changed()
+
+    def keep(self, sender: Client, mask: int) -> None:
+        """Remember signals to indices that nobody holds."""
+        for index in range(MAX_CLIENTS):
+            if mask >> index & 1 and self.clients[index] is None:
+                self.kept_signals[index] = self.kept_signals.get(index, 0) | 1 << sender.index
 
 
 class Registry:
-    """All regions of the host, by host-side name."""
+    """All regions of the host. A name has one region, except where another size makes another one (OPEN-12)."""
 
-    def __init__(self) -> None:
-        self._regions: dict[str, Region] = {}
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.lives: Callable[[str], bool] = lambda _system: True
+        """Whether the VM of that name is there; the host knows."""
+        self._regions: list[Region] = []
+        self._remains: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Region]:
-        return iter(list(self._regions.values()))
+        return iter(list(self._regions))
 
-    def get(self, name: str) -> Region | None:
-        """The region of this host-side name."""
-        return self._regions.get(name)
+    def find(self, name: str, pages: int | None = None) -> Region | None:
+        """The region of this host-side name, and of this size where the size belongs to the name."""
+        by_size = pages is not None and self.profile.size_mismatch == "separate"
+        candidates = (region for region in self._regions if region.name == name)
+        return next((region for region in candidates if not by_size or region.pages == pages), None)
 
-    def create(self, name: str, pages: int, *, mode: int = 0o666, group: int = -1, kept: bool = False) -> Region:
-        """A new region of ``pages`` pages filled with zeros. A ``kept`` one outlives its last client.
-
-        Raises Refused: UNKNOWN_FAILURE for a region without pages, NOMEM when the host cannot have it.
-        """
-        if pages == 0:
-            raise Refused(Status.UNKNOWN_FAILURE)
-        region = Region(name, pages, allocate(name, pages), mode, group if group >= 0 else os.getegid(), kept, self)
-        self._regions[name] = region
+    def create(
+        self, name: str, pages: int, *, creator: str, lifetime: str, mode: int = DEFAULT_MODE, group: int | None = None
+    ) -> Region:
+        """A new region of ``pages`` pages filled with zeros (OPEN-26). Refused with NOMEM when there is no room."""
+        fd = self.content(name, pages)
+        group = os.getegid() if group is None else group
+        region = Region(name, pages, fd, mode, group, creator, lifetime, self)
+        self._regions.append(region)
         return region
 
+    def content(self, name: str, pages: int) -> int:
+        """The memory of a new region."""
+        remains = self._remains.pop(name, None)
+        if remains is None:
+            return allocate(pages)
+        os.ftruncate(remains, pages * PAGE_SIZE)
+        return remains
+
     def drop_unused(self, region: Region) -> None:
-        """Forget the region if it has no client and is not kept (OPEN-25: it lives as long as its last client)."""
-        if not region.kept and not any(region.connected()):
+        """Forget the region if it has outlived its reading of OPEN-25."""
+        if any(region.connected()) or not region.visited:
+            return
+        orphaned = region.lifetime == "creating-qvm" and not self.lives(region.creator)
+        if region.lifetime == "last-client" or orphaned:
             self.drop(region)
+
+    def ended(self, system: str) -> None:
+        """A VM has ended: what it made and nobody uses may go."""
+        for region in self:
+            if region.creator == system and region.lifetime == "creating-qvm" and not any(region.connected()):
+                self.drop(region)
 
     def drop(self, region: Region) -> None:
         """Forget the region and give its memory back."""
-        if self._regions.pop(region.name, None) is region:
-            os.close(region.fd)
+        if region not in self._regions:
+            return
+        self._regions.remove(region)
+        unwanted: int | None = region.fd
+        if self.profile.new_content == "stale":
+            unwanted = self._remains.pop(region.name, None)
+            self._remains[region.name] = region.fd
+        if unwanted is not None:
+            os.close(unwanted)
 
     def close(self) -> None:
-        """Drop every region; for the end of the host."""
+        """Drop everything; for the end of the host."""
         for region in self:
             self.drop(region)
+        for fd in self._remains.values():
+            os.close(fd)
+        self._remains.clear()
 
 
-def allocate(name: str, pages: int) -> int:
+def allocate(pages: int) -> int:
     """A memory file of ``pages`` pages; Refused with NOMEM when the host cannot have it."""
     if pages * PAGE_SIZE > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
         raise Refused(Status.NOMEM)
     try:
-        fd = os.memfd_create(f"shmem:{name}", os.MFD_CLOEXEC)
+        fd = os.memfd_create("shmem-region", os.MFD_CLOEXEC)
     except OSError as error:
         raise Refused(Status.NOMEM) from error
     try:

@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from harness.emulator.guest import Exit, Guest, Streams, close_streams
+from harness.emulator.guest import Exit, Guest, Streams
 from harness.emulator.host import Host
 from harness.emulator.protocol import MAX_LINE
-from harness.emulator.regions import Client, Refused
+from harness.emulator.regions import Client, Refused, Region
 
 _LOG = logging.getLogger(__name__)
 _Message = dict[str, Any]
@@ -184,7 +184,8 @@ class Session:
         try:
             started = await self._host.start_guest(message["arguments"], Path(message["directory"]), streams)
         finally:
-            close_streams(streams)
+            os.close(streams.stdin)
+            os.close(streams.stdout)
         if isinstance(started, Exit):
             await self._send_exit(started)
             return
@@ -248,17 +249,20 @@ class Session:
 
     async def _create(self, message: _Message) -> _Message:
         name = str(message["name"])
-        region = self._host.registry.get(name) or self._host.registry.create(name, int(message["pages"]))
-        return self._connect(region.name)
+        registry, pages = self._host.registry, int(message["pages"])
+        region = registry.find(name, pages)
+        if region is None:
+            lifetime = self._host.profile.region_lifetime
+            region = registry.create(name, pages, creator="host", lifetime=lifetime)
+        return self._connect(region)
 
     async def _attach(self, message: _Message) -> _Message:
-        if self._host.registry.get(str(message["name"])) is None:
+        region = self._host.registry.find(str(message["name"]))
+        if region is None:
             raise Failed(f"no region {message['name']!r}")
-        return self._connect(str(message["name"]))
+        return self._connect(region)
 
-    def _connect(self, name: str) -> _Message:
-        region = self._host.registry.get(name)
-        assert region is not None
+    def _connect(self, region: Region) -> _Message:
         number = max(self._connections, default=0) + 1
         client = region.add("host", lambda: None)
         self._connections[number] = client

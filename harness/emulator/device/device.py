@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """One ``vdev shmem``: a factory page, and a slot of the window for each connection that it has made.
 
-Source of the behaviour: QNX Hypervisor User's Guide, "vdev shmem", "Factory and control pages", "Virtual registers
-(guest_shm.h)"; comments of the sample guest driver. What these leave open is read from the profile.
+Source of the behaviour: QNX Hypervisor User's Guide, "Factory and control pages", "Virtual registers (guest_shm.h)";
+comments of the sample guest driver. What these leave open is read from the profile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.access import reaches
+from harness.emulator.device.factory import FactoryPage, word_at
+from harness.emulator.device.requests import Requests, Wanted
+from harness.emulator.interrupts import Interrupt
 from harness.emulator.regions import Client, Refused, Region, Registry
-from harness.emulator.rules import Rules, as_bytes
+from harness.emulator.rules import Rules
 from harness.emulator.window import Window, WindowBroken
 from harness.shmem import registers as reg
-from harness.shmem.config import Create, ShmemVdev, Subst
+from harness.shmem.config import ShmemVdev
 from harness.shmem.profile import Profile
 from harness.shmem.status import Status
 
@@ -29,122 +33,174 @@ class Slot:
 
 
 class SharedMemoryDevice:
-    """The device behind the two kinds of register pages. Calls ``interrupt`` at each change of a status word."""
+    """The device behind the two kinds of register pages.
+
+    ``window_base`` tells the guest-physical address of the window: the placement knows it. ``others`` are the devices
+    of the same VM, this one among them.
+    """
 
     def __init__(
         self,
         vdev: ShmemVdev,
         *,
-        owner: str,
+        system: str,
         registry: Registry,
         window: Window,
         profile: Profile,
         vector: int,
-        interrupt: Callable[[], None],
+        others: Sequence[SharedMemoryDevice],
     ) -> None:
-        self.vdev = vdev
-        self.owner = owner
-        self.registry = registry
+        self.system = system
         self.window = window
         self.profile = profile
-        self.rules = Rules(vdev, profile)
-        self.factory = FactoryPage(vector)
+        self.interrupt = Interrupt(level=profile.interrupt_shape == "level")
+        self.factory = FactoryPage(vector, profile)
         self.slots: list[Slot | None] = [None] * (window.size // window.slot_size)
         self.window_base: Callable[[], int] = lambda: 0
-        """Guest-physical address of the window; the placement knows it."""
-        self._interrupt = interrupt
+        self._next_slot = 0
+        self.requests = Requests(
+            vdev,
+            system=system,
+            factory=self.factory,
+            rules=Rules(vdev, profile),
+            registry=registry,
+            profile=profile,
+            max_pages=window.max_pages,
+            has_room=lambda: self.free_slot() is not None,
+            held_here=self.held,
+            held_elsewhere=lambda: [region for other in others if other is not self for region in other.held()],
+        )
+
+    def held(self) -> list[Region]:
+        """The regions of the open connections, slot by slot."""
+        return [slot.client.region for slot in self.slots if slot is not None]
 
     # --- factory page
 
     def load_factory(self, offset: int, length: int) -> bytes:
         """A read of the factory page."""
+        if not reaches(reg.FACTORY, offset, length, self.profile):
+            return b"\xff" * length
         return self.factory.load(offset, length)
 
     def store_factory(self, offset: int, data: bytes) -> None:
         """A write to the factory page; what it triggers has happened when this returns."""
-        triggers = self.factory.store(offset, data)
-        if "size" in triggers:
-            self.request(self.connect)
+        if not reaches(reg.FACTORY, offset, len(data), self.profile):
+            return
+        before = self.factory.size
+        written = self.factory.store(offset, data)
+        if "size" in written:
+            self.request(lambda: self.connect(self.requests.open()), before)
+        if "find" in written:
+            self.request(self.find, before)
 
-    def request(self, action: Callable[[], tuple[int, Slot]]) -> None:
+    def request(self, action: Callable[[], int], size_before: int) -> None:
         """Perform a request and leave its result in the registers."""
         try:
-            number, slot = action()
+            number = action()
         except Refused as refusal:
-            self.factory.status = refusal.status
+            self.failed(refusal.status, size_before)
             return
+        slot = self.slots[number]
+        assert slot is not None
         self.factory.status = Status.OK
         self.factory.size = slot.pages
         self.factory.shmem = self.window_base() + number * self.window.slot_size
+        if self.profile.name_readback == "host-name":
+            self.factory.set_name(slot.client.region.name)
 
-    def connect(self) -> tuple[int, Slot]:
-        """Create or attach the region that ``name`` and ``size`` ask for. Raises Refused."""
-        guest_name = self.legal_name(self.factory.requested_name())
-        if not self.rules.permits(guest_name):
-            raise Refused(self.rules.denied)
-        return self.occupy(self.open(self.rules.host_name(guest_name)))
+    def failed(self, status: Status, size_before: int) -> None:
+        """Registers after a request that failed (OPEN-19)."""
+        self.factory.status = status
+        if self.profile.failed_size != "requested":
+            self.factory.size = 0 if self.profile.failed_size == "zero" else size_before
+        if self.profile.failed_shmem == "zero":
+            self.factory.shmem = 0
 
-    @staticmethod
-    def legal_name(name: bytes | None) -> str:
-        """The name as text; Refused with ILLEGAL_NAME when it is empty or not terminated (OPEN-16)."""
-        if not name:
-            raise Refused(Status.ILLEGAL_NAME)
-        return name.decode("latin-1")
-
-    def open(self, host_name: str) -> Region:
-        """The region of this host-side name, made with the requested size if it is new."""
-        region = self.registry.get(host_name)
-        if region is None:
-            if self.factory.size > self.window.max_pages:
-                raise Refused(Status.NOMEM)
-            region = self.registry.create(host_name, self.factory.size)
-        elif region.pages > self.window.max_pages:
+    def connect(self, wanted: Wanted) -> int:
+        """Become a client of the region and show its data in a free slot; the slot's number. Raises Refused."""
+        region = wanted.region
+        if not wanted.again and (number := self.slot_of(region)) is not None:
+            return number
+        chosen = self.free_slot()
+        if chosen is None:
             raise Refused(Status.NOMEM)
-        return region
-
-    def occupy(self, region: Region) -> tuple[int, Slot]:
-        """Become a client of the region and show its data in a free slot."""
-        number = self.free_slot()
-        if number is None:
-            self.registry.drop_unused(region)
-            raise Refused(Status.NOMEM)
-        client = region.add(self.owner, self._interrupt)
+        self._next_slot = (chosen + 1) % len(self.slots)
+        client = region.add(self.system, partial(self.interrupt.changed, chosen))
         slot = Slot(client, region.pages)
+        self.slots[chosen] = slot
         try:
-            self.window.show(number, region.fd, self.visible_pages(slot))
+            self.show(chosen, slot)
         except WindowBroken as error:
+            self.slots[chosen] = None
             client.detach()
             raise Refused(Status.UNKNOWN_FAILURE) from error
-        self.slots[number] = slot
-        return number, slot
+        return chosen
+
+    def slot_of(self, region: Region) -> int | None:
+        """The slot of this device that shows the region."""
+        numbers = (number for number, slot in enumerate(self.slots) if slot and slot.client.region is region)
+        return next(numbers, None)
 
     def free_slot(self) -> int | None:
-        """The lowest slot without a connection."""
-        return next((number for number, slot in enumerate(self.slots) if slot is None), None)
+        """A slot without a connection (OPEN-23: the lowest, or the next one in turn)."""
+        start = self._next_slot if self.profile.window_reuse == "round-robin" else 0
+        order = [*range(start, len(self.slots)), *range(start)]
+        return next((number for number in order if self.slots[number] is None), None)
 
-    @staticmethod
-    def visible_pages(slot: Slot) -> int:
-        """How many data pages the guest sees: those of the region, not one more."""
-        return slot.pages
+    def find(self) -> int:
+        """The slot of the region that ``find`` selects, connected where a find attaches. Raises Refused."""
+        region = self.requests.find()
+        if self.profile.find_attaches == "attaches":
+            return self.connect(Wanted(region, again=self.slot_of(region) is None))
+        number = self.slot_of(region)
+        if number is None:
+            raise Refused(Status.DOES_NOT_EXIST)
+        return number
+
+    # --- data pages
+
+    def show(self, number: int, slot: Slot) -> None:
+        """Let the guest see the data pages of the region, not one more. Raises WindowBroken."""
+        self.window.show(number, slot.client.region.fd, slot.pages)
+
+    def conceal(self, number: int, slot: Slot) -> None:
+        """Put private memory where the region was."""
+        fill = 0xFF if self.profile.detached_window == "ones" else 0
+        try:
+            self.window.hide(number, slot.pages, fill)
+        except WindowBroken:
+            # QEMU is gone, and the mapping with it.
+            return
 
     # --- control pages
 
     def load_control(self, number: int, offset: int, length: int) -> bytes:
         """A read of the control page of a slot; without a connection it reads as ones (OPEN-23)."""
         slot = self.slots[number]
-        if slot is None:
+        if slot is None or not reaches(reg.CONTROL, offset, length, self.profile):
             return b"\xff" * length
-        client = slot.client
-        word = client.take_status() if offset < reg.CONTROL_STATUS_OFFSET + 4 else client.status()
-        page = word.to_bytes(4, "little") + client.index.to_bytes(4, "little")
+        page = self.status_word(number, slot, offset).to_bytes(4, "little") + self.index(slot).to_bytes(4, "little")
         return page[offset : offset + length].ljust(length, b"\0")
+
+    def status_word(self, number: int, slot: Slot, offset: int) -> int:
+        """The status word; an access that touches it takes the signals and quiets the interrupt."""
+        if offset >= reg.CONTROL_STATUS_OFFSET + 4:
+            return slot.client.status()
+        self.interrupt.read(number)
+        return slot.client.take_status()
+
+    def index(self, slot: Slot) -> int:
+        """What ``idx`` reads."""
+        return slot.client.index
 
     def store_control(self, number: int, offset: int, data: bytes) -> None:
         """A write to the control page of a slot; without a connection it is ignored (OPEN-23)."""
         slot = self.slots[number]
-        if slot is None:
+        if slot is None or not reaches(reg.CONTROL, offset, len(data), self.profile):
             return
-        if (mask := _word_at(reg.CONTROL_NOTIFY_OFFSET, offset, data)) is not None:
+        mask = word_at(reg.CONTROL_NOTIFY_OFFSET, offset, data)
+        if mask is not None:
             slot.client.notify(mask)
         if offset < reg.CONTROL_DETACH_OFFSET + 4 and offset + len(data) > reg.CONTROL_DETACH_OFFSET:
             self.disconnect(number)
@@ -155,50 +211,12 @@ class SharedMemoryDevice:
         if slot is None:
             return
         self.slots[number] = None
+        self.interrupt.read(number)
         self.conceal(number, slot)
         slot.client.detach()
-
-    def conceal(self, number: int, slot: Slot) -> None:
-        """Put private memory where the region was."""
-        try:
-            self.window.hide(number, slot.pages)
-        except WindowBroken:
-            # QEMU is gone, and the mapping with it.
-            return
-
-    # --- the virtual machine
 
     def reset(self) -> None:
         """A reset of the device or of its machine: all connections end."""
         for number in range(len(self.slots)):
             self.disconnect(number)
         self.factory.reset()
-
-    def create_configured(self) -> None:
-        """Make the regions of the ``create`` options, before any code of the guest runs.
-
-        QNX Hypervisor User's Guide, "Configuring the VMs" (memory sharing); the names are translated by ``subst``.
-        Raises Refused with the status code that a guest would have seen.
-        """
-        before: list[Subst] = []
-        for option in self.vdev.options:
-            if isinstance(option, Subst):
-                before.append(option)
-            elif isinstance(option, Create):
-                self.create(option, before)
-
-    def create(self, create: Create, before: list[Subst]) -> None:
-        """One ``create`` option; ``before`` are the substitutions written before it."""
-        name = self.rules.created_name(as_bytes(create.name), before)
-        pages = reg.pages(create.size_bytes)
-        if pages > self.window.max_pages:
-            raise Refused(Status.NOMEM)
-        if self.registry.get(name) is None:
-            self.registry.create(name, pages, kept=True)
-
-
-def _word_at(place: int, offset: int, data: bytes) -> int | None:
-    """The 32-bit word at ``place`` when the store covers it whole."""
-    if offset <= place and place + 4 <= offset + len(data):
-        return int.from_bytes(data[place - offset : place - offset + 4], "little")
-    return None

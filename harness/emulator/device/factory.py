@@ -8,20 +8,22 @@ Sources: public header ``guest_shm.h`` for fields and their order; QNX Hyperviso
 from __future__ import annotations
 
 from harness.shmem import registers as reg
+from harness.shmem.profile import Profile
 from harness.shmem.status import Status
 
 
 class FactoryPage:
     """What the registers hold. ``store`` says which requests a guest's store has triggered; it performs none."""
 
-    def __init__(self, vector: int) -> None:
+    def __init__(self, vector: int, profile: Profile) -> None:
         self.vector = vector
+        self.profile = profile
         self.reset()
 
     def reset(self) -> None:
-        """The values before the first request (OPEN-19: zero)."""
+        """The values before the first request (OPEN-19)."""
         self.shmem = 0
-        self.status = Status.OK
+        self.status = Status[self.profile.initial_status]
         self.size = 0
         self.name = bytearray(reg.NAME_SIZE)
         self.find = 0
@@ -29,41 +31,57 @@ class FactoryPage:
 
     def load(self, offset: int, length: int) -> bytes:
         """``length`` bytes from ``offset``; the rest of the page reads zero."""
-        page = b"".join(
-            [
-                reg.SIGNATURE.to_bytes(8, "little"),
-                self.shmem.to_bytes(8, "little"),
-                self.vector.to_bytes(4, "little"),
-                int(self.status).to_bytes(4, "little"),
-                self.size.to_bytes(4, "little"),
-                bytes(self.name),
-                self.find.to_bytes(4, "little"),
-                self.flags.to_bytes(4, "little"),
-            ]
+        fields = (
+            (reg.SIGNATURE, 8),
+            (self.shmem, 8),
+            (self.vector, 4),
+            (int(self.status), 4),
+            (self.size, 4),
+            (int.from_bytes(self.name, "little"), reg.NAME_SIZE),
+            (self.find, 4),
+            (self.visible_flags(), 4),
         )
+        page = b"".join(value.to_bytes(width, "little") for value, width in fields)
         return page[offset : offset + length].ljust(length, b"\0")
 
+    def visible_flags(self) -> int:
+        """What ``flags`` reads (OPEN-15)."""
+        readable = self.profile.flags != "absent" and self.profile.flags_access == "read-write"
+        return self.flags if readable else 0
+
     def store(self, offset: int, data: bytes) -> set[str]:
-        """Put all bytes into the registers first, then name the triggers that the store covers whole.
+        """Put all bytes into the registers first, then name the word registers that the store covers whole.
 
         A store of eight bytes at 0x18 holds ``size`` and the beginning of ``name``: it must be complete before the
         request that it triggers is looked at (observed with compilers that merge stores).
         """
-        self._put(reg.NAME_OFFSET, self.name, offset, data)
-        triggers = set()
+        self.store_name(offset, data)
+        written = set()
         for name, place in (("size", reg.SIZE_OFFSET), ("find", reg.FIND_OFFSET), ("flags", reg.FLAGS_OFFSET)):
-            if offset <= place and place + 4 <= offset + len(data):
-                setattr(self, name, int.from_bytes(data[place - offset : place - offset + 4], "little"))
-                triggers.add(name)
-        return triggers
+            word = word_at(place, offset, data)
+            if word is not None and self.exists(name):
+                setattr(self, name, word)
+                written.add(name)
+        return written
 
-    @staticmethod
-    def _put(place: int, register: bytearray, offset: int, data: bytes) -> None:
-        first, last = max(place, offset), min(place + len(register), offset + len(data))
+    def exists(self, name: str) -> bool:
+        """Whether this release has the register."""
+        return not (name in ("find", "flags") and getattr(self.profile, name) == "absent")
+
+    def store_name(self, offset: int, data: bytes) -> None:
+        """Store the bytes that fall into ``name``."""
+        end = reg.NAME_OFFSET + reg.NAME_SIZE
+        first, last = max(reg.NAME_OFFSET, offset), min(end, offset + len(data))
         if first < last:
-            register[first - place : last - place] = data[first - offset : last - offset]
+            self.name[first - reg.NAME_OFFSET : last - reg.NAME_OFFSET] = data[first - offset : last - offset]
 
-    def requested_name(self) -> bytes | None:
-        """The name up to its terminator, or None when there is no terminator."""
-        text, end, _ = bytes(self.name).partition(b"\0")
-        return text if end else None
+    def set_name(self, name: str) -> None:
+        """Put a name, one byte a character, into the register; the rest is zero."""
+        self.name[:] = name.encode("latin-1").ljust(reg.NAME_SIZE, b"\0")
+
+
+def word_at(place: int, offset: int, data: bytes) -> int | None:
+    """The 32-bit word at ``place`` when a store of ``data`` at ``offset`` covers it whole."""
+    if offset <= place and place + 4 <= offset + len(data):
+        return int.from_bytes(data[place - offset : place - offset + 4], "little")
+    return None

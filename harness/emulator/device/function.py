@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
+from harness.emulator.device.access import BadAccess
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.pci_config import SIZE, ConfigSpace
 from harness.emulator.vfio_user.function import Region
@@ -14,11 +16,12 @@ from harness.shmem.registers import PAGE_SIZE
 
 
 class ShmemFunction:
-    """Serves a ``SharedMemoryDevice`` over vfio-user."""
+    """Serves a ``SharedMemoryDevice`` over vfio-user. ``broken`` is told of an access that must end qvm."""
 
-    def __init__(self, device: SharedMemoryDevice, window: Window) -> None:
+    def __init__(self, device: SharedMemoryDevice, window: Window, broken: Callable[[str], None]) -> None:
         self.device = device
-        self.config = ConfigSpace()
+        self.config = ConfigSpace(msi=device.profile.pci_msi == "present")
+        self._broken = broken
         self.msi: int | None = None
         """Event that QEMU turns into the guest's message-signalled interrupt, while the guest has that enabled."""
         self._window = window
@@ -28,27 +31,36 @@ class ShmemFunction:
             PciRegion.CONFIG: Region(SIZE),
         }
         device.window_base = lambda: self.config.window_base
+        device.interrupt.event = lambda: self.msi
 
     def region(self, index: int) -> Region | None:
         return self._regions.get(index)
 
     def interrupts(self, index: int) -> int:
-        return 1 if index in (PciIrq.INTX, PciIrq.MSI) else 0
+        # QEMU complains about a function that cannot report errors.
+        return 1 if index in (PciIrq.INTX, PciIrq.MSI, PciIrq.ERR) else 0
 
     def read(self, index: int, offset: int, length: int) -> bytes:
         if index == PciRegion.CONFIG:
             return self.config.read(offset, length)
-        if index == PciRegion.BAR0:
-            return self.device.load_factory(offset, length)
-        return self._read_window(offset, length)
+        try:
+            if index == PciRegion.BAR0:
+                return self.device.load_factory(offset, length)
+            return self._read_window(offset, length)
+        except BadAccess as error:
+            self._broken(f"vdev shmem: read: {error}")
+            return b"\xff" * length
 
     def write(self, index: int, offset: int, data: bytes) -> None:
-        if index == PciRegion.CONFIG:
-            self.config.write(offset, data)
-        elif index == PciRegion.BAR0:
-            self.device.store_factory(offset, data)
-        else:
-            self._write_window(offset, data)
+        try:
+            if index == PciRegion.CONFIG:
+                self.config.write(offset, data)
+            elif index == PciRegion.BAR0:
+                self.device.store_factory(offset, data)
+            else:
+                self._write_window(offset, data)
+        except BadAccess as error:
+            self._broken(f"vdev shmem: write: {error}")
 
     def _read_window(self, offset: int, length: int) -> bytes:
         number, inside = divmod(offset, self._window.slot_size)
@@ -89,4 +101,5 @@ class ShmemFunction:
 
     def disconnected(self) -> None:
         self._close_msi()
+        self.device.interrupt.close()
         self.device.reset()

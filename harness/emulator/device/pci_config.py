@@ -34,7 +34,8 @@ class ConfigSpace:
     QEMU answers the sizing of BARs itself and forwards what is written, so the BARs here are what the guest wrote last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, msi: bool) -> None:
+        self._msi = msi
         self._bytes = bytearray(SIZE)
         self._writable = bytearray(SIZE)
         self.hidden = False
@@ -46,19 +47,23 @@ class ConfigSpace:
         self._bytes[:] = bytes(SIZE)
         self._fixed(0x00, VENDOR, 2)
         self._fixed(0x02, DEVICE, 2)
-        self._fixed(0x06, _STATUS_CAPABILITIES, 2)
         self._fixed(0x08, CLASS << 8, 4)
         self._fixed(0x2C, VENDOR, 2)
         self._fixed(0x2E, DEVICE, 2)
-        self._fixed(0x34, MSI, 1)
         self._fixed(0x3D, 1, 1)
-        self._fixed(MSI, 0x05 | _MSI_64BIT << 16, 4)
         self._changeable(COMMAND, 0x0407, 2)
         self._changeable(0x0C, 0xFF, 1)
         self._changeable(0x3C, 0xFF, 1)
         self._changeable(BAR0, 0xFFFFF000, 4)
         self._changeable(BAR2, 0xFFFFFFFF_FFFFFFF0, 8)
         self._fixed(BAR2, _BAR_64BIT_PREFETCHABLE, 4)
+        if self._msi:
+            self._add_msi()
+
+    def _add_msi(self) -> None:
+        self._fixed(0x06, _STATUS_CAPABILITIES, 2)
+        self._fixed(0x34, MSI, 1)
+        self._fixed(MSI, 0x05 | _MSI_64BIT << 16, 4)
         self._changeable(MSI + 2, _MSI_ENABLE, 2)
         self._changeable(MSI_ADDRESS, 0xFFFFFFFF_FFFFFFFC, 8)
         self._changeable(MSI_DATA, 0xFFFF, 2)

@@ -16,7 +16,9 @@ from harness.arch import Arch
 from harness.emulator.machine.board import BOARDS, Board, Fixture
 from harness.emulator.machine.kernel import architecture
 from harness.emulator.machine.network import network_arguments
+from harness.emulator.machine.placement import Placement, place
 from harness.shmem.config import ConfigError, Load, Option, Position, Ram, Vdev, VmConfig, parse_intr, parse_location
+from harness.shmem.profile import Profile
 
 _IGNORABLE: Final = {
     "logger": "messages go to qvm's standard error on every setting",
@@ -40,11 +42,14 @@ class Plan:
 
     arch: Arch
     arguments: tuple[str, ...]
+    machine: tuple[str, ...]
+    """The part of ``arguments`` that decides what QEMU writes into a device tree."""
     consoles: tuple[Console, ...]
+    placements: tuple[Placement, ...]
     notes: tuple[str, ...]
 
 
-def plan(config: VmConfig, directory: Path) -> Plan:
+def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
     """Decide the machine; relative paths start at ``directory``. Raises ConfigError for what cannot be built."""
     kernel = _one_kernel(config)
     arch = architecture(kernel, directory / kernel.file)
@@ -64,8 +69,15 @@ def plan(config: VmConfig, directory: Path) -> Plan:
                 found=vdev.kind,
                 expected=", ".join(sorted([*board.fixtures, "shmem", "virtio-net"])),
             )
-    arguments = [*board.arguments, *_memory(board, config), *_cpus(config), *_loads(config, directory), *network]
-    return Plan(arch, tuple(arguments), tuple(consoles), tuple(_notes(config)))
+    machine = (*board.arguments, *_memory(board, config), *_cpus(config))
+    return Plan(
+        arch=arch,
+        arguments=(*machine, *_loads(config, directory), *network),
+        machine=machine,
+        consoles=tuple(consoles),
+        placements=tuple(place(arch, config.shmem_vdevs(), controllers, profile)),
+        notes=tuple(_notes(config)),
+    )
 
 
 def _one_kernel(config: VmConfig) -> Load:

@@ -22,7 +22,7 @@ _LIBC.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c
 
 
 class Window:
-    """The memory behind BAR 2. A slot without a connection shows private memory of this guest alone, full of zeros."""
+    """The memory behind BAR 2. A slot without a connection shows private memory of this guest alone."""
 
     slot_size: Final = SLOT_SIZE
     size: Final = SLOTS * SLOT_SIZE
@@ -41,9 +41,11 @@ class Window:
         """Put ``pages`` pages of the file in front of the slot's private memory. Raises WindowBroken."""
         self._mapper.replace(self.fd, self.data_offset(slot), pages * PAGE_SIZE, fd, 0)
 
-    def hide(self, slot: int, pages: int) -> None:
-        """Take ``pages`` pages away again: private, zeroed memory returns. Raises WindowBroken."""
+    def hide(self, slot: int, pages: int, fill: int = 0) -> None:
+        """Take ``pages`` pages away again: private memory returns, full of the byte ``fill``. Raises WindowBroken."""
         self._erase(slot)
+        if fill:
+            os.pwrite(self.fd, bytes([fill]) * (pages * PAGE_SIZE), self.data_offset(slot))
         self._mapper.replace(self.fd, self.data_offset(slot), pages * PAGE_SIZE, self.fd, self.data_offset(slot))
 
     @staticmethod

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``create`` options: regions that are there before any code of the guest runs.
+
+Source: QNX Hypervisor User's Guide, "Configuring the VMs" (memory sharing) and "vdev shmem" (7.0; 8.0 for MODE, GID,
+``umask`` and ``gid``). Open questions: OPEN-9 to 12, SHM-PERM-03.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.emulator.device.requests import group_id
+from harness.emulator.regions import DEFAULT_MODE, Client, Refused, Region, Registry
+from harness.emulator.rules import Rules, as_bytes
+from harness.shmem.config import ConfigError, Create, Gid, ShmemVdev, Subst, Umask
+from harness.shmem.profile import Profile
+from harness.shmem.registers import PAGE_SIZE, pages
+
+_EXECUTE = 0o111
+
+
+@dataclass
+class _Defaults:
+    """What the options written so far mean for the next ``create``."""
+
+    substitutions: list[Subst] = field(default_factory=list)
+    umask: int = 0
+    group: int | None = None
+
+
+def create_configured(
+    vdev: ShmemVdev, *, system: str, rules: Rules, registry: Registry, profile: Profile, max_pages: int
+) -> list[Client]:
+    """Make the regions. Returns qvm's own connections to them, if it holds any.
+
+    Raises ConfigError, with the place of the option, for a region that cannot be made: the guest does not start.
+    """
+    before, held = _Defaults(), []
+    for option in vdev.options:
+        match option:
+            case Subst():
+                before.substitutions.append(option)
+            case Umask(bits=bits):
+                before.umask = bits
+            case Gid(group=group):
+                before.group = _group(group, option)
+            case Create():
+                region = _create(option, before, system, rules, registry, profile, max_pages)
+                if profile.create_slot == "held":
+                    held.append(region.add("qvm", lambda: None))
+            case _:
+                pass
+    return held
+
+
+def _create(
+    create: Create,
+    before: _Defaults,
+    system: str,
+    rules: Rules,
+    registry: Registry,
+    profile: Profile,
+    max_pages: int,
+) -> Region:
+    guest_name = as_bytes(create.name)
+    if profile.create_vs_rules == "obey" and not rules.permits(guest_name):
+        raise ConfigError("the rules of this vdev refuse the region that it creates", create.position)
+    count = pages(create.size_bytes)
+    if count > max_pages:
+        raise ConfigError(
+            "the region is larger than this host can show to a guest",
+            create.position,
+            found=f"{create.size_bytes:#x} bytes",
+            expected=f"up to {max_pages * PAGE_SIZE:#x}",
+        )
+    try:
+        name = rules.created_name(guest_name, before.substitutions)
+        existing = registry.find(name)
+        if existing is not None:
+            return _existing(existing, count, create, profile)
+        lifetime = profile.create_lifetime
+        mode, group = _mode(create, before, profile), before.group
+        if create.gid is not None:
+            group = _group(create.gid, create)
+        return registry.create(name, count, creator=system, lifetime=lifetime, mode=mode, group=group)
+    except Refused as refusal:
+        raise ConfigError(f"the region cannot be created: {refusal}", create.position, found=create.name) from refusal
+
+
+def _existing(region: Region, count: int, create: Create, profile: Profile) -> Region:
+    if region.pages != count and profile.create_existing == "rejected":
+        raise ConfigError(
+            "the region exists with another size", create.position, found=f"{count} pages", expected=f"{region.pages}"
+        )
+    return region
+
+
+def _mode(create: Create, before: _Defaults, profile: Profile) -> int:
+    """Permissions of the region; execute bits never: the object carries more than the guest sees (8.0 manual)."""
+    if create.mode is None:
+        return DEFAULT_MODE & ~before.umask
+    mask = before.umask if profile.umask_on_mode == "always" else 0
+    return create.mode & ~mask & ~_EXECUTE
+
+
+def _group(group: str, option: Gid | Create) -> int:
+    try:
+        return group_id(group)
+    except KeyError as error:
+        raise ConfigError("no such group on this host", option.position, found=group) from error

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The requests of a factory page: create-or-attach, and find.
+
+Source: QNX Hypervisor User's Guide, "vdev shmem" and "Virtual registers (guest_shm.h)"; comments of the sample guest
+driver. Open questions: OPEN-12, 15, 24, 27, 33.
+"""
+
+from __future__ import annotations
+
+import grp
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.names import legal_name
+from harness.emulator.regions import DEFAULT_MODE, Refused, Region, Registry
+from harness.emulator.rules import Rules
+from harness.shmem.config import Gid, ShmemVdev, Umask
+from harness.shmem.profile import Profile
+from harness.shmem.status import Status
+
+_PERMISSION_BITS = 0o666
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a request comes to: a region, and whether it is to be connected once more."""
+
+    region: Region
+    again: bool
+
+
+@dataclass
+class Requests:
+    """Evaluates requests for one device; connecting is the device's."""
+
+    vdev: ShmemVdev
+    system: str
+    factory: FactoryPage
+    rules: Rules
+    registry: Registry
+    profile: Profile
+    max_pages: int
+    has_room: Callable[[], bool]
+    """Whether the device can hold one more connection."""
+    held_here: Callable[[], Sequence[Region]]
+    """Regions to which this device is connected, in the order of the connections."""
+    held_elsewhere: Callable[[], Sequence[Region]]
+    """The same for the other devices of the VM."""
+
+    # --- create or attach
+
+    def open(self) -> Wanted:
+        """Create or find the region that ``name`` and ``size`` ask for. Raises Refused."""
+        guest_name = legal_name(bytes(self.factory.name), self.profile)
+        if not self.may_use(guest_name):
+            raise Refused(self.rules.denied)
+        host_name = self.rules.host_name(guest_name)
+        pages = self.factory.size
+        if pages == 0 and self.profile.size_zero == "one-page":
+            pages = 1
+        region = self.registry.find(host_name, pages)
+        if region is None:
+            return Wanted(self.create(host_name, pages), again=True)
+        self.check_attach(region, pages)
+        return Wanted(region, self.connects_again(region))
+
+    def may_use(self, guest_name: str) -> bool:
+        """Whether the restrictions list, or a ``create`` where that counts as an allowance, lets the guest."""
+        if self.profile.create_vs_rules == "implies-allow" and guest_name in (
+            entry.name for entry in self.vdev.creates
+        ):
+            return True
+        return self.rules.permits(guest_name)
+
+    def create(self, host_name: str, pages: int) -> Region:
+        """A new region of the size that the guest asks for."""
+        if pages == 0:
+            raise Refused(Status.UNKNOWN_FAILURE)
+        if pages > self.max_pages or not self.has_room():
+            raise Refused(Status.NOMEM)
+        return self.registry.create(
+            host_name,
+            pages,
+            creator=self.system,
+            lifetime=self.profile.region_lifetime,
+            mode=self.requested_mode(),
+            group=self.group(),
+        )
+
+    def check_attach(self, region: Region, pages: int) -> None:
+        """Whether a request of this size may attach to the region. Raises Refused."""
+        if pages == 0 and self.profile.size_zero == "refused":
+            raise Refused(Status.UNKNOWN_FAILURE)
+        if pages not in (0, region.pages) and self.profile.size_mismatch == "refused":
+            raise Refused(Status.UNKNOWN_FAILURE)
+        if region.pages > self.max_pages:
+            raise Refused(Status.NOMEM)
+        if self.profile.flags == "creation-and-attach" and self.requested_mode() & ~region.mode:
+            raise Refused(Status.NO_PERMISSION)
+
+    def connects_again(self, region: Region) -> bool:
+        """Whether the request makes a connection, or gives the one that is there (OPEN-24)."""
+        for held, reading in (
+            (self.held_here(), self.profile.double_attach),
+            (self.held_elsewhere(), self.profile.double_attach_other_vdev),
+        ):
+            if region in held and reading == "refused":
+                raise Refused(Status.UNKNOWN_FAILURE)
+            if region in held and reading == "same-connection":
+                return False
+        return True
+
+    # --- permissions, since 8.0
+
+    def requested_mode(self) -> int:
+        """Permissions that the guest asks for in ``flags``, less what ``umask`` takes away. Raises Refused."""
+        if self.profile.flags == "absent":
+            return DEFAULT_MODE & ~self.umask()
+        flags = self.factory.flags
+        if flags & ~_PERMISSION_BITS and self.profile.flags_unknown_bits == "refused":
+            raise Refused(Status.UNKNOWN_FAILURE)
+        if flags == 0 and self.profile.flags_zero == "default-mode":
+            flags = DEFAULT_MODE
+        return flags & _PERMISSION_BITS & ~self.umask()
+
+    def umask(self) -> int:
+        """The last ``umask`` of the vdev."""
+        masks = [option.bits for option in self.vdev.options if isinstance(option, Umask)]
+        return masks[-1] if masks else 0
+
+    def group(self) -> int | None:
+        """Group of what the guest creates: the last ``gid`` of the vdev, or qvm's own."""
+        groups = [group_id(option.group) for option in self.vdev.options if isinstance(option, Gid)]
+        return groups[-1] if groups else None
+
+    # --- find
+
+    def find(self) -> Region:
+        """The region that the number in ``find`` selects (OPEN-27). Refused with DOES_NOT_EXIST when there is none."""
+        region = self.candidate()
+        if region is None or not self.may_find(region):
+            raise Refused(Status.DOES_NOT_EXIST)
+        return region
+
+    def candidate(self) -> Region | None:
+        """The region before the rules are asked."""
+        match self.profile.find:
+            case "by-name":
+                guest_name = legal_name(bytes(self.factory.name), self.profile)
+                return self.registry.find(self.rules.host_name(guest_name))
+            case "host-regions":
+                regions: Sequence[Region] = list(self.registry)
+            case _:
+                regions = self.held_here()
+        return regions[self.factory.find] if self.factory.find < len(regions) else None
+
+    def may_find(self, region: Region) -> bool:
+        """Whether the rules let the guest know of the region."""
+        if self.profile.find_rules == "bypassed" or region in self.held_here():
+            return True
+        return self.rules.permits(region.name)
+
+
+def group_id(group: str) -> int:
+    """A group by number, or by its name on this machine. Raises KeyError for an unknown name."""
+    if group.isdigit():
+        return int(group)
+    return grp.getgrnam(group).gr_gid

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a change of a client's status word becomes an interrupt of its guest.
+
+Three ways, none of which waits for QEMU: an event that QEMU turns into a message-signalled interrupt; a latched pending
+bit in the GIC (AArch64); a pulse on an input of the IO-APIC (x86-64). Events of the INTx kind are never used: QEMU
+would stop mapping the window with the first of them, and data access would fall from RAM speed to one message each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from harness.emulator.qtest import Qtest
+
+_GICD_ISPENDR: Final = 0x0800_0000 + 0x200
+
+
+class Line(Protocol):
+    """A wire into the guest's interrupt controller. ``repeat_after`` is in seconds."""
+
+    repeat_after: float
+
+    def pulse(self) -> None:
+        """Interrupt the guest once, unless the same interrupt is pending already."""
+
+
+class GicLine:
+    """A line of the GIC by its INTID: the pending bit is set, and the guest's acknowledgement clears it."""
+
+    repeat_after: float = 0.05
+
+    def __init__(self, qtest: Qtest, intid: int) -> None:
+        self._qtest = qtest
+        self._command = f"writel {_GICD_ISPENDR + 4 * (intid // 32):#x} {1 << intid % 32:#x}"
+
+    def pulse(self) -> None:
+        """Set the pending bit."""
+        self._qtest.post(self._command)
+
+
+class IoApicLine:
+    """An input of the IO-APIC at a QOM path: raised, and lowered before the guest's handler can end.
+
+    An input that the guest has programmed as level-triggered forgets a pulse that comes between the handler's read of
+    ``status`` and its end of interrupt; an early repetition, which is without effect in every other case, makes up for
+    that.
+    """
+
+    def __init__(self, qtest: Qtest, path: str, pin: int, *, level: bool) -> None:
+        self._qtest = qtest
+        self._input = f"set_irq_in {path} unnamed-gpio-in {pin}"
+        self.repeat_after = 0.001 if level else 0.05
+
+    def pulse(self) -> None:
+        """Raise and lower."""
+        self._qtest.post(f"{self._input} 1")
+        self._qtest.post(f"{self._input} 0")
+
+
+class Interrupt:
+    """The interrupt of one device, shared by all its connections.
+
+    A level (OPEN-14) stays asserted until ``status`` is read: it is told again, ever more rarely, while a change has
+    not been read. An edge is told once.
+    """
+
+    _SLOWEST: Final = 0.4
+
+    def __init__(self, *, level: bool) -> None:
+        self._level = level
+        self._unread: set[int] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self.line: Line | None = None
+        self.event: Callable[[], int | None] = lambda: None
+        """Descriptor of the event for the message-signalled interrupt, while the guest has that enabled."""
+
+    def changed(self, slot: int) -> None:
+        """The status word that the guest reads in ``slot`` is another one now."""
+        self._unread.add(slot)
+        self._tell()
+        if self._level and self.line is not None and self._timer is None:
+            self._repeat_in(self.line.repeat_after)
+
+    def read(self, slot: int) -> None:
+        """The guest has read the status word of ``slot``, or has left it."""
+        self._unread.discard(slot)
+        if not self._unread and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tell(self) -> None:
+        event = self.event()
+        if event is not None:
+            os.eventfd_write(event, 1)
+        elif self.line is not None:
+            self.line.pulse()
+
+    def _repeat_in(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._repeat, seconds)
+
+    def _repeat(self, seconds: float) -> None:
+        if self.event() is None:
+            self._tell()
+        self._repeat_in(min(2 * seconds, self._SLOWEST))
+
+    def close(self) -> None:
+        """No interrupt any more."""
+        self._unread.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.line = None
+        self.event = lambda: None

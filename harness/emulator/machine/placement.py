@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where each ``vdev shmem`` of a VM is, and which interrupt it has.
+
+Without an address in ``loc`` it is a PCI function, otherwise memory-mapped (QNX Hypervisor User's Guide, "vdev shmem").
+Either way QEMU has a PCI function; the one of a memory-mapped device is hidden and its BARs are fixed from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from harness.arch import Arch
+from harness.emulator.window import Window
+from harness.shmem.config import ConfigError, Intr, Option, Position, ShmemVdev
+from harness.shmem.profile import Profile
+from harness.shmem.registers import PAGE_SIZE
+
+FIRST_SLOT: Final = 8
+"""PCI device number of the first shmem function; those below are left to the machine's own devices."""
+MAX_DEVICES: Final = 16
+
+FIRST_SPI: Final = 32
+LAST_INTID: Final = 287
+_EDGE_PINS: Final = frozenset({3, 6, 7, 13, 14, 15})
+_LEVEL_PINS: Final = frozenset({5, 10, 11})
+IOAPIC_PINS: Final = _EDGE_PINS | _LEVEL_PINS
+"""Inputs of the PC's IO-APIC that no device of the machine uses."""
+
+_HOLES: Final[dict[Arch, tuple[int, int]]] = {
+    "aarch64": (0x1000_0000, 0x3EFE_FFFF),
+    "x86_64": (0x8000_0000, 0xAFFF_FFFF),
+}
+"""First and last address at which QEMU's machines can have a memory-mapped device of ours."""
+_HIDDEN_WINDOWS: Final[dict[Arch, int]] = {"aarch64": 0x90_0000_0000, "x86_64": 0x8_0000_0000}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A device's place. ``loc`` is None for a PCI device; ``line`` is an INTID of the GIC or an IO-APIC input."""
+
+    vdev: ShmemVdev
+    slot: int
+    line: int
+    level: bool
+    loc: int | None = None
+    window: int = 0
+    """Guest-physical address of the window of a memory-mapped device."""
+
+
+def place(arch: Arch, vdevs: Sequence[ShmemVdev], controllers: dict[str, str], profile: Profile) -> list[Placement]:
+    """Place the devices. ``controllers`` maps names of interrupt controllers to kinds. Raises ConfigError."""
+    if len(vdevs) > MAX_DEVICES:
+        raise ConfigError(f"more than {MAX_DEVICES} vdev shmem in one VM", vdevs[MAX_DEVICES].position)
+    for vdev in vdevs:
+        if vdev.loc is None and arch == "aarch64" and profile.arm_pci == "absent":
+            raise ConfigError("an ARM guest of this host has no PCI bus", vdev.position, expected="'loc' and 'intr'")
+    return [_place(arch, vdev, number, controllers) for number, vdev in enumerate(vdevs)]
+
+
+def _place(arch: Arch, vdev: ShmemVdev, number: int, controllers: dict[str, str]) -> Placement:
+    slot = FIRST_SLOT + number
+    if vdev.loc is None:
+        if vdev.intr is not None:
+            raise ConfigError(
+                "the machine decides the interrupt of a PCI device", vdev.intr.position, found=str(vdev.intr)
+            )
+        # Pin A of a device number is wired like this on both machines of QEMU.
+        line = FIRST_SPI + 3 + slot % 4 if arch == "aarch64" else 20 + slot % 4
+        return Placement(vdev, slot, line, level=True)
+    _check_address(arch, vdev)
+    line = _line(arch, vdev, controllers)
+    window = _HIDDEN_WINDOWS[arch] + number * Window.size
+    return Placement(vdev, slot, line, arch == "x86_64" and line in _LEVEL_PINS, vdev.loc, window)
+
+
+def _check_address(arch: Arch, vdev: ShmemVdev) -> None:
+    assert vdev.loc is not None
+    first, last = _HOLES[arch]
+    position = _position_of(vdev, "loc")
+    if vdev.loc % PAGE_SIZE:
+        raise ConfigError("a factory page is page-aligned", position, found=f"{vdev.loc:#x}")
+    if not first <= vdev.loc <= last + 1 - PAGE_SIZE:
+        raise ConfigError(
+            "this machine cannot have a device here",
+            position,
+            found=f"{vdev.loc:#x}",
+            expected=f"an address from {first:#x} to {last:#x}",
+        )
+
+
+def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str]) -> int:
+    intr = vdev.intr
+    if intr is None:
+        raise ConfigError("a 'loc' with an address needs an 'intr'", _position_of(vdev, "loc"))
+    kind = controllers.get(intr.pic, intr.pic)
+    wanted = "gic" if arch == "aarch64" else "ioapic"
+    if kind != wanted or intr.line is None:
+        expected = "gic:LINE" if arch == "aarch64" else "NAME:LINE of a 'vdev ioapic name NAME'"
+        raise ConfigError("no such interrupt controller", intr.position, found=str(intr), expected=expected)
+    _check_line(arch, intr)
+    return intr.line
+
+
+def _check_line(arch: Arch, intr: Intr) -> None:
+    assert intr.line is not None
+    if arch == "aarch64" and not FIRST_SPI <= intr.line <= LAST_INTID:
+        expected = f"an INTID from {FIRST_SPI} to {LAST_INTID}"
+    elif arch == "x86_64" and intr.line not in IOAPIC_PINS:
+        expected = "one of " + ", ".join(map(str, sorted(IOAPIC_PINS)))
+    else:
+        return
+    raise ConfigError("this interrupt line cannot be used", intr.position, found=str(intr), expected=expected)
+
+
+def _position_of(vdev: ShmemVdev, name: str) -> Position:
+    """Where an option of the vdev stands."""
+    found = (option for option in vdev.options if isinstance(option, Option) and option.name == name)
+    option = next(found, None)
+    return vdev.position if option is None else option.position

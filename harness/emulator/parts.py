@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``vdev shmem`` devices of one VM, with everything that each of them holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.arch import Arch
+from harness.emulator.device.creation import create_configured
+from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.function import ShmemFunction
+from harness.emulator.hidden import show_at
+from harness.emulator.interrupts import GicLine, IoApicLine, Line
+from harness.emulator.machine import Placement
+from harness.emulator.qtest import Qtest
+from harness.emulator.regions import Client, Registry
+from harness.emulator.vfio_user.server import Listener
+from harness.emulator.window import Mapper, Window
+from harness.shmem.profile import Profile
+
+_IOAPIC = "/machine/q35/ioapic"
+
+
+@dataclass
+class _Part:
+    placement: Placement
+    device: SharedMemoryDevice
+    function: ShmemFunction
+    window: Window
+    listener: Listener
+    socket: Path
+
+
+@dataclass
+class Parts:
+    """All devices of the VM ``system``; sockets are made below ``directory``."""
+
+    system: str
+    directory: Path
+    registry: Registry
+    profile: Profile
+    mapper: Mapper
+    broken: Callable[[str], None]
+    _parts: list[_Part] = field(default_factory=list)
+    _devices: list[SharedMemoryDevice] = field(default_factory=list)
+    _held: list[Client] = field(default_factory=list)
+
+    def add(self, placements: Sequence[Placement]) -> list[str]:
+        """Make the devices and the regions of their ``create`` options; QEMU's options for them.
+
+        Raises ConfigError for a region that cannot be made.
+        """
+        arguments: list[str] = []
+        for number, placement in enumerate(placements):
+            arguments += self._add(placement, self.directory / f"{self.system}.{number}.sock")
+        for part in self._parts:
+            self._held += create_configured(
+                part.placement.vdev,
+                system=self.system,
+                rules=part.device.requests.rules,
+                registry=self.registry,
+                profile=self.profile,
+                max_pages=Window.max_pages,
+            )
+        return arguments
+
+    def _add(self, placement: Placement, socket: Path) -> list[str]:
+        window = Window(self.mapper)
+        device = SharedMemoryDevice(
+            placement.vdev,
+            system=self.system,
+            registry=self.registry,
+            window=window,
+            profile=self.profile,
+            vector=placement.line,
+            others=self._devices,
+        )
+        self._devices.append(device)
+        function = ShmemFunction(device, window, self.broken)
+        self._parts.append(_Part(placement, device, function, window, Listener(socket, function), socket))
+        properties = {
+            "driver": "vfio-user-pci",
+            "addr": f"{placement.slot:x}",
+            "socket": {"type": "unix", "path": str(socket)},
+            # A posted write would let the guest run on before a detach has taken the data away.
+            "x-no-posted-writes": True,
+        }
+        return ["-device", json.dumps(properties)]
+
+    @property
+    def memory_mapped(self) -> bool:
+        """Whether a device has to be put at its address before the guest runs."""
+        return any(part.placement.loc is not None for part in self._parts)
+
+    async def connect(self, qtest: Qtest, arch: Arch) -> None:
+        """Wire the interrupts and place the memory-mapped devices; QEMU is running or paused."""
+        for part in self._parts:
+            part.device.interrupt.line = self._line(qtest, arch, part.placement)
+            if part.placement.loc is not None:
+                part.function.config.hidden = True
+                await show_at(qtest, arch, part.placement)
+
+    @staticmethod
+    def _line(qtest: Qtest, arch: Arch, placement: Placement) -> Line:
+        if arch == "aarch64":
+            return GicLine(qtest, placement.line)
+        return IoApicLine(qtest, _IOAPIC, placement.line, level=placement.level)
+
+    def close(self) -> None:
+        """End all connections, which the other clients see as a detach, and give everything back."""
+        for part in self._parts:
+            part.device.interrupt.close()
+            part.device.reset()
+            part.listener.close()
+            part.socket.unlink(missing_ok=True)
+            part.window.close()
+        for client in self._held:
+            client.detach()
+        self._parts.clear()
+        self._devices.clear()
+        self._held.clear()

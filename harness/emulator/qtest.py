@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""QEMU's qtest channel: memory, ports and interrupt inputs of a running machine, reached from outside.
+
+Source: QEMU, "QTest Device Emulation Testing Framework", section "QTest Protocol". An answer must never be waited for
+inside a request of a device, as QEMU's virtual CPU waits for the device at that time; ``post`` does not wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections import deque
+
+_LOG = logging.getLogger(__name__)
+_TIMEOUT = 10.0
+
+
+class QtestError(Exception):
+    """QEMU refused a command, or did not answer."""
+
+
+class Qtest(asyncio.Protocol):
+    """One qtest channel; commands are answered in their order."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._transport: asyncio.Transport | None = None
+        self._input = bytearray()
+        self._waiting: deque[tuple[str, asyncio.Future[str] | None]] = deque()
+
+    async def open(self) -> None:
+        """Take the channel into the running loop."""
+        await asyncio.get_running_loop().create_connection(lambda: self, sock=self._channel)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._input += data
+        while b"\n" in self._input:
+            line, _, rest = bytes(self._input).partition(b"\n")
+            self._input = bytearray(rest)
+            self._answered(line.decode(errors="replace").strip())
+
+    def _answered(self, answer: str) -> None:
+        command, future = self._waiting.popleft()
+        if answer.startswith("OK"):
+            if future is not None and not future.done():
+                future.set_result(answer[2:].strip())
+        elif future is not None and not future.done():
+            future.set_exception(QtestError(f"{command!r}: {answer}"))
+        else:
+            _LOG.error("qtest: %r: %s", command, answer)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        while self._waiting:
+            command, future = self._waiting.popleft()
+            if future is not None and not future.done():
+                future.set_exception(QtestError(f"{command!r}: QEMU has ended"))
+
+    def post(self, command: str) -> None:
+        """Send a command and go on; a refusal is logged."""
+        self._send(command, None)
+
+    async def command(self, command: str) -> str:
+        """Send a command; returns what follows ``OK``. Raises QtestError."""
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._send(command, future)
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                return await future
+        except TimeoutError as error:
+            raise QtestError(f"no answer to {command!r} within {_TIMEOUT:g} s") from error
+
+    def _send(self, command: str, future: asyncio.Future[str] | None) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._waiting.append((command, future))
+        self._transport.write(command.encode() + b"\n")
+
+    async def readl(self, address: int) -> int:
+        """A 32-bit word at a guest-physical address."""
+        return int(await self.command(f"readl {address:#x}"), 16)
+
+    async def writel(self, address: int, value: int) -> None:
+        """Store a 32-bit word at a guest-physical address."""
+        await self.command(f"writel {address:#x} {value:#x}")
+
+    async def outl(self, port: int, value: int) -> None:
+        """Write a 32-bit word to an I/O port."""
+        await self.command(f"outl {port:#x} {value:#x}")
+
+    def close(self) -> None:
+        """Close the channel; harmless twice."""
+        if self._transport is not None:
+            self._transport.close()
+        self._channel.close()
