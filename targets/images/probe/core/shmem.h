@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Devices and attached regions. Registers: QNX Hypervisor User's Guide, "Virtual registers (guest_shm.h)"; the offsets
+ * follow from the natural layout of the published structures.
+ */
+#ifndef SHMEM_H
+#define SHMEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "command.h"
+#include "platform.h"
+
+#define SHMEM_SIGNATURE 0x4d534732474d5651u
+
+enum {
+    SHMEM_VENDOR_ID = 0x1c05,
+    SHMEM_DEVICE_ID = 0x0001,
+    SHMEM_PAGE = 4096,
+    SHMEM_NAME_SIZE = 32,
+
+    FACTORY_SIGNATURE = 0x00,
+    FACTORY_SHMEM = 0x08,
+    FACTORY_VECTOR = 0x10,
+    FACTORY_STATUS = 0x14,
+    FACTORY_SIZE = 0x18,
+    FACTORY_NAME = 0x1c,
+
+    CONTROL_STATUS = 0x0,
+    CONTROL_INDEX = 0x4,
+    CONTROL_NOTIFY = 0x8,
+    CONTROL_DETACH = 0xc,
+
+    DEVICES_MAX = 8,
+    HANDLES_MAX = 32,
+    PAGES_MAX = 1 << 18,          /* a region of 1 GiB: more is taken for a misread register */
+};
+
+struct device {
+    bool pci;
+    struct pci_function function;
+    uint64_t physical;            /* of the factory page */
+    volatile uint8_t *factory;
+};
+
+struct region {
+    bool attached;
+    struct device *device;
+    uint64_t physical;            /* of the control page */
+    uint64_t length;              /* of the data, in bytes */
+    volatile uint8_t *control;
+    volatile uint8_t *data;
+};
+
+/* How many devices there are; looks for them on the first call, and again when AGAIN is set. */
+unsigned devices_find(bool again);
+
+/* The device that commands mean; NULL (and the call has failed) when there is none. */
+struct device *device_selected(struct call *call);
+
+/* The region that commands mean; NULL (and the call has failed) when none is attached. */
+struct region *region_selected(struct call *call);
+
+/* The region a physical page is the control page of, or NULL. */
+const struct region *region_of_control_page(uint64_t physical);
+
+#endif

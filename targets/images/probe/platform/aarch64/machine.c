@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+#include "fdt.h"
+#include "text.h"
+
+struct machine machine = {
+    .uart = 0x09000000,
+    .uart_intid = 33,
+    .gic_version = GIC_V2,
+    .gic_distributor = 0x08000000,
+    .gic_processor = 0x08010000,
+    .ecam = 0x4010000000,
+    .ecam_size = 0x10000000,
+    .windows = {0x10000000, 0x3efeffff, 0x8000000000, 0xffffffffff},
+};
+
+extern char ram_base[];
+
+static void take_memory(const struct fdt_node *node, struct platform_facts *facts)
+{
+    uint32_t length;
+    const char *type = fdt_property(node, "device_type", &length);
+    uint64_t address, size;
+
+    if (!type || !text_equal(type, "memory"))
+        return;
+    for (unsigned i = 0; fdt_reg(node, i, &address, &size); i++)
+        ram_add(facts, address, size);
+}
+
+static void take_uart(const struct fdt_node *node)
+{
+    uint64_t size;
+
+    if (!fdt_compatible(node, "arm,pl011") || machine.uart || !fdt_reg(node, 0, &machine.uart, &size))
+        return;
+    fdt_gic_interrupt(node, 0, &machine.uart_intid, NULL);
+}
+
+static void take_gic(const struct fdt_node *node)
+{
+    uint64_t size;
+
+    if (fdt_compatible(node, "arm,gic-v3"))
+        machine.gic_version = GIC_V3;
+    else if (fdt_compatible(node, "arm,cortex-a15-gic") || fdt_compatible(node, "arm,gic-400"))
+        machine.gic_version = GIC_V2;
+    else
+        return;
+    if (!fdt_reg(node, 0, &machine.gic_distributor, &size) || !fdt_reg(node, 1, &machine.gic_processor, &size))
+        machine.gic_version = GIC_NONE;
+}
+
+/* "ranges" of a PCI host: three cells of PCI address, the processor's address, the size. */
+static void take_windows(const struct fdt_node *node)
+{
+    enum { PCI_CELLS = 3, SIZE_CELLS = 2, SPACE_SHIFT = 24, MEMORY_32 = 2, MEMORY_64 = 3 };
+    unsigned cells = PCI_CELLS + node->cells.address + SIZE_CELLS;
+    uint32_t length;
+    const uint32_t *range = fdt_property(node, "ranges", &length);
+
+    for (; range && length >= 4 * cells; range += cells, length -= 4 * cells) {
+        uint64_t space = fdt_number(range, 1) >> SPACE_SHIFT & 3;
+        uint64_t base = fdt_number(range + PCI_CELLS, node->cells.address);
+        uint64_t end = base + fdt_number(range + PCI_CELLS + node->cells.address, SIZE_CELLS) - 1;
+
+        if (space == MEMORY_32) {
+            machine.windows.low_base = base;
+            machine.windows.low_end = end;
+        } else if (space == MEMORY_64) {
+            machine.windows.high_base = base;
+            machine.windows.high_end = end;
+        }
+    }
+}
+
+static void take_pci(const struct fdt_node *node)
+{
+    if (!fdt_compatible(node, "pci-host-ecam-generic") || machine.ecam_size ||
+        !fdt_reg(node, 0, &machine.ecam, &machine.ecam_size))
+        return;
+    take_windows(node);
+}
+
+static void take_other(const struct fdt_node *node)
+{
+    uint32_t length;
+    const char *method = fdt_property(node, "method", &length);
+    const uint32_t *seed = fdt_property(node, "rng-seed", &length);
+
+    if (seed && length >= 8)
+        machine.boot_seed = fdt_number(seed, 2);
+    if (method && fdt_compatible(node, "arm,psci-0.2"))
+        machine.psci_smc = text_equal(method, "smc");
+}
+
+/* A tree says what there is, so what it does not mention is not there. */
+static void forget_defaults(void)
+{
+    machine.uart = 0;
+    machine.uart_intid = 0;
+    machine.gic_version = GIC_NONE;
+    machine.ecam_size = 0;
+}
+
+void machine_describe(const void *device_tree, struct platform_facts *facts)
+{
+    enum { RAM_UNKNOWN = 128 << 20 };
+    const uint64_t default_uart = machine.uart;
+    struct fdt_walk walk;
+    struct fdt_node node;
+
+    if (!fdt_open(&walk, device_tree)) {
+        device_tree = ram_base;
+        if (!fdt_open(&walk, device_tree)) {
+            ram_add(facts, (uint64_t)ram_base, RAM_UNKNOWN);
+            return;
+        }
+    }
+    machine.device_tree = device_tree;
+    forget_defaults();
+    while (fdt_next(&walk, &node)) {
+        take_memory(&node, facts);
+        take_uart(&node);
+        take_gic(&node);
+        take_pci(&node);
+        take_other(&node);
+    }
+    if (!machine.uart)
+        machine.uart = default_uart;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The devices of the machine: what the device tree says, or QEMU's virt machine where it says nothing. */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "bare.h"
+
+enum { GIC_NONE = 0, GIC_V2 = 2, GIC_V3 = 3 };
+
+struct machine {
+    const void *device_tree;      /* NULL: none found */
+    uint64_t uart;
+    unsigned uart_intid;          /* 0: unknown */
+    unsigned gic_version;
+    uint64_t gic_distributor;
+    uint64_t gic_processor;       /* the CPU interface (version 2) or the redistributors (version 3) */
+    uint64_t ecam, ecam_size;     /* size 0: no PCI */
+    struct pci_windows windows;
+    bool psci_smc;                /* PSCI is called by SMC instead of HVC */
+    uint64_t boot_seed;
+};
+
+extern struct machine machine;
+
+/* Fills it, and adds RAM to FACTS. */
+void machine_describe(const void *device_tree, struct platform_facts *facts);
+
+void uart_start(void);
+void mmu_start(const struct platform_facts *facts);
+
+/* Interrupt controller: enough to wake from WFI. */
+void gic_start(void);
+void gic_enable(unsigned intid);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+#include "mmio.h"
+#include "system.h"
+
+static struct platform_facts facts = {.architecture = "aarch64", .platform = "bare", .console = "pl011"};
+
+const struct platform_facts *platform_facts(void)
+{
+    return &facts;
+}
+
+static uint64_t counter(void)
+{
+    __asm__ volatile("isb");
+    return SYSTEM_READ(cntvct_el0);
+}
+
+uint64_t clock_rate_hz(void)
+{
+    return SYSTEM_READ(cntfrq_el0);
+}
+
+uint64_t clock_now_ns(void)
+{
+    const uint64_t second = 1000000000;
+    uint64_t rate = clock_rate_hz(), ticks = counter();
+
+    return ticks / rate * second + ticks % rate * second / rate;
+}
+
+/* Enhanced Configuration Access: 4 KiB for each function. */
+static volatile uint8_t *config_at(const struct pci_function *function, unsigned offset)
+{
+    uint64_t place = (uint64_t)function->bus << 20 | (unsigned)function->device << 15 |
+                     (unsigned)function->function << 12 | offset;
+
+    return place < machine.ecam_size ? (volatile uint8_t *)machine.ecam + place : NULL;
+}
+
+uint32_t pci_config_read(const struct pci_function *function, unsigned offset, unsigned width)
+{
+    volatile uint8_t *at = config_at(function, offset);
+
+    return at ? (uint32_t)mmio_read(at, width) : (uint32_t)((1ull << 8 * width) - 1);
+}
+
+void pci_config_write(const struct pci_function *function, unsigned offset, unsigned width, uint32_t value)
+{
+    volatile uint8_t *at = config_at(function, offset);
+
+    if (at)
+        mmio_write(at, width, value);
+}
+
+const struct pci_windows *pci_windows(void)
+{
+    return &machine.windows;
+}
+
+bool pci_present(void)
+{
+    return machine.ecam_size;
+}
+
+/* Arm Power State Coordination Interface (DEN 0022). */
+_Noreturn static void psci_call(uint32_t function)
+{
+    register uint64_t x0 __asm__("x0") = function;
+
+    console_flush();
+    if (machine.psci_smc)
+        __asm__ volatile(".inst 0xd4000003 /* smc #0 */" : "+r"(x0) : : "memory");
+    else
+        __asm__ volatile("hvc #0" : "+r"(x0) : : "memory");
+    for (;;)
+        __asm__ volatile("wfi");
+}
+
+void power_off(void)
+{
+    psci_call(0x84000008);
+}
+
+void power_reset(void)
+{
+    psci_call(0x84000009);
+}
+
+void platform_start(const void *device_tree);
+
+void platform_start(const void *device_tree)
+{
+    machine_describe(device_tree, &facts);
+    facts.build = build_id();
+    facts.boot = machine.boot_seed ^ counter();
+    mmu_start(&facts);
+    if (pci_present())
+        pagetable_set(machine.ecam, machine.ecam_size, MEMORY_DEVICE);
+    gic_start();
+    uart_start();
+    probe_main();
+    power_off();
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the layers without an operating system share. */
+#ifndef BARE_H
+#define BARE_H
+
+#include "platform.h"
+
+/* Set by the linker scripts. */
+extern char image_start[], image_end[], stack_guard[], build_id_note[];
+
+/* The build identifier that the linker has put into the image, as hex digits. */
+const char *build_id(void);
+
+/* Takes a range of RAM into the facts; ranges beyond the table are left out. */
+void ram_add(struct platform_facts *facts, uint64_t base, uint64_t size);
+
+/* Identity page tables, four levels of 4 KiB. Changes take effect at once. */
+uint64_t pagetable_root(void);
+void pagetable_limit(unsigned physical_bits);
+bool pagetable_set(uint64_t physical, uint64_t length, enum memory_kind kind);
+void pagetable_clear(uint64_t physical, uint64_t length);
+
+/* Supplied by each architecture: the form of an entry. Level 3 holds pages; level 2 pages of 2 MiB, or tables. */
+uint64_t entry_leaf(uint64_t physical, enum memory_kind kind, unsigned level);
+uint64_t entry_table(uint64_t physical);
+bool entry_is_table(uint64_t entry, unsigned level);
+uint64_t entry_split(uint64_t entry, unsigned index);    /* page INDEX of the 512 that make up a 2 MiB entry */
+void translation_flush(void);
+
+/* Where PCI functions may be placed; supplied by each architecture. */
+struct pci_windows {
+    uint64_t low_base, low_end;   /* for 32-bit BARs */
+    uint64_t high_base, high_end; /* for 64-bit BARs */
+};
+
+const struct pci_windows *pci_windows(void);
+bool pci_present(void);
+
+/* Faults. The assembler part of a guard keeps what a function must not lose. */
+struct fault_context {
+    uint64_t kept[16];
+};
+
+int fault_enter(void (*body)(void *), void *argument, struct fault_context *context);
+extern char fault_resume[];
+
+/* Called by the exception handlers: the context to resume in. Does not return when nothing guards the code. */
+struct fault_context *fault_take(const struct fault *fault);
+
+/* The part of fault_provoke that is the same everywhere: hang, stack, read, write, jump. */
+bool fault_provoke_common(const char *kind, uint64_t address);
+
+/* Waits until everything written has left the console. */
+void console_flush(void);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the portable core asks of the machine below it. One platform layer is linked into each probe; the core never
+ * knows which. A layer without an operating system lives in platform/bare and platform/ARCH.
+ */
+#ifndef PLATFORM_H
+#define PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct memory_range {
+    uint64_t base;
+    uint64_t size;
+};
+
+enum { PLATFORM_RAM_RANGES = 8 };
+
+struct platform_facts {
+    const char *architecture;     /* as the harness names it: "aarch64", "x86_64" */
+    const char *platform;         /* "bare", "linux", ... */
+    const char *console;          /* for people: what the console is and where */
+    const char *build;            /* identifies the image: hexadecimal digits */
+    uint64_t boot;                /* differs from one start of the guest to the next */
+    struct memory_range ram[PLATFORM_RAM_RANGES];
+    size_t ram_ranges;
+};
+
+const struct platform_facts *platform_facts(void);
+
+/* Console. A read waits without burning the processor where the machine allows it; -1 means that no more will come. */
+int console_read(void);
+void console_write(const char *text, size_t length);
+
+/* A monotonic clock, and the rate of the counter below it. */
+uint64_t clock_now_ns(void);
+uint64_t clock_rate_hz(void);
+
+/*
+ * Memory at a guest-physical address. NULL: the machine cannot reach it (or no table space is left).
+ * KEEP takes the memory as it is mapped now, and as device memory where it is not mapped.
+ */
+enum memory_kind { MEMORY_DEVICE, MEMORY_NORMAL, MEMORY_KEEP };
+
+void *memory_map(uint64_t physical, uint64_t length, enum memory_kind kind);
+void memory_unmap(void *address, uint64_t length, enum memory_kind kind);
+
+/* Private RAM of this guest that nothing else uses, aligned to a page. */
+void *memory_private(uint64_t *length);
+
+/* PCI. Functions come with their BARs placed: the layer places those that nobody has placed yet. */
+enum { PCI_BARS = 6 };
+
+struct pci_bar {
+    uint64_t base;
+    uint64_t size;                /* 0: no such BAR, or the upper half of the one before */
+    bool io;
+    bool wide;                    /* 64 bits */
+    bool prefetchable;
+};
+
+struct pci_function {
+    uint16_t segment;
+    uint8_t bus, device, function;
+    uint16_t vendor_id, device_id;
+    uint32_t class_code;          /* class, subclass, interface */
+    uint8_t revision;
+    uint8_t interrupt_line, interrupt_pin;
+    struct pci_bar bar[PCI_BARS];
+};
+
+/* Fills LIST with the functions of that identity, in bus order; returns how many there are (at most LIMIT). */
+size_t pci_find(uint16_t vendor_id, uint16_t device_id, struct pci_function *list, size_t limit);
+uint32_t pci_config_read(const struct pci_function *function, unsigned offset, unsigned width);
+void pci_config_write(const struct pci_function *function, unsigned offset, unsigned width, uint32_t value);
+
+/* Runs BODY; true when it came to its end, false (and FAULT is filled) when the processor refused an instruction. */
+struct fault {
+    const char *what;             /* for people: "data abort: translation fault", "general protection" */
+    uint64_t pc;
+    uint64_t address;             /* 0 where the kind of fault has none */
+    uint64_t syndrome;            /* ESR_EL1, or vector << 32 | error code */
+};
+
+bool fault_guard(void (*body)(void *), void *argument, struct fault *fault);
+
+/* Faults made on purpose. Returns false for a kind that this platform does not have; else it faults (or hangs). */
+bool fault_provoke(const char *kind, uint64_t address);
+
+_Noreturn void power_off(void);
+_Noreturn void power_reset(void);
+
+/* The core's entry: the command loop. Returns when the console has ended. */
+void probe_main(void);
+
+#endif

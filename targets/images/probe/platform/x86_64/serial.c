@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The console on COM1, a 16550. */
+#include "machine.h"
+#include "ports.h"
+
+enum {
+    COM1 = 0x3f8,
+    COM1_PIN = 4,
+    DATA = COM1,
+    INTERRUPT_ENABLE = COM1 + 1,
+    FIFO_CONTROL = COM1 + 2,
+    LINE_CONTROL = COM1 + 3,
+    MODEM_CONTROL = COM1 + 4,
+    LINE_STATUS = COM1 + 5,
+
+    ENABLE_RECEIVE = 1,
+    FIFO_ON = 1,
+    LINE_8N1 = 3,
+    LINE_DIVISOR = 0x80,
+    DIVISOR_115200 = 1,
+    MODEM_READY = 3,
+    MODEM_INTERRUPT = 8,
+    STATUS_DATA = 1,
+    STATUS_SPACE = 0x20,
+    STATUS_IDLE = 0x40,
+};
+
+static bool may_sleep;
+
+void serial_start(bool wakes)
+{
+    port_out8(LINE_CONTROL, LINE_DIVISOR | LINE_8N1);
+    port_out8(DATA, DIVISOR_115200);
+    port_out8(INTERRUPT_ENABLE, 0);
+    port_out8(LINE_CONTROL, LINE_8N1);
+    port_out8(FIFO_CONTROL, FIFO_ON);
+    port_out8(MODEM_CONTROL, MODEM_READY | MODEM_INTERRUPT);
+    may_sleep = wakes;
+    if (!wakes)
+        return;
+    apic_route(COM1_PIN, VECTOR_SERIAL);
+    port_out8(INTERRUPT_ENABLE, ENABLE_RECEIVE);
+}
+
+int console_read(void)
+{
+    /* STI takes effect after the next instruction, so nothing can arrive between the check and the sleep. */
+    while (!(port_in8(LINE_STATUS) & STATUS_DATA)) {
+        if (may_sleep)
+            __asm__ volatile("sti\n hlt\n cli" ::: "memory");
+        else
+            __asm__ volatile("pause" ::: "memory");
+    }
+    return port_in8(DATA);
+}
+
+void console_write(const char *text, size_t length)
+{
+    while (length--) {
+        while (!(port_in8(LINE_STATUS) & STATUS_SPACE))
+            continue;
+        port_out8(DATA, (uint8_t)*text++);
+    }
+}
+
+void console_flush(void)
+{
+    while (!(port_in8(LINE_STATUS) & STATUS_IDLE))
+        continue;
+}
