@@ -18,6 +18,7 @@ import jinja2
 
 from harness.report import folder, matrix, plots, trend, view
 from harness.report.model import Access, Report, Run
+from harness.report.place import place_of
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
@@ -71,6 +72,8 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "matrices": _matrices(report, target / _PICTURES),
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
         "placements": view.placement_table(report),
+        "figures": view.figures(report),
+        "place_labels": plots.place_labels(report.metrics),
         "plots": [_save(plot, target / _PICTURES) for plot in drawn],
         "trends": [_save(plot, target / _PICTURES) for plot in plots.trends(trend.series([*earlier, report]))],
         "baseline": baseline,
@@ -116,12 +119,12 @@ def _environment() -> jinja2.Environment:
         "figure": view.figure,
         "moment": view.moment,
         "anchor": view.anchor,
+        "with_code": view.with_code,
         "short_test": view.short_test,
         "file_name": view.file_name,
         "shown": view.shown_verdict,
-        "place": view.place_of,
+        "place": place_of,
         "block_size": plots.block_size,
-        "place_label": plots.place_label,
         "change_key": trend.metric_key,
     }
     environment.tests["deviating"] = matrix.deviates

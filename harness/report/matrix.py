@@ -9,7 +9,7 @@ expectation has a heavy red frame and says what was expected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from harness.report import svg
@@ -70,6 +70,9 @@ def rows(accesses: Iterable[Access]) -> list[Row]:
 
 def pictures(accesses: Sequence[Access], title: str) -> list[MatrixPicture]:
     """The matrix of one bench in pictures of at most ``ROWS_PER_PICTURE`` rows, so that each fits on a page."""
+    # The operation is worth its room only where it tells two cells apart.
+    if len({access.operation for access in accesses}) == 1:
+        accesses = [replace(access, operation="") for access in accesses]
     all_rows = rows(accesses)
     parts = [all_rows[start : start + ROWS_PER_PICTURE] for start in range(0, len(all_rows), ROWS_PER_PICTURE)]
     return [

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter
 
 from harness.measure.statistics import percentile
 from harness.report.model import Metric
+from harness.report.place import Place, place_of
 from harness.report.svg import without_styles
 from harness.report.trend import Series
 
@@ -53,9 +54,13 @@ class Plot:
     alternative: str
 
 
-def place_label(metric: Metric) -> str:
-    """The bench of a figure, with what else tells it from the figures of the same bench."""
-    return " ".join(part for part in (metric.bench, metric.placement, metric.guest_image, metric.via) if part)
+def place_labels(metrics: Sequence[Metric]) -> dict[Place, str]:
+    """The bench of each place, with whatever else differs between the places."""
+    places = sorted({place_of(metric) for metric in metrics})
+    telling = [
+        field for field in ("placement", "guest_image", "via") if len({getattr(place, field) for place in places}) > 1
+    ]
+    return {place: " ".join([place.bench, *(getattr(place, field) for field in telling)]) for place in places}
 
 
 def throughput(metrics: Sequence[Metric]) -> list[Plot]:
@@ -98,8 +103,8 @@ def _ratio_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     told = []
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes("block size", "ratio to the reference")
-        for index, label in enumerate(dict.fromkeys(map(place_label, metrics))):
-            line = sorted((m for m in metrics if place_label(m) == label), key=lambda m: m.block_bytes or 0)
+        for index, (place, label) in enumerate(place_labels(metrics).items()):
+            line = sorted((m for m in metrics if place_of(m) == place), key=lambda m: m.block_bytes or 0)
             ratios = [metric.ratio or 0.0 for metric in line]
             sizes = [metric.block_bytes or 0 for metric in line]
             axes.errorbar(sizes, ratios, yerr=_intervals(line), capsize=3, label=label, **_look(index))
@@ -117,16 +122,17 @@ def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     unit = metrics[0].unit
     title = f"{name}: distribution"
     told = []
+    labels = place_labels(metrics)
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes(f"time in {unit}", "share of the samples")
-        for index, metric in enumerate(metrics):
+        for index, metric in enumerate(sorted(metrics, key=place_of)):
+            label = labels[place_of(metric)]
             ordered = sorted(metric.samples)
             shares = [(position + 1) / len(ordered) for position in range(len(ordered))]
             look = _look(index) | {"marker": None}
-            axes.step(ordered, shares, where="post", label=f"{place_label(metric)} (n={len(ordered)})", **look)
+            axes.step(ordered, shares, where="post", label=f"{label} (n={len(ordered)})", **look)
             half, most = percentile(ordered, 0.5), percentile(ordered, 0.95)
-            told.append(f"{place_label(metric)} median {half:.4g} {unit}, 95 % below {most:.4g} {unit}")
-        axes.set_xscale("log")
+            told.append(f"{label} median {half:.4g} {unit}, 95 % below {most:.4g} {unit}")
         document = _finish(figure, axes)
     return Plot(f"distribution-{name}", title, document, f"{title}. {'; '.join(told)}.")
 
@@ -134,12 +140,13 @@ def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
 def _trend_plot(name: str, group: Sequence[Series]) -> Plot:
     title = f"{name}: over the runs"
     told = []
+    labels = place_labels([series.metric for series in group])
     runs = sorted({run for series in group for run, _ in series.values})
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes("run", "ratio" if group[0].metric.ratio is not None else group[0].metric.unit)
         for index, series in enumerate(group):
             size = f" {block_size(series.metric.block_bytes)}" if series.metric.block_bytes else ""
-            label = f"{place_label(series.metric)}{size}"
+            label = f"{labels[place_of(series.metric)]}{size}"
             positions = [runs.index(run) for run, _ in series.values]
             axes.plot(positions, [value for _, value in series.values], label=label, **_look(index))
             told.append(f"{label} from {series.values[0][1]:.3g} to {series.values[-1][1]:.3g}")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -15,9 +14,8 @@ from typing import TextIO
 import pytest
 
 from harness import events
-from harness.report import catalogue, folder, html, known, provenance
+from harness.report import catalogue, folder, html, known, provenance, reader
 from harness.report.case import CaseUnderWay
-from harness.report.codec import encode
 from harness.report.document import accepted, build
 from harness.report.eventlog import EventLog
 from harness.report.journal import Began, CaseBegan, CaseDone, Ended, Journal, PartsKnown, PlanMade, Trouble
@@ -167,9 +165,11 @@ class RunRecorder:
 
     def pytest_unconfigure(self) -> None:
         """Say the verdict in the last line of all."""
+        if self._report is None:
+            # Refused before the session began: pytest then never says that it finished.
+            self._report = self._finish_run(pytest.ExitCode.USAGE_ERROR)
         self._journal.close()
-        if self._report is not None:
-            print(html.last_line(self._report.run, self._base / self.folder.name / folder.INDEX))
+        print(html.last_line(self._report.run, self._base / self.folder.name / folder.INDEX))
 
     def _finish_case(self, case: CaseUnderWay) -> None:
         item = case.item
@@ -193,7 +193,7 @@ class RunRecorder:
 
     def _finish_run(self, exitstatus: int) -> Report:
         report = self._end(exitstatus)
-        folder.write_whole(self.folder / folder.RESULTS, _json(report))
+        folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
         if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
             shutil.copyfile(self._junit, self.folder / folder.JUNIT)
         html.write(self.folder, report)
@@ -255,7 +255,3 @@ def _junit_path(config: pytest.Config, own: Path) -> Path:
     if not getattr(config.option, "xmlpath", None):
         config.option.xmlpath = str(own)
     return Path(config.option.xmlpath)
-
-
-def _json(report: Report) -> bytes:
-    return (json.dumps(encode(report), indent=1, ensure_ascii=False) + "\n").encode()

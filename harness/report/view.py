@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
+from markupsafe import Markup
+
 from harness.report.document import accepted
 from harness.report.folder import safe_name
-from harness.report.model import Case, Report, Requirement, Result, Verdict
+from harness.report.model import Case, Metric, Report, Requirement, Result, Verdict
+from harness.report.place import Place, place_of
 
 # How a verdict is shown: sign and word; the style sheet has a class of each name.
 SIGNS: Final = {
@@ -22,22 +25,6 @@ SIGNS: Final = {
     "recorded": "●",
     "skipped": "○",
 }
-
-
-@dataclass(frozen=True, order=True)
-class Place:
-    """A column of the requirement table: where a requirement was tried."""
-
-    bench: str
-    architecture: str
-    placement: str
-    guest_image: str
-    via: str
-
-    @property
-    def way(self) -> str:
-        """Everything but the bench."""
-        return " · ".join(part for part in (self.placement, self.guest_image, self.via) if part)
 
 
 @dataclass(frozen=True)
@@ -72,11 +59,6 @@ class Skipped:
 
     reason: str
     tests: list[Case]
-
-
-def place_of(record: Case | Result) -> Place:
-    """Where a record belongs."""
-    return Place(record.bench, record.architecture, record.placement, record.guest_image, record.via)
 
 
 def shown_verdict(record: Case | Result) -> str:
@@ -149,6 +131,21 @@ def skipped(report: Report) -> list[Skipped]:
         if case.verdict == "skipped":
             grouped.setdefault(case.reason, []).append(case)
     return [Skipped(reason, tests) for reason, tests in sorted(grouped.items())]
+
+
+def figures(report: Report) -> list[Metric]:
+    """The figures so that what is to be compared stands together: by name, then block size, then place."""
+    return sorted(report.metrics, key=lambda metric: (metric.name, metric.block_bytes or 0, place_of(metric)))
+
+
+def with_code(text: str) -> Markup:
+    """A statement with what stands between backticks set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return Markup.escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
+    )
 
 
 def anchor(test: str) -> str:

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness report DIR``: the pages of a run, made again from its folder alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.report import folder, html, reader, trend
+from harness.report.model import Report
+
+HELP = "make the pages of a report again from the folder of its run, and print its verdict"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The folder, and what to compare it with."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of one run, such as reports/latest")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="OLD",
+        help="folder of an earlier run to compare figures with; give several for a trend (the newest is the baseline)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the pages; the exit status is the one of the run."""
+    if not args.folder.is_dir():
+        raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
+    report = reader.read(args.folder)
+    earlier = [reader.read(old) for old in args.baseline]
+    results = args.folder / folder.RESULTS
+    if not results.is_file():
+        folder.write_whole(results, reader.to_json(report))
+    html.write(args.folder, report, earlier)
+    _print(report, earlier)
+    print(html.last_line(report.run, args.folder / folder.INDEX))
+    return report.run.exit_status
+
+
+def _print(report: Report, earlier: list[Report]) -> None:
+    for reason in report.run.reasons:
+        print(f"  {reason}")
+    if earlier:
+        baseline = max(earlier, key=lambda old: old.run.started)
+        moved = [change for change in trend.changes(report, baseline).values() if change.verdict != "same"]
+        worse = sum(change.verdict == "worse" for change in moved)
+        print(f"  figures since {baseline.run.id}: {worse} worse, {len(moved) - worse} better")
