@@ -49,6 +49,7 @@ class Qemu:
         self._qmp = qmp
         self._words = bytearray()
         self._reason = ""
+        self._end: asyncio.Task[Ending] | None = None
         self._events = EventListener(("SHUTDOWN", "RESET"))
         self._reader = asyncio.create_task(self._read_words())
         self._watcher = asyncio.create_task(self._watch())
@@ -117,7 +118,12 @@ class Qemu:
         return await self._qmp.execute(command, arguments)
 
     async def wait(self) -> Ending:
-        """Until the process has ended."""
+        """Until the process has ended; several may wait."""
+        if self._end is None:
+            self._end = asyncio.create_task(self._finish())
+        return await asyncio.shield(self._end)
+
+    async def _finish(self) -> Ending:
         returncode = await self._process.wait()
         await self._reader
         with contextlib.suppress(QMPError, EOFError, OSError):
