@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -51,7 +52,7 @@ APT::Sandbox::User "root";
 APT::Get::AllowUnauthenticated "false";
 Acquire::AllowInsecureRepositories "false";
 Acquire::Languages {{ "none"; }};
-Acquire::Retries "3";
+Acquire::Retries "2";
 Acquire::http::Timeout "30";
 Acquire::https::Timeout "30";
 APT::Update::Error-Mode "any";
@@ -152,8 +153,14 @@ def _private_root(root: Path, architecture: str, where: distribution.Sources) ->
 
 def _apt(command: Sequence[str], lock: int) -> None:
     """Run apt-get where the person sees it. Raises HarnessError that says what to do."""
-    try:
+    with _remedied():
         run_showing_progress(command, what="fetching packages", keep_open=lock)
+
+
+@contextmanager
+def _remedied() -> Iterator[None]:
+    try:
+        yield
     except ToolError as error:
         error.remedy = _remedy(error.output)
         raise
@@ -171,11 +178,12 @@ def _remedy(output: str) -> str:
 
 def _announced(install: Sequence[str]) -> list[Announced]:
     """What apt would fetch, with the hashes of the signed index: an empty archives folder makes it name everything."""
-    listing = run(
-        [*install, "--print-uris", "-o", "Dir::Cache::Archives=none/", "-o", "Acquire::ForceHash=SHA256"],
-        what="resolving packages",
-        timeout=_RESOLVE_SECONDS,
-    )
+    with _remedied():
+        listing = run(
+            [*install, "--print-uris", "-o", "Dir::Cache::Archives=none/", "-o", "Acquire::ForceHash=SHA256"],
+            what="resolving packages",
+            timeout=_RESOLVE_SECONDS,
+        )
     matches = (_URI_LINE.match(line) for line in listing.splitlines())
     return [Announced(match["uri"], match["file"], match["sha256"]) for match in matches if match]
 

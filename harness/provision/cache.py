@@ -156,13 +156,14 @@ def _build(place: Path, inputs: Mapping[str, str], build: Builder, what: str) ->
     try:
         facts = build(unfinished)
         record = {"inputs": dict(inputs), "facts": dict(facts or {}), "files": _inventory(unfinished)}
-        (unfinished / _RECORD).write_text(json.dumps(record, indent=1))
+        text = json.dumps(record, indent=1)
+        (unfinished / _RECORD).write_text(text)
         unfinished.chmod(0o755)
         unfinished.rename(place)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    return Entry(place, record)
+    return Entry(place, json.loads(text))
 
 
 def _inventory(folder: Path) -> dict[str, tuple[int, str]]:

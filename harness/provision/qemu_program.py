@@ -131,10 +131,8 @@ def _answer(candidate: Qemu, *options: str) -> Finished:
     argv, extra = candidate.command()
     done = capture([*argv, *options], timeout=_ANSWER_SECONDS, env=extra)
     if done.status != 0:
-        raise HarnessError(
-            f"{candidate.program} {' '.join(options)} {done.how} and said:\n  | {done.said or '(nothing)'}",
-            remedy="repair or remove that QEMU",
-        )
+        said = done.said or "(nothing)"
+        raise HarnessError(f"{candidate.program} {' '.join(options)} {done.how} and said:\n  | {said}")
     return done
 
 
