@@ -40,6 +40,7 @@ class _Options:
 
     __slots__ = ()
     options: tuple[Option, ...]
+    position: Position
 
     def option(self, name: str) -> Option | None:
         """The last option of that name, or None."""

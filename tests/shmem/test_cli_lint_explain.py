@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness lint`` and ``harness explain`` as a person or a tool uses them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+
+CONFIGURATION = """\
+system g0
+ram 0x40000000,128M
+load kernel
+vdev shmem
+    name guarded
+    deny pluto
+    allow pluto*
+vdev shmem
+    subst foo,guest0 create foomem,0xf0000
+    allow foo*
+"""
+
+
+@pytest.fixture(name="file")
+def _file(tmp_path: Path) -> Path:
+    path = tmp_path / "guest.qvmconf"
+    path.write_text(CONFIGURATION)
+    return path
+
+
+def test_lint_prints_one_line_per_finding(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [[f"{file}:7:5", "warning"], [f"{file}:9:5", "note"]]
+    assert lines[0].endswith("[mixed-rules]")
+
+
+def test_lint_is_stricter_when_asked(file: Path) -> None:
+    assert main(["lint", "--strict", str(file)]) == 1
+    file.write_text("system g\nvdev shmem deny a\n")
+    assert main(["lint", "--strict", str(file)]) == 0
+
+
+def test_lint_reports_what_cannot_be_read(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("system g\nvdev shmem\n  alow a\n")
+    assert main(["lint", str(file), str(file.parent / "none")]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"{file}:3:3: error: unknown option in 'vdev shmem': found 'alow', expected 'allow' [syntax]",
+        f"{file.parent / 'none'}:1:1: error: cannot read '{file.parent / 'none'}': No such file or directory [syntax]",
+    ]
+
+
+def test_lint_looks_for_files_when_told_where(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "--base", str(file.parent), str(file)]) == 1
+    assert "no such file: found 'kernel'" in capsys.readouterr().out
+    (file.parent / "kernel").touch()
+    assert main(["lint", "--base", str(file.parent), str(file)]) == 0
+
+
+def test_lint_follows_the_release(file: Path) -> None:
+    file.write_text("system g\nvdev shmem\n umask 022\n")
+    assert [main(["lint", "--profile", release, str(file)]) for release in ("7.0", "7.1", "8.0")] == [1, 1, 0]
+
+
+def test_lint_for_tools(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "--json", str(file)]) == 0
+    first = json.loads(capsys.readouterr().out)[0]
+    assert (first["file"], first["line"], first["column"]) == (str(file), 7, 5)
+    assert (first["severity"], first["code"]) == ("warning", "mixed-rules")
+
+
+@pytest.mark.parametrize("arguments", [["lint"], ["lint", "--profile", "6", "f"], ["explain", "f"], ["explain"]])
+def test_wrong_usage(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 3
+
+
+def test_explain_shows_the_rules_and_the_one_that_decides(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(file), "--name", "pluto", "--vdev", "guarded"]) == 0
+    assert capsys.readouterr().out == (
+        f"vdev shmem 0 'guarded' ({file}:4:1), guest asks for 'pluto'\n"
+        f"    1  deny pluto    matches  <- decides  {file}:6:5\n"
+        f"    2  allow pluto*  matches              {file}:7:5\n"
+        "  refused with NO_PERMISSION (5): rule 1, 'deny pluto'\n"
+        "  host-side name: 'pluto'\n"
+    )
+
+
+def test_explain_shows_the_implied_rule(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(file), "--name", "mars", "--vdev", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "       deny * (implied)  matches  <- decides\n" in out
+    assert "refused with NO_PERMISSION (5): no rule matches, and the list ends with an implied 'deny *'" in out
+
+
+def test_explain_shows_the_name_on_the_host(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(file), "--name", "foomem", "--vdev", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "permitted: rule 1, 'allow foo*'\n  host-side name: 'guest0mem'\n" in out
+
+
+def test_explain_takes_every_vdev_unless_told_which(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(file), "--name", "foomem", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["vdev"], first["vdev_name"], first["allowed"], first["implicit"]) == (0, "guarded", False, "deny *")
+    assert [rule["decides"] for rule in first["rules"]] == [False, False]
+    assert (second["vdev_name"], second["allowed"], second["host_name"]) == (None, True, "guest0mem")
+    assert second["rules"] == [
+        {"kind": "allow", "pattern": "foo*", "position": f"{file}:10:5", "matches": True, "decides": True}
+    ]
+
+
+def test_explain_tells_an_illegal_name_from_a_refused_one(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(file), "--name", "", "--vdev", "0"]) == 0
+    assert "refused with ILLEGAL_NAME (4): the name is empty" in capsys.readouterr().out
+
+
+def test_explain_says_which_vdevs_there_are(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", str(file), "--name", "a", "--vdev", "2"]) == 3
+    assert "no vdev shmem '2'\n  remedy: choose one of 0 ('guarded'), 1" in capsys.readouterr().err
+    file.write_text("system g")
+    assert main(["explain", str(file), "--name", "a"]) == 3
+    assert "has no vdev shmem" in capsys.readouterr().err
+
+
+def test_explain_of_a_broken_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("system g vdev shmem create a")
+    assert main(["explain", str(file), "--name", "a"]) == 1
+    assert capsys.readouterr().err.startswith(f"{file}:1:28: error: 'create' has the wrong number of fields")
+
+
+def test_the_command_itself(file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "lint", str(file)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 2)
