@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import jinja2
 
-from harness.report import folder, matrix, plots, trend, view
+from harness.report import figures, folder, matrix, trend, view
 from harness.report.model import Access, Report, Run
 from harness.report.place import place_of
 
@@ -61,7 +61,6 @@ def last_line(run: Run, page: Path) -> str:
 
 def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[str, Any]:
     baseline = max(earlier, key=lambda old: old.run.started, default=None)
-    drawn = [*plots.throughput(report.metrics), *plots.latency(report.metrics)]
     return {
         "report": report,
         "run": report.run,
@@ -72,10 +71,9 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "matrices": _matrices(report, target / _PICTURES),
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
         "placements": view.placement_table(report),
-        "figures": view.figures(report),
-        "place_labels": plots.place_labels(report.metrics),
-        "plots": [_save(plot, target / _PICTURES) for plot in drawn],
-        "trends": [_save(plot, target / _PICTURES) for plot in plots.trends(trend.series([*earlier, report]))],
+        "figures": figures.ordered(report.metrics),
+        "place_labels": figures.place_labels(report.metrics),
+        "plots": _plots(report, earlier, target / _PICTURES),
         "baseline": baseline,
         "changes": trend.changes(report, baseline) if baseline else {},
         "deviations": view.deviations(report),
@@ -99,10 +97,19 @@ def _matrices(report: Report, pictures: Path) -> dict[str, list[Image]]:
     return images
 
 
-def _save(plot: plots.Plot, pictures: Path) -> Image:
-    name = f"{folder.safe_name(plot.stem)}.svg"
-    (pictures / name).write_text(plot.document, encoding="utf-8")
-    return Image(f"{_PICTURES}/{name}", plot.title, plot.alternative)
+def _plots(report: Report, earlier: Sequence[Report], pictures: Path) -> list[Image]:
+    if not report.metrics:
+        return []
+    # matplotlib takes half a second to import: only a report with figures pays for it.
+    from harness.report import plots
+
+    drawn = [*plots.throughput(report.metrics), *plots.latency(report.metrics)]
+    images = []
+    for plot in [*drawn, *plots.trends(trend.series([*earlier, report]))]:
+        name = f"{folder.safe_name(plot.stem)}.svg"
+        (pictures / name).write_text(plot.document, encoding="utf-8")
+        images.append(Image(f"{_PICTURES}/{name}", plot.title, plot.alternative))
+    return images
 
 
 def _environment() -> jinja2.Environment:
@@ -124,9 +131,9 @@ def _environment() -> jinja2.Environment:
         "file_name": view.file_name,
         "shown": view.shown_verdict,
         "place": place_of,
-        "block_size": plots.block_size,
+        "block_size": figures.block_size,
         "change_key": trend.metric_key,
     }
     environment.tests["deviating"] = matrix.deviates
-    environment.globals |= {"signs": view.SIGNS, "target_ratio": plots.TARGET_RATIO}
+    environment.globals["signs"] = view.SIGNS
     return environment

@@ -14,13 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from harness.measure.statistics import percentile
+from harness.report.figures import TARGET_RATIO, block_size, place_labels
 from harness.report.model import Metric
-from harness.report.place import Place, place_of
+from harness.report.place import place_of
 from harness.report.svg import without_styles
 from harness.report.trend import Series
-
-TARGET_RATIO: Final = 0.95
-"""The ratio to private memory that a region is expected to reach for blocks of 4 KiB and more (the project's aim)."""
 
 _SETTINGS: Final[dict[Any, Any]] = {
     "svg.hashsalt": "shmem-harness",
@@ -54,15 +52,6 @@ class Plot:
     alternative: str
 
 
-def place_labels(metrics: Sequence[Metric]) -> dict[Place, str]:
-    """The bench of each place, with whatever else differs between the places."""
-    places = sorted({place_of(metric) for metric in metrics})
-    telling = [
-        field for field in ("placement", "guest_image", "via") if len({getattr(place, field) for place in places}) > 1
-    ]
-    return {place: " ".join([place.bench, *(getattr(place, field) for field in telling)]) for place in places}
-
-
 def throughput(metrics: Sequence[Metric]) -> list[Plot]:
     """Ratio by block size, one plot per figure name, one line per place."""
     sized = [metric for metric in metrics if metric.block_bytes and metric.ratio is not None]
@@ -81,14 +70,6 @@ def trends(all_series: Sequence[Series]) -> list[Plot]:
     for series in all_series:
         grouped.setdefault(series.metric.name, []).append(series)
     return [_trend_plot(name, group) for name, group in grouped.items()]
-
-
-def block_size(size: float) -> str:
-    """A block size as people say it: 4 KiB."""
-    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if size >= factor:
-            return f"{size / factor:g} {unit}"
-    return f"{size:g} B"
 
 
 def _grouped(metrics: Sequence[Metric]) -> dict[str, list[Metric]]:

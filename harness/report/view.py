@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from harness.report.document import accepted
 from harness.report.folder import safe_name
-from harness.report.model import Case, Metric, Report, Requirement, Result, Verdict
+from harness.report.model import Case, Report, Requirement, Result, Verdict
 from harness.report.place import Place, place_of
 
 # How a verdict is shown: sign and word; the style sheet has a class of each name.
@@ -131,11 +131,6 @@ def skipped(report: Report) -> list[Skipped]:
         if case.verdict == "skipped":
             grouped.setdefault(case.reason, []).append(case)
     return [Skipped(reason, tests) for reason, tests in sorted(grouped.items())]
-
-
-def figures(report: Report) -> list[Metric]:
-    """The figures so that what is to be compared stands together: by name, then block size, then place."""
-    return sorted(report.metrics, key=lambda metric: (metric.name, metric.block_bytes or 0, place_of(metric)))
 
 
 def with_code(text: str) -> Markup:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real pytest sessions with the recorder, each in a process and a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.report import reader
+from harness.report.model import Report
+
+SECONDS = 60
+
+_CONFTEST = """
+import pytest
+from harness.report.keys import BENCH, BenchFacts
+pytest_plugins = ["harness.report.recorder"]
+
+BENCHES = {"left": "x86_64", "right": "aarch64"}
+
+def pytest_generate_tests(metafunc):
+    if "bench" in metafunc.fixturenames:
+        metafunc.parametrize("bench", list(BENCHES), indirect=True)
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name = item.callspec.params["bench"] if hasattr(item, "callspec") else "left"
+        item.stash[BENCH] = BenchFacts(name, BENCHES[name], "pci", "probe", "console")
+
+@pytest.fixture
+def bench(request):
+    return request.param
+"""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that has ended."""
+
+    status: int
+    output: str
+    folder: Path
+
+    @property
+    def report(self) -> Report:
+        """What is in its results.json."""
+        return reader.read(self.folder)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """results.json as any other tool reads it."""
+        data: dict[str, Any] = json.loads((self.folder / "results.json").read_text())
+        return data
+
+    def verdicts(self) -> dict[str, str]:
+        """Verdict by name of the test."""
+        return {case.test.partition("::")[2]: case.verdict for case in self.report.cases}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A folder with tests, ready to run."""
+
+    folder: Path
+
+    def command(self, *options: str) -> list[str]:
+        """The command that runs it, with the report below ``folder/reports``."""
+        return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", ".", *options]
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        """Start it; its output goes to a pipe."""
+        return subprocess.Popen(
+            self.command(*options),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        )
+
+    def run(self, *options: str) -> Session:
+        """Run it to its end."""
+        process = self.start(*options)
+        output, _ = process.communicate(timeout=SECONDS)
+        return Session(process.returncode, output, self.latest)
+
+    @property
+    def latest(self) -> Path:
+        """The folder of its newest run."""
+        return (self.folder / "reports" / "latest").resolve()
+
+
+def make(folder: Path, source: str) -> Suite:
+    """Write the source of tests into ``folder``; ``bench`` is a fixture in it, with the benches left and right."""
+    (folder / "conftest.py").write_text(_CONFTEST)
+    (folder / "test_it.py").write_text("import pytest\n" + textwrap.dedent(source))
+    return Suite(folder)

@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a session leaves behind: verdicts, exit statuses, evidence."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from recorded_suite import SECONDS, Session, Suite
+
+from harness.cli import main
+
+MakeSuite = Callable[[str], Suite]
+
+EVERY_VERDICT = """
+    import time
+    from harness.errors import BenchError
+    from harness.events import Action, session
+
+    @pytest.mark.requirement("R-1")
+    def test_pass(bench, evidence, metrics, access_matrix):
+        (evidence / "guest.qvmconf").write_text("system a")
+        session.emit(Action(what="start guest", bench=bench, guest="g1"))
+        metrics.record(name="write", unit="MB/s", value=900.0, reference=1000.0, block_bytes=4096)
+        access_matrix.record(configuration="allow a", guest="g1", name="a", expected=True, seen=True)
+
+    @pytest.mark.requirement("R-2", "R-3")
+    def test_fail(bench):
+        assert bench == "left", "the wrong one"
+
+    @pytest.mark.requirement("R-3")
+    def test_error(bench):
+        raise BenchError("guest g1 is silent", remedy="look at its console")
+
+    @pytest.mark.requirement("R-4")
+    def test_bug_in_the_suite(bench):
+        {}["nothing"]
+
+    @pytest.fixture
+    def broken_setup():
+        assert False, "asserted in a fixture"
+
+    @pytest.mark.requirement("R-4")
+    def test_setup(bench, broken_setup): ...
+
+    @pytest.fixture
+    def broken_teardown():
+        yield
+        raise RuntimeError("guest would not stop")
+
+    @pytest.mark.requirement("R-5")
+    def test_teardown(bench, broken_teardown): ...
+
+    @pytest.mark.requirement("R-5")
+    def test_fail_and_teardown(bench, broken_teardown):
+        pytest.fail("device said no")
+
+    @pytest.mark.requirement("R-6")
+    @pytest.mark.skip(reason="no such feature")
+    def test_skip_mark(bench): ...
+
+    @pytest.mark.requirement("R-6")
+    def test_skip_call(bench):
+        pytest.skip("not today")
+
+    @pytest.mark.requirement("R-7", kind="characterise")
+    def test_recorded(bench, observations):
+        observations.record("index", 3)
+
+    @pytest.mark.requirement("R-7", kind="characterise")
+    def test_recording_fails(bench):
+        assert False
+
+    @pytest.mark.requirement("R-8")
+    def test_group(bench):
+        raise ExceptionGroup("all", [AssertionError("a"), AssertionError("b")])
+
+    @pytest.fixture
+    def slow():
+        time.sleep(0.3)
+
+    def test_time(bench, slow):
+        time.sleep(0.1)
+"""
+
+
+@pytest.fixture(scope="module")
+def every(make_suite: MakeSuite) -> Session:
+    """A session with every verdict on two benches."""
+    return make_suite(EVERY_VERDICT).run()
+
+
+def test_each_outcome_has_its_verdict(every: Session) -> None:
+    expected = {
+        "test_pass": "pass",
+        "test_error": "error",
+        "test_bug_in_the_suite": "error",
+        "test_setup": "error",
+        "test_teardown": "error",
+        "test_fail_and_teardown": "fail",
+        "test_skip_mark": "skipped",
+        "test_skip_call": "skipped",
+        "test_recorded": "recorded",
+        "test_recording_fails": "error",
+        "test_group": "fail",
+        "test_time": "pass",
+    }
+    per_bench = {f"{name}[{bench}]": verdict for name, verdict in expected.items() for bench in ("left", "right")}
+    assert every.verdicts() == per_bench | {"test_fail[left]": "pass", "test_fail[right]": "fail"}
+
+
+def test_one_record_per_requirement_and_bench(every: Session) -> None:
+    keys = [(result["requirement"], result["bench"]) for result in every.raw["results"]]
+    assert keys == [(f"R-{number}", bench) for number in range(1, 9) for bench in ("left", "right")]
+
+
+def test_fields_of_the_contract(every: Session) -> None:
+    assert {"run", "results", "metrics"} <= set(every.raw)
+    result = {
+        "requirement", "test", "bench", "architecture", "placement", "guest_image", "via", "verdict", "duration_s",
+        "evidence",
+    }  # fmt: skip
+    assert all(result <= set(record) for record in every.raw["results"])
+    metric = {"name", "unit", "value", "reference", "ratio", "bench", "architecture", "placement"}
+    assert all(metric <= set(record) for record in every.raw["metrics"])
+    first = every.raw["results"][0]
+    assert (first["architecture"], first["placement"], first["guest_image"]) == ("x86_64", "pci", "probe")
+
+
+def test_worst_test_decides_a_requirement(every: Session) -> None:
+    by_key = {(result.requirement, result.bench): result for result in every.report.results}
+    assert by_key["R-3", "left"].verdict == "error"
+    assert by_key["R-3", "right"].verdict == "fail"
+    assert by_key["R-3", "right"].test.endswith("test_fail[right]")
+    assert {case.verdict for case in by_key["R-3", "right"].tests} == {"fail", "error"}
+
+
+def test_failed_requirement_decides_the_exit_status(every: Session) -> None:
+    assert (every.status, every.raw["run"]["exit_status"], every.raw["run"]["verdict"]) == (1, 1, "fail")
+    assert every.output.splitlines()[-1].startswith("qualification: FAIL  report: reports/")
+    assert every.output.splitlines()[-1].endswith("/index.html")
+
+
+def test_reason_tells_body_and_teardown(every: Session) -> None:
+    case = next(case for case in every.report.cases if "test_fail_and_teardown" in case.test)
+    assert case.reason == "device said no\nteardown: RuntimeError: guest would not stop"
+
+
+def test_bench_trouble_is_told_with_its_remedy(every: Session) -> None:
+    case = next(case for case in every.report.cases if "test_error" in case.test)
+    assert case.reason == "BenchError: guest g1 is silent\n  remedy: look at its console"
+
+
+def test_times_belong_to_their_phases(every: Session) -> None:
+    case = next(case for case in every.report.cases if "test_time" in case.test)
+    assert case.setup_s >= 0.3
+    assert 0.1 <= case.call_s < case.setup_s
+    assert case.duration_s == pytest.approx(case.setup_s + case.call_s + case.teardown_s)
+
+
+def test_evidence_is_listed_and_exists(every: Session) -> None:
+    for case in every.report.cases:
+        assert all((every.folder / path).is_file() for path in case.evidence)
+    case = next(case for case in every.report.cases if "test_pass" in case.test)
+    assert [Path(path).name for path in case.evidence] == ["events.jsonl", "guest.qvmconf"]
+    failed = next(case for case in every.report.cases if "test_error" in case.test)
+    assert "guest g1 is silent" in (every.folder / failed.evidence[0]).read_text()
+
+
+def test_action_reaches_the_evidence_of_its_test(every: Session) -> None:
+    case = next(case for case in every.report.cases if "test_pass[right]" in case.test)
+    lines = (every.folder / case.evidence[0]).read_text().splitlines()
+    assert [json.loads(line)["guest"] for line in lines] == ["g1"]
+    assert json.loads(lines[0])["bench"] == "right"
+
+
+def test_junit_has_the_properties(every: Session) -> None:
+    cases = ElementTree.parse(every.folder / "junit.xml").iter("testcase")
+    found = {case.get("name"): [(p.get("name"), p.get("value")) for p in case.iter("property")] for case in cases}
+    assert ("verifies", "R-2") in found["test_fail[right]"]
+    assert ("verifies", "R-3") in found["test_fail[right]"]
+    assert ("bench", "right") in found["test_fail[right]"]
+    assert ("architecture", "aarch64") in found["test_fail[right]"]
+    assert ("verdict", "error") in found["test_teardown[left]"]
+
+
+def test_progress_counts_every_test(every: Session) -> None:
+    counted = re.findall(r"^\[ *(\d+)/26\] ", every.output, re.MULTILINE)
+    assert [int(number) for number in counted] == list(range(1, 27))
+
+
+def test_nothing_is_wrong_when_all_passes(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        @pytest.mark.requirement("R-1")
+        def test_a(bench): ...
+    """).run()
+    assert (session.status, session.report.run.verdict, session.report.run.reasons) == (0, "pass", [])
+    assert session.output.splitlines()[-1].startswith("qualification: PASS  report: reports/")
+
+
+def test_trouble_alone_ends_with_two(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        def test_a(bench):
+            if bench == "right":
+                raise OSError("cable")
+    """).run()
+    assert session.status == 2
+    assert session.report.run.reasons == ["trouble of the bench in 1 test (right)", "nothing was judged on right"]
+
+
+def test_skipping_everything_is_no_pass(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        @pytest.mark.skip(reason="none")
+        def test_a(bench): ...
+    """).run()
+    assert (session.status, session.report.run.reasons) == (2, ["nothing was judged"])
+
+
+def test_selecting_nothing_is_wrong_use(make_suite: MakeSuite) -> None:
+    session = make_suite("def test_a(bench): ...").run("-k", "nothing_of_that_name")
+    assert session.status == 3
+    assert session.report.run.reasons == ["no test was selected", "nothing was judged"]
+
+
+def test_suite_that_cannot_be_read(make_suite: MakeSuite) -> None:
+    session = make_suite("import no_such_module").run()
+    assert session.status == 2
+    assert "cannot collect test_it.py" in session.report.run.reasons[0]
+    assert "no_such_module" in session.report.run.reasons[0]
+
+
+def test_refusal_before_the_session_leaves_no_old_verdict(make_suite: MakeSuite) -> None:
+    suite = make_suite("def test_a(bench): ...")
+    assert suite.run().status == 0
+    with (suite.folder / "conftest.py").open("a") as file:
+        file.write("\n\ndef pytest_sessionstart():\n    raise pytest.UsageError('no such bench')\n")
+    session = suite.run()
+    assert session.status != 0
+    assert (session.report.run.verdict, session.report.run.exit_status) == ("fail", 3)
+
+
+def test_each_run_has_its_own_folder(make_suite: MakeSuite) -> None:
+    suite = make_suite("def test_a(bench): ...")
+    first, second = suite.run(), suite.run()
+    assert first.folder != second.folder
+    assert suite.latest == second.folder
+    assert sorted(path.name for path in (suite.folder / "reports").iterdir()) == sorted(
+        [first.folder.name, second.folder.name, "latest"]
+    )
+
+
+def test_collecting_only_writes_no_report(make_suite: MakeSuite) -> None:
+    suite = make_suite("def test_a(bench): ...")
+    process = suite.start("--collect-only")
+    process.communicate(timeout=SECONDS)
+    assert not (suite.folder / "reports").exists()
+
+
+def test_killed_run_leaves_what_it_knew(make_suite: MakeSuite, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = make_suite("""
+        import os, signal
+
+        @pytest.mark.requirement("R-1")
+        def test_a(bench, metrics):
+            metrics.record(name="write", unit="MB/s", value=1.0)
+
+        @pytest.mark.requirement("R-2")
+        def test_b(bench):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        @pytest.mark.requirement("R-3")
+        def test_c(bench): ...
+    """)
+    process = suite.start()
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == -signal.SIGKILL
+    assert not (suite.latest / "results.json").exists()
+
+    assert main(["report", str(suite.latest)]) == 2
+    report = Session(0, "", suite.latest).report
+    assert (report.run.finished, report.run.verdict) == (False, "fail")
+    assert [(case.test, case.verdict) for case in report.cases] == [
+        ("test_it.py::test_a[left]", "pass"),
+        ("test_it.py::test_a[right]", "pass"),
+    ]
+    assert len(report.metrics) == 2
+    assert [case.test for case in report.not_run] == [
+        f"test_it.py::test_{name}[{bench}]" for name in "bc" for bench in ("left", "right")
+    ]
+    assert report.run.reasons[0] == ("the run did not finish: it ended during test_it.py::test_b[left] without a word")
+    assert "test_b[left]" in (suite.latest / "index.html").read_text()
+    assert capsys.readouterr().out.splitlines()[-1].startswith("qualification: FAIL")
+
+
+def test_interrupted_run_says_so(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        import os, signal
+
+        def test_a(bench): ...
+
+        def test_b(bench):
+            os.kill(os.getpid(), signal.SIGINT)
+    """).run()
+    assert session.status == 2
+    assert not session.report.run.finished
+    assert session.report.run.reasons == ["the run was interrupted: Ctrl-C", "2 planned tests did not run"]
+
+
+def test_stop_at_the_first_failure_lists_the_rest(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        def test_a(bench):
+            assert False
+
+        def test_b(bench): ...
+    """).run("-x")
+    assert session.status == 1
+    assert len(session.report.not_run) == 3
+
+
+KNOWN = """
+    @pytest.mark.requirement("R-1")
+    @pytest.mark.known_failure(reason="rounds down", link="https://example.org/7", expires="{expires}")
+    def test_a(bench):
+        assert bench == "left"
+"""
+
+
+def test_known_failure_is_carried(make_suite: MakeSuite) -> None:
+    session = make_suite(KNOWN.format(expires="2999-12-31")).run()
+    assert session.status == 0
+    right = session.report.results[1]
+    assert right.verdict == "fail"
+    assert right.known_failure is not None
+    assert (right.known_failure.link, right.known_failure.expired) == ("https://example.org/7", False)
+    page = (session.folder / "index.html").read_text()
+    assert "https://example.org/7" in page
+    assert "Known failures that pass now" in page
+
+
+def test_expired_known_failure_counts(make_suite: MakeSuite) -> None:
+    session = make_suite(KNOWN.format(expires="2020-01-31")).run()
+    assert session.status == 1
+    assert "1 known failure expired" in session.report.run.reasons
+
+
+def test_known_failure_of_one_bench_hides_no_other(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        @pytest.mark.known_failure(reason="r", link="l", expires="2999-01-01", bench="left")
+        def test_a(bench):
+            assert False
+    """).run()
+    assert session.status == 1
+    assert session.report.run.reasons == ["1 test failed"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "told"),
+    [
+        ("known_failure(reason='r', expires='2999-01-01')", "missing: link"),
+        ("known_failure(reason='r', link='l', expires='soon')", "expected YYYY-MM-DD"),
+        ("known_failure(reason='r', link='l', expires='2999-01-01', until=3)", "not understood: ['until']"),
+        ("requirement()", "needs the ids"),
+        ("requirement('R-1', kind='perhaps')", "takes kind="),
+    ],
+)
+def test_incomplete_marks_are_refused(make_suite: MakeSuite, mark: str, told: str) -> None:
+    session = make_suite(f"@pytest.mark.{mark}\ndef test_a(): ...").run()
+    assert session.status != 0
+    assert told in session.output
+    assert told in session.report.run.reasons[0]
+    assert session.report.run.exit_status == 3
