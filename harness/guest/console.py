@@ -80,7 +80,7 @@ class ConsoleTransport:
         return self._driver.intake.read(deadline)
 
     def last_lines(self, n: int = 20) -> str:
-        """The last lines of the console as text for an error message."""
+        """The last lines of the console, each marked, for an error message."""
         return self._driver.intake.last_lines(n)
 
 
@@ -149,8 +149,9 @@ class ShmemConsoleDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: 
                     time.sleep(self.txdelay)  # the pace of the line, not a wait for something
                 self.port.serial.write(data[start : start + step])
         except OSError as error:
+            lines = intake.last_lines()
             raise BenchError(
-                f"the console of {self.target.name} does not take input: {error}\n{intake.last_lines()}"
+                f"guest {self.target.name} does not take input: {error}; its last lines:\n{lines}"
             ) from error
 
     def _read(self, size: int = 1, timeout: float = 0.0, max_size: int | None = None) -> bytes:  # noqa: ARG002

@@ -124,19 +124,17 @@ class Intake:
                 taken = bytes(self._unread[:max_size])
                 del self._unread[: len(taken)]
                 return taken
+            said = f"last lines of the console of {self.name}:\n{self.last_lines()}"
             if self._end:
-                raise ConsoleEndedError(f"the console of {self.name} ended: {self._end}\n{self.last_lines()}")
-            raise TimeoutError(f"nothing came from the console of {self.name}\n{self.last_lines()}")
+                raise ConsoleEndedError(f"the console of {self.name} ended: {self._end}\n{said}")
+            raise TimeoutError(f"nothing came from the console of {self.name}\n{said}")
 
     def last_lines(self, count: int = 20) -> str:
-        """The last lines of the console as text for an error message."""
+        """The last lines of the console, each marked, for an error message."""
         with self._change:
             text = bytes(self._tail).decode("utf-8", "backslashreplace")
         lines = text.replace("\r", "").rstrip("\n").split("\n")[-count:]
-        if lines == [""]:
-            return f"the console of {self.name} has shown nothing"
-        shown = "\n".join(f"  | {line}" for line in lines)
-        return f"last lines of the console of {self.name}:\n{shown}"
+        return "  (it has shown nothing)" if lines == [""] else "\n".join(f"  | {line}" for line in lines)
 
     def close(self) -> None:
         """Close the log and forget the bytes."""

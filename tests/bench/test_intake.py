@@ -54,7 +54,7 @@ def test_a_timed_out_read_shows_the_last_lines(intake: Intake) -> None:
 
 
 def test_a_silent_console_is_said_to_be_silent(intake: Intake) -> None:
-    with pytest.raises(TimeoutError, match="guest0 has shown nothing"):
+    with pytest.raises(TimeoutError, match=r"guest0:\n  \(it has shown nothing"):
         intake.read(_soon(0.01))
 
 

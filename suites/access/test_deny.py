@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``deny`` alone: what it covers cannot be used, everything else can."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.access import ALLOWED, REFUSED, Access
+from fixtures.deployment import Deploy
+from fixtures.hostside import HostRegions
+
+STEM_AND_NAME = ("deny live* deny pluto", "")
+
+
+@pytest.mark.requirement("SHM-DENY-01")
+def test_a_covered_name_is_refused(deploy: Deploy, access: Access) -> None:
+    """By the stem and by the name."""
+    guest, _ = deploy(*STEM_AND_NAME)
+    access.check(guest, dict.fromkeys(["live", "live1", "lively", "live.", "live" + "x" * 27, "pluto"], REFUSED))
+
+
+@pytest.mark.requirement("SHM-DENY-02")
+def test_an_uncovered_name_is_permitted(deploy: Deploy, access: Access) -> None:
+    """Names that share a beginning, an end or all letters with the denied ones."""
+    guest, _ = deploy(*STEM_AND_NAME)
+    names = ["mickey", "liv", "alive", "LIVE", "Live1", "pluto1", "plut", "xpluto", "Pluto"]
+    access.check(guest, dict.fromkeys(names, ALLOWED))
+
+
+@pytest.mark.requirement("SHM-DENY-03")
+def test_repeated_deny_options_add_up(deploy: Deploy, access: Access) -> None:
+    """What any of them covers is refused; what none covers is still permitted."""
+    guest, _ = deploy(*STEM_AND_NAME)
+    access.check(guest, {"live1": REFUSED, "pluto": REFUSED, "mickey": ALLOWED})
+
+
+@pytest.mark.requirement("SHM-DENY-04")
+def test_a_refused_name_cannot_be_attached_when_a_permitted_peer_made_it(deploy: Deploy, access: Access) -> None:
+    """The regions exist, and their creator stays their only client."""
+    guest, peer = deploy(*STEM_AND_NAME)
+    made = [peer.attach(name) for name in ("live1", "pluto")]
+    access.check(guest, {"live1": REFUSED, "pluto": REFUSED}, operation="attach")
+    assert [region.members() for region in made] == [{region.index} for region in made]
+
+
+@pytest.mark.requirement("SHM-DENY-05")
+def test_a_refused_request_fixes_no_size_for_the_name(deploy: Deploy, access: Access) -> None:
+    """Seen from a peer: the region that it creates afterwards has the peer's size, not the refused one's."""
+    guest, peer = deploy(*STEM_AND_NAME)
+    for name in ("live1", "pluto"):
+        assert guest.request(name, pages=7).status == access.refusal
+        theirs = peer.attach(name, pages=3)
+        assert (theirs.pages, theirs.members()) == (3, {theirs.index})
+
+
+@pytest.mark.requirement("SHM-DENY-05")
+def test_a_refused_request_leaves_no_region_on_the_host(
+    host_regions: HostRegions, deploy: Deploy, access: Access
+) -> None:
+    """Seen from the host: no region of that name, and none more than before."""
+    guest, _ = deploy(*STEM_AND_NAME)
+    before = host_regions()
+    access.check(guest, {"live1": REFUSED, "pluto": REFUSED})
+    assert host_regions() == before
+    assert not before.keys() & {"live1", "pluto"}

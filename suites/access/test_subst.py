@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``subst``: the guest's name and the host's name of one region.
+
+A peer without ``subst`` uses host-side names, so it can tell which name a region has; where the host lists its regions,
+that is asked too.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.deployment import Deploy
+from fixtures.hostside import HostProgram, HostRegions
+
+PREFIX = ("subst ,guest0", "")
+STEM = ("subst foo,guest0", "")
+TWO_PREFIXES = ("subst ,left-", "subst ,right-")
+STEM_AND_CREATE = ("subst foo,guest0 create foomem,0xf0000", "")
+
+
+@pytest.mark.requirement("SHM-SUBST-01")
+def test_a_prefix_is_put_before_the_guests_name(deploy: Deploy) -> None:
+    """The peer meets the guest under the prefixed name, and not under the plain one."""
+    guest, peer = deploy(*PREFIX)
+    ours = guest.attach("mem")
+    ours.fill(seed=11)
+    meeting, other = peer.attach("guest0mem"), peer.attach("mem")
+    assert meeting.members() == {ours.index, meeting.index}
+    assert meeting.differences(seed=11) == 0
+    assert other.members() == {other.index}
+
+
+@pytest.mark.requirement("SHM-SUBST-01")
+def test_the_host_lists_the_prefixed_name(host_regions: HostRegions, deploy: Deploy) -> None:
+    """One region more, of that name."""
+    guest, _ = deploy(*PREFIX)
+    before = host_regions()
+    guest.attach("mem", pages=5)
+    after = host_regions()
+    assert {name: region.pages for name, region in after.items() if name not in before} == {"guest0mem": 5}
+
+
+@pytest.mark.requirement("SHM-SUBST-04")
+def test_a_host_program_reaches_the_region_under_its_host_side_name(host_program: HostProgram, deploy: Deploy) -> None:
+    """What the host writes there the guest reads, and the other way round."""
+    guest, _ = deploy(*PREFIX)
+    ours = guest.attach("mem")
+    with host_program() as host:
+        theirs = host.attach("guest0mem")
+        theirs.write(0, b"from the host")
+        assert ours.peek(0, 13) == b"from the host"
+        ours.poke(100, b"from the guest")
+        assert theirs.read(100, 14) == b"from the guest"
+
+
+@pytest.mark.requirement("SHM-SUBST-02")
+def test_a_stem_at_the_beginning_is_replaced(deploy: Deploy) -> None:
+    """The peer meets the guest under the name with the stem replaced."""
+    guest, peer = deploy(*STEM)
+    ours = guest.attach("foomem")
+    ours.fill(seed=12)
+    theirs = peer.attach("guest0mem")
+    assert theirs.members() == {ours.index, theirs.index}
+    assert theirs.differences(seed=12) == 0
+
+
+@pytest.mark.requirement("SHM-SUBST-03")
+def test_guests_with_different_prefixes_do_not_share_a_name(deploy: Deploy) -> None:
+    """Each is alone in its region, and keeps its own bytes."""
+    guests = deploy(*TWO_PREFIXES)
+    regions = [guest.attach("mem") for guest in guests]
+    for seed, region in enumerate(regions):
+        region.fill(seed=seed)
+    assert [region.members() for region in regions] == [{region.index} for region in regions]
+    assert [region.differences(seed=seed) for seed, region in enumerate(regions)] == [0, 0]
+
+
+@pytest.mark.requirement("SHM-SUBST-05")
+def test_a_create_after_the_substitution_is_translated(deploy: Deploy) -> None:
+    """The region is there under the translated name, in its size, before the guest has done anything."""
+    guest, peer = deploy(*STEM_AND_CREATE)
+    theirs = peer.attach("guest0mem", pages=1)
+    assert theirs.pages == 0xF0000 // 4096
+    ours = guest.attach("foomem", pages=1)
+    assert theirs.members() == {theirs.index, ours.index}
+
+
+@pytest.mark.requirement("SHM-SUBST-05")
+def test_the_host_lists_the_translated_create(host_regions: HostRegions, deploy: Deploy) -> None:
+    """Under the host-side name, and not under the written one."""
+    deploy(*STEM_AND_CREATE)
+    regions = host_regions()
+    assert regions["guest0mem"].pages == 0xF0000 // 4096
+    assert "foomem" not in regions

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest that was refused finds no byte of the region anywhere in its window."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.access import Access
+from fixtures.deployment import Deploy
+
+SECRET = 0x5EC2E75EC2E7A11E
+
+
+@pytest.mark.parametrize("rules", ["deny secret*", "allow public*"], ids=["denied", "not-allowed"])
+@pytest.mark.requirement("SHM-DATA-01")
+def test_a_refused_guest_finds_nothing_in_its_window(deploy: Deploy, access: Access, rules: str) -> None:
+    """Before and after it was refused; the same search finds the bytes once they lie in a region that is permitted."""
+    outsider, owner = deploy(rules, "")
+    secret = owner.attach("secret", pages=4)
+    secret.mark_pages(SECRET)
+    assert outsider.pages_in_window_with(SECRET) == 0
+    assert outsider.request("secret", pages=4).status == access.refusal
+    assert outsider.pages_in_window_with(SECRET) == 0
+    shared = outsider.attach("public", pages=4)
+    owner.attach("public", pages=4).mark_pages(SECRET)
+    assert outsider.pages_in_window_with(SECRET) == shared.pages, "the search itself does not find"
+
+
+@pytest.mark.requirement("SHM-DATA-01")
+def test_what_a_refused_guest_writes_into_its_window_reaches_nobody(deploy: Deploy, access: Access) -> None:
+    """It fills what it can reach of its window; the region of the others keeps its bytes."""
+    outsider, owner = deploy("deny secret*", "")
+    secret = owner.attach("secret", pages=16)
+    secret.fill(seed=5)
+    assert outsider.request("secret", pages=16).status == access.refusal
+    outsider.attach("public", pages=16).fill(seed=6)
+    assert secret.differences(seed=5) == 0
