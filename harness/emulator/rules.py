@@ -15,7 +15,7 @@ from harness.emulator.pattern import Pattern
 from harness.emulator.regions import Refused
 from harness.shmem.config import Rule, ShmemVdev, Subst
 from harness.shmem.profile import Profile
-from harness.shmem.registers import MAX_NAME_LENGTH
+from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE
 from harness.shmem.status import Status
 
 
@@ -47,13 +47,7 @@ class Rules:
 
     # --- restrictions
 
-    def permits(self, guest_name: str) -> bool:
-        """Whether the device lets its guest reach the region."""
-        if self.profile.rules_see == "guest-name":
-            return self.verdict(guest_name)
-        return self.verdict(self.host_name(guest_name))
-
-    def verdict(self, name: str) -> bool:
+    def permits(self, name: str) -> bool:
         """What the list says of a name; one that no rule covers falls to the implicit last rule."""
         covering = self.covering(name)
         if not covering:
@@ -110,10 +104,11 @@ class Rules:
 
     def fitting(self, host_name: str) -> str:
         """The name if it fits the register; else what the profile makes of it."""
-        if len(host_name) <= MAX_NAME_LENGTH:
+        longest = NAME_SIZE if self.profile.name_unterminated == "legal" else MAX_NAME_LENGTH
+        if len(host_name) <= longest:
             return host_name
         if self.profile.overlong_host_name == "truncated":
-            return host_name[:MAX_NAME_LENGTH]
+            return host_name[:longest]
         raise Refused(Status.ILLEGAL_NAME)
 
     def translated(self, name: str, substitutions: Sequence[Subst]) -> str:

@@ -63,8 +63,6 @@ def _create(
     max_pages: int,
 ) -> Region:
     guest_name = as_bytes(create.name)
-    if profile.create_vs_rules == "obey" and not rules.permits(guest_name):
-        raise ConfigError("the rules of this vdev refuse the region that it creates", create.position)
     count = pages(create.size_bytes)
     if count > max_pages:
         raise ConfigError(
@@ -75,6 +73,9 @@ def _create(
         )
     try:
         name = rules.created_name(guest_name, before.substitutions)
+        seen = guest_name if profile.rules_see == "guest-name" else name
+        if profile.create_vs_rules == "obey" and not rules.permits(seen):
+            raise ConfigError("the rules of this vdev refuse the region that it creates", create.position)
         existing = registry.find(name)
         if existing is not None:
             return _existing(existing, count, create, profile)

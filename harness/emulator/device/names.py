@@ -17,12 +17,12 @@ def legal_name(register: bytes, profile: Profile) -> str:
             raise Refused(Status.ILLEGAL_NAME)
         if profile.name_unterminated == "truncated":
             name = name[:MAX_NAME_LENGTH]
-    if _is_illegal(name, profile):
-        raise Refused(Status.ILLEGAL_NAME)
+    check_legal(name, profile)
     return name.decode("latin-1")
 
 
-def _is_illegal(name: bytes, profile: Profile) -> bool:
+def check_legal(name: bytes, profile: Profile) -> None:
+    """Raise Refused with ILLEGAL_NAME for a name that this profile does not accept, on either side of ``subst``."""
     questions = (
         (profile.name_empty, not name),
         (profile.name_slash, b"/" in name),
@@ -30,4 +30,5 @@ def _is_illegal(name: bytes, profile: Profile) -> bool:
         (profile.name_non_ascii, any(byte >= 0x80 for byte in name)),
         (profile.name_leading_dot, name.startswith(b".")),
     )
-    return any(reading == "illegal" and applies for reading, applies in questions)
+    if any(reading == "illegal" and applies for reading, applies in questions):
+        raise Refused(Status.ILLEGAL_NAME)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.emulator.device.factory import FactoryPage
-from harness.emulator.device.names import legal_name
+from harness.emulator.device.names import check_legal, legal_name
 from harness.emulator.regions import DEFAULT_MODE, Refused, Region, Registry
-from harness.emulator.rules import Rules
+from harness.emulator.rules import Rules, as_bytes
 from harness.shmem.config import Gid, ShmemVdev, Umask
 from harness.shmem.profile import Profile
 from harness.shmem.status import Status
@@ -53,9 +53,7 @@ class Requests:
     def open(self) -> Wanted:
         """Create or find the region that ``name`` and ``size`` ask for. Raises Refused."""
         guest_name = legal_name(bytes(self.factory.name), self.profile)
-        if not self.may_use(guest_name):
-            raise Refused(self.rules.denied)
-        host_name = self.rules.host_name(guest_name)
+        host_name = self.permitted(guest_name)
         pages = self.factory.size
         if pages == 0 and self.profile.size_zero == "one-page":
             pages = 1
@@ -65,13 +63,31 @@ class Requests:
         self.check_attach(region, pages)
         return Wanted(region, self.connects_again(region))
 
-    def may_use(self, guest_name: str) -> bool:
-        """Whether the restrictions list, or a ``create`` where that counts as an allowance, lets the guest."""
-        if self.profile.create_vs_rules == "implies-allow" and guest_name in (
-            entry.name for entry in self.vdev.creates
-        ):
-            return True
-        return self.rules.permits(guest_name)
+    def permitted(self, guest_name: str) -> str:
+        """The host-side name of a region that the guest may use. Raises Refused.
+
+        The rules are asked before the translation where they see the guest's name, after it where they see the host's.
+        """
+        if self.profile.rules_see == "guest-name":
+            self.check_rules(guest_name, guest_name)
+            return self.translated(guest_name)
+        host_name = self.translated(guest_name)
+        self.check_rules(guest_name, host_name)
+        return host_name
+
+    def translated(self, guest_name: str) -> str:
+        """The host-side name. Raises Refused when there is no legal one."""
+        host_name = self.rules.host_name(guest_name)
+        check_legal(host_name.encode("latin-1"), self.profile)
+        return host_name
+
+    def check_rules(self, guest_name: str, name: str) -> None:
+        """Refuse unless the restrictions list, or a ``create`` where that is an allowance, lets the guest."""
+        created = guest_name in (as_bytes(entry.name) for entry in self.vdev.creates)
+        if self.profile.create_vs_rules == "implies-allow" and created:
+            return
+        if not self.rules.permits(name):
+            raise Refused(self.rules.denied)
 
     def create(self, host_name: str, pages: int) -> Region:
         """A new region of the size that the guest asks for."""

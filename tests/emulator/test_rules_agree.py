@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two readings of the specification, written apart: the emulated host's rules and the oracle's must agree."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.requests import Requests
+from harness.emulator.regions import Refused, Registry
+from harness.emulator.rules import Rules
+from harness.shmem import oracle
+from harness.shmem.config import ConfigError, Rule, ShmemVdev, Subst
+from harness.shmem.profile import FIELDS, PROFILES, Profile
+from harness.shmem.registers import NAME_OFFSET, SIZE_OFFSET
+from harness.shmem.status import Status
+
+_QUESTIONS = (
+    *("mixed_rules", "mixed_tail", "denied_status", "pattern_syntax", "pattern_case", "pattern_slash", "pattern_dot"),
+    *("subst_anchor", "subst_occurrences", "subst_unmatched", "rules_see", "subst_several", "overlong_host_name"),
+    *("name_empty", "name_unterminated", "name_slash", "name_control", "name_leading_dot", "create_vs_rules"),
+)
+_ALPHABET = "abAB.-/01"
+_PATTERN = _ALPHABET + "*?[]!^\\"
+
+
+def _profiles() -> st.SearchStrategy[Profile]:
+    readings = {name: st.sampled_from(FIELDS[name].readings) for name in _QUESTIONS}
+    return st.fixed_dictionaries(readings).map(lambda chosen: dataclasses.replace(PROFILES["7.0"], **chosen))
+
+
+_names = st.text(_ALPHABET, max_size=8) | st.text(_ALPHABET, min_size=30, max_size=32)
+_rules = st.builds(Rule, st.sampled_from(["allow", "deny"]), st.text(_PATTERN, min_size=1, max_size=6))
+_substs = st.builds(Subst, st.text(_ALPHABET, max_size=3), st.text(_ALPHABET, max_size=6))
+_vdevs = st.lists(st.one_of(_rules, _rules, _substs), max_size=5).map(lambda options: ShmemVdev(tuple(options)))
+
+
+def _emulated(vdev: ShmemVdev, name: str, profile: Profile) -> tuple[Status, str | None]:
+    """What the emulated device answers to a request, and the host-side name of what it opened."""
+    registry, factory = Registry(profile), FactoryPage(0, profile)
+    factory.store(NAME_OFFSET, name.encode().ljust(32, b"\0"))
+    factory.store(SIZE_OFFSET, (1).to_bytes(4, "little"))
+    requests = Requests(
+        vdev,
+        system="guest",
+        factory=factory,
+        rules=Rules(vdev, profile),
+        registry=registry,
+        profile=profile,
+        max_pages=16,
+        has_room=lambda: True,
+        held_here=list,
+        held_elsewhere=list,
+    )
+    try:
+        return Status.OK, requests.open().region.name
+    except Refused as refusal:
+        return refusal.status, None
+    finally:
+        registry.close()
+
+
+@settings(max_examples=1500, deadline=None)
+@given(_vdevs, _names, _profiles())
+@example(ShmemVdev((Rule("deny", "pluto"), Rule("allow", "pluto*"))), "pluto", PROFILES["7.0"])
+@example(ShmemVdev((Subst("foo", "guest0"),)), "foomem", PROFILES["7.0"])
+def test_emulator_and_oracle_answer_alike(vdev: ShmemVdev, name: str, profile: Profile) -> None:
+    try:
+        expected = oracle.decide(vdev, name, profile)
+    except ConfigError:
+        # The configuration itself is refused under this profile, before any device exists.
+        return
+    status, host_name = _emulated(vdev, name, profile)
+    assert status == expected.status
+    assert (status == Status.OK) == expected.allowed
+    if expected.allowed:
+        assert host_name == expected.host_name
