@@ -27,8 +27,8 @@ class Family:
     """A distribution: its archive's layout, and where to look when the machine's own release is too old.
 
     ``old_releases`` are the code names whose own QEMU is older than 10.1; for them ``suites`` is used, and ``release``
-    names the one of these that apt has to be told to prefer (backports are not preferred by themselves). A machine with any other code name is newer than this
-    list and uses its own suite.
+    names the one of these that apt has to be told to prefer (backports are not preferred by themselves). A machine
+    with any other code name is newer than this list and uses its own suite.
     """
 
     name: str

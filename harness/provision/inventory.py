@@ -18,6 +18,7 @@ from harness.provision.images import built
 from harness.provision.qemu_program import prefix, qemu
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
+_DISTRIBUTION: Final = "shmem-harness"
 _GIT_SECONDS: Final = 10
 
 
@@ -38,7 +39,7 @@ def manifest() -> list[ManifestItem]:
 
 def _harness() -> Iterator[ManifestItem]:
     """The harness itself; an installed copy without a checkout has no commit."""
-    yield ManifestItem("harness", metadata.version("shmem-harness"), "", f"git {_commit()}")
+    yield ManifestItem("harness", metadata.version(_DISTRIBUTION), "", f"git {_commit()}")
 
 
 def _commit() -> str:
@@ -76,8 +77,10 @@ def _compiler() -> Iterator[ManifestItem]:
 
 
 def _python_packages() -> Iterator[ManifestItem]:
-    """The installed packages. The hash is that of the installer's own list of files with their hashes (RECORD)."""
-    for package in sorted(metadata.distributions(), key=lambda package: package.name.lower()):
-        record = package.read_text("RECORD")
+    """The installed packages beside the harness itself; the hash is that of the installer's list of files (RECORD)."""
+    installed = {package.name: package for package in metadata.distributions()}
+    del installed[_DISTRIBUTION]
+    for name in sorted(installed, key=str.lower):
+        record = installed[name].read_text("RECORD")
         digest = hashlib.sha256(record.encode()).hexdigest() if record else ""
-        yield ManifestItem(package.name, package.version, digest, "Python package")
+        yield ManifestItem(name, installed[name].version, digest, "Python package")

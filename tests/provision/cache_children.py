@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +78,14 @@ needs_small_file_system = pytest.mark.skipif(
 def left_over(cache: Path) -> list[str]:
     """What is in the cache beside locks and whole entries."""
     return [str(path) for path in cache.rglob("*.unfinished-*")]
+
+
+def holders(file: Path) -> list[str]:
+    """The names of the other processes that have this file open."""
+    found = []
+    for opened in Path("/proc").glob("[0-9]*/fd/*"):
+        process = opened.parents[1]
+        with contextlib.suppress(OSError):  # processes come and go while we look
+            if int(process.name) != os.getpid() and opened.readlink() == file:
+                found.append((process / "comm").read_text().strip())
+    return found

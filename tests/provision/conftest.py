@@ -33,6 +33,20 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def compiled_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the compiler keeps for itself (parts of C libraries), shared by the tests: it takes seconds to make."""
+    return tmp_path_factory.mktemp("zig")
+
+
+@pytest.fixture
+def warm_cache(cache: Path, compiled_before: Path) -> Path:
+    """A cache without entries, in which the compiler is quick."""
+    cache.mkdir()
+    (cache / "zig").symlink_to(compiled_before)
+    return cache
+
+
 @pytest.fixture
 def python(cache: Path) -> Iterator[Python]:
     """Start Python processes that use the cache of this test."""

@@ -27,9 +27,9 @@ def harness(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 @pytest.fixture
-def bare(tmp_path: Path, cache: Path) -> dict[str, str]:
+def bare(tmp_path: Path, warm_cache: Path) -> dict[str, str]:
     """The environment of a machine with an empty cache, no QEMU and an archive without packages."""
-    assert not cache.exists()
+    assert [entry.name for entry in warm_cache.iterdir()] == ["zig"]
     Archive(tmp_path / "empty").publish()
     (tmp_path / "sources").write_text(sources(f"file:{tmp_path / 'empty'}", Trusted="yes"))
     return {"SHMEM_HARNESS_APT_SOURCES": str(tmp_path / "sources"), "PATH": "/usr/bin:/bin"}

@@ -28,7 +28,7 @@ def rows(release: str, site: str, signed_by: str) -> list[Target]:
     return [
         Target("http://vendor.example/repo", "nodistro", "main", signed_by),
         Target("http://security.example/debian-security", f"{release}-security", "main", signed_by),
-        Target(site, release, "contrib", signed_by),
+        Target("http://vendor.example/for-it", release, "stable", signed_by),
         Target(site, release, "main", signed_by),
     ]
 

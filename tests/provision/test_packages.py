@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from archive import Archive, Server, sources
-from cache_children import Python, file_system, left_over, needs_small_file_system
+from cache_children import Python, file_system, holders, left_over, needs_small_file_system
 
 from harness.errors import HarnessError
 from harness.provision import fetch_packages
@@ -94,10 +94,11 @@ def test_a_killed_download_is_continued(server: Server, python: Python, cache: P
     server.stall_after = 200_000
     child = python(FETCH, "tool")
     assert server.stalled.wait(20)
-    child.kill()
     (lock,) = cache.glob("apt/*.lock")
+    assert "apt-get" in holders(lock)
+    child.kill()
     with locked(lock, what="apt"):
-        pass  # apt had the lock too: it ended with its parent
+        assert holders(lock) == [], "apt ends with its parent, and the lock is free only then"
     assert names(fetch_packages(["tool"], "aarch64")) == ["library_1.0_all.deb", "tool_1.0_all.deb"]
     assert [int(part.removeprefix("bytes=").removesuffix("-")) > 0 for part in server.ranges] == [True]
     assert left_over(cache) == []
