@@ -71,6 +71,10 @@ class HostClient:
         """The guest as soon as it runs, at most ``timeout`` seconds from now."""
         return self.call("wait_guest", system=system, timeout=timeout)
 
+    def wait_end(self, system: str, timeout: float) -> None:
+        """Until no guest of that name runs and what it held is given back."""
+        self.call("wait_end", system=system, timeout=timeout)
+
     def stop_guest(self, system: str, how: Literal["power-button", "power-cut"]) -> None:
         """Press the guest's power button or cut its power; does not wait for its end."""
         self.call("stop_guest", system=system, how=how)
@@ -150,6 +154,13 @@ class EmulatedHost:
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline: int | None = None
         self.run_directory = Path()
+
+    @property
+    def pid(self) -> int:
+        """Process identifier of the running host."""
+        if self._process is None:
+            raise BenchError("the emulated host is not running")
+        return self._process.pid
 
     @property
     def socket(self) -> Path:

@@ -77,6 +77,11 @@ class Host:
             await self._changed.wait_for(lambda: name in self.guests)
             return self.guests[name]
 
+    async def wait_end(self, name: str, timeout: float) -> None:
+        """Until no guest of that name runs. Raises TimeoutError."""
+        async with asyncio.timeout(timeout), self._changed:
+            await self._changed.wait_for(lambda: name not in self.guests)
+
     async def close(self) -> None:
         """Cut the power of every guest and drop every region."""
         for guest in list(self.guests.values()):

@@ -92,6 +92,7 @@ class Session:
         self._operations: dict[str, Callable[[_Message], Awaitable[_Message]]] = {
             "guests": self._guests,
             "wait_guest": self._wait_guest,
+            "wait_end": self._wait_end,
             "stop_guest": self._stop_guest,
             "regions": self._regions,
             "create": self._create,
@@ -225,6 +226,14 @@ class Session:
         except TimeoutError as error:
             running = ", ".join(self._host.guests) or "none"
             raise Failed(f"guest {name!r} did not start within {timeout:g} s; running: {running}") from error
+
+    async def _wait_end(self, message: _Message) -> _Message:
+        name, timeout = str(message["system"]), float(message["timeout"])
+        try:
+            await self._host.wait_end(name, timeout)
+        except TimeoutError as error:
+            raise Failed(f"guest {name!r} still runs after {timeout:g} s") from error
+        return {}
 
     async def _stop_guest(self, message: _Message) -> _Message:
         guest = self._host.guests.get(str(message["system"]))

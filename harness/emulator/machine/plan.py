@@ -112,7 +112,8 @@ def _memory(board: Board, config: VmConfig) -> list[str]:
     if not config.rams:
         raise ConfigError("the guest has no memory", config.system_position, expected="a 'ram' option")
     if len(config.rams) > 1 or config.roms:
-        raise ConfigError("the emulated host has one block of RAM", config.rams[-1].position)
+        extra = config.roms[0] if config.roms else config.rams[1]
+        raise ConfigError("the emulated host has one block of RAM and no ROM", extra.position)
     ram: Ram = config.rams[0]
     if ram.address not in (None, board.ram_base):
         raise ConfigError(

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real emulated host, and guests that are started as a person would: with ``qvm`` on a shell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import provision
+from harness.arch import Arch
+from harness.emulator.client import EmulatedHost, HostClient
+from tests.emulator.terminal import Terminal
+
+_TEMPLATES: dict[Arch, str] = {
+    "aarch64": """
+system {system}
+ram 0x40000000,64M
+load {image}
+vdev pl011 loc 0x9000000 intr gic:33 hostdev {console}
+{devices}
+""",
+    "x86_64": """
+system {system}
+ram 0,64M
+load {image}
+vdev ioapic loc 0xfec00000 intr apic name myioapic
+vdev ser8250 loc io:0x3f8 intr myioapic:4 hostdev {console}
+{devices}
+""",
+}
+
+
+def configuration(
+    arch: Arch = "aarch64", *, system: str = "one", console: str = "/dev/ptyp0", devices: str = "vdev shmem"
+) -> str:
+    """A small guest that runs the probe."""
+    image = provision.probe_image(arch)
+    return _TEMPLATES[arch].format(system=system, image=image, console=console, devices=devices).lstrip()
+
+
+class Bench:
+    """A host of the test's own, and its qvm processes."""
+
+    def __init__(self, host: EmulatedHost, directory: Path) -> None:
+        self.host = host
+        self.client: HostClient = host.client()
+        self._directory = directory
+        self._processes: list[subprocess.Popen[str]] = []
+        self._terminals: list[Terminal] = []
+
+    def qvm(self, text: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start ``qvm @file`` with this configuration."""
+        path = self._directory / f"guest{len(self._processes)}.qvmconf"
+        path.write_text(text)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.emulator.qvm", f"@{path}", *arguments],
+            env={**os.environ, "QVM_HOST": str(self.host.socket)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._processes.append(process)
+        return process
+
+    def guest(self, text: str, system: str = "one") -> tuple[subprocess.Popen[str], Terminal]:
+        """Start a guest and wait until its probe answers."""
+        process = self.qvm(text)
+        terminal = Terminal(Path(self.client.wait_guest(system, 10)["consoles"][0]), system)
+        self._terminals.append(terminal)
+        # Not by what it prints first: opening a terminal drops what came before.
+        terminal.probe.identify(timeout=20)
+        return process, terminal
+
+    def close(self) -> None:
+        """End what is left."""
+        for terminal in self._terminals:
+            terminal.close()
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGQUIT)
+            process.communicate(timeout=10)
+        self.client.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A host with the documented behaviour of 7.0."""
+    with EmulatedHost(log=tmp_path / "host.log") as host:
+        made = Bench(host, tmp_path)
+        try:
+            yield made
+        finally:
+            made.close()
+    assert "Traceback" not in (tmp_path / "host.log").read_text()

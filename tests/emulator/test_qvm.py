@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``qvm`` as a person uses it: exit statuses, messages, and what is left when it has ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.arch import ARCHES, Arch
+from tests.emulator.conftest import Bench, configuration
+
+
+def _children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in path.read_text().split()]
+
+
+def _wait_gone(pids: list[int], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, f"still running: {left}"
+        os.sched_yield()
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_guest_that_powers_off_ends_qvm_with_0(bench: Bench, arch: Arch) -> None:
+    process, terminal = bench.guest(configuration(arch))
+    assert terminal.probe.identify().architecture == arch
+    terminal.probe.power_off()
+    assert process.wait(10) == 0
+
+
+def test_a_reboot_ends_qvm_with_0(bench: Bench) -> None:
+    process, terminal = bench.guest(configuration())
+    terminal.write(b"reboot\r")
+    assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGQUIT, 3)])
+def test_signals_are_power_button_and_power_cut(bench: Bench, number: signal.Signals, status: int) -> None:
+    process, _ = bench.guest(configuration("aarch64"))
+    process.send_signal(number)
+    assert process.wait(10) == status
+
+
+def test_an_x86_guest_that_ignores_the_power_button_ends_at_the_second_press(bench: Bench) -> None:
+    process, terminal = bench.guest(configuration("x86_64"))
+    process.send_signal(signal.SIGTERM)
+    assert terminal.probe.identify().architecture == "x86_64"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+def test_the_vm_has_a_node_exactly_while_it_lives(bench: Bench) -> None:
+    node = bench.host.root / "dev/qvm/one"
+    assert not node.exists()
+    process, terminal = bench.guest(configuration(devices="vdev shmem name talk"))
+    assert (node / "talk").exists()
+    terminal.probe.power_off()
+    process.wait(10)
+    assert not node.exists()
+
+
+def test_qemu_that_dies_gives_96_and_its_peer_sees_it_leave(bench: Bench) -> None:
+    process, one = bench.guest(configuration())
+    _, two = bench.guest(configuration(system="two", console="/dev/ptyp1"), "two")
+    one.probe.attach("talk", 1)
+    assert two.probe.attach("talk", 1).index == 1
+    host = bench.host.pid
+    qemu = min(_children(host))
+    os.kill(qemu, signal.SIGKILL)
+    assert process.wait(10) == 96
+    assert "QEMU ended" in process.communicate()[1]
+    assert two.probe.status().members == 0b10
+
+
+def test_qvm_killed_is_a_power_cut(bench: Bench) -> None:
+    process, one = bench.guest(configuration())
+    one.probe.attach("talk", 1)
+    process.kill()
+    _wait_gone(_children(bench.host.pid))
+    bench.client.wait_end("one", 10)
+    assert bench.client.regions() == []
+
+
+def test_guests_and_files_go_with_a_host_that_is_killed(bench: Bench) -> None:
+    bench.guest(configuration())
+    host = bench.host.pid
+    machines = _children(host)
+    assert machines
+    os.kill(host, signal.SIGKILL)
+    _wait_gone(machines)
+    bench.host.stop()
+    assert not bench.host.run_directory.exists()
+
+
+def test_without_a_host_qvm_says_so_and_exits_64(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "harness.emulator.qvm", "@x"],
+        env={**os.environ, "QVM_HOST": str(tmp_path / "nothing")},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert result.returncode == 64
+    assert "nothing" in result.stderr or "No such file" in result.stderr
+
+
+def test_qvm_alone_starts_a_host_that_goes_with_the_last_guest(tmp_path: Path) -> None:
+    path = tmp_path / "guest.qvmconf"
+    path.write_text(configuration(console=">-"))
+    environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "harness.emulator.qvm", f"@{path.name}"],
+        cwd=tmp_path,
+        env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert b"@H:" in process.stdout.readline()
+        process.stdin.write(b"poweroff\r")
+        process.stdin.flush()
+        assert process.wait(10) == 0
+    deadline = time.monotonic() + 10
+    while (tmp_path / "shmem-host").exists():
+        assert time.monotonic() < deadline, "the host is still there"
+        os.sched_yield()
+
+
+BAD = [
+    ("vdev shmem allov x", 5, "allov"),
+    ("vdev shmem create big,0x40000000", 5, "larger"),
+    ("vdev shmem loc 0x1c050000", 5, "intr"),
+    ("vdev shmem loc 0x40000000 intr gic:43", 5, "0x40000000"),
+    ("vdev shmem loc 0x9000000 intr gic:43", 5, "0x9000000"),
+    ("vdev shmem loc 0x1c050000 intr gic:33", 5, "gic:33"),
+    ("vdev shmem loc 0x1c050000 intr gic:5000", 5, "gic:5000"),
+    ("vdev shmem loc 0x1c050000 intr pic:43", 5, "pic"),
+    ("vdev shmem loc 0x1c050000 intr gic:43\nvdev shmem loc 0x1c050000 intr gic:44", 6, "0x1c050000"),
+    ("vdev shmem loc 0x1c050000 intr gic:43\nvdev shmem loc 0x1c051000 intr gic:43", 6, "gic:43"),
+    ("load /dev/null", 5, "load"),
+    ("vdev virtio-blk hostdev /dev/hd0", 5, "virtio-blk"),
+    ("pass loc 0x1000", 5, "pass"),
+    ("rom 0x1000,0x1000", 5, "RAM"),
+    ("vdev shmem name a\nvdev shmem name a", 6, "a"),
+]
+
+
+@pytest.mark.parametrize(("devices", "line", "word"), BAD)
+def test_a_wrong_configuration_gives_65_file_line_and_reason(bench: Bench, devices: str, line: int, word: str) -> None:
+    process = bench.qvm(configuration(devices=devices))
+    _, words = process.communicate(timeout=20)
+    assert process.returncode == 65, words
+    assert re.search(rf"\[\S+/guest0\.qvmconf:{line}\] .*{re.escape(word)}", words), words
+    assert bench.client.guests() == []
+    assert bench.client.regions() == []
+
+
+def test_a_name_or_a_terminal_in_use_is_refused_and_the_first_guest_goes_on(bench: Bench) -> None:
+    _, terminal = bench.guest(configuration())
+    same_name = bench.qvm(configuration(console="/dev/ptyp1"))
+    assert "running already" in same_name.communicate(timeout=20)[1]
+    same_terminal = bench.qvm(configuration(system="two"))
+    assert "in use" in same_terminal.communicate(timeout=20)[1]
+    assert (same_name.returncode, same_terminal.returncode) == (65, 65)
+    assert (bench.host.root / "dev/qvm/one").exists()
+    assert terminal.probe.identify().architecture == "aarch64"
+
+
+def test_a_missing_image_is_named(bench: Bench) -> None:
+    process = bench.qvm("system one\nram 64M\nload nowhere.elf\n")
+    _, words = process.communicate(timeout=20)
+    assert process.returncode == 65
+    assert "nowhere.elf" in words
+    assert ":3]" in words
