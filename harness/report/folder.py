@@ -50,7 +50,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def safe_name(text: str) -> str:
     """A file name for any text. Different texts have different names: what had to be changed is told by a hash."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
-    if plain == text and len(plain) <= _LONGEST_NAME:
+    if plain and plain == text and len(plain) <= _LONGEST_NAME:
         return plain
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{plain[:_LONGEST_NAME]}-{digest}" if plain else digest

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From journals to reports, and the reader's errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.cli import main
+from harness.report import journal, reader
+from harness.report.codec import decode, encode
+from harness.report.document import build, results
+from harness.report.folder import safe_name
+from harness.report.journal import Began, CaseDone, Ended, Entry, PartsKnown, PlanMade, Trouble
+from harness.report.model import Case, KnownFailure, Part, Planned, Report, ReportError, Requirement
+
+BEGAN = Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "", "", "")
+ENDED = Ended("2026-01-01T00:01:00+00:00")
+KNOWN = KnownFailure("reason", "link", "2999-01-01", expired=False)
+
+
+def case(test: str, verdict: str, *requirements: str, bench: str = "left", **more: Any) -> Case:
+    """A case with ordinary values where nothing is said."""
+    fields: dict[str, Any] = {
+        "architecture": "x86_64", "placement": "pci", "guest_image": "probe", "via": "serial", "duration_s": 1.0,
+        "setup_s": 0.5, "call_s": 0.4, "teardown_s": 0.1, "started": "2026-01-01T00:00:01+00:00",
+    }  # fmt: skip
+    return Case(test=test, requirements=list(requirements), bench=bench, verdict=verdict, **(fields | more))  # type: ignore[arg-type]
+
+
+def report_of(*cases: Case, more: tuple[Entry, ...] = ()) -> Report:
+    """The report of a run that ended with these cases."""
+    return build([BEGAN, *(CaseDone(each) for each in cases), *more, ENDED])
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "decided", "by"),
+    [
+        (["pass", "skipped"], "pass", 0),
+        (["pass", "error", "fail", "fail"], "fail", 2),
+        (["pass", "error"], "error", 1),
+        (["skipped", "skipped"], "skipped", 0),
+        (["recorded", "pass"], "pass", 1),
+    ],
+)
+def test_deciding_test(verdicts: list[str], decided: str, by: int) -> None:
+    (record,) = results(case(f"t{index}", verdict, "R") for index, verdict in enumerate(verdicts))
+    assert (record.verdict, record.test) == (decided, f"t{by}")
+    assert record.duration_s == len(verdicts)
+
+
+def test_fresh_failure_decides_before_an_accepted_one() -> None:
+    (record,) = results([case("known", "fail", "R", known_failure=KNOWN), case("fresh", "fail", "R")])
+    assert record.test == "fresh"
+
+
+def test_error_decides_before_an_accepted_failure() -> None:
+    (record,) = results([case("known", "fail", "R", known_failure=KNOWN), case("broken", "error", "R")])
+    assert record.test == "broken"
+
+
+def test_requirement_that_is_only_recorded_beside_one_that_is_judged() -> None:
+    judged, recorded = results([case("t", "pass", "R-1", "R-2", recorded_only=["R-2"])])
+    assert (judged.verdict, recorded.verdict) == ("pass", "recorded")
+
+
+@pytest.mark.parametrize("field", ["bench", "architecture", "placement", "guest_image", "via"])
+def test_each_place_has_its_own_record(field: str) -> None:
+    other = dataclasses.replace(case("t", "pass", "R"), **{field: "other"})
+    assert len(results([case("t", "pass", "R"), other])) == 2
+
+
+@pytest.mark.parametrize(
+    ("cases", "status"),
+    [
+        ([case("a", "pass")], 0),
+        ([case("a", "recorded")], 0),
+        ([case("a", "pass"), case("b", "skipped")], 0),
+        ([case("a", "pass"), case("b", "fail", known_failure=KNOWN)], 0),
+        ([case("a", "pass"), case("b", "fail")], 1),
+        ([case("a", "fail"), case("b", "error")], 1),
+        ([case("a", "pass"), case("b", "error")], 2),
+        ([case("a", "pass"), case("b", "skipped", bench="right")], 2),
+        ([], 2),
+    ],
+)
+def test_exit_status(cases: list[Case], status: int) -> None:
+    run = report_of(*cases).run
+    assert (run.exit_status, run.verdict) == (status, "fail" if status else "pass")
+    assert bool(run.reasons) == bool(status)
+
+
+def test_trouble_outside_of_tests_fails_the_run() -> None:
+    assert report_of(case("a", "pass"), more=(Trouble("disk full"),)).run.reasons == ["disk full"]
+
+
+def test_without_an_end_there_is_no_pass() -> None:
+    run = build([BEGAN, CaseDone(case("a", "pass"))]).run
+    assert (run.finished, run.verdict, run.exit_status) == (False, "fail", 2)
+
+
+def test_requirements_that_nothing_names() -> None:
+    began = dataclasses.replace(BEGAN, catalogue=[Requirement(name, "") for name in ("R-1", "R-2", "R-3")])
+    plan = PlanMade([Planned("b", ["R-2"])])
+    assert build([began, plan, CaseDone(case("a", "pass", "R-1")), ENDED]).not_tested == ["R-3"]
+
+
+def test_parts_are_listed_once() -> None:
+    parts = PartsKnown([Part("qemu", "11", "ab")])
+    assert report_of(more=(parts, parts)).run.parts == [Part("qemu", "11", "ab")]
+
+
+def test_report_survives_json() -> None:
+    report = report_of(case("a", "fail", "R", known_failure=KNOWN))
+    assert decode(Report, json.loads(reader.to_json(report)), "results.json") == report
+
+
+def test_newer_fields_are_passed_over() -> None:
+    data = encode(report_of(case("a", "pass", "R")))
+    data["results"][0]["colour"] = "blue"
+    assert decode(Report, data, "results.json").results[0].requirement == "R"
+
+
+def test_journal_that_was_cut_in_the_middle_of_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with journal.Journal(path) as writing:
+        for entry in (BEGAN, CaseDone(case("a", "pass")), CaseDone(case("b", "pass"))):
+            writing.write(entry)
+    whole = path.read_text()
+    for length in range(len(whole)):
+        path.write_text(whole[:length])
+        assert len(journal.read(path)) == whole[:length].count("\n")
+
+
+def test_journal_with_a_damaged_line(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text('{"entry":"Ended","ended":"x"}\n{"entry":"Beg\n')
+    with pytest.raises(ReportError, match=r"journal\.jsonl:2: damaged line"):
+        reader.read(tmp_path)
+
+
+def _damage(tmp_path: Path, path: list[str | int], value: object) -> str:
+    data = encode(report_of(case("a", "pass", "R")))
+    inner = data
+    for step in path[:-1]:
+        inner = inner[step]
+    if value is ...:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    (tmp_path / "results.json").write_text(json.dumps(data))
+    with pytest.raises(ReportError) as raised:
+        reader.read(tmp_path)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (
+            ["results", 0, "verdict"],
+            "good",
+            "results.json.results[0].verdict: found 'good', expected one of pass, fail",
+        ),
+        (["results", 0, "bench"], ..., "results.json.results[0]: the field 'bench' is missing"),
+        (["run", "duration_s"], "long", "results.json.run.duration_s: found 'long', expected a number"),
+        (["run", "finished"], 1, "results.json.run.finished: found 1, expected true or false"),
+        (["run", "exit_status"], True, "results.json.run.exit_status: found True, expected a whole number"),
+        (["metrics"], {}, "results.json.metrics: found {}, expected a list"),
+        (["schema"], 99, "has the form 99"),
+        (["run"], ..., "the field 'run' is missing"),
+    ],
+)
+def test_damaged_results_are_told_with_their_place(
+    tmp_path: Path, path: list[str | int], value: object, told: str
+) -> None:
+    assert told in _damage(tmp_path, path, value)
+
+
+def test_results_that_are_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results.json").write_text('{"run": ')
+    assert main(["report", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "results.json is damaged" in error
+    assert "remedy:" in error
+
+
+def test_folder_without_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path)]) == 2
+    assert "neither results.json nor journal.jsonl is there" in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "nothing")]) == 3
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_file_names_are_safe_and_tell_apart(one: str, other: str) -> None:
+    for text in (one, other):
+        assert 0 < len(safe_name(text)) <= 90
+        assert not set(safe_name(text)) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+        assert not safe_name(text).startswith(".")
+    assert (safe_name(one) == safe_name(other)) == (one == other)
