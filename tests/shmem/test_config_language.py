@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.shmem.config import Create, Intr, Load, Ram, Rom, Rule, Subst, Vdev, VmConfig, parse
+from harness.shmem.config import Create, Intr, Load, Ram, Rom, Rule, Subst, Vdev, VmConfig, parse, render
 
 EXAMPLE = """\
 # An x86 guest in the vendor's shape.
@@ -111,6 +111,8 @@ def test_numbers(spelling: str, value: int) -> None:
         (r'"star\*"', "star\\*"),
         (r"star\*", "star\\*"),
         ('""', ""),
+        ('>"|slogger -x"', ">|slogger -x"),
+        ('a"b c"d"e"', "ab cde"),
         ('"a\\\n  b"', "a  b"),
         ('"a\\\r\n  b"', "a  b"),
         ("@file", "@file"),
@@ -127,6 +129,37 @@ def test_a_word_belongs_to_the_open_context_first() -> None:
     assert config.vdevs[0].argument("sched") == "10"
     assert config.vdevs[2].argument("name") == "load"
     assert len(config.cpus) == 2
+
+
+def test_a_context_stays_open_until_the_next_one() -> None:
+    config = parse("vdev shmem allow a\nram 1M\ninitrd load x\nallow b\ncpu\nsched 9\nvdev pl011 name u")
+    (vdev,) = config.shmem_vdevs()
+    assert [rule.pattern for rule in vdev.rules] == ["a", "b"]
+    assert (config.rams, config.loads) == ((Ram(None, 1 << 20),), (Load("initrd", None, "x"),))
+
+
+def test_a_variable_is_kept_where_it_is_set() -> None:
+    config = parse("set exit-on-halt off vdev shmem set debug off allow a cpu set x y")
+    assert [option.words for option in config.others] == [("exit-on-halt", "off")]
+    assert config.vdevs[0].options[0].words == ("debug", "off")
+    assert config.cpus[0].options[0].words == ("x", "y")
+    assert parse(render(config)) == config
+
+
+def test_data_may_be_passed_through() -> None:
+    config = parse("fdt pass loc 0x1000,0x1000,r=0x2000 loc mem:0x4000,r intr gic:40,t=72\npass loc pci:0x8086/0x1533")
+    assert [(entry.data, entry.kind, len(entry.options)) for entry in config.contexts] == [
+        ("fdt", "pass", 3),
+        ("", "pass", 1),
+    ]
+    assert parse(render(config)) == config
+
+
+def test_a_vdev_may_be_called_by_its_library() -> None:
+    kinds = [
+        vdev.kind for vdev in parse("vdev vdev-pl011 name a vdev vdev-shmem.so allow b\nvdev vdev-acme.so\n").vdevs
+    ]
+    assert kinds == ["pl011", "shmem", "vdev-acme.so"]
 
 
 def test_an_argument_may_be_any_word() -> None:

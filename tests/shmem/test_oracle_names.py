@@ -193,6 +193,7 @@ def test_permissions_that_a_guest_asks_for() -> None:
     assert guest_mode(vdev(""), 0o640, profile) == 0o640
     assert guest_mode(vdev("umask 006"), 0o666, profile) == 0o660
     assert guest_mode(vdev("umask 006"), 0o777, profile) == 0o660
+    assert guest_mode(vdev("umask 006 umask 022"), 0o666, profile) == 0o644
     assert guest_mode(vdev("umask 006"), 0, profile) == 0o660
     assert guest_mode(vdev("umask 006"), 0, Profile.load("8.0", {"flags_zero": "no-permissions"})) == 0
 

@@ -25,10 +25,11 @@ class Takes(Enum):
 Options = Mapping[str, Takes]
 
 CONTEXT_WORDS: Final = frozenset({"vdev", "cpu", "pass", "reserve"})
-"""Words that open a context in which further options may stand."""
+"""Words that open a context; it stays open until the next one."""
 MEMORY_WORDS: Final = frozenset({"ram", "rom"})
 LOAD_WORD: Final = "load"
 LOAD_KINDS: Final = ("guest", "initrd", "data", "fdt", "acpi")
+"""Words before ``load`` or ``pass`` that say what the data is."""
 
 FREE_STANDING: Final[Options] = {
     "debug": Takes.NOTHING,
@@ -45,13 +46,21 @@ TOP_LEVEL_WORDS: Final = frozenset(
     {"system", "cmdline", LOAD_WORD, *LOAD_KINDS, *MEMORY_WORDS, *CONTEXT_WORDS, *FREE_STANDING}
 )
 
+# 'set' is also an option of the VM; where a context is open it stays there, because some variables are the context's.
 CPU_OPTIONS: Final[Options] = {
     "cluster": Takes.ONE,
     "partition": Takes.ONE,
     "runmask": Takes.ONE,
     "sched": Takes.ONE,
+    "set": Takes.TWO,
 }
-PASS_OPTIONS: Final[Options] = {"intr": Takes.ONE, "loc": Takes.ONE, "name": Takes.ONE, "sched": Takes.ONE}
+PASS_OPTIONS: Final[Options] = {
+    "intr": Takes.ONE,
+    "loc": Takes.ONE,
+    "name": Takes.ONE,
+    "sched": Takes.ONE,
+    "set": Takes.TWO,
+}
 RESERVE_OPTIONS: Final[Options] = {"intr": Takes.ONE, "loc": Takes.ONE}
 
 COMMON_VDEV_OPTIONS: Final[Options] = {
@@ -60,10 +69,12 @@ COMMON_VDEV_OPTIONS: Final[Options] = {
     "loc": Takes.ONE,
     "log": Takes.TWO,
     "name": Takes.ONE,
+    "set": Takes.TWO,
 }
 
 _CONTROLLER: Final[Options] = {**COMMON_VDEV_OPTIONS, "hostvector": Takes.ONE}
-_VIRTIO: Final[Options] = {**COMMON_VDEV_OPTIONS, "sched": Takes.ONE}
+_UART: Final[Options] = {**COMMON_VDEV_OPTIONS, "batch": Takes.ONE, "delayed": Takes.ONE, "sched": Takes.ONE}
+_VIRTIO: Final[Options] = {**COMMON_VDEV_OPTIONS, "legacy": Takes.NOTHING, "sched": Takes.ONE}
 
 VDEVS: Final[Mapping[str, Options]] = {
     "8259": _CONTROLLER,
@@ -72,8 +83,8 @@ VDEVS: Final[Mapping[str, Options]] = {
     "ioapic": _CONTROLLER,
     "mc146818": COMMON_VDEV_OPTIONS,
     "pckeyboard": COMMON_VDEV_OPTIONS,
-    "pl011": COMMON_VDEV_OPTIONS,
-    "ser8250": COMMON_VDEV_OPTIONS,
+    "pl011": _UART,
+    "ser8250": _UART,
     "shmem": {
         **COMMON_VDEV_OPTIONS,
         "allow": Takes.ONE,
@@ -86,11 +97,27 @@ VDEVS: Final[Mapping[str, Options]] = {
         "umask": Takes.ONE,
     },
     "timer8254": COMMON_VDEV_OPTIONS,
-    "virtio-blk": _VIRTIO,
-    "virtio-console": _VIRTIO,
-    "virtio-net": {**_VIRTIO, "mac": Takes.ONE, "peer": Takes.ONE},
+    "virtio-blk": {**_VIRTIO, "delayed": Takes.ONE, "dio": Takes.ONE, "threads": Takes.ONE},
+    "virtio-console": {**_VIRTIO, **_UART},
+    "virtio-net": {
+        **_VIRTIO,
+        "bind-mode": Takes.ONE,
+        "mac": Takes.ONE,
+        "peer": Takes.ONE,
+        "peerfeats": Takes.ONE,
+        "tapdev": Takes.ONE,
+    },
 }
 """Known vdevs. Another kind may exist on the host, so it is accepted; its options are then told by their lines."""
+
+_LIBRARY_PREFIX: Final = "vdev-"
+
+
+def vdev_kind(text: str) -> str:
+    """The kind that ``vdev TEXT`` asks for: a known one may also be called by the name of its library, vdev-KIND."""
+    bare = text.removeprefix(_LIBRARY_PREFIX).removesuffix(".so")
+    return bare if bare in VDEVS else text
+
 
 CONTROLLER_KINDS: Final = frozenset({"8259", "gic", "ioapic"})
 IMPLICIT_CONTROLLERS: Final = frozenset({"gic", "apic"})

@@ -69,23 +69,22 @@ def _vdev_range(vdev: Vdev) -> Range | None:
     return Range(space, location.address, location.address + size, f"vdev {vdev.kind}", option.position)
 
 
-def _pass_range(context: Context) -> Range | None:
-    option = context.option("loc")
-    location = None if option is None else _numeric_location(option.argument or "", option.argument_position)
-    if option is None or location is None or location.address is None:
-        return None
-    length = location.rest.partition(",")[0]
-    if not is_number(length):
-        return None
-    size = number(length, option.argument_position, "length of 'loc'")
-    return Range(location.space or "mem", location.address, location.address + size, context.kind, option.position)
+def _pass_ranges(context: Context) -> Iterator[Range]:
+    """Every ``loc`` of a ``pass`` counts; one without a length says nothing about where it ends."""
+    for option in context.options:
+        location = _numeric_location(option.argument or "", option.argument_position) if option.name == "loc" else None
+        if location is None or location.address is None:
+            continue
+        length = location.rest.partition(",")[0]
+        if is_number(length):
+            end = location.address + number(length, option.argument_position, "length of 'loc'")
+            yield Range(location.space or "mem", location.address, end, context.kind, option.position)
 
 
 def devices(config: VmConfig) -> list[Range]:
     """Where the vdevs and the hardware that is passed through lie, as far as the text says."""
-    found = [_vdev_range(vdev) for vdev in config.vdevs]
-    found += [_pass_range(context) for context in config.contexts if context.kind == "pass"]
-    return [entry for entry in found if entry is not None]
+    vdevs = [found for vdev in config.vdevs if (found := _vdev_range(vdev)) is not None]
+    return vdevs + [found for entry in config.contexts if entry.kind == "pass" for found in _pass_ranges(entry)]
 
 
 def collisions(config: VmConfig) -> Iterator[tuple[Range, Range]]:

@@ -105,10 +105,11 @@ class Vdev(_Options):
 
 @dataclass(frozen=True)
 class Context(_Options):
-    """A ``pass`` or ``reserve`` entry and its options in file order."""
+    """A ``pass`` or ``reserve`` entry and its options in file order; ``data`` is the word before it, as of ``load``."""
 
     kind: str
     options: tuple[Option, ...] = ()
+    data: str = ""
     position: Position = field(default=NOWHERE, compare=False)
 
 

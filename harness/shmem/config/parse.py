@@ -67,7 +67,10 @@ class _Source:
 
 @dataclass
 class _Open:
-    """The context that is open: its head word, the options it knows (None: unknown vdev) and those read so far."""
+    """The context that is open: its head, the options that it knows (None: unknown vdev) and those read so far.
+
+    ``kind`` is that of a vdev, or the word before ``pass``.
+    """
 
     word: str
     kind: str
@@ -142,7 +145,6 @@ class _Parser:
             return
         if word.quoted or word.text not in grammar.TOP_LEVEL_WORDS:
             raise self._unknown(word)
-        self._close()
         self._top_level(word, source)
 
     def _belongs_to_context(self, word: Word) -> bool:
@@ -157,7 +159,8 @@ class _Parser:
         where = ""
         if self._open is not None:
             choices |= set(self._open.known or ())
-            where = f" in '{' '.join(filter(None, (self._open.word, self._open.kind)))}'"
+            words_of_head = (self._open.word, self._open.kind if self._open.word == "vdev" else "")
+            where = f" in '{' '.join(filter(None, words_of_head))}'"
         return ConfigError(
             f"unknown option{where}", word.position, found=show(word.text), expected=_expected(choices, word.text)
         )
@@ -174,15 +177,15 @@ class _Parser:
             case "rom":
                 address, length = _split_memory(source.argument(word, "[ADDR,]LEN"), "rom")
                 self._roms.append(Rom(address, length, len(self._rams), word.position))
-            case "cpu":
-                self._open = _Open("cpu", "", word.position, grammar.CPU_OPTIONS)
-            case "pass":
-                self._open = _Open("pass", "", word.position, grammar.PASS_OPTIONS)
-            case "reserve":
-                self._open = _Open("reserve", "", word.position, grammar.RESERVE_OPTIONS)
             case "vdev":
-                kind = source.argument(word, "the kind of the device").text
-                self._open = _Open("vdev", kind, word.position, grammar.VDEVS.get(kind))
+                kind = grammar.vdev_kind(source.argument(word, "the kind of the device").text)
+                self._enter(_Open("vdev", kind, word.position, grammar.VDEVS.get(kind)))
+            case "cpu":
+                self._enter(_Open("cpu", "", word.position, grammar.CPU_OPTIONS))
+            case "reserve":
+                self._enter(_Open("reserve", "", word.position, grammar.RESERVE_OPTIONS))
+            case "pass":
+                self._enter(_Open("pass", "", word.position, grammar.PASS_OPTIONS))
             case text if text in grammar.FREE_STANDING:
                 self._others.append(self._option(word, grammar.FREE_STANDING[text], source))
             case _:
@@ -195,14 +198,25 @@ class _Parser:
         argument = source.argument(word, what)
         return Word(argument.text, word.position)
 
+    def _enter(self, context: _Open) -> None:
+        self._close()
+        self._open = context
+
     def _load(self, word: Word, source: _Source) -> None:
+        """``load``, or a word that says what kind of data the ``load`` or ``pass`` behind it is about."""
         kind = ""
         if word.text != grammar.LOAD_WORD:
             kind = word.text
-            following = source.argument(word, "'load'")
+            following = source.argument(word, "'load' or 'pass'")
+            if not following.quoted and following.text == "pass":
+                self._enter(_Open("pass", kind, word.position, grammar.PASS_OPTIONS))
+                return
             if following.quoted or following.text != grammar.LOAD_WORD:
                 raise ConfigError(
-                    f"'{kind}' stands alone", following.position, found=show(following.text), expected="'load'"
+                    f"'{kind}' stands alone",
+                    following.position,
+                    found=show(following.text),
+                    expected="'load' or 'pass'",
                 )
         argument = source.argument(word, "[ADDR,]FILE")
         first, comma, rest = argument.text.partition(",")
@@ -264,7 +278,7 @@ class _Parser:
                 ShmemVdev.of(vdev)
             self._vdevs.append(vdev)
         else:
-            self._contexts.append(Context(current.word, options, current.position))
+            self._contexts.append(Context(current.word, options, current.kind, current.position))
 
 
 def _text_of(path: Path, position: Position) -> str:

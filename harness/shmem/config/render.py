@@ -63,7 +63,7 @@ def _lines(config: VmConfig) -> Iterator[str]:
     for vdev in config.vdevs:
         yield from _context(_line("vdev", quote(vdev.kind)), vdev.options)
     for context in config.contexts:
-        yield from _context(context.kind, context.options)
+        yield from _context(_line(*filter(None, (context.data, context.kind))), context.options)
     # Last, because an image may be loaded into memory that a 'pass' or a vdev provides.
     yield from (_load(load) for load in config.loads)
     if config.cmdline is not None:

@@ -116,10 +116,14 @@ def _interrupts(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
     controllers.update(dict.fromkeys(grammar.IMPLICIT_CONTROLLERS, True))
     used: dict[Intr, Position] = {}
     for option in _interrupt_options(config):
+        # 'pass' may add attributes and the host's vector: PIC:LINE[,ATTRIBUTE][=VECTOR].
+        text = (option.argument or "").partition("=")[0].partition(",")[0]
         try:
-            intr = parse_intr(option.argument or "", option.position)
-        except ConfigError:
-            continue  # 'pass' knows further forms, which are not taken apart here.
+            intr = parse_intr(text, option.argument_position)
+        except ConfigError as error:
+            error.code = "placement"
+            yield error
+            continue
         if not controllers.get(intr.pic, False):
             kind = "not an interrupt controller" if intr.pic in controllers else "not declared"
             yield ConfigError(

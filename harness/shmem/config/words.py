@@ -2,9 +2,10 @@
 """Words of the configuration language: splitting a text into them, and writing one so that it is read back.
 
 Words are separated by blanks and line ends. ``#`` outside quotes starts a comment that runs to the end of the line
-(User's Guide, "VM configuration syntax"). A word in double quotes may contain blanks and ``#``; inside quotes ``\\"``
-and ``\\\\`` stand for a quote and a backslash, a backslash at the end of a line joins the next line, and any other
-backslash stands for itself, so that the escapes of a pattern survive.
+(User's Guide, "VM configuration syntax"). A word, or a part of it as in ``>"|command"`` ("vdev ser8250"), may stand in
+double quotes and then contain blanks and ``#``. Inside quotes ``\\"`` and ``\\\\`` stand for a quote and a backslash, a
+backslash at the end of a line joins the next line, and any other backslash stands for itself, so that the escapes of a
+pattern survive.
 """
 
 from __future__ import annotations
@@ -86,18 +87,14 @@ class _Scanner:
         return char in ("", "#", _LINE_END) or char in _BLANKS
 
 
-def _bare_word(scanner: _Scanner) -> str:
+def _bare_part(scanner: _Scanner) -> str:
     chars = []
-    while not scanner.at_word_end():
-        if scanner.peek() == '"':
-            raise ConfigError(
-                "quote inside a word", scanner.position, found="'\"'", expected="quotes around the whole argument"
-            )
+    while not scanner.at_word_end() and scanner.peek() != '"':
         chars.append(scanner.take())
     return "".join(chars)
 
 
-def _quoted_word(scanner: _Scanner) -> str:
+def _quoted_part(scanner: _Scanner) -> str:
     start = scanner.position
     scanner.take()
     chars: list[str] = []
@@ -114,29 +111,29 @@ def _quoted_word(scanner: _Scanner) -> str:
         else:
             chars.append(char)
     scanner.take()
-    if not scanner.at_word_end():
-        raise ConfigError(
-            "text follows a closing quote",
-            scanner.position,
-            found=show(scanner.peek()),
-            expected="a blank or the end of the line",
-        )
     return "".join(chars)
+
+
+def _word(scanner: _Scanner) -> Word:
+    position = scanner.position
+    parts = []
+    quoted = False
+    while not scanner.at_word_end():
+        if scanner.peek() == '"':
+            quoted = True
+            parts.append(_quoted_part(scanner))
+        else:
+            parts.append(_bare_part(scanner))
+    return Word("".join(parts), position, quoted)
 
 
 def words(text: str, file: str) -> Iterator[Word]:
     """The words of ``text`` in order. Raises ConfigError for an open quote or a control character."""
     scanner = _Scanner(text, file)
-    while True:
+    scanner.skip_separators()
+    while scanner.peek():
+        yield _word(scanner)
         scanner.skip_separators()
-        position = scanner.position
-        char = scanner.peek()
-        if not char:
-            return
-        if char == '"':
-            yield Word(_quoted_word(scanner), position, quoted=True)
-        else:
-            yield Word(_bare_word(scanner), position)
 
 
 def quote(text: str) -> str:
