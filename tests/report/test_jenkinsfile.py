@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pipeline calls nothing that a person could not type in a checkout."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.cli import commands
+
+ROOT = Path(__file__).resolve().parents[2]
+PIPELINE = (ROOT / "Jenkinsfile").read_text()
+BENCHES = re.search(r"name 'BENCH'\s*values (.*)", PIPELINE)
+COMMANDS = re.findall(r"\bsh(?:\(script:)? '([^'\n]+)'", PIPELINE)
+
+
+def test_every_call_of_a_shell_is_seen_here() -> None:
+    code = re.sub(r"//.*", "", PIPELINE)
+    assert len(COMMANDS) == len(re.findall(r"\bsh\b", code))
+    assert len(COMMANDS) >= 4
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_exists(command: str) -> None:
+    subprocess.run(["sh", "-n", "-c", command], check=True, timeout=10)
+    program, *arguments = shlex.split(command.replace("$BENCH", "qemu-x86_64"))
+    if program == "make":
+        _check_make(arguments)
+    elif program == ".venv/bin/harness":
+        _check_harness(*arguments)
+    else:
+        assert shutil.which(program)
+
+
+def _check_make(targets: list[str]) -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", *targets],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _check_harness(command: str, *options: str) -> None:
+    assert command in commands()
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    importlib.import_module(f"harness.cli.{command.replace('-', '_')}").add_arguments(parser)
+    _, unknown = parser.parse_known_args(options)
+    assert not unknown
+
+
+def test_every_bench_has_a_branch() -> None:
+    assert BENCHES is not None
+    targets = yaml.safe_load((ROOT / "boards.yaml").read_text())["targets"]
+    assert re.findall(r"'([^']+)'", BENCHES.group(1)) == list(targets)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "disableConcurrentBuilds()",
+        "buildDiscarder(",
+        "cron('H 2 * * *')",
+        "keepProperties: true",
+        "allowEmptyResults: false",
+        "fingerprint: true",
+        "keepAll: true",
+        "alwaysLinkToLastBuild: true",
+        "cleanup {",
+    ],
+)
+def test_pipeline_keeps_its_promises(word: str) -> None:
+    assert word in PIPELINE
+
+
+def test_every_stage_that_works_has_a_time_limit() -> None:
+    stages = re.split(r"\bstage\('", PIPELINE)[1:]
+    working = [stage for stage in stages if re.search(r"\bsh\b", stage.partition("post {")[0])]
+    assert len(working) == 3
+    assert all("timeout(time:" in stage for stage in working)
