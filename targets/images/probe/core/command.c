@@ -42,7 +42,14 @@ bool call_number(struct call *call, unsigned word, uint64_t most, uint64_t *valu
 
 int call_name(struct call *call, unsigned word)
 {
-    int length = percent_decode(call->word[word]);
+    int length;
+
+    /* A word cannot be empty, so a lone % stands for the empty name. */
+    if (text_equal(call->word[word], "%")) {
+        call->word[word][0] = '\0';
+        return 0;
+    }
+    length = percent_decode(call->word[word]);
 
     if (length < 0)
         call_fail(call, FAIL_USAGE, "% must be followed by two hex digits", call->word[word]);

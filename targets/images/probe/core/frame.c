@@ -96,5 +96,5 @@ void frame_send(enum frame_kind kind, uint32_t sequence, const char *payload, si
     hex_write(frame + AT_CRC, frame_crc(frame, payload, length), 8);
     console_write(frame, FRAME_HEADER);
     console_write(payload, length);
-    console_write("\r\n", 2);
+    console_write("~\r\n", 3);
 }

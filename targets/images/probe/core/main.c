@@ -34,12 +34,15 @@ static void answer_request(const struct reception *reception)
         after();
 }
 
-/* Only what looks typed is answered: the echo of an answer, or noise, must not start a conversation with itself. */
+/*
+ * Only what looks typed is carried out: the echo of an answer must not start a conversation with itself, and what is
+ * left of a damaged request (it ends with ~) comes again as a whole.
+ */
 static bool looks_typed(const char *line)
 {
     if (!((line[0] >= 'a' && line[0] <= 'z') || line[0] == ' '))
         return false;
-    while (*line >= ' ' && *line < 0x7f)
+    while (*line >= ' ' && *line < '~')
         line++;
     return *line == '\0';
 }

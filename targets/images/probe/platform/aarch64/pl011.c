@@ -37,6 +37,8 @@ void uart_start(void)
     uart = memory_map(machine.uart, 4096, MEMORY_DEVICE);
     put(LINE_CONTROL, LINE_FIFO | LINE_8_BITS);
     put(CONTROL, CONTROL_ON);
+    /* What came before is dropped with the switch to the FIFO, but QEMU offers no more until DATA has been read. */
+    get(DATA);
     put(INTERRUPT_MASK, INTERRUPT_RECEIVE);
     if (machine.gic_version == GIC_NONE || machine.uart_intid == 0)
         return;

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client of the probe in a guest: a typed method per command (docs/probe.md).
+
+Every method raises ProbeError when the guest reports an error, ProbeFaultError when its processor refused an access,
+ProbeTimeoutError when no answer came in time and ProbeRestartedError when the guest started anew meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from harness.errors import BenchError
+from harness.guest.intake import ConsoleEndedError
+from harness.guest.probe_link import (
+    ProbeError,
+    ProbeFaultError,
+    ProbeLink,
+    ProbeRestartedError,
+    ProbeTimeoutError,
+    Transport,
+)
+from harness.guest.probe_results import (
+    Attachment,
+    ControlStatus,
+    Detachment,
+    Factory,
+    Handle,
+    Identity,
+    Scan,
+    ShmemDevice,
+    Throughput,
+    Timing,
+    Verification,
+)
+
+__all__ = [
+    "Page",
+    "Probe",
+    "ProbeError",
+    "ProbeFaultError",
+    "ProbeRestartedError",
+    "ProbeTimeoutError",
+    "Transport",
+    "pattern",
+]
+
+PROTOCOL: Final = 1
+TIMEOUT: Final = 10.0
+"""Seconds for a command that only touches registers."""
+
+Page = Literal["factory", "control", "data", "phys"]
+Work = Literal["write", "read", "copy"]
+Memory = Literal["region", "private"]
+Crash = Literal["read", "write", "jump", "undefined", "stack", "divide", "hang"]
+
+_PIECE: Final = 4096
+# Far below what an emulated guest on a busy machine reaches; they only bound the wait.
+_BYTES_PER_SECOND: Final = 2_000_000
+_SCAN_WORDS_PER_SECOND: Final = 10_000
+_WINDOW_WORDS: Final = 1_000_000
+
+_PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.*?[]/")
+_MASK: Final = (1 << 64) - 1
+
+
+def pattern(seed: int, offset: int, length: int) -> bytes:
+    """The bytes that ``fill`` writes at ``offset`` of a region: the outputs of splitmix64 started with ``seed``."""
+    first, last = offset // 8, (offset + length + 7) // 8
+    words = b"".join(_pattern_word(seed, index).to_bytes(8, "little") for index in range(first, last))
+    return words[offset - 8 * first :][:length]
+
+
+def _pattern_word(seed: int, index: int) -> int:
+    z = (seed + (index + 1) * 0x9E3779B97F4A7C15) & _MASK
+    z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _MASK
+    return z ^ z >> 31
+
+
+def encode_name(name: str | bytes) -> str:
+    """A region name as one word of a command; text is taken as Latin-1, other bytes become %XX."""
+    data = name.encode("latin-1") if isinstance(name, str) else name
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in data) or "%"
+
+
+class Probe:
+    """The probe at the other end of ``transport``. ``name`` says in errors which guest it is."""
+
+    def __init__(self, transport: Transport, name: str = "guest") -> None:
+        self.link = ProbeLink(transport, name)
+
+    def command(self, text: str, *, handle: int | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
+        """The answer to any command, untyped; with ``handle``, the command is about that region."""
+        return self.link.request(text if handle is None else f"on {handle} {text}", timeout)
+
+    # The guest
+
+    def identify(self, *, timeout: float = TIMEOUT) -> Identity:
+        """Who answers. Raises BenchError when it speaks another protocol than this client."""
+        identity = Identity.of(self.command("identify", timeout=timeout))
+        if identity.protocol != PROTOCOL:
+            raise BenchError(
+                f"{self.link.name}: the probe speaks protocol {identity.protocol}, this harness {PROTOCOL}",
+                remedy="use the probe image of this version of the harness",
+            )
+        return identity
+
+    def power_off(self) -> None:
+        """End the guest. Returns when the guest has said that it will, or its console has ended."""
+        try:
+            self.command("poweroff")
+        except ConsoleEndedError:
+            return
+
+    def reboot(self, *, timeout: float = TIMEOUT) -> None:
+        """Start the guest anew and wait for its first words (for hosts on which a guest survives that)."""
+        self.command("reboot")
+        self.link.wait_restart(timeout)
+
+    def crash(self, kind: Crash, address: int | None = None, *, timeout: float = TIMEOUT) -> None:
+        """Make the guest's processor fault: raises ProbeFaultError, or ProbeError when it did not fault.
+
+        ``hang`` makes the guest deaf for good: raises ProbeTimeoutError.
+        """
+        self.command(f"crash {kind}" if address is None else f"crash {kind} {address:#x}", timeout=timeout)
+
+    # Devices and regions
+
+    def find(self) -> tuple[ShmemDevice, ...]:
+        """The shmem devices that the guest finds; it looks again on every call."""
+        return tuple(ShmemDevice.of(item) for item in self.command("find")["devices"])
+
+    def select(self, device: int) -> None:
+        """Let the commands about the factory page mean device number ``device``."""
+        self.command(f"select {device}")
+
+    def attach(self, name: str | bytes, pages: int, *, timeout: float = TIMEOUT) -> Attachment:
+        """Write the name byte by byte, then the size; a granted region becomes the current one."""
+        return Attachment.of(self.command(f"attach {encode_name(name)} {pages}", timeout=timeout))
+
+    def detach(self, handle: int | None = None, *, value: int = 1) -> Detachment:
+        """Write ``value`` to the region's detach register and forget the region."""
+        return Detachment.of(self.command(f"detach {value:#x}", handle=handle))
+
+    def forget(self, handle: int | None = None) -> None:
+        """Take a region out of the guest's table without touching the device."""
+        self.command("forget", handle=handle)
+
+    def use(self, handle: int) -> None:
+        """Make a region the current one."""
+        self.command(f"use {handle}")
+
+    def handles(self) -> tuple[Handle, ...]:
+        """The attached regions."""
+        return tuple(Handle.of(item) for item in self.command("handles")["handles"])
+
+    def set_name(self, name: str | bytes) -> None:
+        """Write the name register only: the bytes, and a NUL where there is room."""
+        self.command(f"setname {encode_name(name)}")
+
+    # Registers
+
+    def status(self, handle: int | None = None) -> ControlStatus:
+        """Read the control page's status, which clears its pending bits, and the index."""
+        return ControlStatus.of(self.command("status", handle=handle))
+
+    def factory(self) -> Factory:
+        """Read the registers of the factory page."""
+        return Factory.of(self.command("factory"))
+
+    def read(self, page: Page, offset: int, width: int, *, handle: int | None = None) -> int:
+        """One load of ``width`` bytes; for ``phys``, ``offset`` is a guest-physical address."""
+        return int(self.command(f"read {page} {offset:#x} {width}", handle=handle)["value"], 0)
+
+    def write(self, page: Page, offset: int, width: int, value: int, *, handle: int | None = None) -> None:
+        """One store of ``width`` bytes."""
+        self.command(f"write {page} {offset:#x} {width} {value:#x}", handle=handle)
+
+    def timed(self, page: Page, offset: int, width: int, count: int, *, handle: int | None = None) -> Timing:
+        """``count`` loads (at most 16384), each timed by itself."""
+        return Timing.of(self.command(f"timed {page} {offset:#x} {width} {count}", handle=handle, timeout=60.0))
+
+    # Data of a region
+
+    def fill(self, offset: int, length: int, seed: int, *, handle: int | None = None) -> None:
+        """Write the seeded pattern."""
+        self.command(f"fill {offset:#x} {length:#x} {seed:#x}", handle=handle, timeout=_time_for(length))
+
+    def verify(self, offset: int, length: int, seed: int, *, handle: int | None = None) -> Verification:
+        """Compare with the seeded pattern."""
+        command = f"verify {offset:#x} {length:#x} {seed:#x}"
+        return Verification.of(self.command(command, handle=handle, timeout=_time_for(length)))
+
+    def checksum(self, offset: int, length: int, *, handle: int | None = None) -> int:
+        """The CRC-32 of data, as zlib computes it."""
+        command = f"checksum {offset:#x} {length:#x}"
+        return int(self.command(command, handle=handle, timeout=_time_for(length))["crc32"], 0)
+
+    def peek(self, offset: int, length: int, *, handle: int | None = None) -> bytes:
+        """Bytes of the region."""
+        pieces = (
+            self.command(f"peek {offset + at:#x} {min(_PIECE, length - at)}", handle=handle)["data"]
+            for at in range(0, length, _PIECE)
+        )
+        return bytes.fromhex("".join(pieces))
+
+    def poke(self, offset: int, data: bytes, *, handle: int | None = None) -> None:
+        """Write bytes into the region."""
+        for at in range(0, len(data), _PIECE):
+            self.command(f"poke {offset + at:#x} {data[at : at + _PIECE].hex()}", handle=handle)
+
+    def bench(
+        self,
+        work: Work,
+        memory: Memory,
+        block: int,
+        total: int,
+        *,
+        span: int | None = None,
+        handle: int | None = None,
+    ) -> Throughput:
+        """Move ``total`` bytes in blocks of ``block`` (a multiple of 64) and time it.
+
+        ``copy`` goes from the first half of the span to the second. The span is the region's size, or ``span`` bytes.
+        """
+        command = f"bench {work} {memory} {block} {total}" + ("" if span is None else f" {span}")
+        return Throughput.of(self.command(command, handle=handle, timeout=_time_for(total)))
+
+    def scan_window(self, *, step: int = 8, needle: int | None = None) -> Scan:
+        """Read the whole window (BAR 2) of the selected device, a word every ``step`` bytes, over whatever faults.
+
+        ``hits`` counts words equal to ``needle``.
+        """
+        timeout = TIMEOUT + _WINDOW_WORDS / _SCAN_WORDS_PER_SECOND
+        return Scan.of(self.command(f"scan window {step}{_needle(needle)}", timeout=timeout))
+
+    def scan_physical(self, address: int, length: int, *, step: int = 8, needle: int | None = None) -> Scan:
+        """Read a range of guest-physical memory in the same way."""
+        timeout = TIMEOUT + length / step / _SCAN_WORDS_PER_SECOND
+        return Scan.of(self.command(f"scan phys {address:#x} {length:#x} {step}{_needle(needle)}", timeout=timeout))
+
+
+def _needle(needle: int | None) -> str:
+    return "" if needle is None else f" {needle:#x}"
+
+
+def _time_for(length: int) -> float:
+    return TIMEOUT + length / _BYTES_PER_SECOND

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A probe guest in a QEMU of its own, without a host around it, with its console on a socket."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from harness.arch import Arch
+from harness.guest.intake import ConsoleEndedError
+from harness.provision import probe_image, qemu
+
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None)
+_WRITE_SECONDS: Final = 10.0
+
+MACHINES: Final[dict[str, tuple[Arch, tuple[str, ...]]]] = {
+    "aarch64-gicv2": ("aarch64", ("-machine", "virt,gic-version=2", "-cpu", "cortex-a72")),
+    "aarch64-gicv3": ("aarch64", ("-machine", "virt,gic-version=3", "-cpu", "cortex-a53")),
+    "x86_64-q35": ("x86_64", ("-machine", "q35", "-vga", "none")),
+}
+
+
+class SocketTransport:
+    """The probe's console as `harness.guest.probe.Transport`; what it says is kept for error messages and tests."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._socket.settimeout(_WRITE_SECONDS)
+        self.said = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def read(self, deadline: float) -> bytes:
+        ready, _, _ = select.select([self._socket], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        data = self._socket.recv(65536)
+        if not data:
+            raise ConsoleEndedError("QEMU has gone")
+        self.said += data
+        return data
+
+    def drain(self, silence: float = 0.1) -> None:
+        """Take everything until nothing has come for a while."""
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.read(time.monotonic() + silence)
+
+    def last_lines(self, n: int = 20) -> str:
+        return "\n".join(self.said.decode("latin-1").splitlines()[-n:])
+
+    def line(self, wanted: str, seconds: float = 10.0) -> str:
+        """Wait for a line that contains `wanted`, as a person at the console would."""
+        end = time.monotonic() + seconds
+        while True:
+            for line in self.said.decode("latin-1").split("\r\n")[:-1]:
+                if wanted in line:
+                    return line
+            self.read(end)
+
+
+def _die_with_pytest() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Machine:
+    """A running QEMU and the transport to its guest."""
+
+    def __init__(
+        self, architecture: Arch, process: subprocess.Popen[bytes], transport: SocketTransport, started: float
+    ) -> None:
+        self.architecture = architecture
+        self.process = process
+        self.transport = transport
+        self.started = started
+
+    @property
+    def processor_seconds(self) -> float:
+        """The processor time that QEMU has used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def running(name: str) -> Iterator[Machine]:
+    """The machine called `name` with the probe in it; killed in the end if it still runs."""
+    arch, arguments = MACHINES[name]
+    command, environment = qemu(arch).command()
+    here, there = socket.socketpair()
+    with here, tempfile.TemporaryFile() as words:
+        with there:
+            started = time.monotonic()
+            process = subprocess.Popen(
+                [
+                    *command,
+                    *arguments,
+                    *("-accel", "tcg", "-m", "128M", "-nodefaults", "-display", "none", "-no-reboot"),
+                    *("-chardev", f"socket,id=console,fd={there.fileno()}", "-serial", "chardev:console"),
+                    *("-kernel", str(probe_image(arch))),
+                ],
+                env={**os.environ, **environment},
+                pass_fds=(there.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_pytest,
+            )
+        try:
+            yield Machine(arch, process, SocketTransport(here), started)
+        finally:
+            process.kill()
+            process.wait()
+            words.seek(0)
+            print(words.read().decode("utf-8", "replace"))
