@@ -78,6 +78,10 @@ def test_shmem_options_are_taken_apart() -> None:
     assert shmem.substs == (Subst("", "p"),)
 
 
+def test_only_the_first_comma_of_a_substitution_divides_it() -> None:
+    assert parse("vdev shmem subst a,b,c").shmem_vdevs()[0].substs == (Subst("a", "b,c"),)
+
+
 @pytest.mark.parametrize(
     ("spelling", "value"),
     [

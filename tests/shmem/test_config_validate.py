@@ -17,6 +17,7 @@ GOOD = [
     "vdev hpet loc 0xf8008000 intrmap io:2",
     "vdev shmem name a:b\nvdev shmem\nvdev shmem intr gic:40",
     "pass loc mem:$start{ram},$len{ram},rwcxm\nvdev shmem loc 0x1000 intr gic:32",
+    "ram 0x2000,4k ram 0,4k vdev shmem loc 0x1000 intr gic:40 vdev pl011 loc 0x3000",
     "pass loc pci:0x8086/0x1533 intr gic:50\nset a b",
 ]
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from harness.shmem.config import Subst
 from harness.shmem.oracle.patterns import name_bytes
@@ -20,6 +21,7 @@ def longest(profile: Profile) -> int:
     return NAME_SIZE if profile.name_unterminated == "legal" else MAX_NAME_LENGTH
 
 
+@lru_cache
 def legal_bytes(profile: Profile) -> frozenset[int]:
     """The bytes that a legal name may hold; NUL, which ends a name, is never among them."""
     allowed = set(range(_FIRST_PRINTABLE, _DELETE))
@@ -54,8 +56,9 @@ def illegality(name: str, profile: Profile) -> str | None:
         return f"the name has {len(raw)} bytes, and at most {longest(profile)} fit"
     if raw.startswith(b".") and profile.name_leading_dot == "illegal":
         return "the name begins with '.'"
+    legal = legal_bytes(profile)
     for byte in raw:
-        if byte not in legal_bytes(profile):
+        if byte not in legal:
             return "the name contains '/'" if byte == ord("/") else f"the name contains the byte 0x{byte:02x}"
     return None
 
