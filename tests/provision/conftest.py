@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cache_children import SECONDS, Child, Python
+
+from tests.provision.cache_children import SECONDS, Child, Python
 
 
 @pytest.fixture(autouse=True)

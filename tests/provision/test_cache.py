@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cache_children import Python, file_system, left_over, needs_small_file_system
 
 from harness.errors import HarnessError
 from harness.provision import cached
 from harness.provision.cache import Entry, find
+from tests.provision.cache_children import Python, file_system, left_over, needs_small_file_system
 
 INPUTS = {"version": "1"}
 

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from archive import Archive, sources
-from cache_children import CHECKOUT, SECONDS
+
+from tests.provision.archive import Archive, sources
+from tests.provision.cache_children import CHECKOUT, SECONDS
 
 
 def harness(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -79,6 +80,26 @@ def test_provision_that_cannot_says_why_in_one_message(bare: dict[str, str]) -> 
     assert "Unable to locate package qemu-system-x86" in done.stderr
     assert "remedy: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_provision_makes_what_is_missing_and_what_is_damaged(bare: dict[str, str], tmp_path: Path) -> None:
+    program = tmp_path / "qemu-system-x86_64"
+    program.write_text("#!/bin/sh\necho 'QEMU emulator version 10.1.2, \"vfio-user-pci\"'\n")
+    program.chmod(0o755)
+    environment = {**bare, "PATH": f"{tmp_path}:{bare['PATH']}"}
+
+    done = harness("provision", "--arch", "x86_64", **environment)
+    assert done.returncode == 0, done.stderr
+    made = dict(line.split(": ") for line in done.stdout.splitlines())
+    assert made["QEMU x86_64"] == str(program)
+    content = Path(made["probe x86_64"]).read_bytes()
+    assert content.startswith(b"\x7fELF")
+
+    Path(made["probe x86_64"]).write_bytes(bytes(len(content)))
+    again = harness("provision", "--arch", "x86_64", **environment)
+    assert again.stdout == done.stdout
+    assert f"{made['probe x86_64']} is damaged, making it again" in again.stderr
+    assert Path(made["probe x86_64"]).read_bytes() == content
 
 
 def test_provision_of_an_unknown_architecture_is_a_usage_error() -> None:

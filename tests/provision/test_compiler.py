@@ -6,11 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cache_children import left_over
 
 from harness.errors import HarnessError
 from harness.provision import Recipe, compile_c, load_recipe
 from harness.provision.compiler import find_compiled
+from tests.provision.cache_children import left_over
 
 RECIPE = """
 name = "sample"

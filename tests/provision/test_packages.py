@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from archive import Archive, Server, sources
-from cache_children import Python, file_system, holders, left_over, needs_small_file_system
 
 from harness.errors import HarnessError
 from harness.provision import fetch_packages
 from harness.provision.apt import Request, packages
 from harness.provision.cache import locked, sha256
+from tests.provision.archive import Archive, Server, sources
+from tests.provision.cache_children import Python, file_system, holders, left_over, needs_small_file_system
 
 SIGNED = Path(__file__).parent / "signed"
 

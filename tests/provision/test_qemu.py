@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from archive import Archive, sources
-from cache_children import left_over
 
 from harness.errors import HarnessError
 from harness.provision import Qemu, qemu
 from harness.provision.cache import cache_dir
+from tests.provision.archive import Archive, sources
+from tests.provision.cache_children import left_over
 
 PRIVATE = "usr/lib/test-linux-gnu"
 """The library folder of the private prefix that the tests make."""
