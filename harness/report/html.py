@@ -79,6 +79,8 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "deviations": view.deviations(report),
         "healed": view.healed(report),
         "skipped": view.skipped(report),
+        "parts": view.parts_of_note(report),
+        "libraries": view.libraries_by_kind(report),
         "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],
     }
 

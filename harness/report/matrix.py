@@ -9,7 +9,7 @@ expectation has a heavy red frame and says what was expected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from harness.report import svg
@@ -59,20 +59,23 @@ def deviates(access: Access) -> bool:
 
 
 def rows(accesses: Iterable[Access]) -> list[Row]:
-    """Group by configuration, then guest, each in the order in which it was first seen."""
-    grouped: dict[str, dict[str, list[Access]]] = {}
+    """Group by configuration, then guest, each in the order in which it was first seen.
+
+    What several tests tried with the same outcome is one cell.
+    """
+    grouped: dict[str, dict[str, dict[tuple[str, ...], Access]]] = {}
     for access in accesses:
-        grouped.setdefault(access.configuration, {}).setdefault(access.guest, []).append(access)
+        cells = grouped.setdefault(access.configuration, {}).setdefault(access.guest, {})
+        cells.setdefault((access.name, access.operation, access.expected or "", access.seen), access)
     return [
-        Row(configuration, guest, cells) for configuration, guests in grouped.items() for guest, cells in guests.items()
+        Row(configuration, guest, list(cells.values()))
+        for configuration, guests in grouped.items()
+        for guest, cells in guests.items()
     ]
 
 
 def pictures(accesses: Sequence[Access], title: str) -> list[MatrixPicture]:
     """The matrix of one bench in pictures of at most ``ROWS_PER_PICTURE`` rows, so that each fits on a page."""
-    # The operation is worth its room only where it tells two cells apart.
-    if len({access.operation for access in accesses}) == 1:
-        accesses = [replace(access, operation="") for access in accesses]
     all_rows = rows(accesses)
     parts = [all_rows[start : start + ROWS_PER_PICTURE] for start in range(0, len(all_rows), ROWS_PER_PICTURE)]
     return [
@@ -167,7 +170,7 @@ def _mark(seen: str, x: float, y: float, colour: str) -> str:
 
 def _label(access: Access) -> str:
     words = [access.name or "(empty)"]
-    if access.operation:
+    if access.operation not in ("", "create"):
         words.append(access.operation)
     if deviates(access):
         words.append(f"expected {access.expected}")

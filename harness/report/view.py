@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from harness.report.document import accepted
 from harness.report.folder import safe_name
-from harness.report.model import Case, Report, Requirement, Result, Verdict
+from harness.report.model import Case, Part, Report, Requirement, Result, Verdict
 from harness.report.place import Place, place_of
 
 # How a verdict is shown: sign and word; the style sheet has a class of each name.
@@ -131,6 +131,20 @@ def skipped(report: Report) -> list[Skipped]:
         if case.verdict == "skipped":
             grouped.setdefault(case.reason, []).append(case)
     return [Skipped(reason, tests) for reason, tests in sorted(grouped.items())]
+
+
+def parts_of_note(report: Report) -> list[Part]:
+    """What took part, but for the libraries that it brought with it."""
+    libraries = {part for group in libraries_by_kind(report).values() for part in group}
+    return [part for part in report.run.parts if part not in libraries]
+
+
+def libraries_by_kind(report: Report) -> dict[str, list[Part]]:
+    """Packages that are only there because something else needs them, under a heading each."""
+    return {
+        "Python packages": [part for part in report.run.parts if part.source == "Python package"],
+        "packages of the distribution": [part for part in report.run.parts if part.source.endswith(".deb")],
+    }
 
 
 def with_code(text: str) -> Markup:

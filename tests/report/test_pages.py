@@ -36,7 +36,7 @@ def sample() -> Report:
             "20260101T000000Z-aaaaaa", "2026-01-01T00:00:00+00:00", f"pytest -k '{HOSTILE}'", "1", "c" * 40, "P", "L",
             {"pytest": "9"}, [Requirement("R-1", "Rules like `deny x` hold", "S1"), Requirement("R-9", HOSTILE)],
         ),
-        PartsKnown([Part("qemu", "11.1", "ab" * 32, "a package")]),
+        PartsKnown([Part("qemu", "11.1", "ab" * 32, "built"), Part("jinja", "3", "", "Python package")]),
     ]  # fmt: skip
     for bench, architecture, placement in PLACES:
         where = {"bench": bench, "architecture": architecture, "placement": placement}
@@ -254,6 +254,17 @@ def test_only_equal_figures_are_compared() -> None:
     assert changes(report, other) == {}
     assert {change.verdict for change in changes(report, report).values()} == {"same"}
     assert series([report, report]) == []
+
+
+def test_equal_accesses_are_one_cell() -> None:
+    access = Access("allow a", "g1", "a", "allowed", "allowed", "b", "x86_64", "pci", operation="create")
+    others = [dataclasses.replace(access, operation="attach"), dataclasses.replace(access, seen="refused")]
+    (picture,) = pictures([access, *others, access], "b")
+    assert [picture.document.count(f">{text}</text>") for text in ("a", "a, attach", "a, expected allowed")] == [
+        1,
+        1,
+        1,
+    ]
 
 
 def test_long_matrix_is_cut_into_pages() -> None:
