@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from harness.report.model import ReportError
@@ -27,7 +29,7 @@ def decode(cls: type[T], data: Any, where: str) -> T:
     """
     if not isinstance(data, dict):
         raise ReportError(f"{where}: found {_shown(data)}, expected an object")
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
         if field.name in data:
@@ -35,6 +37,10 @@ def decode(cls: type[T], data: Any, where: str) -> T:
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise ReportError(f"{where}: the field {field.name!r} is missing")
     return cls(**values)
+
+
+# Finding the types out costs more than reading a record.
+_hints: Callable[[type], dict[str, Any]] = cache(get_type_hints)
 
 
 def _value(hint: Any, data: Any, where: str) -> Any:
