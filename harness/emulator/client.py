@@ -91,6 +91,14 @@ class HostClient:
         """Attach to a region that exists."""
         return HostConnection(self, self.call("attach", name=name))
 
+    def inject(self, fault: str) -> None:
+        """Give the host's devices a named defect, from now on (see ``harness.emulator.faults``)."""
+        self.call("inject", fault=fault)
+
+    def clear_faults(self) -> None:
+        """Take all defects away again."""
+        self.call("clear_faults")
+
     def shutdown(self) -> None:
         """Tell the host to end; does not wait for it."""
         self.call("shutdown")

@@ -18,6 +18,7 @@ from harness.emulator.guest import Exit, Guest, Streams
 from harness.emulator.host import Host
 from harness.emulator.protocol import MAX_LINE
 from harness.emulator.regions import Client, Refused, Region
+from harness.errors import HarnessError
 
 _LOG = logging.getLogger(__name__)
 _Message = dict[str, Any]
@@ -102,6 +103,8 @@ class Session:
             "notify": self._notify,
             "status": self._status,
             "detach": self._detach,
+            "inject": self._inject,
+            "clear_faults": self._clear_faults,
             "shutdown": self._shutdown,
         }
 
@@ -123,7 +126,7 @@ class Session:
             }
         try:
             return {"ok": True, **await operation(message)}
-        except Failed as error:
+        except (Failed, HarnessError) as error:
             return {"ok": False, "error": str(error)}
         except Refused as error:
             return {"ok": False, "error": error.status.name, "status": int(error.status)}
@@ -310,6 +313,14 @@ class Session:
     async def _detach(self, message: _Message) -> _Message:
         self._connection(message).detach()
         del self._connections[int(message["connection"])]
+        return {}
+
+    async def _inject(self, message: _Message) -> _Message:
+        self._host.inject(str(message["fault"]))
+        return {}
+
+    async def _clear_faults(self, _message: _Message) -> _Message:
+        self._host.patches.clear()
         return {}
 
     async def _shutdown(self, _message: _Message) -> _Message:

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults in the life of clients and regions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.function import ShmemFunction
+from harness.emulator.faults.catalogue import Patches, fault, fault_in
+from harness.emulator.regions import Client, Region, Registry
+from harness.shmem import registers as reg
+
+_region = partial(fault_in, Region, "lifecycle")
+
+
+_region("index-always-0", "every client gets index 0", "free_index", lambda _: lambda self: 0)
+_region(
+    "index-starts-at-1",
+    "index 0 is never given",
+    "free_index",
+    lambda was: lambda self: next((i for i in range(1, 16) if self.clients[i] is None), was(self)),
+)
+_region(
+    "client-17-accepted",
+    "one client more than the limit gets the last index again",
+    "free_index",
+    lambda was: lambda self: 15 if was(self) is None else was(self),
+)
+_region(
+    "client-16-refused",
+    "one client fewer than the limit",
+    "free_index",
+    lambda was: lambda self: None if was(self) == 15 else was(self),
+)
+_region(
+    "member-self-missing",
+    "the member set lacks the one who asks",
+    "members",
+    lambda was: lambda self: was(self) & ~1 if was(self) != 1 else 0,
+)
+
+
+def _kept_member(was: Callable[..., None]) -> Callable[..., None]:
+    def remove(self: Region, client: Client) -> None:
+        was(self, client)
+        gone = vars(self).setdefault("departed", [0])
+        gone[0] |= 1 << client.index
+
+    return remove
+
+
+@fault("member-kept", "lifecycle", "the bit of a client that has left stays in the member set")
+def _member_kept(patches: Patches) -> None:
+    patches.replace(Region, "remove", _kept_member)
+    patches.replace(Region, "members", lambda was: lambda self: was(self) | vars(self).get("departed", [0])[0])
+
+
+fault_in(
+    ShmemFunction,
+    "lifecycle",
+    "death-not-noticed",
+    "a guest that ends keeps its connections",
+    "disconnected",
+    lambda _: lambda self: [self.device.slots.__setitem__(number, None) for number in range(len(self.device.slots))],
+)
+fault_in(
+    Registry,
+    "lifecycle",
+    "detach-ends-region",
+    "the first client that leaves takes the region along",
+    "drop_unused",
+    lambda _: lambda self, region: self._regions.remove(region) if region in self._regions else None,
+)
+fault_in(
+    SharedMemoryDevice,
+    "lifecycle",
+    "detach-of-all-slots",
+    "a detach ends all connections of the device",
+    "disconnect",
+    lambda was: lambda self, number: [was(self, other) for other in range(len(self.slots))],
+)
+fault_in(
+    SharedMemoryDevice,
+    "lifecycle",
+    "detach-ignored",
+    "detach does nothing",
+    "disconnect",
+    lambda _: lambda self, number: None,
+)
+
+
+def _wipe_on_leave(was: Callable[..., None]) -> Callable[..., None]:
+    def remove(self: Region, client: Client) -> None:
+        os.pwrite(self.fd, bytes(self.pages * reg.PAGE_SIZE), 0)
+        was(self, client)
+
+    return remove
+
+
+_region(
+    "leaving-wipes-data",
+    "a client that leaves takes the data of the others along",
+    "remove",
+    _wipe_on_leave,
+)
+
+
+def _dirty(was: Callable[..., int]) -> Callable[..., int]:
+    def content(self: Registry, name: str, pages: int) -> int:
+        fd = was(self, name, pages)
+        os.pwrite(fd, b"\xa5" * (pages * reg.PAGE_SIZE), 0)
+        return fd
+
+    return content
+
+
+fault_in(Registry, "lifecycle", "content-not-zeroed", "a new region holds something", "content", _dirty)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults in where the device is and how it is found."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from harness.emulator import guest, parts
+from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.pci_config import BAR0, ConfigSpace
+from harness.emulator.faults.catalogue import Patches, fault, fault_in
+from harness.emulator.interrupts import GicLine, IoApicLine
+from harness.emulator.machine import devicetree
+from harness.shmem import registers as reg
+
+_factory = partial(fault_in, FactoryPage, "placement")
+
+
+def _next_line(was: Callable[..., None]) -> Callable[..., None]:
+    def start(self: Any, qtest: Any, *place: Any, **options: Any) -> None:
+        *before, number = place
+        was(self, qtest, *before, number + 1, **options)
+
+    return start
+
+
+@fault("line-off-by-one", "placement", "the interrupt comes on the next line")
+def _line_off(patches: Patches) -> None:
+    patches.replace(GicLine, "__init__", _next_line)
+    patches.replace(IoApicLine, "__init__", _next_line)
+
+
+@fault("mmio-address-off", "placement", "a memory-mapped device is one page further")
+def _address_off(patches: Patches) -> None:
+    def make(was: Callable[..., Any]) -> Callable[..., Any]:
+        async def show_at(qtest: Any, arch: Any, placement: Any) -> None:
+            await was(qtest, arch, dataclasses.replace(placement, loc=placement.loc + reg.PAGE_SIZE))
+
+        return show_at
+
+    patches.replace(parts, "show_at", make)
+
+
+fault_in(
+    ConfigSpace,
+    "placement",
+    "mmio-pci-visible",
+    "a memory-mapped device is on the PCI bus, too",
+    "read",
+    lambda _: lambda self, offset, length: self.stored(offset, length),
+)
+fault_in(
+    ConfigSpace,
+    "placement",
+    "pci-device-id",
+    "the PCI function has another device number",
+    "read",
+    lambda was: lambda self, offset, length: _or_at(was(self, offset, length), offset, 2),
+)
+fault_in(
+    ConfigSpace,
+    "placement",
+    "pci-bar-io",
+    "BAR 0 says that it is I/O space",
+    "read",
+    lambda was: lambda self, offset, length: _or_at(was(self, offset, length), offset, BAR0),
+)
+
+
+def _or_at(data: bytes, offset: int, place: int) -> bytes:
+    """The data of a configuration read with bit 0 of the byte at ``place`` turned."""
+    if not offset <= place < offset + len(data) or data[place - offset] == 0xFF:
+        return data
+    changed = bytearray(data)
+    changed[place - offset] ^= 1
+    return bytes(changed)
+
+
+_factory(
+    "vector-off-by-one",
+    "vector is not the line",
+    "__init__",
+    lambda was: lambda self, vector, profile: was(self, vector + 1, profile),
+)
+
+
+@fault("tree-line-wrong", "placement", "the device tree names another interrupt")
+def _tree_line(patches: Patches) -> None:
+    patches.replace(devicetree, "FIRST_SPI", lambda was: was + 1)
+
+
+@fault("tree-node-missing", "placement", "the device tree has no node for the device")
+def _tree_missing(patches: Patches) -> None:
+    patches.replace(guest, "with_devices", lambda _: lambda blob, _placements: blob)
