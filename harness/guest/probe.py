@@ -21,6 +21,7 @@ from harness.guest.probe_link import (
 )
 from harness.guest.probe_results import (
     Attachment,
+    Comparison,
     ControlStatus,
     Detachment,
     Factory,
@@ -34,6 +35,7 @@ from harness.guest.probe_results import (
 )
 
 __all__ = [
+    "Memory",
     "Page",
     "Probe",
     "ProbeError",
@@ -41,6 +43,7 @@ __all__ = [
     "ProbeRestartedError",
     "ProbeTimeoutError",
     "Transport",
+    "Work",
     "pattern",
 ]
 
@@ -186,6 +189,11 @@ class Probe:
         """Write the seeded pattern."""
         self.command(f"fill {offset:#x} {length:#x} {seed:#x}", handle=handle, timeout=_time_for(length))
 
+    def stamp(self, offset: int, length: int, step: int, value: int, *, handle: int | None = None) -> None:
+        """Write the 64-bit ``value`` at the beginning of every ``step`` bytes."""
+        command = f"stamp {offset:#x} {length:#x} {step} {value:#x}"
+        self.command(command, handle=handle, timeout=_time_for(length))
+
     def verify(self, offset: int, length: int, seed: int, *, handle: int | None = None) -> Verification:
         """Compare with the seeded pattern."""
         command = f"verify {offset:#x} {length:#x} {seed:#x}"
@@ -225,6 +233,14 @@ class Probe:
         """
         command = f"bench {work} {memory} {block} {total}" + ("" if span is None else f" {span}")
         return Throughput.of(self.command(command, handle=handle, timeout=_time_for(total)))
+
+    def compare(self, work: Work, block: int, total: int, count: int, *, handle: int | None = None) -> Comparison:
+        """Time ``count`` (at most 4096) pieces of ``total`` bytes in the region and in private memory, by turns.
+
+        Short pieces (a millisecond) make the ratio of the medians steady on a machine that is busy with other things.
+        """
+        command = f"compare {work} {block} {total} {count}"
+        return Comparison.of(self.command(command, handle=handle, timeout=_time_for(2 * count * total)))
 
     def scan_window(self, *, step: int = 8, needle: int | None = None) -> Scan:
         """Read the whole window (BAR 2) of the selected device, a word every ``step`` bytes, over whatever faults.

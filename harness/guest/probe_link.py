@@ -70,7 +70,7 @@ class ProbeLink:
 
     def __init__(self, transport: Transport, name: str = "guest") -> None:
         self.name = name
-        self._transport = transport
+        self.transport = transport
         self._decoder = Decoder()
         # Chosen by chance, so that the guest does not take a request for the last one of an earlier client.
         self._sequence = secrets.randbits(_SEQUENCE_BITS)
@@ -102,7 +102,7 @@ class ProbeLink:
         end = time.monotonic() + timeout
         while True:
             try:
-                frames = self._decoder.feed(self._transport.read(end))
+                frames = self._decoder.feed(self.transport.read(end))
             except TimeoutError:
                 raise self.timeout_error("no sign of a new start", timeout) from None
             if any(frame.kind is Kind.HELLO for frame in frames):
@@ -111,7 +111,7 @@ class ProbeLink:
     def timeout_error(self, what: str, timeout: float) -> ProbeTimeoutError:
         """The error that ends a wait."""
         trouble = f"; {self.damaged} damaged frames" if self.damaged else ""
-        lines = self._transport.last_lines()
+        lines = self.transport.last_lines()
         return ProbeTimeoutError(
             f"{self.name}: {what} within {timeout:.1f} s{trouble}; the last lines of its console:\n{lines}",
             remedy="see the console log of the guest; a guest that never answered may not have booted",
@@ -148,7 +148,7 @@ class _Exchange:
             raise link.timeout_error(f"no answer to {self._command!r}", self._timeout)
         resend = min(self._heard + self._pause, self._sent + _LAST_RESEND)
         try:
-            data = link._transport.read(min(self._end, resend))
+            data = link.transport.read(min(self._end, resend))
         except TimeoutError:
             if time.monotonic() < self._end:
                 self._pause = min(2 * self._pause, _LAST_RESEND)
@@ -186,7 +186,7 @@ class _Exchange:
 
     def _send(self) -> None:
         # The line end before it ends whatever half a line the guest may still have.
-        self._link._transport.write(b"\n" + self._wire)
+        self._link.transport.write(b"\n" + self._wire)
         self._sent = self._heard = time.monotonic()
 
 

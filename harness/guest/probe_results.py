@@ -287,6 +287,27 @@ class Throughput:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """How long pieces of ``bytes`` bytes took in the region and in private memory."""
+
+    bytes: int
+    block: int
+    span: int
+    region: Timing
+    private: Timing
+
+    @property
+    def ratio(self) -> float:
+        """Speed of the region relative to private memory, by the medians: 1 is equally fast."""
+        return self.private.median_ns / self.region.median_ns
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        region, private = Timing.of(answer["region"]), Timing.of(answer["private"])
+        return cls(answer["bytes"], answer["block"], answer["span"], region, private)
+
+
+@dataclass(frozen=True)
 class Finding:
     """A 64-bit word that is neither all zeros nor all ones."""
 

@@ -7,9 +7,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
-from machine import MACHINES, Machine, running
 
+from harness.arch import ARCHES, Arch
 from harness.guest.probe import Probe
+from tests.probe.machine import MACHINES, Machine, running
+from tests.probe.pair import Pair, running_pair
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +38,27 @@ def machine(request: pytest.FixtureRequest, machines: Callable[[str], Machine]) 
 def probe(machine: Machine) -> Probe:
     """A client of the probe in `machine`."""
     return Probe(machine.transport)
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Arch], Pair]]:
+    """The pair of guests of an architecture, started when it is first asked for."""
+    with contextlib.ExitStack() as stack:
+        started: dict[Arch, Pair] = {}
+
+        def get(arch: Arch) -> Pair:
+            if arch not in started:
+                started[arch] = stack.enter_context(running_pair(arch, tmp_path_factory.mktemp(arch)))
+            return started[arch]
+
+        yield get
+
+
+@pytest.fixture(params=ARCHES)
+def pair(request: pytest.FixtureRequest, pairs: Callable[[Arch], Pair]) -> Iterator[Pair]:
+    """Two guests with nothing attached, before and after the test."""
+    pair = pairs(request.param)
+    yield pair
+    for probe in (pair.one, pair.two):
+        for handle in probe.handles():
+            probe.detach(handle.handle)

@@ -9,10 +9,10 @@ import time
 from typing import Any
 
 import pytest
-from machine import Machine
 
 from harness.guest.framing import Decoder, Frame, Kind, encode
 from harness.guest.probe import Probe, ProbeError, ProbeRestartedError, ProbeTimeoutError
+from tests.probe.machine import Machine
 
 
 class NoisyTransport:
@@ -153,13 +153,10 @@ def test_every_answer_over_a_bad_line_is_the_right_one(machine: Machine, seed: i
 
 
 def test_a_restart_during_a_command_is_told(machine: Machine) -> None:
-    hello = encode(Frame(Kind.HELLO, 0, '{"probe":"1.0"}'))
-    probe = Probe(
-        NoisyTransport(machine, from_guest=lambda data: hello + data if probe.link.resent == 0 and contact else data)
-    )
-    contact: list[bool] = []
+    hello = [b""]
+    probe = Probe(NoisyTransport(machine, from_guest=lambda data: hello[0] + data))
     probe.identify()
-    contact.append(True)
+    hello[0] = encode(Frame(Kind.HELLO, 0, '{"probe":"1.0"}'))
     with pytest.raises(ProbeRestartedError, match="started anew"):
         probe.identify()
 

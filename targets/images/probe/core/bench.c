@@ -4,9 +4,10 @@
  * the total is reached; the span is as large for private RAM as for the region, so caches and TLBs see the same.
  */
 #include "shmem.h"
+#include "statistics.h"
 #include "text.h"
 
-enum { BLOCK_STEP = 64 };
+enum { BLOCK_STEP = 64, PIECES_MAX = 4096 };
 
 typedef uint64_t vector __attribute__((vector_size(16)));
 
@@ -79,13 +80,16 @@ static void run_reads(const struct run *run)
     }
 }
 
-/* From the first half of the span to the second. */
+/*
+ * From the first half of the span to the second, which is walked backwards: at a constant distance, source and target
+ * would again and again compete for the same place in a direct-mapped TLB.
+ */
 static void run_copies(const struct run *run)
 {
-    uint64_t half = run->span / 2;
+    uint64_t half = run->span / 2 / BLOCK_STEP * BLOCK_STEP;
 
     for (uint64_t done = 0, offset = 0; done < run->total; done += run->block) {
-        copy_block(at(run, half + offset), at(run, offset), at(run, offset + run->block));
+        copy_block(at(run, 2 * half - offset - run->block), at(run, offset), at(run, offset + run->block));
         offset = offset + 2 * run->block > half ? 0 : offset + run->block;
         __asm__ volatile("" ::: "memory");
     }
@@ -107,7 +111,7 @@ static bool memory_named(struct call *call, struct run *run)
 {
     bool private = text_equal(call->word[2], "private");
     struct region *region = NULL;
-    uint64_t span, limit;
+    uint64_t span;
 
     if (!private && !text_equal(call->word[2], "region")) {
         call_fail(call, FAIL_USAGE, "memory is region or private", call->word[2]);
@@ -118,51 +122,111 @@ static bool memory_named(struct call *call, struct run *run)
         if (!region)
             return false;
     }
-    run->base = private ? memory_private(&limit) : (char *)region->data;
-    if (!private)
-        limit = region->length;
     span = region ? region->length : 0;
-    if (call->words > 5 && !call_number(call, 5, limit, &span))
+    if (call->words > 5 && !call_number(call, 5, private ? UINT32_MAX : span, &span))
         return false;
-    if (span > limit) {
-        call_fail(call, FAIL_LIMIT, "the guest has not as much private RAM as the region is long", NULL);
+    run->span = span / BLOCK_STEP * BLOCK_STEP;
+    run->base = private ? memory_private(region ? region->physical + SHMEM_PAGE : 0, span) : (char *)region->data;
+    if (!run->base)
+        call_fail(call, FAIL_LIMIT, "the guest has not as much private RAM", NULL);
+    return run->base;
+}
+
+/* Block and total from the words FIRST and FIRST + 1. */
+static bool amount(struct call *call, unsigned first, loop *body, struct run *run)
+{
+    uint64_t limit = body == run_copies ? run->span / 2 : run->span;
+
+    if (!call_number(call, first, limit, &run->block) || !call_number(call, first + 1, UINT64_MAX / 2, &run->total))
+        return false;
+    if (run->block == 0 || run->block % BLOCK_STEP || run->total == 0) {
+        call_fail(call, FAIL_USAGE, "block is a multiple of 64 and nothing is 0", call->word[first]);
         return false;
     }
-    run->span = span / BLOCK_STEP * BLOCK_STEP;
+    run->total = (run->total + run->block - 1) / run->block * run->block;
     return true;
+}
+
+/* Once over the span: first touches cost page faults in the host, which are not what is measured. */
+static void warm_up(loop *body, struct run run)
+{
+    run.total = run.span;
+    body(&run);
+}
+
+static uint64_t time_of(loop *body, const struct run *run)
+{
+    uint64_t start = clock_now_ns();
+
+    body(run);
+    return clock_now_ns() - start;
+}
+
+static void describe(struct json *json, const struct run *run)
+{
+    json_number(json, "bytes", run->total);
+    json_number(json, "block", run->block);
+    json_number(json, "span", run->span);
+}
+
+static bool work_named(struct call *call, loop **body)
+{
+    *body = loop_named(call->word[1]);
+    if (!*body)
+        call_fail(call, FAIL_USAGE, "the work is write, read or copy", call->word[1]);
+    return *body;
 }
 
 static void run_bench(struct call *call)
 {
-    loop *body = loop_named(call->word[1]);
     struct run run = {0};
-    uint64_t start, limit;
+    loop *body;
 
-    if (!body) {
-        call_fail(call, FAIL_USAGE, "the work is write, read or copy", call->word[1]);
+    if (!work_named(call, &body) || !memory_named(call, &run) || !amount(call, 3, body, &run))
+        return;
+    warm_up(body, run);
+    json_number(&call->json, "ns", time_of(body, &run));
+    describe(&call->json, &run);
+}
+
+/* Region and private RAM by turns in short pieces, so that what else the machine does hits both alike. */
+static void run_compare(struct call *call)
+{
+    static uint64_t samples[2][PIECES_MAX];
+    struct region *region = region_selected(call);
+    struct run run[2] = {0};
+    uint64_t count;
+    loop *body;
+
+    if (!region || !work_named(call, &body))
+        return;
+    run[0].base = (char *)region->data;
+    run[0].span = region->length;
+    if (!amount(call, 2, body, &run[0]) || !call_number(call, 4, PIECES_MAX, &count))
+        return;
+    run[1] = run[0];
+    run[1].base = memory_private(region->physical + SHMEM_PAGE, region->length);
+    if (!run[1].base || count == 0) {
+        call_fail(call, FAIL_LIMIT, "not as much private RAM, or no piece at all", NULL);
         return;
     }
-    if (!memory_named(call, &run))
-        return;
-    limit = body == run_copies ? run.span / 2 : run.span;
-    if (!call_number(call, 3, limit, &run.block) || !call_number(call, 4, UINT64_MAX / 2, &run.total))
-        return;
-    if (run.block == 0 || run.block % BLOCK_STEP || run.total == 0) {
-        call_fail(call, FAIL_USAGE, "block is a multiple of 64 and nothing is 0", call->word[3]);
-        return;
+    warm_up(body, run[0]);
+    warm_up(body, run[1]);
+    for (uint64_t i = 0; i < count; i++) {
+        samples[i % 2][i] = time_of(body, &run[i % 2]);
+        samples[(i + 1) % 2][i] = time_of(body, &run[(i + 1) % 2]);
     }
-    run.total = (run.total + run.block - 1) / run.block * run.block;
-    /* Once over the span beforehand: first touches cost page faults in the host, which are not what is measured. */
-    body(&(struct run){.base = run.base, .span = run.span, .block = run.block, .total = run.span});
-    start = clock_now_ns();
-    body(&run);
-    json_number(&call->json, "ns", clock_now_ns() - start);
-    json_number(&call->json, "bytes", run.total);
-    json_number(&call->json, "block", run.block);
-    json_number(&call->json, "span", run.span);
+    describe(&call->json, &run[0]);
+    json_object(&call->json, "region");
+    statistics_describe(&call->json, samples[0], count);
+    json_object_end(&call->json);
+    json_object(&call->json, "private");
+    statistics_describe(&call->json, samples[1], count);
+    json_object_end(&call->json);
 }
 
 const struct command bench_commands[] = {
     {"bench", "write|read|copy region|private BLOCK TOTAL [SPAN]", 4, 5, run_bench},
+    {"compare", "write|read|copy BLOCK BYTES COUNT", 4, 4, run_compare},
     {0},
 };

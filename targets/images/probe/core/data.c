@@ -29,6 +29,23 @@ static void run_fill(struct call *call)
     json_number(&call->json, "length", length);
 }
 
+/* One value at the same place of every piece of memory: of every page, say, to find the page again. */
+static void run_stamp(struct call *call)
+{
+    uint64_t offset, length, step, value;
+    struct region *region = part(call, &offset, &length);
+
+    if (!region || !call_number(call, 3, UINT32_MAX, &step) || !call_number(call, 4, UINT64_MAX, &value))
+        return;
+    if (offset % 8 || step % 8 || step == 0) {
+        call_fail(call, FAIL_USAGE, "offset and step are multiples of 8, step is not 0", NULL);
+        return;
+    }
+    for (uint64_t at = 0; at + 8 <= length; at += step)
+        *(volatile uint64_t *)(region->data + offset + at) = value;
+    json_number(&call->json, "words", length < 8 ? 0 : (length - 8) / step + 1);
+}
+
 static void run_verify(struct call *call)
 {
     uint64_t offset, length, seed;
@@ -101,6 +118,7 @@ static void run_poke(struct call *call)
 
 const struct command data_commands[] = {
     {"fill", "OFFSET LENGTH SEED", 3, 3, run_fill},
+    {"stamp", "OFFSET LENGTH STEP VALUE", 4, 4, run_stamp},
     {"verify", "OFFSET LENGTH SEED", 3, 3, run_verify},
     {"checksum", "OFFSET LENGTH", 2, 2, run_checksum},
     {"peek", "OFFSET LENGTH", 2, 2, run_peek},

@@ -46,8 +46,11 @@ enum memory_kind { MEMORY_DEVICE, MEMORY_NORMAL, MEMORY_KEEP };
 void *memory_map(uint64_t physical, uint64_t length, enum memory_kind kind);
 void memory_unmap(void *address, uint64_t length, enum memory_kind kind);
 
-/* Private RAM of this guest that nothing else uses, aligned to a page. */
-void *memory_private(uint64_t *length);
+/*
+ * LENGTH bytes of private RAM of this guest that nothing else uses, or NULL. They are mapped as the memory at physical
+ * address LIKE is, with the same offset in a large page, so that a TLB sees no difference between the two.
+ */
+void *memory_private(uint64_t like, uint64_t length);
 
 /* PCI. Functions come with their BARs placed: the layer places those that nobody has placed yet. */
 enum { PCI_BARS = 6 };

@@ -2,7 +2,7 @@
 #include "bare.h"
 #include "text.h"
 
-enum { NOTE_HEADER = 12, NOTE_OWNER = 4, BUILD_ID = 20, PRIVATE_MAX = 64 << 20, LARGE_PAGE = 2 << 20 };
+enum { NOTE_HEADER = 12, NOTE_OWNER = 4, BUILD_ID = 20, LARGE_PAGE = 2 << 20 };
 
 const char *build_id(void)
 {
@@ -20,20 +20,18 @@ void ram_add(struct platform_facts *facts, uint64_t base, uint64_t size)
         facts->ram[facts->ram_ranges++] = (struct memory_range){base, size};
 }
 
-/* The rest of the RAM that the image lies in; large pages, as the data of a large region has. */
-void *memory_private(uint64_t *length)
+/* In the rest of the RAM that the image lies in. */
+void *memory_private(uint64_t like, uint64_t length)
 {
     const struct platform_facts *facts = platform_facts();
-    uint64_t base = ((uint64_t)image_end + LARGE_PAGE - 1) & -(uint64_t)LARGE_PAGE;
+    uint64_t base = (((uint64_t)image_end + LARGE_PAGE - 1) & -(uint64_t)LARGE_PAGE) + like % LARGE_PAGE;
 
-    *length = 0;
     for (size_t i = 0; i < facts->ram_ranges; i++) {
         const struct memory_range *ram = &facts->ram[i];
+        uint64_t end = ram->base + ram->size;
 
-        if (ram->base <= base && base - ram->base < ram->size)
-            *length = ram->size - (base - ram->base);
+        if (ram->base <= base && base < end && length <= end - base)
+            return memory_map(base, length, MEMORY_NORMAL);
     }
-    if (*length > PRIVATE_MAX)
-        *length = PRIVATE_MAX;
-    return (void *)base;
+    return NULL;
 }

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two probe guests on an emulated host: the second one may not use regions whose names begin with ``secret``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from harness.arch import Arch
+from harness.emulator.client import EmulatedHost, HostClient
+from harness.guest.probe import Probe
+from harness.provision import probe_image
+from tests.emulator.terminal import Terminal
+
+_CONFIGURATION: Final[dict[Arch, str]] = {
+    "aarch64": """
+system {system}
+ram 0x40000000,128M
+load {image}
+vdev pl011 loc 0x9000000 intr gic:33 hostdev {console}
+{device}
+""",
+    "x86_64": """
+system {system}
+ram 0,128M
+load {image}
+vdev ioapic loc 0xfec00000 intr apic name myioapic
+vdev ser8250 loc io:0x3f8 intr myioapic:4 hostdev {console}
+{device}
+""",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two guests and the host that they share."""
+
+    architecture: Arch
+    one: Probe
+    two: Probe
+    host: HostClient
+
+
+@contextlib.contextmanager
+def _guest(host: EmulatedHost, client: HostClient, folder: Path, system: str, text: str) -> Iterator[Probe]:
+    path = folder / f"{system}.qvmconf"
+    path.write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness.emulator.qvm", f"@{path}"],
+        env={**os.environ, "QVM_HOST": str(host.socket)},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        terminal = Terminal(Path(client.wait_guest(system, 20)["consoles"][0]), system)
+        with contextlib.closing(terminal):
+            terminal.probe.identify(timeout=20)
+            yield terminal.probe
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def running_pair(arch: Arch, folder: Path) -> Iterator[Pair]:
+    """Start the host and both guests; all are gone in the end."""
+    with EmulatedHost(log=folder / "host.log") as host, host.client() as client, contextlib.ExitStack() as stack:
+        probes = []
+        for number, device in enumerate(("vdev shmem", "vdev shmem deny secret*")):
+            system = f"guest{number}"
+            text = _CONFIGURATION[arch].format(
+                system=system, image=probe_image(arch), console=f"/dev/ptyp{number}", device=device
+            )
+            probes.append(stack.enter_context(_guest(host, client, folder, system, text)))
+        yield Pair(arch, probes[0], probes[1], client)
