@@ -10,16 +10,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+import serial
 from labgrid import Target
 from labgrid.driver import SerialDriver
 from labgrid.factory import target_factory
-from serial import SerialException
 
 from harness.errors import BenchError
 from harness.guest.console import ShmemConsoleDriver
 from harness.host.protocol import ConsoleLocation
 
 _LOCAL_PORT: Final = "RawSerialPort"
+
+
+class _Serial(serial.Serial):  # type: ignore[misc]
+    """A local port that is opened without throwing away what has arrived: a guest's first words may be its last."""
+
+    def _reset_input_buffer(self) -> None:
+        pass
 
 
 class GuestTarget:
@@ -32,13 +39,13 @@ class GuestTarget:
         target_factory.make_resource(self.target, location.resource, None, dict(location.arguments))
         port = SerialDriver(self.target, None)
         if location.resource == _LOCAL_PORT:
-            port.serial.exclusive = True  # a second run must not share the console
+            port.serial = _Serial(exclusive=True)  # a second run must not share the console
         self.console: ShmemConsoleDriver = target_factory.make_driver(
             self.target, ShmemConsoleDriver.__name__, None, {"log": str(log)}
         )
         try:
             self.target.activate(self.console)
-        except (SerialException, OSError) as error:
+        except OSError as error:
             self.close()
             raise BenchError(f"the console of guest {name} cannot be opened: {error}") from error
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import attr
 from labgrid.driver import Driver
@@ -23,7 +23,9 @@ from harness.host.protocol import (
     REGIONS,
     ConsoleLocation,
     GuestEndedError,
+    HostConnection,
     HostGuest,
+    HostProgram,
     HostRegion,
     ShmemHostProtocol,
     StopHow,
@@ -102,6 +104,28 @@ class EmulatedGuest(HostGuest):
         self._process.wait(_KILL_SECONDS)
 
 
+class EmulatedHostProgram(HostProgram):
+    """A connection to the daemon is a host program of its own."""
+
+    def __init__(self, client: HostClient) -> None:
+        self._client = client
+
+    def attach(self, name: str) -> HostConnection | None:
+        """See HostProgram."""
+        known = {region["name"] for region in self._client.regions()}
+        return self._client.attach(name) if name in known else None
+
+    def create(self, name: str, pages: int) -> HostConnection:
+        """See HostProgram."""
+        return self._client.create(name, pages)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._client.close()
+
+
 @target_factory.reg_driver
 @attr.s(eq=False)
 class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
@@ -146,8 +170,9 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
 
     @active
     def check(self) -> None:
-        """See ShmemHostProtocol."""
-        self._connection.guests()
+        """See ShmemHostProtocol. A new connection, as qvm makes one: a host that is ending still serves old ones."""
+        with self._running.client() as client:
+            client.guests()
 
     @active
     def put(self, source: Path) -> str:
@@ -186,9 +211,9 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         ]
 
     @active
-    def client(self) -> HostClient:
-        """See ShmemHostProtocol. Each client is a host program of its own; close it."""
-        return self._running.client()
+    def program(self) -> HostProgram:
+        """See ShmemHostProtocol."""
+        return EmulatedHostProgram(self._running.client())
 
     @active
     def inject(self, fault: str, **arguments: Any) -> None:

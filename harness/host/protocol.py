@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol, Self
 
 from harness.errors import BenchError
 
@@ -20,7 +20,7 @@ REGIONS: Final = "regions"
 """Capability: the host can list its shared regions and their clients (``ShmemHostProtocol.regions``)."""
 
 HOST_CLIENT: Final = "host-client"
-"""Capability: the host itself can be a client of a region (``ShmemHostProtocol.client``)."""
+"""Capability: the host itself can be a client of a region (``ShmemHostProtocol.program``)."""
 
 FAULTS: Final = "faults"
 """Capability: the host can be told to be wrong on purpose (``ShmemHostProtocol.inject``)."""
@@ -54,6 +54,46 @@ class GuestEndedError(BenchError):
         super().__init__(f"qvm of guest {system} ended with exit status {exit_status} and said:\n{said}")
         self.exit_status = exit_status
         self.messages = messages
+
+
+class HostConnection(Protocol):
+    """A program of the host as a client of one region. Offsets and lengths are bytes of data."""
+
+    index: int
+    pages: int
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the region."""
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes into the region."""
+
+    def notify(self, mask: int) -> None:
+        """Signal the clients that ``mask`` selects."""
+
+    def status(self) -> int:
+        """The status word; the read takes the signals."""
+
+    def detach(self) -> None:
+        """Leave the region."""
+
+
+class HostProgram(abc.ABC):
+    """A program of the host, which may be a client of several regions; leaving the context ends it."""
+
+    @abc.abstractmethod
+    def attach(self, name: str) -> HostConnection | None:
+        """Attach to the region of that host-side name; None when there is none."""
+
+    @abc.abstractmethod
+    def create(self, name: str, pages: int) -> HostConnection:
+        """Create the region, or attach to it when it exists."""
+
+    @abc.abstractmethod
+    def __enter__(self) -> Self: ...
+
+    @abc.abstractmethod
+    def __exit__(self, *_error: object) -> None: ...
 
 
 class HostGuest(abc.ABC):
@@ -131,8 +171,8 @@ class ShmemHostProtocol(abc.ABC):
         """All regions of the host (capability ``regions``)."""
 
     @abc.abstractmethod
-    def client(self) -> Any:
-        """The host as a client of regions (capability ``host-client``)."""
+    def program(self) -> HostProgram:
+        """A program of the host as a client of regions (capability ``host-client``)."""
 
     @abc.abstractmethod
     def inject(self, fault: str, **arguments: Any) -> None:

@@ -6,6 +6,8 @@ The tables hold what the page says of its names and what follows from that direc
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fixtures.access import ALLOWED, REFUSED, Access
@@ -13,67 +15,78 @@ from fixtures.deployment import Deploy
 
 CREATED_PAGES = 0xF0000 // 4096
 
+Table = dict[str, bool]
 
-@pytest.mark.requirement("SHM-ALLOW-02", "SHM-ALLOW-04", "SHM-ALLOW-05", "SHM-ALLOW-07")
-def test_names_with_the_stem_test_and_the_name_pluto(deploy: Deploy, access: Access) -> None:
+
+def _example(requirement: str, table: Table) -> Any:
+    """One statement of an example: a requirement and the names that show it."""
+    return pytest.param(table, marks=pytest.mark.requirement(requirement), id=requirement)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        _example("SHM-ALLOW-02", {"pluto": ALLOWED}),
+        _example("SHM-ALLOW-05", {"test": ALLOWED, "test1": ALLOWED, "testing": ALLOWED}),
+        _example("SHM-ALLOW-06", {"pluto1": REFUSED, "plutonium": REFUSED}),
+        _example("SHM-ALLOW-04", {"mickey": REFUSED, "tes": REFUSED, "mytest": REFUSED, "Test1": REFUSED}),
+        _example("SHM-ALLOW-07", {"test1": ALLOWED, "pluto": ALLOWED}),
+    ],
+)
+def test_names_with_the_stem_test_and_the_name_pluto(deploy: Deploy, access: Access, table: Table) -> None:
     """Two ``allow``: what they cover can be used, everything else cannot."""
     guest, _ = deploy("allow test* allow pluto", "")
-    table = {
-        "test": ALLOWED,
-        "test1": ALLOWED,
-        "testing": ALLOWED,
-        "pluto": ALLOWED,
-        "pluto1": REFUSED,
-        "tes": REFUSED,
-        "mytest": REFUSED,
-        "mickey": REFUSED,
-    }
-    access.check(guest, table)
-
-
-@pytest.mark.requirement("SHM-DENY-01", "SHM-DENY-02", "SHM-DENY-03")
-def test_all_names_but_the_stem_live_and_the_name_pluto(deploy: Deploy, access: Access) -> None:
-    """Two ``deny``: what they cover cannot be used, everything else can."""
-    guest, _ = deploy("deny live* deny pluto", "")
-    table = {
-        "live": REFUSED,
-        "live1": REFUSED,
-        "liverpool": REFUSED,
-        "pluto": REFUSED,
-        "pluto1": ALLOWED,
-        "liv": ALLOWED,
-        "alive": ALLOWED,
-        "mickey": ALLOWED,
-    }
-    access.check(guest, table)
-
-
-@pytest.mark.releases("7.0")
-@pytest.mark.requirement("SHM-MIX-01", "SHM-MIX-02", "SHM-MIX-03")
-def test_longer_names_with_the_stem_pluto_but_not_pluto(deploy: Deploy, access: Access) -> None:
-    """``deny`` of the exact name before ``allow`` of its stem: longer names are left."""
-    guest, _ = deploy("deny pluto allow pluto*", "")
-    table = {"pluto": REFUSED, "pluto1": ALLOWED, "plutonium": ALLOWED, "plut": REFUSED, "mickey": REFUSED}
     access.check(guest, table)
 
 
 @pytest.mark.parametrize(
-    ("options", "name"),
+    "table",
     [
-        pytest.param(
-            "subst foo,guest0 create foomem,0xf0000", "foomem", marks=pytest.mark.requirement("SHM-SUBST-02"), id="stem"
-        ),
-        pytest.param(
-            "subst ,guest0 create mem,0xf0000", "mem", marks=pytest.mark.requirement("SHM-SUBST-01"), id="prefix"
-        ),
+        _example("SHM-DENY-01", {"live": REFUSED, "live1": REFUSED, "liverpool": REFUSED, "pluto": REFUSED}),
+        _example("SHM-DENY-02", {"mickey": ALLOWED, "liv": ALLOWED, "alive": ALLOWED, "pluto1": ALLOWED}),
+        _example("SHM-DENY-03", {"live1": REFUSED, "pluto": REFUSED}),
     ],
 )
-@pytest.mark.requirement("SHM-SUBST-05", "SHM-CREATE-02")
-def test_both_ways_to_write_the_substitution_make_the_same_region(deploy: Deploy, options: str, name: str) -> None:
-    """A stem that is replaced, or a prefix that is added: the host-side region is the same, and has the size given."""
+def test_all_names_but_the_stem_live_and_the_name_pluto(deploy: Deploy, access: Access, table: Table) -> None:
+    """Two ``deny``: what they cover cannot be used, everything else can."""
+    guest, _ = deploy("deny live* deny pluto", "")
+    access.check(guest, table)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        _example("SHM-MIX-01", {"pluto": REFUSED}),
+        _example("SHM-MIX-02", {"pluto1": ALLOWED, "plutonium": ALLOWED}),
+        _example("SHM-MIX-03", {"plut": REFUSED, "mickey": REFUSED}),
+    ],
+)
+def test_longer_names_with_the_stem_pluto_but_not_pluto(deploy: Deploy, access: Access, table: Table) -> None:
+    """``deny`` of the exact name before ``allow`` of its stem: longer names are left."""
+    guest, _ = deploy("deny pluto allow pluto*", "")
+    access.check(guest, table)
+
+
+REPLACED_STEM = pytest.param(
+    "subst foo,guest0 create foomem,0xf0000", "foomem", marks=pytest.mark.requirement("SHM-SUBST-02"), id="stem"
+)
+ADDED_PREFIX = pytest.param(
+    "subst ,guest0 create mem,0xf0000", "mem", marks=pytest.mark.requirement("SHM-SUBST-01"), id="prefix"
+)
+
+
+@pytest.mark.parametrize(("options", "name"), [REPLACED_STEM, ADDED_PREFIX])
+def test_both_ways_to_write_the_substitution_lead_to_one_region(deploy: Deploy, options: str, name: str) -> None:
+    """A stem that is replaced, or a prefix that is added: the host-side name is the same."""
     guest, peer = deploy(options, "")
-    theirs = peer.attach("guest0mem")
-    ours = guest.attach(name)
-    assert (ours.pages, theirs.pages) == (CREATED_PAGES, CREATED_PAGES)
+    ours, theirs = guest.attach(name), peer.attach("guest0mem")
     ours.fill(seed=7)
     assert theirs.differences(seed=7) == 0
+
+
+@pytest.mark.parametrize("options", [REPLACED_STEM.values[0], ADDED_PREFIX.values[0]], ids=["stem", "prefix"])
+@pytest.mark.requirement("SHM-SUBST-05")
+def test_both_ways_create_the_same_region_before_the_guest_runs(deploy: Deploy, options: str) -> None:
+    """A peer that asks for one page finds it in the size that ``create`` gives."""
+    _, peer = deploy(options, "")
+    assert peer.attach("guest0mem", pages=1).pages == CREATED_PAGES

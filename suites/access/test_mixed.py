@@ -8,8 +8,6 @@ import pytest
 from fixtures.access import ALLOWED, REFUSED, Access
 from fixtures.deployment import Deploy
 
-pytestmark = pytest.mark.releases("7.0")
-
 DENY_THEN_ALLOW = ("deny pluto allow pluto*", "")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from fixtures.deployment import Deploy
-from fixtures.hostside import HostProgram, HostRegions
+from fixtures.hostside import HostAttach, HostRegions
 
 PREFIX = ("subst ,guest0", "")
 STEM = ("subst foo,guest0", "")
@@ -41,16 +41,15 @@ def test_the_host_lists_the_prefixed_name(host_regions: HostRegions, deploy: Dep
 
 
 @pytest.mark.requirement("SHM-SUBST-04")
-def test_a_host_program_reaches_the_region_under_its_host_side_name(host_program: HostProgram, deploy: Deploy) -> None:
+def test_a_host_program_reaches_the_region_under_its_host_side_name(host_attach: HostAttach, deploy: Deploy) -> None:
     """What the host writes there the guest reads, and the other way round."""
     guest, _ = deploy(*PREFIX)
     ours = guest.attach("mem")
-    with host_program() as host:
-        theirs = host.attach("guest0mem")
-        theirs.write(0, b"from the host")
-        assert ours.peek(0, 13) == b"from the host"
-        ours.poke(100, b"from the guest")
-        assert theirs.read(100, 14) == b"from the guest"
+    theirs = host_attach("guest0mem")
+    theirs.write(0, b"from the host")
+    assert ours.peek(0, 13) == b"from the host"
+    ours.poke(100, b"from the guest")
+    assert theirs.read(100, 14) == b"from the guest"
 
 
 @pytest.mark.requirement("SHM-SUBST-02")

@@ -12,7 +12,7 @@ SECRET = 0x5EC2E75EC2E7A11E
 
 
 @pytest.mark.parametrize("rules", ["deny secret*", "allow public*"], ids=["denied", "not-allowed"])
-@pytest.mark.requirement("SHM-DATA-01")
+@pytest.mark.requirement("SHM-ISOL-01")
 def test_a_refused_guest_finds_nothing_in_its_window(deploy: Deploy, access: Access, rules: str) -> None:
     """Before and after it was refused; the same search finds the bytes once they lie in a region that is permitted."""
     outsider, owner = deploy(rules, "")
@@ -26,7 +26,7 @@ def test_a_refused_guest_finds_nothing_in_its_window(deploy: Deploy, access: Acc
     assert outsider.pages_in_window_with(SECRET) == shared.pages, "the search itself does not find"
 
 
-@pytest.mark.requirement("SHM-DATA-01")
+@pytest.mark.requirement("SHM-ISOL-02")
 def test_what_a_refused_guest_writes_into_its_window_reaches_nobody(deploy: Deploy, access: Access) -> None:
     """It fills what it can reach of its window; the region of the others keeps its bytes."""
     outsider, owner = deploy("deny secret*", "")

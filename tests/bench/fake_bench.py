@@ -16,7 +16,7 @@ from labgrid.driver import Driver
 from labgrid.factory import target_factory
 
 from harness.errors import BenchError
-from harness.host.protocol import HostGuest, HostRegion, ShmemHostProtocol
+from harness.host.protocol import HostGuest, HostProgram, HostRegion, ShmemHostProtocol
 from harness.host.strategy import ShmemBenchStrategy
 
 __all__ = ["ShmemBenchStrategy", "ShmemFakeHostDriver"]
@@ -69,7 +69,7 @@ class ShmemFakeHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     def regions(self) -> Sequence[HostRegion]:
         raise BenchError("not this host")
 
-    def client(self) -> Any:
+    def program(self) -> HostProgram:
         raise BenchError("not this host")
 
     def inject(self, fault: str, **arguments: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -37,10 +38,24 @@ class MiniSuite:
 
     def benches(self, **targets: str) -> Path:
         """An environment file; each target's value is YAML that is merged over the usual keys, by hand."""
-        text = f"imports: ['{CHECKOUT}/tests/bench/fake_bench.py']\ntargets:\n"
+        text = f"imports: [harness.labgrid, '{CHECKOUT}/tests/bench/fake_bench.py']\ntargets:\n"
         for name, extra in targets.items():
             text += f"  {name}:\n" + "".join(f"    {line}\n" for line in extra.splitlines())
         return self.write("benches.yaml", text)
+
+    def test(self, body: str) -> None:
+        """Write the one test file of the suite; function ``test_N`` is given the requirement SHM-ALLOW-0N."""
+        mark = r'@pytest.mark.requirement("SHM-ALLOW-0\1")\ndef test_\1'
+        marked = re.sub(r"^def test_(\d)", mark, body, flags=re.MULTILINE)
+        self.write("test_it.py", f"import pytest\n{marked}")
+
+    def verdicts(self) -> dict[str, str]:
+        """``BENCH:N`` to verdict, of the newest report; N as in ``test_N``."""
+        return {f"{entry['bench']}:{entry['requirement'][-1]}": entry["verdict"] for entry in self.results()["results"]}
+
+    def reasons(self) -> str:
+        """All that the newest report says about what went wrong."""
+        return "\n".join(case["reason"] for case in self.results()["cases"])
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
@@ -85,5 +100,22 @@ options:
   guest_images: [probe]
   ways: [serial]
   templates: templates
+  {options}
+"""
+
+
+def emulated(options: str = "", *, templates: str | Path = CHECKOUT / "targets/qemu-aarch64") -> str:
+    """The text of a target with the emulated host and guests of the faster architecture."""
+    return f"""\
+drivers:
+  ShmemEmulatedHostDriver: {{}}
+  ShmemBenchStrategy: {{}}
+options:
+  architecture: aarch64
+  profile: "7.0"
+  placements: [pci]
+  guest_images: [probe]
+  ways: [serial]
+  templates: {templates}
   {options}
 """

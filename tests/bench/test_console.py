@@ -72,6 +72,15 @@ def test_bytes_go_both_ways(wire: Wire, guest: GuestTarget) -> None:
     assert transport.read(_soon()) == b"answer\n"
 
 
+def test_what_came_before_the_console_was_opened_is_there(wire: Wire, log: Path) -> None:
+    os.write(wire.end, b"first and last words\r\n")
+    guest = GuestTarget("guest0", wire.location, log)
+    try:
+        assert guest.console.intake.read(_soon()) == b"first and last words\r\n"
+    finally:
+        guest.close()
+
+
 def test_output_is_logged_while_nobody_waits_for_it(wire: Wire, guest: GuestTarget, log: Path) -> None:
     payload = b"".join(b"%06d\n" % number for number in range(20_000))  # more than the kernel's buffer holds
     view = memoryview(payload)

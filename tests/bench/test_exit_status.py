@@ -12,7 +12,7 @@ import time
 import pytest
 from mini_suite import MiniSuite, fake
 
-_PASS = 'import pytest\n@pytest.mark.requirement("A-1")\ndef test_it(bench): pass\n'
+_PASS = 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench): pass\n'
 
 
 def _verdicts(mini: MiniSuite) -> dict[str, str]:
@@ -32,7 +32,7 @@ def test_the_exit_status_tells_what_failed(mini: MiniSuite, body: str, status: i
     mini.write(
         "test_it.py",
         "import pytest\nfrom harness.errors import BenchError\n"
-        f'@pytest.mark.requirement("A-1")\ndef test_it(bench):\n    {body}\n',
+        f'@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench):\n    {body}\n',
     )
     mini.benches(left=fake())
     run = mini.run()
@@ -48,14 +48,14 @@ def test_nothing_selected_is_wrong_use(mini: MiniSuite) -> None:
 
 def test_a_bench_that_stays_broken_is_given_up_and_the_other_goes_on(mini: MiniSuite) -> None:
     """Two attempts, the second from cold; after that its tests end at once with the reason."""
-    tests = "".join(f'@pytest.mark.requirement("A-{n}")\ndef test_{n}(bench): pass\n' for n in range(5))
+    tests = "".join(f'@pytest.mark.requirement("SHM-ALLOW-0{n}")\ndef test_{n}(bench): pass\n' for n in range(1, 6))
     mini.write("test_it.py", f"import pytest\n{tests}")
     mini.benches(sick=fake(host="{broken_starts: 99}"), well=fake())
     run = mini.run()
     assert run.returncode == 2
     assert _verdicts(mini) == {
-        **{f"sick:A-{n}": "error" for n in range(5)},
-        **{f"well:A-{n}": "pass" for n in range(5)},
+        **{f"sick:SHM-ALLOW-0{n}": "error" for n in range(1, 6)},
+        **{f"well:SHM-ALLOW-0{n}": "pass" for n in range(1, 6)},
     }
     assert mini.host_log == ["start sick", "start sick", "start well", "stop well"]
     reasons = json.dumps(mini.results())
@@ -64,18 +64,22 @@ def test_a_bench_that_stays_broken_is_given_up_and_the_other_goes_on(mini: MiniS
 
 
 def test_a_bench_that_comes_back_after_a_cold_start_goes_on(mini: MiniSuite) -> None:
-    tests = "".join(f'@pytest.mark.requirement("A-{n}")\ndef test_{n}(bench): pass\n' for n in range(3))
+    tests = "".join(f'@pytest.mark.requirement("SHM-ALLOW-0{n}")\ndef test_{n}(bench): pass\n' for n in range(1, 4))
     mini.write("test_it.py", f"import pytest\n{tests}")
     mini.benches(moody=fake(host="{broken_starts: 1}"))
     assert mini.run().returncode == 2
-    assert _verdicts(mini) == {"moody:A-0": "error", "moody:A-1": "pass", "moody:A-2": "pass"}
+    assert _verdicts(mini) == {
+        "moody:SHM-ALLOW-01": "error",
+        "moody:SHM-ALLOW-02": "pass",
+        "moody:SHM-ALLOW-03": "pass",
+    }
 
 
 def test_an_interrupt_brings_the_bench_down_and_is_no_pass(mini: MiniSuite) -> None:
     mini.write(
         "test_it.py",
         "import pytest, pathlib, time\n"
-        '@pytest.mark.requirement("A-1")\ndef test_it(bench):\n'
+        '@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench):\n'
         "    pathlib.Path('running').touch()\n    time.sleep(60)\n",
     )
     mini.benches(left=fake())

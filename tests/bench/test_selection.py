@@ -10,10 +10,10 @@ from mini_suite import MiniSuite, fake
 _TWO_TESTS = """
 import pytest
 
-@pytest.mark.requirement("A-1")
+@pytest.mark.requirement("SHM-ALLOW-01")
 def test_first(bench): pass
 
-@pytest.mark.requirement("A-2")
+@pytest.mark.requirement("SHM-ALLOW-02")
 def test_second(bench): pass
 """
 
@@ -27,7 +27,9 @@ def test_every_bench_of_the_file_runs_and_is_started_once(mini: MiniSuite) -> No
     mini.benches(left=fake(), right=fake())
     run = mini.run()
     assert run.returncode == 0, run.stdout + run.stderr
-    assert _outcomes(mini) == dict.fromkeys(["left:A-1", "left:A-2", "right:A-1", "right:A-2"], "pass")
+    assert _outcomes(mini) == dict.fromkeys(
+        ["left:SHM-ALLOW-01", "left:SHM-ALLOW-02", "right:SHM-ALLOW-01", "right:SHM-ALLOW-02"], "pass"
+    )
     assert mini.host_log == ["start left", "start right", "stop left", "stop right"]
 
 
@@ -50,28 +52,28 @@ def test_an_unknown_bench_is_wrong_use_and_the_benches_are_listed(mini: MiniSuit
 def test_a_feature_counts_for_the_bench_that_has_it_and_the_skip_says_why(mini: MiniSuite) -> None:
     mini.write(
         "test_it.py",
-        'import pytest\n@pytest.mark.lg_feature(["wings", "beak"])\n@pytest.mark.requirement("A-1")\n'
+        'import pytest\n@pytest.mark.lg_feature(["wings", "beak"])\n@pytest.mark.requirement("SHM-ALLOW-01")\n'
         "def test_fly(bench): pass\n",
     )
     mini.benches(bird=fake(features="[wings, beak]"), cow=fake(features="[horns, beak]"))
     run = mini.run("-rs")
-    assert _outcomes(mini) == {"bird:A-1": "pass", "cow:A-1": "skipped"}
+    assert _outcomes(mini) == {"bird:SHM-ALLOW-01": "pass", "cow:SHM-ALLOW-01": "skipped"}
     assert "bench cow has no feature wings" in run.stdout
 
 
 def test_a_statement_of_one_release_is_skipped_on_others(mini: MiniSuite) -> None:
     mini.write(
         "test_it.py",
-        'import pytest\n@pytest.mark.releases("7.0")\n@pytest.mark.requirement("A-1")\ndef test_it(bench): pass\n',
+        'import pytest\n@pytest.mark.requirement("SHM-MIX-01")\ndef test_it(bench): pass\n',
     )
     mini.benches(old=fake(), new=fake().replace('"7.0"', '"7.1"'))
     run = mini.run("-rs")
-    assert _outcomes(mini) == {"old:A-1": "pass", "new:A-1": "skipped"}
-    assert "bench new has release 7.1; stated for 7.0 only" in run.stdout
+    assert _outcomes(mini) == {"old:SHM-MIX-01": "pass", "new:SHM-MIX-01": "skipped"}
+    assert "bench new has release 7.1; SHM-MIX-01 is stated for 7.0" in run.stdout
 
 
 def test_tests_without_a_bench_run_once(mini: MiniSuite) -> None:
-    mini.write("test_it.py", 'import pytest\n@pytest.mark.requirement("A-1")\ndef test_it(): pass\n')
+    mini.write("test_it.py", 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(): pass\n')
     mini.benches(left=fake(), right=fake())
     assert "1 passed" in mini.run().stdout
     assert mini.host_log == []

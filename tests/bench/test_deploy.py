@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests are started, shared, ended and mourned as the fixtures promise; on the emulated host, with real guests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from mini_suite import CHECKOUT, MiniSuite, emulated
+
+from harness import provision
+
+
+def _run(mini: MiniSuite, body: str, *, status: int, target: str | None = None) -> None:
+    mini.test(body)
+    mini.benches(bench=target or emulated())
+    run = mini.run()
+    assert run.returncode == status, run.stdout + run.stderr
+
+
+def test_equal_configurations_share_guests_and_leave_nothing_attached(mini: MiniSuite) -> None:
+    body = """
+seen = []
+def test_1(deploy):
+    guest, peer = deploy("allow a*", "")
+    peer.attach("a1")
+    guest.attach("a1")
+    seen.append(guest)
+def test_2(deploy):
+    guest, peer = deploy("allow a*", "")
+    assert guest is seen[0]
+    assert guest.attach("a1").members() == {0}
+def test_3(deploy):
+    assert deploy("allow b*", "")[0] is not seen[0]
+"""
+    _run(mini, body, status=0)
+    evidence = [path for record in mini.results()["results"] for path in record["evidence"]]
+    assert len({path for path in evidence if path.endswith("guest0.qvmconf")}) == 2
+    assert len([path for path in evidence if path.endswith("guest0.qvmconf")]) == 3
+
+
+def test_the_evidence_has_the_text_that_qvm_got_and_what_the_guest_said(mini: MiniSuite) -> None:
+    _run(mini, 'def test_1(deploy):\n    deploy("deny live* deny pluto", "")[0].attach("mickey")\n', status=0)
+    (record,) = mini.results()["results"]
+    folder = mini.folder / "reports/latest"
+    files = {Path(path).name: (folder / path).read_text() for path in record["evidence"]}
+    assert "vdev shmem\n    deny live*\n    deny pluto\n" in files["guest0.qvmconf"]
+    assert "attach mickey 1" in files["guest0.console.log"]
+    assert "test_it.py::test_1" in files["guest0.console.log"]
+    assert "test_it.py::test_1" in files["guest1.console.log"]
+
+
+def _silent_target(mini: MiniSuite) -> str:
+    """A bench whose guests boot, say a line, and never answer."""
+    recipe = provision.Recipe(
+        name="silent guest of a test",
+        folder=CHECKOUT / "tests/bench/images",
+        target="aarch64-freestanding-none",
+        sources=("silent.S",),
+        flags=("-nostdlib", "-static", "-Wl,-T,silent.ld"),
+        inputs=("silent.S", "silent.ld"),
+        output="silent.elf",
+    )
+    image = provision.compile_c(recipe).path / "silent.elf"
+    template = (CHECKOUT / "targets/qemu-aarch64/probe.qvmconf.j2").read_text()
+    mini.write("templates/probe.qvmconf.j2", template.replace("{{ image }}", str(image)))
+    return emulated("boot_seconds: 1", templates=mini.folder / "templates")
+
+
+def test_a_guest_that_never_answers_is_named_with_its_last_words(mini: MiniSuite) -> None:
+    """The second one costs its time too, then the bench is given up."""
+    body = "".join(f'def test_{n}(deploy):\n    deploy("", "")\n' for n in range(1, 5))
+    began = time.monotonic()
+    _run(mini, body, status=2, target=_silent_target(mini))
+    assert time.monotonic() - began < 30
+    assert mini.verdicts() == {f"bench:{n}": "error" for n in range(1, 5)}
+    assert "guest0: no answer to 'identify' within" in mini.reasons()
+    assert "cannot find my teeth" in mini.reasons()
+    assert "bench bench is given up" in mini.reasons()
+
+
+def test_what_qvm_refuses_is_shown_and_does_not_cost_the_bench(mini: MiniSuite) -> None:
+    body = """
+def test_1(deploy): deploy("create a,4096 subst b,c subst d,e create far-too-long-for-a-region-name-on-the-host,4096")
+def test_2(deploy): deploy("create far-too-long-for-a-region-name-on-the-host,4096")
+def test_3(deploy): deploy("create far-too-long-for-any-region-name-on-the-host,4096")
+def test_4(deploy): deploy("")[0].attach("works")
+"""
+    _run(mini, body, status=2)
+    assert mini.verdicts() == {"bench:1": "error", "bench:2": "error", "bench:3": "error", "bench:4": "pass"}
+    assert "qvm of guest guest0 ended with exit status 65" in mini.reasons()
+    assert "guest0.qvmconf:" in mini.reasons()
+
+
+def test_options_that_are_none_are_the_suites_mistake(mini: MiniSuite) -> None:
+    _run(mini, 'def test_1(deploy): deploy("allow")\ndef test_2(deploy): deploy("")\n', status=2)
+    assert mini.verdicts() == {"bench:1": "error", "bench:2": "pass"}
+    assert "not the options of one vdev shmem: 'allow'" in mini.reasons()
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("system {{ system }}\nbrew coffee\n", "probe.qvmconf.j2"),
+        ("system {{ sytem }}\n", "'sytem' is undefined"),
+        ("system {% if %}\n", "probe.qvmconf.j2"),
+        (None, "there is no template"),
+    ],
+)
+def test_a_broken_template_is_named(mini: MiniSuite, template: str | None, message: str) -> None:
+    if template is not None:
+        mini.write("templates/probe.qvmconf.j2", template)
+    _run(mini, 'def test_1(deploy): deploy("")\n', status=2, target=emulated(templates=mini.folder / "templates"))
+    assert message in mini.reasons()
+
+
+def test_a_missing_image_is_qvms_to_tell(mini: MiniSuite) -> None:
+    template = (CHECKOUT / "targets/qemu-aarch64/probe.qvmconf.j2").read_text()
+    mini.write("templates/probe.qvmconf.j2", template.replace("{{ image }}", "/nowhere/probe.elf"))
+    target = emulated(templates=mini.folder / "templates")
+    _run(mini, 'def test_1(deploy): deploy("")\n', status=2, target=target)
+    assert "ended with exit status 65" in mini.reasons()
+    assert "/nowhere/probe.elf" in mini.reasons()
+
+
+def test_a_guest_that_hangs_in_a_test_is_replaced(mini: MiniSuite) -> None:
+    """The test itself sees the time-out; the next one gets new guests."""
+    body = """
+def test_1(deploy): deploy("", "")[0].probe.crash("hang", timeout=0.5)
+def test_2(deploy): deploy("", "")[0].attach("works")
+"""
+    _run(mini, body, status=2)
+    assert mini.verdicts() == {"bench:1": "error", "bench:2": "pass"}
+    assert "guest0: no answer to 'crash hang' within 0.5 s" in mini.reasons()
+
+
+def test_a_guest_that_dies_in_a_test_is_replaced(mini: MiniSuite) -> None:
+    body = """
+def test_1(deploy):
+    guest, peer = deploy("", "")
+    guest.probe.power_off()
+    guest.attach("too-late")
+def test_2(deploy): deploy("", "")[0].attach("works")
+"""
+    _run(mini, body, status=2)
+    assert mini.verdicts() == {"bench:1": "error", "bench:2": "pass"}
+    assert "the console of guest0 ended" in mini.reasons()
+
+
+def test_a_host_that_dies_is_started_again(mini: MiniSuite) -> None:
+    body = """
+def test_1(deploy, bench):
+    deploy("", "")
+    with bench.host() as host:
+        host._client.shutdown()
+    deploy("deny x", "")
+def test_2(deploy): deploy("", "")[0].attach("works")
+"""
+    _run(mini, body, status=2)
+    assert mini.verdicts() == {"bench:1": "error", "bench:2": "pass"}
+
+
+def _marked(mark: str) -> list[int]:
+    """Processes that have ``mark`` in their environment."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and mark.encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_of_a_run_that_is_ended(mini: MiniSuite, number: signal.Signals, tmp_path: Path) -> None:
+    """The host, its guests and its files are gone soon after pytest, however that ends."""
+    mini.test(
+        "import pathlib, time\n"
+        'def test_1(deploy):\n    deploy("", "")\n    pathlib.Path("running").touch()\n    time.sleep(60)\n'
+    )
+    mini.benches(bench=emulated())
+    mark = f"shmem-test-{uuid.uuid4()}"
+    places = tmp_path / "tmp"
+    places.mkdir()
+    # Short, because sockets are made below it.
+    short = Path("/tmp") / mark[-12:]
+    short.symlink_to(places)
+    mini.environment |= {"SHMEM_TEST_MARK": mark, "TMPDIR": str(short)}
+    command = mini.command("--lg-env", "benches.yaml")
+    try:
+        with subprocess.Popen(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
+            _until(lambda: (mini.folder / "running").exists(), 30, "the test did not begin")
+            assert len(_marked(mark)) >= 6  # pytest, the host, two qvm and two QEMU
+            os.kill(process.pid, number)
+            process.wait(20)
+        _until(lambda: not _marked(mark), 10, "processes are left")
+        _until(lambda: not list(places.iterdir()), 10, "files are left")
+    finally:
+        short.unlink()
+
+
+def _until(condition: object, seconds: float, complaint: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.02)
+
+
+def test_two_runs_at_the_same_time_do_not_meet(mini: MiniSuite, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = MiniSuite(tmp_path_factory.mktemp("other"))
+    body = "".join(f'def test_{n}(deploy):\n    deploy("allow a{n}", "")[0].attach("a{n}")\n' for n in range(1, 4))
+    runs = []
+    for suite in (mini, other):
+        suite.test(body)
+        suite.benches(bench=emulated())
+        command = suite.command("--lg-env", "benches.yaml")
+        runs.append(
+            subprocess.Popen(command, cwd=suite.folder, env=suite.variables(), stdout=subprocess.PIPE, text=True)
+        )
+    for run in runs:
+        output, _ = run.communicate(timeout=60)
+        assert run.returncode == 0, output
