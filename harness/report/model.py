@@ -164,6 +164,9 @@ class Requirement:
     text: str
     source: str = ""
     kind: str = "judge"
+    group: str = ""
+    confidence: str = ""
+    releases: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.provision import ManifestItem
-from harness.report import known
+from harness.report import catalogue, known
 from harness.report.keys import EVIDENCE, SHARED_EVIDENCE
 from harness.report.model import Part
 from harness.report.records import AccessMatrix, Metrics, Observations
 from harness.report.session import RunRecorder
+from harness.shmem.requirements import CATALOGUE
 
 _RECORDER = pytest.StashKey[RunRecorder]()
 
@@ -73,7 +75,7 @@ def observations(request: pytest.FixtureRequest) -> Observations:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where the report goes."""
+    """Where the report goes, and what the tests may name."""
     group = parser.getgroup("report")
     group.addoption(
         "--report-dir",
@@ -82,6 +84,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="folder for reports; each run makes a folder of its own in it, and DIR/latest points at the newest",
     )
+    group.addoption(
+        "--requirements",
+        type=Path,
+        default=CATALOGUE,
+        metavar="FILE",
+        help="the requirements that tests may name, in the format of StrictDoc (default: those on vdev shmem)",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -89,12 +98,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the run before the JUnit plugin looks for the place of its file."""
     config.addinivalue_line(
         "markers",
-        "requirement(*ids, kind='judge'): requirements that this test gives evidence for; kind='characterise' records"
-        " what the device does and judges nothing",
+        "requirement(*ids): requirements that this test gives evidence for; those that the catalogue calls characterise"
+        " are recorded and not judged",
     )
     config.addinivalue_line(
         "markers", f"{known.MARKER}(reason, link, expires, bench): a failure that is accepted until a date"
     )
     if not config.option.collectonly:
-        config.stash[_RECORDER] = RunRecorder(config)
+        try:
+            config.stash[_RECORDER] = RunRecorder(config, catalogue.load(config.getoption("--requirements")))
+        except HarnessError as error:
+            raise pytest.UsageError(str(error)) from error
         config.pluginmanager.register(config.stash[_RECORDER], "harness-run-recorder")

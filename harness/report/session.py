@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -29,16 +29,16 @@ _STDOUT = 1
 
 
 class RunRecorder:
-    """Records one session into one folder. ``folder`` is its absolute path."""
+    """Records one session into one folder. ``folder`` is its absolute path; ``requirements`` the catalogue by id."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, requirements: Mapping[str, Requirement]) -> None:
         name = folder.run_id()
         self._base: Path = config.getoption("--report-dir")
         self.folder = folder.create(self._base.absolute(), name)
         self._config = config
         self._journal = Journal(self.folder / folder.JOURNAL)
-        self._catalogue = {requirement.id: requirement for requirement in catalogue.load()}
-        self._journal.write(_began(name, config, list(self._catalogue.values())))
+        self._catalogue = requirements
+        self._journal.write(_began(name, config, list(requirements.values())))
         self.add_parts(_environment(config))
         self._case: CaseUnderWay | None = None
         self._report: Report | None = None

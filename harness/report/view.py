@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -82,15 +82,21 @@ def counts(report: Report) -> list[Counts]:
 
 
 def requirement_groups(report: Report) -> dict[str, list[RequirementRow]]:
-    """The requirement table, grouped by the subject in the ids (SHM-ALLOW-02 belongs to SHM-ALLOW)."""
+    """The requirement table, grouped as the catalogue does, else by the subject in the ids (SHM-ALLOW)."""
     columns = places(report)
     known = {requirement.id: requirement for requirement in report.requirements}
     by_key = {(result.requirement, place_of(result)): result for result in report.results}
     groups: dict[str, list[RequirementRow]] = {}
-    for name in sorted({result.requirement for result in report.results}):
+    for name in sorted({result.requirement for result in report.results}, key=_order(report)):
         row = RequirementRow(known.get(name, Requirement(name, "")), [by_key.get((name, column)) for column in columns])
-        groups.setdefault(name.rpartition("-")[0] or name, []).append(row)
+        groups.setdefault(row.requirement.group or name.rpartition("-")[0] or name, []).append(row)
     return groups
+
+
+def _order(report: Report) -> Callable[[str], tuple[int, str]]:
+    """The order of the catalogue; ids that it does not have come last, by name."""
+    positions = {requirement.id: index for index, requirement in enumerate(report.requirements)}
+    return lambda name: (positions.get(name, len(positions)), name)
 
 
 def placement_table(report: Report) -> dict[str, dict[str, Counter[str]]]:

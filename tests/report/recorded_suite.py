@@ -16,6 +16,7 @@ from harness.report import reader
 from harness.report.model import Report
 
 SECONDS = 60
+_OPTIONS = ("--requirements", "requirements.sdoc")
 
 _CONFTEST = """
 import pytest
@@ -37,6 +38,20 @@ def pytest_collection_modifyitems(items):
 def bench(request):
     return request.param
 """
+
+_REQUIREMENT = """
+[REQUIREMENT]
+UID: {name}
+RELEASES: 7.0
+CONFIDENCE: {confidence}
+KIND: {kind}
+SOURCE: nowhere
+STATEMENT: Something holds.
+"""
+_CATALOGUE = "".join(
+    [_REQUIREMENT.format(name=f"TST-REQ-0{n}", confidence="documented", kind="judge") for n in range(1, 9)]
+    + [_REQUIREMENT.format(name="TST-REC-07", confidence="open", kind="characterise")]
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,18 @@ class Suite:
 
     def command(self, *options: str) -> list[str]:
         """The command that runs it, with the report below ``folder/reports``."""
-        return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", ".", *options]
+        return [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "junit_family=xunit1",
+            *_OPTIONS,
+            ".",
+            *options,
+        ]
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start it; its output goes to a pipe."""
@@ -99,5 +125,6 @@ class Suite:
 def make(folder: Path, source: str) -> Suite:
     """Write the source of tests into ``folder``; ``bench`` is a fixture in it, with the benches left and right."""
     (folder / "conftest.py").write_text(_CONFTEST)
+    (folder / "requirements.sdoc").write_text(_CATALOGUE)
     (folder / "test_it.py").write_text("import pytest\n" + textwrap.dedent(source))
     return Suite(folder)

@@ -169,6 +169,7 @@ def _damage(tmp_path: Path, path: list[str | int], value: object) -> str:
         ),
         (["results", 0, "bench"], ..., "results.json.results[0]: the field 'bench' is missing"),
         (["run", "duration_s"], "long", "results.json.run.duration_s: found 'long', expected a number"),
+        (["run", "duration_s"], True, "results.json.run.duration_s: found True, expected a number"),
         (["run", "finished"], 1, "results.json.run.finished: found 1, expected true or false"),
         (["run", "exit_status"], True, "results.json.run.exit_status: found True, expected a whole number"),
         (["metrics"], {}, "results.json.metrics: found {}, expected a list"),

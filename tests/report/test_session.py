@@ -22,22 +22,22 @@ EVERY_VERDICT = """
     from harness.errors import BenchError
     from harness.events import Action, session
 
-    @pytest.mark.requirement("R-1")
+    @pytest.mark.requirement("TST-REQ-01")
     def test_pass(bench, evidence, metrics, access_matrix):
         (evidence / "guest.qvmconf").write_text("system a")
         session.emit(Action(what="start guest", bench=bench, guest="g1"))
         metrics.record(name="write", unit="MB/s", value=900.0, reference=1000.0, block_bytes=4096)
         access_matrix.record(configuration="allow a", guest="g1", name="a", expected=True, seen=True)
 
-    @pytest.mark.requirement("R-2", "R-3")
+    @pytest.mark.requirement("TST-REQ-02", "TST-REQ-03")
     def test_fail(bench):
         assert bench == "left", "the wrong one"
 
-    @pytest.mark.requirement("R-3")
+    @pytest.mark.requirement("TST-REQ-03")
     def test_error(bench):
         raise BenchError("guest g1 is silent", remedy="look at its console")
 
-    @pytest.mark.requirement("R-4")
+    @pytest.mark.requirement("TST-REQ-04")
     def test_bug_in_the_suite(bench):
         {}["nothing"]
 
@@ -45,7 +45,7 @@ EVERY_VERDICT = """
     def broken_setup():
         assert False, "asserted in a fixture"
 
-    @pytest.mark.requirement("R-4")
+    @pytest.mark.requirement("TST-REQ-04")
     def test_setup(bench, broken_setup): ...
 
     @pytest.fixture
@@ -53,30 +53,30 @@ EVERY_VERDICT = """
         yield
         raise RuntimeError("guest would not stop")
 
-    @pytest.mark.requirement("R-5")
+    @pytest.mark.requirement("TST-REQ-05")
     def test_teardown(bench, broken_teardown): ...
 
-    @pytest.mark.requirement("R-5")
+    @pytest.mark.requirement("TST-REQ-05")
     def test_fail_and_teardown(bench, broken_teardown):
         pytest.fail("device said no")
 
-    @pytest.mark.requirement("R-6")
+    @pytest.mark.requirement("TST-REQ-06")
     @pytest.mark.skip(reason="no such feature")
     def test_skip_mark(bench): ...
 
-    @pytest.mark.requirement("R-6")
+    @pytest.mark.requirement("TST-REQ-06")
     def test_skip_call(bench):
         pytest.skip("not today")
 
-    @pytest.mark.requirement("R-7", kind="characterise")
+    @pytest.mark.requirement("TST-REC-07")
     def test_recorded(bench, observations):
         observations.record("index", 3)
 
-    @pytest.mark.requirement("R-7", kind="characterise")
+    @pytest.mark.requirement("TST-REC-07")
     def test_recording_fails(bench):
         assert False
 
-    @pytest.mark.requirement("R-8")
+    @pytest.mark.requirement("TST-REQ-08")
     def test_group(bench):
         raise ExceptionGroup("all", [AssertionError("a"), AssertionError("b")])
 
@@ -116,7 +116,8 @@ def test_each_outcome_has_its_verdict(every: Session) -> None:
 
 def test_one_record_per_requirement_and_bench(every: Session) -> None:
     keys = [(result["requirement"], result["bench"]) for result in every.raw["results"]]
-    assert keys == [(f"R-{number}", bench) for number in range(1, 9) for bench in ("left", "right")]
+    ids = ["TST-REC-07", *(f"TST-REQ-0{number}" for number in (1, 2, 3, 4, 5, 6, 8))]
+    assert keys == [(name, bench) for name in ids for bench in ("left", "right")]
 
 
 def test_fields_of_the_contract(every: Session) -> None:
@@ -128,16 +129,16 @@ def test_fields_of_the_contract(every: Session) -> None:
     assert all(result <= set(record) for record in every.raw["results"])
     metric = {"name", "unit", "value", "reference", "ratio", "bench", "architecture", "placement"}
     assert all(metric <= set(record) for record in every.raw["metrics"])
-    first = every.raw["results"][0]
+    first = every.raw["results"][2]
     assert (first["architecture"], first["placement"], first["guest_image"]) == ("x86_64", "pci", "probe")
 
 
 def test_worst_test_decides_a_requirement(every: Session) -> None:
     by_key = {(result.requirement, result.bench): result for result in every.report.results}
-    assert by_key["R-3", "left"].verdict == "error"
-    assert by_key["R-3", "right"].verdict == "fail"
-    assert by_key["R-3", "right"].test.endswith("test_fail[right]")
-    assert {case.verdict for case in by_key["R-3", "right"].tests} == {"fail", "error"}
+    assert by_key["TST-REQ-03", "left"].verdict == "error"
+    assert by_key["TST-REQ-03", "right"].verdict == "fail"
+    assert by_key["TST-REQ-03", "right"].test.endswith("test_fail[right]")
+    assert {case.verdict for case in by_key["TST-REQ-03", "right"].tests} == {"fail", "error"}
 
 
 def test_failed_requirement_decides_the_exit_status(every: Session) -> None:
@@ -182,8 +183,8 @@ def test_action_reaches_the_evidence_of_its_test(every: Session) -> None:
 def test_junit_has_the_properties(every: Session) -> None:
     cases = ElementTree.parse(every.folder / "junit.xml").iter("testcase")
     found = {case.get("name"): [(p.get("name"), p.get("value")) for p in case.iter("property")] for case in cases}
-    assert ("verifies", "R-2") in found["test_fail[right]"]
-    assert ("verifies", "R-3") in found["test_fail[right]"]
+    assert ("verifies", "TST-REQ-02") in found["test_fail[right]"]
+    assert ("verifies", "TST-REQ-03") in found["test_fail[right]"]
     assert ("bench", "right") in found["test_fail[right]"]
     assert ("architecture", "aarch64") in found["test_fail[right]"]
     assert ("verdict", "error") in found["test_teardown[left]"]
@@ -196,11 +197,48 @@ def test_progress_counts_every_test(every: Session) -> None:
 
 def test_nothing_is_wrong_when_all_passes(make_suite: MakeSuite) -> None:
     session = make_suite("""
-        @pytest.mark.requirement("R-1")
+        @pytest.mark.requirement("TST-REQ-01")
         def test_a(bench): ...
     """).run()
     assert (session.status, session.report.run.verdict, session.report.run.reasons) == (0, "pass", [])
     assert session.output.splitlines()[-1].startswith("qualification: PASS  report: reports/")
+
+
+def test_figures_have_their_ratio(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        @pytest.mark.requirement("TST-REQ-01")
+        def test_a(metrics):
+            metrics.record(name="plain", unit="MB/s", value=90.0, reference=100.0)
+            metrics.record(name="given", unit="MB/s", value=90.0, reference=100.0, ratio=0.8)
+            metrics.record(name="paired", unit="MB/s", value=2.0, reference=2.5,
+                           samples=[1, 2, 3, 4, 5, 6], reference_samples=[2, 4, 6, 8, 10, 12])
+            metrics.record(name="alone", unit="s", value=1.0)
+    """).run()
+    assert {metric.name: metric.ratio for metric in session.report.metrics} == {
+        "plain": 0.9,
+        "given": 0.8,
+        "paired": 0.5,
+        "alone": None,
+    }
+    paired = session.report.metrics[2]
+    assert (paired.ratio_low, paired.ratio_high, paired.median) == (0.5, 0.5, 3.5)
+    assert paired.bench == "left"
+
+
+def test_parts_and_shared_evidence(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        from harness.provision import ManifestItem
+        from harness.report import recorder
+
+        def test_a(request, evidence):
+            recorder.add_parts(request.config, [ManifestItem("qemu", "11.1", "ab", "package")])
+            log = recorder.run_folder(request.config) / "consoles" / "g1.log"
+            log.parent.mkdir()
+            log.write_text("ready")
+            recorder.share_evidence(request.node, log)
+    """).run()
+    assert [(part.name, part.version) for part in session.report.run.parts] == [("qemu", "11.1")]
+    assert session.report.cases[0].evidence == ["consoles/g1.log"]
 
 
 def test_trouble_alone_ends_with_two(make_suite: MakeSuite) -> None:
@@ -254,6 +292,20 @@ def test_each_run_has_its_own_folder(make_suite: MakeSuite) -> None:
     )
 
 
+def test_requirements_that_nothing_names_are_listed(every: Session) -> None:
+    assert every.raw["not_tested"] == ["TST-REQ-07"]
+
+
+def test_catalogue_that_cannot_be_read(make_suite: MakeSuite) -> None:
+    suite = make_suite("def test_a(): ...")
+    (suite.folder / "requirements.sdoc").write_text("[REQUIREMENT]\nUID: 1\n")
+    process = suite.start()
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode != 0
+    assert "requirements.sdoc:1" in output
+    assert not (suite.folder / "reports").exists()
+
+
 def test_collecting_only_writes_no_report(make_suite: MakeSuite) -> None:
     suite = make_suite("def test_a(bench): ...")
     process = suite.start("--collect-only")
@@ -265,15 +317,15 @@ def test_killed_run_leaves_what_it_knew(make_suite: MakeSuite, capsys: pytest.Ca
     suite = make_suite("""
         import os, signal
 
-        @pytest.mark.requirement("R-1")
+        @pytest.mark.requirement("TST-REQ-01")
         def test_a(bench, metrics):
             metrics.record(name="write", unit="MB/s", value=1.0)
 
-        @pytest.mark.requirement("R-2")
+        @pytest.mark.requirement("TST-REQ-02")
         def test_b(bench):
             os.kill(os.getpid(), signal.SIGKILL)
 
-        @pytest.mark.requirement("R-3")
+        @pytest.mark.requirement("TST-REQ-03")
         def test_c(bench): ...
     """)
     process = suite.start()
@@ -323,7 +375,7 @@ def test_stop_at_the_first_failure_lists_the_rest(make_suite: MakeSuite) -> None
 
 
 KNOWN = """
-    @pytest.mark.requirement("R-1")
+    @pytest.mark.requirement("TST-REQ-01")
     @pytest.mark.known_failure(reason="rounds down", link="https://example.org/7", expires="{expires}")
     def test_a(bench):
         assert bench == "left"
@@ -364,8 +416,9 @@ def test_known_failure_of_one_bench_hides_no_other(make_suite: MakeSuite) -> Non
         ("known_failure(reason='r', expires='2999-01-01')", "missing: link"),
         ("known_failure(reason='r', link='l', expires='soon')", "expected YYYY-MM-DD"),
         ("known_failure(reason='r', link='l', expires='2999-01-01', until=3)", "not understood: ['until']"),
-        ("requirement()", "needs the ids"),
-        ("requirement('R-1', kind='perhaps')", "takes kind="),
+        ("requirement()", "takes ids of requirements and nothing else"),
+        ("requirement('TST-REQ-01', kind='judge')", "takes ids of requirements and nothing else"),
+        ("requirement('TST-REQ-01', 'SHM-ALLOW-01')", "does not know:\n  SHM-ALLOW-01 (test_it.py::test_a)"),
     ],
 )
 def test_incomplete_marks_are_refused(make_suite: MakeSuite, mark: str, told: str) -> None:
