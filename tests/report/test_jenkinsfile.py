@@ -50,6 +50,8 @@ def _check_make(targets: list[str]) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    # A folder of that name is no target.
+    assert "Nothing to be done" not in done.stdout
 
 
 def _check_harness(command: str, *options: str) -> None:

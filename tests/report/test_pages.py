@@ -289,6 +289,7 @@ def test_names_of_any_characters_make_a_whole_picture() -> None:
     accesses = [Access(f"deny {name}", name, name, None, "refused", "b", "x86_64", "pci") for name in names]
     (picture,) = pictures(accesses, "<b>")
     ElementTree.fromstring(picture.document)
+    assert "all as expected or not judged" in picture.alternative
 
 
 def test_styles_become_attributes() -> None:

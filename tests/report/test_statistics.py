@@ -98,6 +98,12 @@ def test_interval_covers_as_often_as_it_says() -> None:
     assert 0.945 <= covered / 2000 <= 0.985
 
 
+@pytest.mark.parametrize(("n", "expected"), [(5, None), (6, (0, 5)), (8, (0, 7)), (9, (1, 7)), (15, (3, 11))])
+def test_interval_of_few_samples(n: int, expected: tuple[float, float] | None) -> None:
+    """The ranks that tables of the sign test give for 95 %."""
+    assert ours.median_interval([float(value) for value in range(n)]) == expected
+
+
 @pytest.mark.parametrize(
     ("candidate", "reference", "told"),
     [([1.0], [1.0, 2.0], "cannot be paired"), ([1.0], [0.0], "not above zero"), ([], [], "at least one")],
