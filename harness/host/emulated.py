@@ -19,6 +19,7 @@ from labgrid.factory import target_factory
 from harness.emulator.client import EmulatedHost, HostClient
 from harness.errors import BenchError
 from harness.host.protocol import (
+    FAULTS,
     HOST_CLIENT,
     REGIONS,
     ConsoleLocation,
@@ -140,7 +141,7 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     @property
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
-        return frozenset({REGIONS, HOST_CLIENT})
+        return frozenset({REGIONS, HOST_CLIENT, FAULTS})
 
     def on_deactivate(self) -> None:
         """An inactive driver leaves no host behind."""
