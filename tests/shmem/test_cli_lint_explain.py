@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.shmem.config import Rule, ShmemVdev
+from harness.shmem.explanation import explain
+from harness.shmem.profile import Profile
 
 CONFIGURATION = """\
 system g0
@@ -119,6 +122,12 @@ def test_explain_takes_every_vdev_unless_told_which(file: Path, capsys: pytest.C
 def test_explain_tells_an_illegal_name_from_a_refused_one(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(file), "--name", "", "--vdev", "0"]) == 0
     assert "refused with ILLEGAL_NAME (4): the name is empty" in capsys.readouterr().out
+
+
+def test_explain_tells_equal_rules_apart() -> None:
+    vdev = ShmemVdev((Rule("allow", "a"), Rule("deny", "a"), Rule("allow", "a")))
+    last = explain(vdev, 0, "a", Profile.load("7.0", {"mixed_rules": "last-match"}))
+    assert (last.deciding_index, last.because) == (2, "rule 3, 'allow a'")
 
 
 def test_explain_says_which_vdevs_there_are(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

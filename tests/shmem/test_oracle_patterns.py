@@ -132,6 +132,7 @@ CASES = [
     ("a/*", "a/b", {"pattern_slash": "separator"}, True),
     ("*", ".a", {}, True),
     ("*", ".a", {"pattern_dot": "explicit"}, False),
+    ("*", "a.b", {"pattern_dot": "explicit"}, True),
     ("*.a", ".a", {"pattern_dot": "explicit"}, False),
     (".*", ".a", {"pattern_dot": "explicit"}, True),
     ("[.]a", ".a", {"pattern_dot": "explicit"}, False),

@@ -84,12 +84,11 @@ def _verdicts(rules: Sequence[Rule], kept: Sequence[int], found: Coverage, profi
 
 def _redundant(rules: Sequence[Rule], found: Coverage, spared: Collection[int], profile: Profile) -> list[int]:
     """Rules that can go one after the other, the last first, without a change of any verdict; ``spared`` ones stay."""
-    if len(rules) == 1:
-        return []  # A lone rule states the intent, even 'allow *'.
     kept = list(range(len(rules)))
     wanted = _verdicts(rules, kept, found, profile)
     for index in reversed(range(len(rules))):
         without = [other for other in kept if other != index]
+        # The last rule that is left states the intent, even if it is 'allow *'.
         if index not in spared and without and _verdicts(rules, without, found, profile) == wanted:
             kept = without
     return [index for index in range(len(rules)) if index not in kept]
