@@ -7,10 +7,10 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 from mini_suite import MiniSuite, fake
+from processes import until
 
 _PASS = 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench): pass\n'
 
@@ -85,10 +85,7 @@ def test_an_interrupt_brings_the_bench_down_and_is_no_pass(mini: MiniSuite) -> N
     mini.benches(left=fake())
     command = mini.command("--lg-env", "benches.yaml")
     with subprocess.Popen(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 30
-        while not (mini.folder / "running").exists():
-            assert time.monotonic() < deadline, "the test did not begin"
-            time.sleep(0.02)
+        until((mini.folder / "running").exists, 30, "the test did not begin")
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(20) == 2
     assert mini.host_log == ["start left", "stop left"]

@@ -90,13 +90,9 @@ def test_no_environment_file_is_wrong_use(mini: MiniSuite) -> None:
     _expect_usage(mini.run(env=False), "--lg-env FILE")
 
 
-def test_a_missing_environment_file_is_wrong_use(mini: MiniSuite) -> None:
+def test_an_environment_file_that_is_missing_or_malformed_is_wrong_use(mini: MiniSuite) -> None:
     mini.write("test_it.py", _TWO_TESTS)
     _expect_usage(mini.run(), "benches.yaml' could not be found")
-
-
-def test_a_malformed_environment_file_is_wrong_use(mini: MiniSuite) -> None:
-    mini.write("test_it.py", _TWO_TESTS)
     mini.write("benches.yaml", "targets: [\n")
     _expect_usage(mini.run(), "Error in configuration file")
 

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness qualify`` as a person uses it: on the real benches, to its end, and ended before it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from processes import VARIABLE, marked, new_mark, until
+
+COMMAND = [sys.executable, "-m", "harness", "qualify"]
+
+
+def _qualify(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) -> None:
+    run = _qualify("-k", "manual_examples", "--out", str(tmp_path))
+    assert run.returncode == 0, run.stdout + run.stderr
+    match = re.fullmatch(r"qualification: PASS  report: (.*)", run.stdout.splitlines()[-1])
+    assert match
+    page = Path(match[1])
+    assert page.is_file()
+    results = json.loads((page.parent / "results.json").read_text())["results"]
+    assert {record["verdict"] for record in results} == {"pass"}
+    assert {record["bench"] for record in results} == {"qemu-x86_64", "qemu-aarch64"}
+    # One record for each requirement and bench.
+    assert len({(record["requirement"], record["bench"]) for record in results}) == len(results) > 20
+
+
+def test_one_bench_can_be_chosen(tmp_path: Path) -> None:
+    run = _qualify("-k", "test_mixed", "--bench", "qemu-aarch64", "--out", str(tmp_path))
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = json.loads((tmp_path / "latest/results.json").read_text())["results"]
+    assert {record["bench"] for record in results} == {"qemu-aarch64"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lg-env", "/nowhere/boards.yaml"], "there is no environment file /nowhere/boards.yaml"),
+        (["--bench", "atlantis"], "qemu-x86_64, qemu-aarch64"),
+    ],
+)
+def test_wrong_use_says_what_there_is(arguments: list[str], message: str, tmp_path: Path) -> None:
+    run = _qualify(*arguments, "--out", str(tmp_path))
+    assert run.returncode == 3
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+class Running:
+    """A qualification that has guests running."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.mark = new_mark()
+        self.process = subprocess.Popen(
+            [*COMMAND, "-k", "test_sharing", "--out", str(out)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, VARIABLE: self.mark},
+        )
+        until(lambda: self.pid_of("qemu-system"), 30, "no guest was started")
+
+    def pid_of(self, program: str) -> int | None:
+        return next((pid for pid, command in marked(self.mark).items() if program in command), None)
+
+    def output(self) -> tuple[str, str]:
+        output, errors = self.process.communicate(timeout=60)
+        return output, errors
+
+    def expect_nothing_left(self) -> None:
+        until(lambda: not marked(self.mark), 10, f"left: {marked(self.mark)}")
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path)
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.output()
+    running.expect_nothing_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number: signal.Signals) -> None:
+    running.process.send_signal(number)
+    output, errors = running.output()
+    assert running.process.returncode == 130
+    assert output.splitlines()[-1].startswith("qualification: FAIL  report: ")
+    assert "interrupted" in errors
+    assert "Traceback" not in output + errors
+    running.expect_nothing_left()
+
+
+def test_a_killed_pytest_is_told_and_leaves_a_report(running: Running) -> None:
+    pid = running.pid_of("-m pytest suites")
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    output, errors = running.output()
+    assert running.process.returncode == 2
+    assert "pytest was ended by SIGKILL" in errors
+    assert output.splitlines()[-1].startswith("qualification: FAIL  report: ")
+    assert "did not run" in (running.out / "latest/index.html").read_text()
+
+
+def test_a_killed_harness_takes_everything_with_it(running: Running) -> None:
+    running.process.kill()
+    running.output()
+    running.expect_nothing_left()
