@@ -21,8 +21,10 @@ from pathlib import Path
 from harness.emulator.host import Host
 from harness.emulator.protocol import SOCKET_NAME
 from harness.emulator.service import Service
-from harness.errors import EXIT_BENCH_TROUBLE, HarnessError
+from harness.errors import BenchError, HarnessError
 from harness.shmem.profile import Profile
+
+_LOCK = "lock"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,13 +51,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 async def _run(arguments: argparse.Namespace) -> int:
     profile = Profile.load(arguments.profile, dict(item.split("=", 1) for item in arguments.set))
-    arguments.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(arguments.run_dir / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"emulated host: error: a host lives in {arguments.run_dir} already", file=sys.stderr)
-        return EXIT_BENCH_TROUBLE
+    _take(arguments.run_dir)
     _clean(arguments.run_dir)
     ending = asyncio.Event()
     _watch_for_the_end(ending, arguments.lifeline)
@@ -67,16 +63,33 @@ async def _run(arguments: argparse.Namespace) -> int:
     finally:
         await service.close()
         await host.close()
-        shutil.rmtree(arguments.run_dir, ignore_errors=True)
+        _clean(arguments.run_dir)
+        (arguments.run_dir / _LOCK).unlink()
+        arguments.run_dir.rmdir()
     return 0
 
 
+def _take(run_directory: Path) -> None:
+    """Make the directory this process's own, until its end. Raises BenchError when it is another host's."""
+    run_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = run_directory / _LOCK
+    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine = path.stat().st_ino == os.fstat(lock).st_ino
+    except (BlockingIOError, FileNotFoundError):
+        mine = False
+    if not mine:
+        # A host that is about to end removes its lock last: then this was the lock of that one.
+        raise BenchError(f"a host lives in {run_directory} already")
+
+
 def _clean(run_directory: Path) -> None:
-    """Remove what a host that was killed has left; the lock shows that it is gone."""
+    """Remove everything but the lock: what this host had, or what one that was killed has left."""
     for path in run_directory.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name != "lock":
+        elif path.name != _LOCK:
             path.unlink(missing_ok=True)
 
 

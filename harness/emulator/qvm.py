@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ from typing import Any, Final
 from harness.emulator.protocol import HOST_VARIABLE, SOCKET_NAME, default_run_directory
 
 _EXIT_NO_HOST: Final = 64
+_EXIT_HOST_GONE: Final = 96
+_OWN_HOST_SECONDS: Final = 15.0
 _SIGNALS: Final = {signal.SIGTERM: "power-button", signal.SIGINT: "power-button", signal.SIGQUIT: "power-cut"}
 
 
@@ -32,23 +35,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else _EXIT_NO_HOST
+    named = os.environ.get(HOST_VARIABLE)
     try:
-        return _Qvm(_connect()).run(arguments)
+        return _Qvm(_connect_to(Path(named))).run(arguments) if named else _run_on_own_host(arguments)
     except OSError as error:
         print(f"qvm: no host: {error}", file=sys.stderr)
         return _EXIT_NO_HOST
 
 
-def _connect() -> socket.socket:
-    """The host that the environment names, or this user's own."""
-    if named := os.environ.get(HOST_VARIABLE):
-        return _connect_to(Path(named))
+def _run_on_own_host(arguments: list[str]) -> int:
+    """Use this user's host, or start it. One that is just ending is waited for, and then started anew."""
     directory = default_run_directory()
-    try:
-        return _connect_to(directory / SOCKET_NAME)
-    except (FileNotFoundError, ConnectionRefusedError):
-        _start_host(directory)
-        return _connect_to(directory / SOCKET_NAME)
+    deadline = time.monotonic() + _OWN_HOST_SECONDS
+    while True:
+        try:
+            return _Qvm(_connect_to(directory / SOCKET_NAME)).run(arguments)
+        except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
+            try:
+                _start_host(directory)
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
 
 
 def _connect_to(path: Path) -> socket.socket:
@@ -77,6 +84,7 @@ class _Qvm:
     def __init__(self, host: socket.socket) -> None:
         self._host = host
         self._stream = host.makefile("rb")
+        self._answered = False
 
     def run(self, arguments: list[str]) -> int:
         """Start the guest, pass signals on, return its exit status."""
@@ -86,6 +94,7 @@ class _Qvm:
         socket.send_fds(self._host, [json.dumps(request).encode() + b"\n"], [0, 1])
         for line in self._stream:
             message: dict[str, Any] = json.loads(line)
+            self._answered = True
             if not message["ok"]:
                 print(f"qvm: {message['error']}", file=sys.stderr)
                 return _EXIT_NO_HOST
@@ -95,8 +104,10 @@ class _Qvm:
                 if message["message"]:
                     print(message["message"], file=sys.stderr)
                 return int(message["exit"])
+        if not self._answered:
+            raise ConnectionResetError("the host ended before it answered")
         print("qvm: the host is gone", file=sys.stderr)
-        return 96
+        return _EXIT_HOST_GONE
 
     def _signalled(self, number: int, _frame: object) -> None:
         request = {"op": "stop", "how": _SIGNALS[signal.Signals(number)]}

@@ -136,6 +136,23 @@ def test_qvm_alone_starts_a_host_that_goes_with_the_last_guest(tmp_path: Path) -
         os.sched_yield()
 
 
+def test_qvm_alone_again_and_again_while_its_host_is_ending(tmp_path: Path) -> None:
+    """Each start may meet the host of the one before in any state of its end."""
+    (tmp_path / "guest.qvmconf").write_text("system one\nram 64M\nload nowhere\n")
+    environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
+    command = [sys.executable, "-m", "harness.emulator.qvm", "@guest.qvmconf"]
+    for _ in range(8):
+        result = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert (result.returncode, "nowhere" in result.stderr) == (65, True), result.stderr
+
+
 BAD = [
     ("vdev shmem allov x", 5, "allov"),
     ("vdev shmem create big,0x40000000", 5, "larger"),
@@ -151,6 +168,7 @@ BAD = [
     ("vdev virtio-blk hostdev /dev/hd0", 5, "virtio-blk"),
     ("pass loc 0x1000", 5, "pass"),
     ("rom 0x1000,0x1000", 5, "RAM"),
+    ("vdev shmem hostdev /dev/x", 5, "hostdev"),
     ("vdev shmem name a\nvdev shmem name a", 6, "a"),
 ]
 

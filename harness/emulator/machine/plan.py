@@ -28,6 +28,9 @@ _IGNORABLE: Final = {
 """Free-standing options that change nothing a guest could see, and why."""
 
 
+_SHMEM_OPTIONS: Final = frozenset({"allow", "create", "deny", "gid", "intr", "loc", "name", "sched", "subst", "umask"})
+
+
 @dataclass(frozen=True)
 class Console:
     """A serial port of the guest and what its ``hostdev`` says."""
@@ -62,7 +65,9 @@ def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
             consoles += _fixture(board.fixtures[vdev.kind], vdev, controllers)
         elif vdev.kind == "virtio-net":
             network += network_arguments(vdev, len(network))
-        elif vdev.kind != "shmem":
+        elif vdev.kind == "shmem":
+            _check_shmem(vdev)
+        else:
             raise ConfigError(
                 f"the emulated host has no such vdev on {arch}",
                 vdev.position,
@@ -156,6 +161,13 @@ def _fixture(fixture: Fixture, vdev: Vdev, controllers: dict[str, str]) -> list[
     if (port := vdev.option("hostdev")) is not None:
         return [Console(_argument(port)[0], port.position)]
     return []
+
+
+def _check_shmem(vdev: Vdev) -> None:
+    """Refuse what the emulated device could only ignore; ``sched`` ranks threads of a host that has none to rank."""
+    for option in vdev.options:
+        if option.name not in _SHMEM_OPTIONS:
+            raise ConfigError("the emulated host cannot do this for shmem", option.position, found=option.name)
 
 
 def _line(option: Option, controllers: dict[str, str]) -> str:
