@@ -27,6 +27,11 @@ from harness.guest.probe_results import (
     Factory,
     Handle,
     Identity,
+    Interrupt,
+    InterruptCount,
+    InterruptWait,
+    Rampage,
+    RoundTrips,
     Scan,
     ShmemDevice,
     Throughput,
@@ -35,6 +40,7 @@ from harness.guest.probe_results import (
 )
 
 __all__ = [
+    "IrqSource",
     "Memory",
     "Page",
     "Probe",
@@ -52,6 +58,7 @@ TIMEOUT: Final = 10.0
 """Seconds for a command that only touches registers."""
 
 Page = Literal["factory", "control", "data", "phys"]
+IrqSource = Literal["pin", "message", "vector"]
 Work = Literal["write", "read", "copy"]
 Memory = Literal["region", "private"]
 Crash = Literal["read", "write", "jump", "undefined", "stack", "divide", "hang"]
@@ -133,6 +140,11 @@ class Probe:
         """The shmem devices that the guest finds; it looks again on every call."""
         return tuple(ShmemDevice.of(item) for item in self.command("find")["devices"])
 
+    def tell_device(self, address: int, line: int, *, edge: bool = False) -> ShmemDevice:
+        """Tell the guest of a memory-mapped device that no table of its machine lists; it is the selected one then."""
+        command = f"device {address:#x} {line} {'edge' if edge else 'level'}"
+        return ShmemDevice.of(self.command(command)["devices"][0])
+
     def select(self, device: int) -> None:
         """Let the commands about the factory page mean device number ``device``."""
         self.command(f"select {device}")
@@ -182,6 +194,42 @@ class Probe:
     def timed(self, page: Page, offset: int, width: int, count: int, *, handle: int | None = None) -> Timing:
         """``count`` loads (at most 16384), each timed by itself."""
         return Timing.of(self.command(f"timed {page} {offset:#x} {width} {count}", handle=handle, timeout=60.0))
+
+    # Interrupts of the selected device
+
+    def irq_on(self, how: IrqSource | int = "pin", *, edge: bool | None = None) -> Interrupt:
+        """Listen, with all counts at 0: to the line of the guest's tables (``pin``), by message, to the line that the
+        ``vector`` register has, or to a line given as a number (with its trigger)."""
+        trigger = "" if edge is None else " edge" if edge else " level"
+        return Interrupt.of(self.command(f"irq on {how}{trigger}"))
+
+    def irq_off(self) -> None:
+        """Listen no more."""
+        self.command("irq off")
+
+    def irq_wait(self, timeout: float, count: int = 1) -> InterruptWait:
+        """Wait until ``count`` interrupts have been taken since the wait before; ones that came already count."""
+        answer = self.command(f"irq wait {round(1000 * timeout)} {count}", timeout=TIMEOUT + timeout)
+        return InterruptWait.of(answer)
+
+    def irq_count(self) -> InterruptCount:
+        """What the interrupt handler has counted."""
+        return InterruptCount.of(self.command("irq count"))
+
+    def irq_serve(self, count: int, *, handle: int | None = None) -> None:
+        """Let the handler answer the next ``count`` signals to a region with a signal to their senders."""
+        self.command(f"irq serve {count}", handle=handle)
+
+    def notify(self, mask: int, *, handle: int | None = None) -> None:
+        """Write ``mask`` to the control page's notify register."""
+        self.command(f"notify {mask:#x}", handle=handle)
+
+    def pingpong(self, peer: int, rounds: int, *, handle: int | None = None) -> RoundTrips:
+        """Signal client ``peer`` and wait for its answering signal, ``rounds`` times (at most 16384).
+
+        The peer must serve as many. Raises ProbeError when not even the first round has an answer.
+        """
+        return RoundTrips.of(self.command(f"pingpong {peer} {rounds}", handle=handle, timeout=TIMEOUT + rounds * 0.02))
 
     # Data of a region
 
@@ -254,6 +302,14 @@ class Probe:
         """Read a range of guest-physical memory in the same way."""
         timeout = TIMEOUT + length / step / _SCAN_WORDS_PER_SECOND
         return Scan.of(self.command(f"scan phys {address:#x} {length:#x} {step}{_needle(needle)}", timeout=timeout))
+
+    def rampage(self, seconds: float, seed: int, needle: int, address: int, length: int) -> Rampage:
+        """Read and write at random, in every width, the selected device's factory page and a range of memory.
+
+        What the guest had attached is in disorder afterwards. ``hits`` counts 64-bit reads of ``needle``.
+        """
+        command = f"rampage {round(1000 * seconds)} {seed} {needle:#x} {address:#x} {length:#x}"
+        return Rampage.of(self.command(command, timeout=TIMEOUT + 2 * seconds))
 
 
 def _needle(needle: int | None) -> str:

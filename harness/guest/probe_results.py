@@ -99,12 +99,18 @@ class PciFunction:
 
 @dataclass(frozen=True)
 class ShmemDevice:
-    """A shmem device that the guest found; ``signature`` is None when its factory page has no address."""
+    """A shmem device that the guest found or was told of.
+
+    ``signature`` is None when its factory page has no address. ``interrupt`` is the line as the guest's tables have it
+    (GIC: interrupt id; PC: input of the IO-APIC), 0 when they do not have it; ``edge`` is its trigger.
+    """
 
     device: int
     placement: Literal["pci", "mmio"]
     factory: int
     signature: int | None
+    interrupt: int
+    edge: bool
     pci: PciFunction | None
 
     @classmethod
@@ -114,6 +120,8 @@ class ShmemDevice:
             placement=answer["placement"],
             factory=_hex(answer["factory"]),
             signature=None if answer["signature"] is None else _hex(answer["signature"]),
+            interrupt=answer["interrupt"],
+            edge=answer["edge"],
             pci=PciFunction.of(answer["pci"]) if "pci" in answer else None,
         )
 
@@ -308,6 +316,117 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Interrupt:
+    """The interrupt that a guest listens to; ``line`` means nothing when it is message-signalled."""
+
+    message: bool
+    line: int
+    edge: bool
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        return cls(answer["message"], answer["line"], answer["edge"])
+
+
+@dataclass(frozen=True)
+class RegionPending:
+    """What the interrupt handler gathered for a region: bits of senders, and the members it saw last."""
+
+    handle: int
+    senders: int
+    members: int
+
+
+@dataclass(frozen=True)
+class InterruptWait:
+    """The outcome of a wait: the interrupts since the wait before, and what they told."""
+
+    interrupts: int
+    timed_out: bool
+    pending: tuple[RegionPending, ...]
+
+    def senders(self, handle: int) -> int:
+        """Bits of the indices that have signalled region ``handle``."""
+        return next((item.senders for item in self.pending if item.handle == handle), 0)
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        pending = (
+            RegionPending(item["handle"], _hex(item["senders"]), _hex(item["members"])) for item in answer["pending"]
+        )
+        return cls(answer["interrupts"], answer["timed_out"], tuple(pending))
+
+
+@dataclass(frozen=True)
+class RegionSignals:
+    """What the interrupt handler counted for a region since it was attached.
+
+    ``changes`` of the member set, ``echoed`` interrupts since ``serve``, and ``signals`` by sender (up to the last that
+    has sent any; a sender's signals between two reads of ``status`` count once).
+    """
+
+    handle: int
+    members: int
+    changes: int
+    echoed: int
+    signals: tuple[int, ...]
+
+    def from_sender(self, index: int) -> int:
+        """How many signals came from client ``index``."""
+        return self.signals[index] if index < len(self.signals) else 0
+
+
+@dataclass(frozen=True)
+class InterruptCount:
+    """Interrupts since the guest listens: taken, of them explained by a status word (owned) or not (disowned).
+
+    ``faults`` counts status registers that could not be read.
+    """
+
+    taken: int
+    owned: int
+    disowned: int
+    faults: int
+    regions: tuple[RegionSignals, ...]
+
+    def region(self, handle: int) -> RegionSignals:
+        """The counts of region ``handle``; raises KeyError when the guest has not attached it."""
+        for region in self.regions:
+            if region.handle == handle:
+                return region
+        raise KeyError(handle)
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        regions = (
+            RegionSignals(
+                item["handle"], _hex(item["members"]), item["changes"], item["echoed"], tuple(item["signals"])
+            )
+            for item in answer["regions"]
+        )
+        return cls(answer["taken"], answer["owned"], answer["disowned"], answer["faults"], tuple(regions))
+
+
+@dataclass(frozen=True)
+class RoundTrips:
+    """Times from a signal to the peer's answering signal, both by interrupt.
+
+    ``lost`` is whether a round had no answer within a second, which ended the measurement. ``interrupts`` is how many
+    were taken meanwhile; ``histogram`` has pairs of (upper limit in ns, count).
+    """
+
+    timing: Timing
+    lost: bool
+    interrupts: int
+    histogram: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        histogram = tuple((limit, count) for limit, count in answer["histogram"])
+        return cls(Timing.of(answer), bool(answer["lost"]), answer["interrupts"], histogram)
+
+
+@dataclass(frozen=True)
 class Finding:
     """A 64-bit word that is neither all zeros nor all ones."""
 
@@ -335,3 +454,17 @@ class Scan:
     def of(cls, answer: Answer) -> Self:
         first = tuple(Finding(_hex(item["address"]), _hex(item["value"])) for item in answer["first"])
         return cls(**{**answer, "first": first})
+
+
+@dataclass(frozen=True)
+class Rampage:
+    """What a hostile guest did: accesses, those that its processor refused, and reads of what it must not see."""
+
+    reads: int
+    writes: int
+    faults: int
+    hits: int
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        return cls(answer["reads"], answer["writes"], answer["faults"], answer["hits"])

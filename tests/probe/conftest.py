@@ -11,7 +11,7 @@ import pytest
 from harness.arch import ARCHES, Arch
 from harness.guest.probe import Probe
 from tests.probe.machine import MACHINES, Machine, running
-from tests.probe.pair import Pair, running_pair
+from tests.probe.pair import Pair, Placement, running_pair
 
 
 @pytest.fixture(scope="session")
@@ -40,25 +40,43 @@ def probe(machine: Machine) -> Probe:
     return Probe(machine.transport)
 
 
-@pytest.fixture(scope="session")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Arch], Pair]]:
-    """The pair of guests of an architecture, started when it is first asked for."""
-    with contextlib.ExitStack() as stack:
-        started: dict[Arch, Pair] = {}
+Pairs = Callable[[Arch, Placement], Pair]
 
-        def get(arch: Arch) -> Pair:
-            if arch not in started:
-                started[arch] = stack.enter_context(running_pair(arch, tmp_path_factory.mktemp(arch)))
-            return started[arch]
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
+    """The pair of guests of an architecture and a placement, started when it is first asked for."""
+    with contextlib.ExitStack() as stack:
+        started: dict[tuple[Arch, Placement], Pair] = {}
+
+        def get(arch: Arch, placement: Placement) -> Pair:
+            if (arch, placement) not in started:
+                folder = tmp_path_factory.mktemp(f"{arch}-{placement}")
+                started[arch, placement] = stack.enter_context(running_pair(arch, placement, folder))
+            return started[arch, placement]
 
         yield get
 
 
-@pytest.fixture(params=ARCHES)
-def pair(request: pytest.FixtureRequest, pairs: Callable[[Arch], Pair]) -> Iterator[Pair]:
-    """Two guests with nothing attached, before and after the test."""
-    pair = pairs(request.param)
+@contextlib.contextmanager
+def _tidied(pair: Pair) -> Iterator[Pair]:
+    """The pair for one test, after which nothing is attached and no interrupt is listened to."""
     yield pair
     for probe in (pair.one, pair.two):
+        probe.irq_off()
         for handle in probe.handles():
             probe.detach(handle.handle)
+
+
+@pytest.fixture(params=ARCHES)
+def pair(request: pytest.FixtureRequest, pairs: Pairs) -> Iterator[Pair]:
+    """Two guests with the device on PCI and with nothing attached."""
+    with _tidied(pairs(request.param, "pci")) as pair:
+        yield pair
+
+
+@pytest.fixture(params=[(arch, placement) for arch in ARCHES for placement in ("pci", "mmio")], ids="-".join)
+def placed_pair(request: pytest.FixtureRequest, pairs: Pairs) -> Iterator[Pair]:
+    """Two guests with the device in either place and with nothing attached."""
+    with _tidied(pairs(*request.param)) as pair:
+        yield pair

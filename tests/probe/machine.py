@@ -94,8 +94,11 @@ class Machine:
 
 
 @contextlib.contextmanager
-def running(name: str) -> Iterator[Machine]:
-    """The machine called `name` with the probe in it; killed in the end if it still runs."""
+def running(name: str, *, reboots: bool = False) -> Iterator[Machine]:
+    """The machine called `name` with the probe in it; killed in the end if it still runs.
+
+    Unless it `reboots`, QEMU ends when the guest resets.
+    """
     arch, arguments = MACHINES[name]
     command, environment = qemu(arch).command()
     here, there = socket.socketpair()
@@ -106,7 +109,8 @@ def running(name: str) -> Iterator[Machine]:
                 [
                     *command,
                     *arguments,
-                    *("-accel", "tcg", "-m", "128M", "-nodefaults", "-display", "none", "-no-reboot"),
+                    *("-accel", "tcg", "-m", "128M", "-nodefaults", "-display", "none"),
+                    *(() if reboots else ("-no-reboot",)),
                     *("-chardev", f"socket,id=console,fd={there.fileno()}", "-serial", "chardev:console"),
                     *("-kernel", str(probe_image(arch))),
                 ],

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two probe guests on an emulated host: the second one may not use regions whose names begin with ``secret``."""
+"""Two probe guests on an emulated host.
+
+With PCI placement, the second one may not use regions whose names begin with ``secret``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from harness.arch import Arch
 from harness.emulator.client import EmulatedHost, HostClient
@@ -38,11 +41,28 @@ vdev ser8250 loc io:0x3f8 intr myioapic:4 hostdev {console}
 }
 
 
+Placement = Literal["pci", "mmio"]
+
+PC_ADDRESSES: Final = (0x90000000, 0x90001000)
+PC_LINES: Final = (7, 3)
+
+_DEVICES: Final[dict[tuple[Arch, Placement], tuple[str, str]]] = {
+    ("aarch64", "pci"): ("vdev shmem", "vdev shmem deny secret*"),
+    ("x86_64", "pci"): ("vdev shmem", "vdev shmem deny secret*"),
+    ("aarch64", "mmio"): ("vdev shmem loc 0x1c050000 intr gic:43", "vdev shmem loc 0x1c051000 intr gic:77"),
+    ("x86_64", "mmio"): (
+        f"vdev shmem loc {PC_ADDRESSES[0]:#x} intr myioapic:{PC_LINES[0]}",
+        f"vdev shmem loc {PC_ADDRESSES[1]:#x} intr myioapic:{PC_LINES[1]}",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two guests and the host that they share."""
 
     architecture: Arch
+    placement: Placement
     one: Probe
     two: Probe
     host: HostClient
@@ -68,14 +88,16 @@ def _guest(host: EmulatedHost, client: HostClient, folder: Path, system: str, te
 
 
 @contextlib.contextmanager
-def running_pair(arch: Arch, folder: Path) -> Iterator[Pair]:
-    """Start the host and both guests; all are gone in the end."""
+def running_pair(arch: Arch, placement: Placement, folder: Path) -> Iterator[Pair]:
+    """Start the host and both guests; all are gone in the end. On a PC, the guests are told of placed devices."""
     with EmulatedHost(log=folder / "host.log") as host, host.client() as client, contextlib.ExitStack() as stack:
         probes = []
-        for number, device in enumerate(("vdev shmem", "vdev shmem deny secret*")):
+        for number, device in enumerate(_DEVICES[arch, placement]):
             system = f"guest{number}"
             text = _CONFIGURATION[arch].format(
                 system=system, image=probe_image(arch), console=f"/dev/ptyp{number}", device=device
             )
             probes.append(stack.enter_context(_guest(host, client, folder, system, text)))
-        yield Pair(arch, probes[0], probes[1], client)
+            if (arch, placement) == ("x86_64", "mmio"):
+                probes[number].tell_device(PC_ADDRESSES[number], PC_LINES[number], edge=True)
+        yield Pair(arch, placement, probes[0], probes[1], client)

@@ -143,6 +143,17 @@ def test_the_guest_ends_when_asked(name: str) -> None:
         assert machine.process.wait(timeout=10) == 0
 
 
+@pytest.mark.parametrize("name", ["aarch64-gicv3", "x86_64-q35"])
+def test_a_guest_starts_anew(name: str) -> None:
+    with running(name, reboots=True) as machine:
+        probe = Probe(machine.transport)
+        before = probe.identify()
+        probe.reboot()
+        after = probe.identify()
+        assert after.boot != before.boot
+        assert (after.build, after.ram) == (before.build, before.ram)
+
+
 @pytest.mark.parametrize("name", ["aarch64-gicv2", "x86_64-q35"])
 def test_a_guest_that_hangs_is_named_with_its_last_words(name: str) -> None:
     with running(name) as machine:

@@ -2,6 +2,7 @@
 /* Finding devices, and choosing the one that commands mean. */
 #include "mmio.h"
 #include "shmem.h"
+#include "text.h"
 
 static struct device devices[DEVICES_MAX];
 static unsigned device_count;
@@ -13,32 +14,71 @@ static bool same_place(const struct pci_function *a, const struct pci_function *
     return a->segment == b->segment && a->bus == b->bus && a->device == b->device && a->function == b->function;
 }
 
-static struct device *device_at(const struct pci_function *function)
+static struct device *device_new(void)
+{
+    return device_count < DEVICES_MAX ? &devices[device_count++] : NULL;
+}
+
+static struct device *device_of(const struct pci_function *function)
 {
     for (unsigned i = 0; i < device_count; i++)
         if (devices[i].pci && same_place(&devices[i].function, function))
             return &devices[i];
-    return device_count < DEVICES_MAX ? &devices[device_count++] : NULL;
+    return device_new();
+}
+
+static struct device *device_at(uint64_t physical)
+{
+    for (unsigned i = 0; i < device_count; i++)
+        if (!devices[i].pci && devices[i].physical == physical)
+            return &devices[i];
+    return device_new();
+}
+
+static void place(struct device *device, uint64_t physical, const struct interrupt *interrupt)
+{
+    device->interrupt = *interrupt;
+    device->physical = physical;
+    device->factory = physical ? memory_map(physical, SHMEM_PAGE, MEMORY_DEVICE) : NULL;
+}
+
+static void find_functions(void)
+{
+    struct pci_function found[DEVICES_MAX];
+    size_t count = pci_find(SHMEM_VENDOR_ID, SHMEM_DEVICE_ID, found, DEVICES_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        struct device *device = device_of(&found[i]);
+
+        if (!device)
+            return;
+        device->pci = true;
+        device->function = found[i];
+        place(device, found[i].bar[0].base,
+              &(struct interrupt){.function = &device->function, .line = pci_interrupt_line(&device->function)});
+    }
+}
+
+static void find_listed(void)
+{
+    struct listed_device listed[DEVICES_MAX];
+    size_t count = devices_listed(listed, DEVICES_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        struct device *device = device_at(listed[i].address);
+
+        if (!device)
+            return;
+        place(device, listed[i].address, &listed[i].interrupt);
+    }
 }
 
 unsigned devices_find(bool again)
 {
-    struct pci_function found[DEVICES_MAX];
-    size_t count;
-
     if (searched && !again)
         return device_count;
-    count = pci_find(SHMEM_VENDOR_ID, SHMEM_DEVICE_ID, found, DEVICES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        struct device *device = device_at(&found[i]);
-
-        if (!device)
-            break;
-        device->pci = true;
-        device->function = found[i];
-        device->physical = found[i].bar[0].base;
-        device->factory = memory_map(device->physical, SHMEM_PAGE, MEMORY_DEVICE);
-    }
+    find_functions();
+    find_listed();
     searched = true;
     return device_count;
 }
@@ -105,6 +145,8 @@ static void describe(struct json *json, unsigned index)
         json_hex(json, "signature", mmio_read(device->factory + FACTORY_SIGNATURE, 8));
     else
         json_null(json, "signature");
+    json_number(json, "interrupt", device->interrupt.line);
+    json_bool(json, "edge", device->interrupt.edge);
     if (device->pci)
         describe_pci(json, &device->function);
     json_object_end(json);
@@ -135,8 +177,38 @@ static void run_select(struct call *call)
     json_number(&call->json, "device", index);
 }
 
+/* ADDRESS LINE [edge|level]: a memory-mapped device that no table of the machine lists. It is selected. */
+static void run_device(struct call *call)
+{
+    struct interrupt interrupt = {0};
+    uint64_t physical, line;
+    struct device *device;
+
+    devices_find(false);
+    if (!call_number(call, 1, UINT64_MAX, &physical) || !call_number(call, 2, UINT32_MAX, &line))
+        return;
+    if (physical == 0 || physical % SHMEM_PAGE) {
+        call_fail(call, FAIL_USAGE, "a factory page begins at a multiple of 4096", call->word[1]);
+        return;
+    }
+    device = device_at(physical);
+    if (!device) {
+        call_fail(call, FAIL_LIMIT, "the table of devices is full", NULL);
+        return;
+    }
+    interrupt.line = (unsigned)line;
+    interrupt.edge = call->words > 3 && text_equal(call->word[3], "edge");
+    device_ignore(device);
+    place(device, physical, &interrupt);
+    selected = (unsigned)(device - devices);
+    json_array(&call->json, "devices");
+    describe(&call->json, selected);
+    json_array_end(&call->json);
+}
+
 const struct command device_commands[] = {
     {"find", "", 0, 0, run_find},
+    {"device", "ADDRESS LINE [edge|level]", 2, 3, run_device},
     {"select", "DEVICE", 1, 1, run_select},
     {0},
 };

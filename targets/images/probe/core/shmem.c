@@ -25,6 +25,19 @@ struct region *region_selected(struct call *call)
     return NULL;
 }
 
+struct region *region_next(const struct device *device, struct region *before)
+{
+    for (struct region *region = before ? before + 1 : regions; region < regions + HANDLES_MAX; region++)
+        if (region->attached && region->device == device)
+            return region;
+    return NULL;
+}
+
+unsigned region_handle(const struct region *region)
+{
+    return (unsigned)(region - regions);
+}
+
 const struct region *region_of_control_page(uint64_t physical)
 {
     for (unsigned i = 0; i < HANDLES_MAX; i++)
@@ -73,24 +86,31 @@ static unsigned handle_free(void)
     return handle;
 }
 
-/* Maps the region that OUTCOME announces. False (and the call has failed) when that cannot be. */
-static bool region_open(struct call *call, struct device *device, const struct outcome *outcome, unsigned handle)
+/*
+ * Maps the region that OUTCOME announces, and reads its status before an interrupt handler can. False (and the call has
+ * failed) when that cannot be.
+ */
+static bool region_open(struct call *call, struct device *device, const struct outcome *outcome, struct region *region,
+                        uint32_t *status)
 {
-    struct region *region = &regions[handle];
 
     if (outcome->size == 0 || outcome->size > PAGES_MAX) {
         call_fail(call, FAIL_LIMIT, "attached, but the size register holds no size that can be mapped", NULL);
         return false;
     }
-    region->device = device;
-    region->physical = outcome->shmem;
-    region->length = (uint64_t)outcome->size * SHMEM_PAGE;
+    *region = (struct region){
+        .device = device,
+        .physical = outcome->shmem,
+        .length = (uint64_t)outcome->size * SHMEM_PAGE,
+    };
     region->control = memory_map(region->physical, SHMEM_PAGE, MEMORY_DEVICE);
     region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
     if (!region->control || !region->data) {
         call_fail(call, FAIL_LIMIT, "attached, but the guest has no page tables left to map the region", NULL);
         return false;
     }
+    *status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
+    region->members = *status >> STATUS_MEMBERS_SHIFT;
     region->attached = true;
     return true;
 }
@@ -108,6 +128,7 @@ static void run_attach(struct call *call)
     struct device *device = device_selected(call);
     unsigned handle = handle_free();
     struct outcome outcome;
+    uint32_t status;
     uint64_t pages;
     int length;
 
@@ -128,13 +149,13 @@ static void run_attach(struct call *call)
         json_null(&call->json, "handle");
         return;
     }
-    if (!region_open(call, device, &outcome, handle))
+    if (!region_open(call, device, &outcome, &regions[handle], &status))
         return;
     current = handle;
     outcome_describe(&call->json, &outcome);
     json_number(&call->json, "handle", handle);
     json_number(&call->json, "index", mmio_read(regions[handle].control + CONTROL_INDEX, 4));
-    json_hex(&call->json, "control_status", mmio_read(regions[handle].control + CONTROL_STATUS, 4));
+    json_hex(&call->json, "control_status", status);
 }
 
 static void region_close(struct region *region)
@@ -153,7 +174,7 @@ static void run_detach(struct call *call)
         return;
     mmio_write(region->control + CONTROL_DETACH, 4, value);
     region_close(region);
-    json_number(&call->json, "handle", (uint64_t)(region - regions));
+    json_number(&call->json, "handle", region_handle(region));
     json_hex(&call->json, "control", region->physical);
     json_hex(&call->json, "data", region->physical + SHMEM_PAGE);
 }
@@ -166,7 +187,7 @@ static void run_forget(struct call *call)
     if (!region)
         return;
     region_close(region);
-    json_number(&call->json, "handle", (uint64_t)(region - regions));
+    json_number(&call->json, "handle", region_handle(region));
 }
 
 static bool handle_argument(struct call *call, uint64_t *handle)

@@ -18,6 +18,7 @@ enum {
     SHMEM_DEVICE_ID = 0x0001,
     SHMEM_PAGE = 4096,
     SHMEM_NAME_SIZE = 32,
+    SHMEM_CLIENTS = 16,
 
     FACTORY_SIGNATURE = 0x00,
     FACTORY_SHMEM = 0x08,
@@ -31,6 +32,9 @@ enum {
     CONTROL_NOTIFY = 0x8,
     CONTROL_DETACH = 0xc,
 
+    STATUS_PENDING = 0xffff,
+    STATUS_MEMBERS_SHIFT = 16,
+
     DEVICES_MAX = 8,
     HANDLES_MAX = 32,
     PAGES_MAX = 1 << 18,          /* a region of 1 GiB: more is taken for a misread register */
@@ -38,19 +42,38 @@ enum {
 
 struct device {
     bool pci;
-    struct pci_function function;
+    struct pci_function function; /* if pci */
+    struct interrupt interrupt;   /* its line, 0 if unknown */
     uint64_t physical;            /* of the factory page */
     volatile uint8_t *factory;
+
+    /* Written by the interrupt handler. */
+    bool listening;
+    volatile uint64_t taken;      /* interrupts */
+    volatile uint64_t owned;      /* those that a signal or a change of members explains */
+    volatile uint64_t faults;     /* those whose handler could not read a status register */
+    uint64_t waited;              /* how many of TAKEN a wait has told already */
 };
 
 struct region {
-    bool attached;
+    volatile bool attached;
     struct device *device;
     uint64_t physical;            /* of the control page */
     uint64_t length;              /* of the data, in bytes */
     volatile uint8_t *control;
     volatile uint8_t *data;
+
+    /* Written by the interrupt handler. */
+    volatile uint32_t members;    /* as last read */
+    volatile uint32_t pending;    /* gathered since the last wait */
+    volatile uint64_t changes;    /* of the member set */
+    volatile uint64_t signals[SHMEM_CLIENTS]; /* by sender */
+    volatile uint64_t to_echo;    /* so many interrupts more are answered with a signal to their senders */
+    volatile uint64_t echoed;
 };
+
+/* No interrupts for this device any more. */
+void device_ignore(struct device *device);
 
 /* How many devices there are; looks for them on the first call, and again when AGAIN is set. */
 unsigned devices_find(bool again);
@@ -60,6 +83,10 @@ struct device *device_selected(struct call *call);
 
 /* The region that commands mean; NULL (and the call has failed) when none is attached. */
 struct region *region_selected(struct call *call);
+
+/* The regions that the device has opened, one after the other; NULL when there is none after BEFORE (first: NULL). */
+struct region *region_next(const struct device *device, struct region *before);
+unsigned region_handle(const struct region *region);
 
 /* The region a physical page is the control page of, or NULL. */
 const struct region *region_of_control_page(uint64_t physical);

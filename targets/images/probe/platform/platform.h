@@ -78,6 +78,36 @@ size_t pci_find(uint16_t vendor_id, uint16_t device_id, struct pci_function *lis
 uint32_t pci_config_read(const struct pci_function *function, unsigned offset, unsigned width);
 void pci_config_write(const struct pci_function *function, unsigned offset, unsigned width, uint32_t value);
 
+/* The line of the function's interrupt pin, numbered as struct interrupt has it; 0 when nobody knows. */
+unsigned pci_interrupt_line(const struct pci_function *function);
+
+struct interrupt {
+    bool message;                 /* message-signalled by FUNCTION, instead of by LINE */
+    const struct pci_function *function; /* whose interrupt it is; NULL for a memory-mapped device */
+    unsigned line;                /* GIC: interrupt id; PC: input of the IO-APIC; 0: unknown */
+    bool edge;
+};
+
+/* Memory-mapped devices that the machine lists (in a device tree): address of the factory page, and interrupt. */
+struct listed_device {
+    uint64_t address;
+    struct interrupt interrupt;
+};
+
+size_t devices_listed(struct listed_device *list, size_t limit);
+
+/*
+ * Calls HANDLER(CONTEXT) for each interrupt, from now until it is closed: at any time, or, where an operating system is
+ * in between, from interrupt_wait() and console_read(). False when this platform or machine has no such interrupt.
+ */
+typedef void interrupt_handler(void *context);
+
+bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handler, void *context);
+void interrupt_close(void *context);
+
+/* Waits until a handler has changed *COUNTER from SEEN, at most until clock_now_ns() is UNTIL. */
+void interrupt_wait(const volatile uint64_t *counter, uint64_t seen, uint64_t until);
+
 /* Runs BODY; true when it came to its end, false (and FAULT is filled) when the processor refused an instruction. */
 struct fault {
     const char *what;             /* for people: "data abort: translation fault", "general protection" */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the processor refused, in words (Arm ARM, ESR_EL1). */
-#include "bare.h"
+#include "machine.h"
 #include "system.h"
 #include "text.h"
 
@@ -67,6 +67,10 @@ void exception(struct frame *frame, unsigned vector)
 {
     struct fault fault;
 
+    if (vector % 4 == VECTOR_IRQ) {
+        processor_interrupt();
+        return;
+    }
     describe(&fault, frame, vector);
     frame->x[0] = (uint64_t)fault_take(&fault);
     frame->pc = (uint64_t)fault_resume;

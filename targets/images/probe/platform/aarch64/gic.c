@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The Arm Generic Interrupt Controller, versions 2 (IHI 0048) and 3 (IHI 0069). An enabled interrupt that is pending
- * ends a WFI also while the processor masks interrupts: so waiting needs no handler.
- */
+/* The Arm Generic Interrupt Controller, versions 2 (IHI 0048) and 3 (IHI 0069). */
 #include "machine.h"
 #include "mmio.h"
 #include "system.h"
@@ -11,13 +8,19 @@ enum {
     GICD_CTLR = 0x0000,
     GICD_IGROUPR = 0x0080,
     GICD_ISENABLER = 0x0100,
+    GICD_ICENABLER = 0x0180,
+    GICD_ICPENDR = 0x0280,
     GICD_IPRIORITYR = 0x0400,
     GICD_ITARGETSR = 0x0800,
+    GICD_ICFGR = 0x0c00,
     GICD_IROUTER = 0x6000,
 
     GICC_CTLR = 0x0000,
     GICC_PMR = 0x0004,
+    GICC_IAR = 0x000c,
+    GICC_EOIR = 0x0010,
 
+    GICR_PRIVATE = 0x10000,       /* the frame that has the registers of private interrupts */
     GICR_WAKER = 0x0014,
     GICR_WAKER_SLEEP = 1 << 1,
     GICR_WAKER_ASLEEP = 1 << 2,
@@ -31,6 +34,9 @@ enum {
     DISTRIBUTOR_SIZE = 0x10000,
     PROCESSOR_SIZE_V2 = 0x2000,
     PROCESSOR_SIZE_V3 = 0x20000,
+    FIRST_SHARED = 32,
+    FIRST_SPECIAL = 1020,
+    INTID_MASK = 0xffffff,
 };
 
 static volatile uint8_t *distributor, *processor;
@@ -68,18 +74,72 @@ void gic_start(void)
         gic_v2_start();
 }
 
-/* A shared interrupt (32 and up) of this processor. */
-void gic_enable(unsigned intid)
+/* Registers of private interrupts are in the redistributor with version 3. */
+static volatile uint8_t *registers_of(unsigned intid)
 {
-    uint32_t bit = 1u << intid % 32;
-    unsigned word = intid / 32 * 4;
+    return machine.gic_version == GIC_V3 && intid < FIRST_SHARED ? processor + GICR_PRIVATE : distributor;
+}
 
-    mmio_write(distributor + GICD_IPRIORITYR + intid, 1, PRIORITY);
-    if (machine.gic_version == GIC_V3) {
-        mmio_write(distributor + GICD_IGROUPR + word, 4, mmio_read(distributor + GICD_IGROUPR + word, 4) | bit);
+static void bit_write(volatile uint8_t *registers, unsigned offset, unsigned intid)
+{
+    mmio_write(registers + offset + intid / 32 * 4, 4, 1u << intid % 32);
+}
+
+static void route_here(unsigned intid)
+{
+    volatile uint8_t *registers = registers_of(intid);
+    volatile uint8_t *group = registers + GICD_IGROUPR + intid / 32 * 4;
+
+    mmio_write(registers + GICD_IPRIORITYR + intid, 1, PRIORITY);
+    if (machine.gic_version == GIC_V3)
+        mmio_write(group, 4, mmio_read(group, 4) | 1u << intid % 32);
+    if (intid < FIRST_SHARED)
+        return;
+    if (machine.gic_version == GIC_V3)
         mmio_write(distributor + GICD_IROUTER + 8ull * intid, 8, SYSTEM_READ(mpidr_el1) & 0xff00ffffffull);
-    } else {
+    else
         mmio_write(distributor + GICD_ITARGETSR + intid, 1, 1);
-    }
-    mmio_write(distributor + GICD_ISENABLER + word, 4, bit);
+}
+
+void gic_enable(unsigned intid, bool edge)
+{
+    volatile uint8_t *registers = registers_of(intid);
+    volatile uint8_t *trigger = registers + GICD_ICFGR + intid / 16 * 4;
+    uint32_t edge_bit = 2u << intid % 16 * 2;
+
+    bit_write(registers, GICD_ICENABLER, intid);
+    if (intid >= FIRST_SHARED)
+        mmio_write(trigger, 4, (mmio_read(trigger, 4) & ~edge_bit) | (edge ? edge_bit : 0));
+    bit_write(registers, GICD_ICPENDR, intid);
+    route_here(intid);
+    bit_write(registers, GICD_ISENABLER, intid);
+}
+
+void gic_disable(unsigned intid)
+{
+    bit_write(registers_of(intid), GICD_ICENABLER, intid);
+}
+
+unsigned gic_lines(void)
+{
+    enum { GICD_TYPER = 0x0004, LINES_MASK = 0x1f };
+
+    return machine.gic_version == GIC_NONE ? 0 : 32 * ((mmio_read(distributor + GICD_TYPER, 4) & LINES_MASK) + 1);
+}
+
+bool gic_take(unsigned *intid)
+{
+    if (machine.gic_version == GIC_V3)
+        *intid = SYSTEM_READ(S3_0_C12_C12_0) & INTID_MASK;         /* ICC_IAR1_EL1 */
+    else
+        *intid = mmio_read(processor + GICC_IAR, 4) & 0x3ff;
+    return *intid < FIRST_SPECIAL;
+}
+
+void gic_end(unsigned intid)
+{
+    if (machine.gic_version == GIC_V3)
+        SYSTEM_WRITE(S3_0_C12_C12_1, intid);                       /* ICC_EOIR1_EL1 */
+    else
+        mmio_write(processor + GICC_EOIR, 4, intid);
 }

@@ -11,10 +11,13 @@ struct machine machine = {
     .gic_processor = 0x08010000,
     .ecam = 0x4010000000,
     .ecam_size = 0x10000000,
+    .pci_lines = {35, 36, 37, 38},
     .windows = {0x10000000, 0x3efeffff, 0x8000000000, 0xffffffffff},
 };
 
 extern char ram_base[];
+
+static unsigned gic_address_cells;
 
 static void take_memory(const struct fdt_node *node, struct platform_facts *facts)
 {
@@ -49,6 +52,7 @@ static void take_gic(const struct fdt_node *node)
         return;
     if (!fdt_reg(node, 0, &machine.gic_distributor, &size) || !fdt_reg(node, 1, &machine.gic_processor, &size))
         machine.gic_version = GIC_NONE;
+    gic_address_cells = fdt_cell(node, "#address-cells", 0);
 }
 
 /* "ranges" of a PCI host: three cells of PCI address, the processor's address, the size. */
@@ -71,6 +75,26 @@ static void take_windows(const struct fdt_node *node)
             machine.windows.high_base = base;
             machine.windows.high_end = end;
         }
+    }
+}
+
+/*
+ * "interrupt-map" of a PCI host: three cells of PCI address, the pin, the controller, its address, its interrupt. The
+ * controller is the GIC, which may come later in the tree.
+ */
+static void take_lines(const struct fdt_node *node)
+{
+    enum { PIN = 3, ADDRESS = 5, GIC_CELLS = 3, NUMBER = 1, DEVICE_SHIFT = 11, FIRST_SHARED = 32 };
+    unsigned cells = ADDRESS + gic_address_cells + GIC_CELLS;
+    uint32_t length;
+    const uint32_t *entry = fdt_property(node, "interrupt-map", &length);
+
+    for (; entry && length >= 4 * cells; entry += cells, length -= 4 * cells) {
+        uint64_t device = fdt_number(entry, 1) >> DEVICE_SHIFT & 31, pin = fdt_number(entry + PIN, 1);
+
+        if (device < 4 && pin == 1)
+            machine.pci_lines[device] =
+                (unsigned)fdt_number(entry + ADDRESS + gic_address_cells + NUMBER, 1) + FIRST_SHARED;
     }
 }
 
@@ -126,6 +150,34 @@ void machine_describe(const void *device_tree, struct platform_facts *facts)
         take_pci(&node);
         take_other(&node);
     }
+    fdt_open(&walk, device_tree);
+    while (fdt_next(&walk, &node))
+        if (fdt_compatible(&node, "pci-host-ecam-generic"))
+            take_lines(&node);
     if (!machine.uart)
         machine.uart = default_uart;
+}
+
+size_t devices_listed(struct listed_device *list, size_t limit)
+{
+    enum { EDGE_RISING = 1, EDGE_FALLING = 2 };
+    struct fdt_walk walk;
+    struct fdt_node node;
+    size_t count = 0;
+    uint64_t size;
+
+    if (!fdt_open(&walk, machine.device_tree))
+        return 0;
+    while (count < limit && fdt_next(&walk, &node)) {
+        struct listed_device *device = &list[count];
+        uint32_t flags = 0;
+
+        if (!fdt_compatible(&node, "qvm,guest_shm") || !fdt_reg(&node, 0, &device->address, &size))
+            continue;
+        device->interrupt = (struct interrupt){0};
+        fdt_gic_interrupt(&node, 0, &device->interrupt.line, &flags);
+        device->interrupt.edge = flags & (EDGE_RISING | EDGE_FALLING);
+        count++;
+    }
+    return count;
 }

@@ -18,6 +18,7 @@ struct machine {
     uint64_t gic_processor;       /* the CPU interface (version 2) or the redistributors (version 3) */
     uint64_t ecam, ecam_size;     /* size 0: no PCI */
     struct pci_windows windows;
+    unsigned pci_lines[4];        /* interrupt ids of pin A of devices 0 to 3; the rest rotates */
     bool psci_smc;                /* PSCI is called by SMC instead of HVC */
     uint64_t boot_seed;
 };
@@ -30,8 +31,18 @@ void machine_describe(const void *device_tree, struct platform_facts *facts);
 void uart_start(void);
 void mmu_start(const struct platform_facts *facts);
 
-/* Interrupt controller: enough to wake from WFI. */
+void uart_interrupt(void);
+
+/* The interrupt controller. */
 void gic_start(void);
-void gic_enable(unsigned intid);
+unsigned gic_lines(void);         /* interrupt ids are below this; 0: there is no controller */
+void gic_enable(unsigned intid, bool edge);
+void gic_disable(unsigned intid);
+bool gic_take(unsigned *intid);   /* false: nothing is pending */
+void gic_end(unsigned intid);
+
+/* Interrupts of the processor. */
+void processor_interrupts_start(void);
+void processor_interrupt(void);
 
 #endif

@@ -39,18 +39,34 @@ void uart_start(void)
     put(CONTROL, CONTROL_ON);
     /* What came before is dropped with the switch to the FIFO, but QEMU offers no more until DATA has been read. */
     get(DATA);
-    put(INTERRUPT_MASK, INTERRUPT_RECEIVE);
-    if (machine.gic_version == GIC_NONE || machine.uart_intid == 0)
+    put(INTERRUPT_MASK, 0);
+    if (gic_lines() == 0 || machine.uart_intid == 0)
         return;
-    gic_enable(machine.uart_intid);
+    gic_enable(machine.uart_intid, false);
     wakes = true;
+}
+
+/* Its only purpose is to end a sleep. */
+void uart_interrupt(void)
+{
+    put(INTERRUPT_MASK, 0);
+}
+
+static void wait_for_byte(void)
+{
+    interrupts_mask();
+    put(INTERRUPT_MASK, INTERRUPT_RECEIVE);
+    if (get(FLAGS) & FLAG_RECEIVE_EMPTY)
+        processor_sleep(0);
+    else
+        interrupts_unmask();
 }
 
 int console_read(void)
 {
     while (get(FLAGS) & FLAG_RECEIVE_EMPTY) {
         if (wakes)
-            __asm__ volatile("dsb sy\n wfi" ::: "memory");
+            wait_for_byte();
         else
             __asm__ volatile("yield" ::: "memory");
     }

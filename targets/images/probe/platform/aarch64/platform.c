@@ -58,6 +58,13 @@ const struct pci_windows *pci_windows(void)
     return &machine.windows;
 }
 
+unsigned pci_interrupt_line(const struct pci_function *function)
+{
+    if (function->bus != 0 || function->interrupt_pin == 0)
+        return 0;
+    return machine.pci_lines[(function->device + function->interrupt_pin - 1) % 4];
+}
+
 bool pci_present(void)
 {
     return machine.ecam_size;
@@ -99,6 +106,7 @@ void platform_start(const void *device_tree)
         pagetable_set(machine.ecam, machine.ecam_size, MEMORY_DEVICE);
     gic_start();
     uart_start();
+    processor_interrupts_start();
     probe_main();
     power_off();
 }

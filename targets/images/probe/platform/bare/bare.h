@@ -38,7 +38,8 @@ bool pci_present(void);
 
 /* Faults. The assembler part of a guard keeps what a function must not lose. */
 struct fault_context {
-    uint64_t kept[16];
+    uint64_t kept[16];            /* first: the assembler part knows nothing else */
+    struct fault fault;
 };
 
 int fault_enter(void (*body)(void *), void *argument, struct fault_context *context);
@@ -49,6 +50,25 @@ struct fault_context *fault_take(const struct fault *fault);
 
 /* The part of fault_provoke that is the same everywhere: hang, stack, read, write, jump. */
 bool fault_provoke_common(const char *kind, uint64_t address);
+
+/*
+ * Interrupts. Supplied by each architecture: a line on and off (NUMBER is below INTERRUPTS_MAX, and the same for all that
+ * share a line), where a message must go to interrupt with NUMBER, masking, and sleep.
+ */
+enum { INTERRUPTS_MAX = 16 };
+
+bool line_enable(unsigned line, bool edge, unsigned number);
+void line_disable(unsigned line);
+bool message_target(unsigned number, uint64_t *address, uint32_t *data);
+void interrupts_mask(void);
+void interrupts_unmask(void);
+
+/* Interrupts are masked before and unmasked after; one that came in between ends the sleep. UNTIL 0: no time limit. */
+void processor_sleep(uint64_t until);
+
+/* Called by the architecture's handlers. */
+void interrupt_dispatch_line(unsigned line);
+void interrupt_dispatch_number(unsigned number);
 
 /* Waits until everything written has left the console. */
 void console_flush(void);

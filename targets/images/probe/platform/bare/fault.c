@@ -4,7 +4,6 @@
 #include "text.h"
 
 static struct fault_context *current;
-static struct fault last;
 
 bool fault_guard(void (*body)(void *), void *argument, struct fault *fault)
 {
@@ -15,7 +14,7 @@ bool fault_guard(void (*body)(void *), void *argument, struct fault *fault)
     faulted = fault_enter(body, argument, &context);
     current = outer;
     if (faulted)
-        *fault = last;
+        *fault = context.fault;
     return !faulted;
 }
 
@@ -35,7 +34,7 @@ static void say_hex(uint64_t value)
 struct fault_context *fault_take(const struct fault *fault)
 {
     if (current) {
-        last = *fault;
+        current->fault = *fault;
         return current;
     }
     say("\r\nprobe: fault outside of a command: ");

@@ -45,12 +45,12 @@ const void *fdt_property(const struct fdt_node *node, const char *name, uint32_t
     return NULL;
 }
 
-static uint8_t cell_count(const struct fdt_node *node, const char *name, uint8_t otherwise)
+uint32_t fdt_cell(const struct fdt_node *node, const char *name, uint32_t otherwise)
 {
     uint32_t length;
     const uint32_t *value = fdt_property(node, name, &length);
 
-    return value && length == 4 ? (uint8_t)big_endian(*value) : otherwise;
+    return value && length == 4 ? big_endian(*value) : otherwise;
 }
 
 bool fdt_next(struct fdt_walk *walk, struct fdt_node *node)
@@ -78,8 +78,8 @@ bool fdt_next(struct fdt_walk *walk, struct fdt_node *node)
             node->cells = walk->cells[walk->depth];
             walk->at = node->properties;
             walk->depth++;
-            walk->cells[walk->depth].address = cell_count(node, "#address-cells", 2);
-            walk->cells[walk->depth].size = cell_count(node, "#size-cells", 1);
+            walk->cells[walk->depth].address = (uint8_t)fdt_cell(node, "#address-cells", 2);
+            walk->cells[walk->depth].size = (uint8_t)fdt_cell(node, "#size-cells", 1);
             return true;
         default:
             return false;

@@ -36,6 +36,9 @@ bool fdt_next(struct fdt_walk *walk, struct fdt_node *node);
 /* A property's value and length in bytes, or NULL. */
 const void *fdt_property(const struct fdt_node *node, const char *name, uint32_t *length);
 
+/* A property of one cell, or OTHERWISE. */
+uint32_t fdt_cell(const struct fdt_node *node, const char *name, uint32_t otherwise);
+
 bool fdt_compatible(const struct fdt_node *node, const char *compatible);
 
 /* COUNT cells as one number. */

@@ -11,18 +11,28 @@ enum {
     LOCAL_END = 0xb0,
     LOCAL_SPURIOUS = 0xf0,
     LOCAL_ENABLE = 0x100,
+    LOCAL_TIMER = 0x320,
+    LOCAL_TIMER_START = 0x380,
+    LOCAL_TIMER_NOW = 0x390,
+    LOCAL_TIMER_DIVIDE = 0x3e0,
+    LOCAL_TIMER_DIVIDE_16 = 3,
+    LOCAL_MASKED = 1 << 16,
 
     IO_BASE = 0xfec00000u,
     IO_SELECT = 0x00,
     IO_WINDOW = 0x10,
     IO_VERSION = 1,
     IO_REDIRECTION = 16,
+    IO_MASKED = 1 << 16,
+    IO_LEVEL = 1 << 15,
+    IO_LOW = 1 << 13,
 
     PIC_MASK_1 = 0x21,
     PIC_MASK_2 = 0xa1,
 };
 
 static volatile uint8_t *local, *io;
+static bool io_present;
 
 static uint32_t io_read(unsigned index)
 {
@@ -42,18 +52,68 @@ bool apic_start(void)
     io = memory_map(IO_BASE, 4096, MEMORY_DEVICE);
     port_out8(PIC_MASK_1, 0xff);
     port_out8(PIC_MASK_2, 0xff);
-    if (io_read(IO_VERSION) == UINT32_MAX)
+    io_present = io_read(IO_VERSION) != UINT32_MAX;
+    if (!io_present)
         return false;
     mmio_write(local + LOCAL_PRIORITY, 4, 0);
     mmio_write(local + LOCAL_SPURIOUS, 4, LOCAL_ENABLE | VECTOR_SPURIOUS);
     return true;
 }
 
-/* Edge, active high, fixed delivery to this processor. */
-void apic_route(unsigned pin, unsigned vector)
+unsigned apic_pins(void)
+{
+    return io_present ? (io_read(IO_VERSION) >> 16 & 0xff) + 1 : 0;
+}
+
+/* Fixed delivery to this processor. Level-triggered inputs are PCI's: active low. */
+void apic_route(unsigned pin, unsigned vector, bool edge)
 {
     io_write(IO_REDIRECTION + 2 * pin + 1, (uint32_t)mmio_read(local + LOCAL_ID, 4));
-    io_write(IO_REDIRECTION + 2 * pin, vector);
+    io_write(IO_REDIRECTION + 2 * pin, vector | (edge ? 0 : IO_LEVEL | IO_LOW));
+}
+
+void apic_unroute(unsigned pin)
+{
+    io_write(IO_REDIRECTION + 2 * pin, IO_MASKED);
+}
+
+uint64_t apic_message_address(void)
+{
+    return LOCAL_BASE | mmio_read(local + LOCAL_ID, 4) >> 24 << 12;
+}
+
+/* Ticks in a millisecond, measured once. */
+static uint64_t timer_rate(void)
+{
+    enum { MILLISECOND = 1000000 };
+    static uint64_t rate;
+    uint64_t start, elapsed;
+
+    if (rate)
+        return rate;
+    mmio_write(local + LOCAL_TIMER, 4, LOCAL_MASKED);
+    mmio_write(local + LOCAL_TIMER_DIVIDE, 4, LOCAL_TIMER_DIVIDE_16);
+    mmio_write(local + LOCAL_TIMER_START, 4, UINT32_MAX);
+    start = clock_now_ns();
+    do {
+        elapsed = clock_now_ns() - start;
+    } while (elapsed < MILLISECOND);
+    rate = (UINT32_MAX - mmio_read(local + LOCAL_TIMER_NOW, 4)) * MILLISECOND / elapsed + 1;
+    return rate;
+}
+
+void apic_timer_start(uint64_t nanoseconds)
+{
+    enum { MILLISECOND = 1000000 };
+    uint64_t ticks = nanoseconds * timer_rate() / MILLISECOND + 1;
+
+    mmio_write(local + LOCAL_TIMER, 4, VECTOR_TIMER);
+    mmio_write(local + LOCAL_TIMER_START, 4, ticks < UINT32_MAX ? ticks : UINT32_MAX);
+}
+
+void apic_timer_stop(void)
+{
+    mmio_write(local + LOCAL_TIMER_START, 4, 0);
 }
 
 void apic_end(void)

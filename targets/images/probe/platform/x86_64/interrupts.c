@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exceptions become faults (Intel SDM, volume 3, chapter 6); interrupts only end a wait. */
+/* Exceptions become faults (Intel SDM, volume 3, chapter 6); interrupts go to those who want them. */
 #include "machine.h"
 #include "text.h"
 
@@ -94,6 +94,8 @@ void interrupt(struct frame *frame)
     struct fault fault;
 
     if (frame->vector >= EXCEPTIONS) {
+        if (frame->vector >= VECTOR_FIRST && frame->vector < VECTOR_FIRST + INTERRUPTS_MAX)
+            interrupt_dispatch_number((unsigned)frame->vector - VECTOR_FIRST);
         if (frame->vector != VECTOR_SPURIOUS)
             apic_end();
         return;
@@ -103,6 +105,48 @@ void interrupt(struct frame *frame)
         __asm__ volatile("mov %%cr2, %0" : "=r"(fault.address));
     frame->rdi = (uint64_t)fault_take(&fault);
     frame->rip = (uint64_t)fault_resume;
+}
+
+void interrupts_mask(void)
+{
+    __asm__ volatile("cli" ::: "memory");
+}
+
+void interrupts_unmask(void)
+{
+    __asm__ volatile("sti" ::: "memory");
+}
+
+/* STI takes effect after the next instruction, so nothing can come between it and HLT. */
+void processor_sleep(uint64_t until)
+{
+    uint64_t now = until ? clock_now_ns() : 0;
+
+    if (now < until)
+        apic_timer_start(until - now);
+    __asm__ volatile("sti\n hlt" ::: "memory");
+    if (until)
+        apic_timer_stop();
+}
+
+bool line_enable(unsigned line, bool edge, unsigned number)
+{
+    if (line >= apic_pins())
+        return false;
+    apic_route(line, VECTOR_FIRST + number, edge);
+    return true;
+}
+
+void line_disable(unsigned line)
+{
+    apic_unroute(line);
+}
+
+bool message_target(unsigned number, uint64_t *address, uint32_t *data)
+{
+    *address = apic_message_address();
+    *data = VECTOR_FIRST + number;
+    return apic_pins();
 }
 
 bool fault_provoke(const char *kind, uint64_t address)

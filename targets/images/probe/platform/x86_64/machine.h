@@ -10,7 +10,12 @@ void interrupts_start(void);
 
 /* Local APIC and IO-APIC. False when the machine has none where a PC has them. */
 bool apic_start(void);
-void apic_route(unsigned pin, unsigned vector);
+unsigned apic_pins(void);         /* 0: no IO-APIC */
+void apic_route(unsigned pin, unsigned vector, bool edge);
+void apic_unroute(unsigned pin);
+uint64_t apic_message_address(void);
+void apic_timer_start(uint64_t nanoseconds);
+void apic_timer_stop(void);
 void apic_end(void);
 
 void serial_start(bool wakes);
@@ -23,6 +28,6 @@ uint16_t power_base(void);
 /* Remembers when the guest began: what follows can be timed from here without waiting. */
 void clock_start(void);
 
-enum { VECTOR_SERIAL = 0x24, VECTOR_SPURIOUS = 0xff };
+enum { VECTOR_SERIAL = 0x24, VECTOR_TIMER = 0x25, VECTOR_FIRST = 0x30, VECTOR_SPURIOUS = 0xff };
 
 #endif

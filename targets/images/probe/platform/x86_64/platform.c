@@ -67,6 +67,24 @@ void pci_config_write(const struct pci_function *function, unsigned offset, unsi
         port_out32(port, value);
 }
 
+/* Q35: the pins of devices up to 24 rotate over the inputs 20 to 23 of the IO-APIC (ICH9 data sheet, PIRQE to H). */
+unsigned pci_interrupt_line(const struct pci_function *function)
+{
+    enum { FIRST_INPUT = 20, LAST_DEVICE = 24 };
+
+    if (!power_base() || function->bus != 0 || function->device > LAST_DEVICE || function->interrupt_pin == 0)
+        return 0;
+    return FIRST_INPUT + (function->device + function->interrupt_pin - 1u) % 4;
+}
+
+/* A PC has no device tree: people name the devices. */
+size_t devices_listed(struct listed_device *list, size_t limit)
+{
+    (void)list;
+    (void)limit;
+    return 0;
+}
+
 bool pci_present(void)
 {
     const struct pci_function host = {0};
@@ -152,6 +170,7 @@ void platform_start(const struct start_info *info)
     serial_start(apic_start());
     facts.build = build_id();
     facts.boot = boot_mark();
+    interrupts_unmask();
     probe_main();
     power_off();
 }

@@ -38,16 +38,24 @@ void serial_start(bool wakes)
     may_sleep = wakes;
     if (!wakes)
         return;
-    apic_route(COM1_PIN, VECTOR_SERIAL);
+    apic_route(COM1_PIN, VECTOR_SERIAL, true);
     port_out8(INTERRUPT_ENABLE, ENABLE_RECEIVE);
+}
+
+static void wait_for_byte(void)
+{
+    interrupts_mask();
+    if (port_in8(LINE_STATUS) & STATUS_DATA)
+        interrupts_unmask();
+    else
+        processor_sleep(0);
 }
 
 int console_read(void)
 {
-    /* STI takes effect after the next instruction, so nothing can arrive between the check and the sleep. */
     while (!(port_in8(LINE_STATUS) & STATUS_DATA)) {
         if (may_sleep)
-            __asm__ volatile("sti\n hlt\n cli" ::: "memory");
+            wait_for_byte();
         else
             __asm__ volatile("pause" ::: "memory");
     }

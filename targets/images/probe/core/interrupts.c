@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interrupts as a driver handles them: the handler reads the status of every region of its device, and takes the
+ * interrupt for its own when there is a pending bit or the set of members is another one.
+ */
+#include "mmio.h"
+#include "shmem.h"
+#include "statistics.h"
+#include "text.h"
+
+enum { MILLISECOND = 1000000, WAIT_MAX = 600000, ROUNDS_MAX = 16384, BUCKETS = 64 * 4, ROUND_MS = 1000 };
+
+struct handling {
+    struct region *region;
+    bool ours;
+};
+
+static void take_signals(struct region *region, uint32_t pending)
+{
+    region->pending |= pending;
+    for (unsigned sender = 0; sender < SHMEM_CLIENTS; sender++)
+        region->signals[sender] += pending >> sender & 1;
+    if (!pending || !region->to_echo)
+        return;
+    region->to_echo--;
+    region->echoed++;
+    mmio_write(region->control + CONTROL_NOTIFY, 4, pending);
+}
+
+static void handle_region(void *argument)
+{
+    struct handling *handling = argument;
+    struct region *region = handling->region;
+    uint32_t status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
+    uint32_t pending = status & STATUS_PENDING, members = status >> STATUS_MEMBERS_SHIFT;
+
+    handling->ours |= pending || members != region->members;
+    region->changes += members != region->members;
+    region->members = members;
+    take_signals(region, pending);
+}
+
+static void handle(void *context)
+{
+    struct device *device = context;
+    struct handling handling = {NULL, false};
+    struct fault fault;
+
+    while ((handling.region = region_next(device, handling.region)))
+        if (!fault_guard(handle_region, &handling, &fault))
+            device->faults++;
+    device->owned += handling.ours;
+    device->taken++;
+}
+
+void device_ignore(struct device *device)
+{
+    if (device->listening)
+        interrupt_close(device);
+    device->listening = false;
+}
+
+/* The words HOW [LINE] as an interrupt of the device. */
+static bool source(struct call *call, struct device *device, struct interrupt *interrupt)
+{
+    const char *how = call->words > 2 ? call->word[2] : "pin";
+    uint64_t line;
+
+    *interrupt = device->interrupt;
+    if (text_equal(how, "pin"))
+        return true;
+    if (text_equal(how, "message")) {
+        *interrupt = (struct interrupt){.message = true, .function = &device->function};
+        return device->pci;
+    }
+    if (text_equal(how, "vector")) {
+        interrupt->line = (unsigned)mmio_read(device->factory + FACTORY_VECTOR, 4);
+        return true;
+    }
+    if (!number_parse(how, &line) || line > UINT32_MAX)
+        return false;
+    interrupt->line = (unsigned)line;
+    if (call->words > 3)
+        interrupt->edge = text_equal(call->word[3], "edge");
+    return true;
+}
+
+static void listen(struct call *call, struct device *device)
+{
+    struct interrupt interrupt;
+
+    if (!source(call, device, &interrupt)) {
+        call_fail(call, FAIL_USAGE, "irq on [pin|message|vector|LINE [edge|level]]", call->word[2]);
+        return;
+    }
+    device_ignore(device);
+    device->taken = device->owned = device->faults = device->waited = 0;
+    device->listening = interrupt_open(&interrupt, handle, device);
+    if (!device->listening) {
+        call_fail(call, FAIL_STATE, "this guest cannot receive that interrupt", NULL);
+        return;
+    }
+    json_bool(&call->json, "message", interrupt.message);
+    json_number(&call->json, "line", interrupt.line);
+    json_bool(&call->json, "edge", interrupt.edge);
+}
+
+static void describe_region(struct json *json, struct region *region)
+{
+    unsigned last = SHMEM_CLIENTS;
+
+    while (last > 0 && region->signals[last - 1] == 0)
+        last--;
+    json_object(json, NULL);
+    json_number(json, "handle", region_handle(region));
+    json_hex(json, "members", region->members);
+    json_number(json, "changes", region->changes);
+    json_number(json, "echoed", region->echoed);
+    json_array(json, "signals");
+    for (unsigned sender = 0; sender < last; sender++)
+        json_number(json, NULL, region->signals[sender]);
+    json_array_end(json);
+    json_object_end(json);
+}
+
+static void count(struct call *call, struct device *device)
+{
+    json_number(&call->json, "taken", device->taken);
+    json_number(&call->json, "owned", device->owned);
+    json_number(&call->json, "disowned", device->taken - device->owned);
+    json_number(&call->json, "faults", device->faults);
+    json_array(&call->json, "regions");
+    for (struct region *region = NULL; (region = region_next(device, region));)
+        describe_region(&call->json, region);
+    json_array_end(&call->json);
+}
+
+/* TIMEOUT_MS [COUNT]: until so many interrupts have been taken that no wait has told yet. */
+static void wait(struct call *call, struct device *device)
+{
+    uint64_t milliseconds, wanted = 1, end, taken;
+
+    if (call->words < 3) {
+        call_fail(call, FAIL_USAGE, "irq wait TIMEOUT_MS [COUNT]", NULL);
+        return;
+    }
+    if (!call_number(call, 2, WAIT_MAX, &milliseconds) ||
+        (call->words > 3 && !call_number(call, 3, UINT32_MAX, &wanted)))
+        return;
+    end = clock_now_ns() + milliseconds * MILLISECOND;
+    while ((taken = device->taken) - device->waited < wanted && clock_now_ns() < end)
+        interrupt_wait(&device->taken, taken, end);
+    json_number(&call->json, "interrupts", taken - device->waited);
+    json_bool(&call->json, "timed_out", taken - device->waited < wanted);
+    device->waited = taken;
+    json_array(&call->json, "pending");
+    for (struct region *region = NULL; (region = region_next(device, region));) {
+        json_object(&call->json, NULL);
+        json_number(&call->json, "handle", region_handle(region));
+        json_hex(&call->json, "senders", __atomic_exchange_n(&region->pending, 0, __ATOMIC_RELAXED));
+        json_hex(&call->json, "members", region->members);
+        json_object_end(&call->json);
+    }
+    json_array_end(&call->json);
+}
+
+static void serve(struct call *call)
+{
+    struct region *region = region_selected(call);
+    uint64_t number;
+
+    if (!region)
+        return;
+    if (call->words < 3) {
+        call_fail(call, FAIL_USAGE, "irq serve COUNT", NULL);
+        return;
+    }
+    if (!call_number(call, 2, UINT64_MAX, &number))
+        return;
+    region->echoed = 0;
+    region->to_echo = number;
+    json_number(&call->json, "count", number);
+}
+
+static void run_irq(struct call *call)
+{
+    struct device *device = device_selected(call);
+
+    if (!device)
+        return;
+    if (text_equal(call->word[1], "on"))
+        listen(call, device);
+    else if (text_equal(call->word[1], "off"))
+        device_ignore(device);
+    else if (!device->listening)
+        call_fail(call, FAIL_STATE, "interrupts are off", call->word[1]);
+    else if (text_equal(call->word[1], "wait"))
+        wait(call, device);
+    else if (text_equal(call->word[1], "count"))
+        count(call, device);
+    else if (text_equal(call->word[1], "serve"))
+        serve(call);
+    else
+        call_fail(call, FAIL_USAGE, "irq on, off, wait, count or serve", call->word[1]);
+}
+
+static void run_notify(struct call *call)
+{
+    struct region *region = region_selected(call);
+    uint64_t mask;
+
+    if (!region || !call_number(call, 1, UINT32_MAX, &mask))
+        return;
+    mmio_write(region->control + CONTROL_NOTIFY, 4, mask);
+    json_hex(&call->json, "mask", mask);
+}
+
+/* Four buckets for each power of two: the highest bit and the two after it. */
+static unsigned bucket_of(uint64_t nanoseconds)
+{
+    unsigned top = nanoseconds < 4 ? 2 : 63 - (unsigned)__builtin_clzll(nanoseconds);
+
+    return 4 * top + (nanoseconds >> (top - 2) & 3);
+}
+
+static uint64_t bucket_end(unsigned bucket)
+{
+    return (uint64_t)(bucket % 4 + 5) << (bucket / 4 - 2);
+}
+
+static void describe_histogram(struct json *json, const uint64_t *sample, size_t count)
+{
+    static uint32_t bucket[BUCKETS];
+
+    memset(bucket, 0, sizeof bucket);
+    for (size_t i = 0; i < count; i++)
+        bucket[bucket_of(sample[i])]++;
+    json_array(json, "histogram");
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        if (!bucket[i])
+            continue;
+        json_array(json, NULL);
+        json_number(json, NULL, bucket_end(i));
+        json_number(json, NULL, bucket[i]);
+        json_array_end(json);
+    }
+    json_array_end(json);
+}
+
+/* One signal to PEER and its answer; the time, or 0 when no answer came. */
+static uint64_t round_trip(struct region *region, unsigned peer)
+{
+    uint64_t seen = region->signals[peer], start = clock_now_ns();
+
+    mmio_write(region->control + CONTROL_NOTIFY, 4, 1u << peer);
+    interrupt_wait(&region->signals[peer], seen, start + (uint64_t)ROUND_MS * MILLISECOND);
+    return region->signals[peer] == seen ? 0 : clock_now_ns() - start;
+}
+
+static void run_pingpong(struct call *call)
+{
+    static uint64_t sample[ROUNDS_MAX];
+    struct region *region = region_selected(call);
+    uint64_t peer, rounds, done = 0, before;
+
+    if (!region || !call_number(call, 1, SHMEM_CLIENTS - 1, &peer) || !call_number(call, 2, ROUNDS_MAX, &rounds))
+        return;
+    if (!region->device->listening || rounds == 0) {
+        call_fail(call, FAIL_STATE, "interrupts are off, or no rounds are wanted", NULL);
+        return;
+    }
+    before = region->device->taken;
+    while (done < rounds && (sample[done] = round_trip(region, (unsigned)peer)))
+        done++;
+    if (done == 0) {
+        call_fail(call, FAIL_STATE, "no answer from the peer", call->word[1]);
+        return;
+    }
+    json_number(&call->json, "lost", done < rounds);
+    json_number(&call->json, "interrupts", region->device->taken - before);
+    statistics_describe(&call->json, sample, done);
+    describe_histogram(&call->json, sample, done);
+}
+
+const struct command interrupt_commands[] = {
+    {"irq", "on [pin|message|vector|LINE [edge|level]] | off | wait TIMEOUT_MS [COUNT] | count | serve COUNT", 1, 3,
+     run_irq},
+    {"notify", "MASK", 1, 1, run_notify},
+    {"pingpong", "PEER ROUNDS", 2, 2, run_pingpong},
+    {0},
+};

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who wants which interrupt; several may share a line. */
+#include "bare.h"
+
+enum {
+    PCI_STATUS = 0x06,
+    PCI_STATUS_CAPABILITIES = 1 << 4,
+    PCI_CAPABILITIES = 0x34,
+    CAPABILITY_MSI = 0x05,
+    MSI_CONTROL = 2,
+    MSI_CONTROL_ENABLE = 1 << 0,
+    MSI_CONTROL_MULTIPLE = 7 << 4,
+    MSI_CONTROL_WIDE = 1 << 7,
+    MSI_ADDRESS = 4,
+};
+
+static struct opened {
+    bool used;
+    struct interrupt interrupt;
+    interrupt_handler *handler;
+    void *context;
+} opened[INTERRUPTS_MAX];
+
+/* The place of the capability in configuration space; 0 when there is none. */
+static unsigned msi_capability(const struct pci_function *function)
+{
+    unsigned at;
+
+    if (!(pci_config_read(function, PCI_STATUS, 2) & PCI_STATUS_CAPABILITIES))
+        return 0;
+    at = pci_config_read(function, PCI_CAPABILITIES, 1) & 0xfc;
+    for (unsigned hops = 0; at && hops < 48; hops++, at = pci_config_read(function, at + 1, 1) & 0xfc)
+        if (pci_config_read(function, at, 1) == CAPABILITY_MSI)
+            return at;
+    return 0;
+}
+
+static bool message_enable(const struct pci_function *function, unsigned number)
+{
+    unsigned at = msi_capability(function);
+    uint32_t control, data;
+    uint64_t address;
+
+    if (!at || !message_target(number, &address, &data))
+        return false;
+    control = pci_config_read(function, at + MSI_CONTROL, 2) & ~(uint32_t)(MSI_CONTROL_ENABLE | MSI_CONTROL_MULTIPLE);
+    pci_config_write(function, at + MSI_CONTROL, 2, control);
+    pci_config_write(function, at + MSI_ADDRESS, 4, (uint32_t)address);
+    if (control & MSI_CONTROL_WIDE)
+        pci_config_write(function, at + MSI_ADDRESS + 4, 4, (uint32_t)(address >> 32));
+    pci_config_write(function, at + MSI_ADDRESS + (control & MSI_CONTROL_WIDE ? 8 : 4), 2, data);
+    pci_config_write(function, at + MSI_CONTROL, 2, control | MSI_CONTROL_ENABLE);
+    return true;
+}
+
+static void message_disable(const struct pci_function *function)
+{
+    unsigned at = msi_capability(function);
+    uint32_t control = pci_config_read(function, at + MSI_CONTROL, 2);
+
+    pci_config_write(function, at + MSI_CONTROL, 2, control & ~(uint32_t)MSI_CONTROL_ENABLE);
+}
+
+static bool same_line(const struct interrupt *a, const struct interrupt *b)
+{
+    return !a->message && !b->message && a->line == b->line;
+}
+
+/* The first that has this line; all who share it go by its number. */
+static unsigned number_of(unsigned slot)
+{
+    for (unsigned i = 0; i < slot; i++)
+        if (opened[i].used && same_line(&opened[i].interrupt, &opened[slot].interrupt))
+            return i;
+    return slot;
+}
+
+static bool enable(unsigned slot)
+{
+    const struct interrupt *interrupt = &opened[slot].interrupt;
+
+    if (interrupt->message)
+        return message_enable(interrupt->function, slot);
+    return line_enable(interrupt->line, interrupt->edge, number_of(slot));
+}
+
+bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handler, void *context)
+{
+    unsigned slot = 0;
+
+    while (slot < INTERRUPTS_MAX && opened[slot].used)
+        slot++;
+    if (slot == INTERRUPTS_MAX)
+        return false;
+    interrupts_mask();
+    opened[slot] = (struct opened){true, *interrupt, handler, context};
+    opened[slot].used = enable(slot);
+    interrupts_unmask();
+    return opened[slot].used;
+}
+
+static void close_one(struct opened *closed)
+{
+    bool shared = false;
+
+    closed->used = false;
+    if (closed->interrupt.message) {
+        message_disable(closed->interrupt.function);
+        return;
+    }
+    for (unsigned i = 0; i < INTERRUPTS_MAX; i++)
+        shared |= opened[i].used && same_line(&opened[i].interrupt, &closed->interrupt);
+    if (!shared)
+        line_disable(closed->interrupt.line);
+}
+
+void interrupt_close(void *context)
+{
+    interrupts_mask();
+    for (unsigned i = 0; i < INTERRUPTS_MAX; i++)
+        if (opened[i].used && opened[i].context == context)
+            close_one(&opened[i]);
+    interrupts_unmask();
+}
+
+void interrupt_dispatch_line(unsigned line)
+{
+    for (unsigned i = 0; i < INTERRUPTS_MAX; i++)
+        if (opened[i].used && !opened[i].interrupt.message && opened[i].interrupt.line == line)
+            opened[i].handler(opened[i].context);
+}
+
+void interrupt_dispatch_number(unsigned number)
+{
+    if (!opened[number].used)
+        return;
+    if (opened[number].interrupt.message)
+        opened[number].handler(opened[number].context);
+    else
+        interrupt_dispatch_line(opened[number].interrupt.line);
+}
+
+void interrupt_wait(const volatile uint64_t *counter, uint64_t seen, uint64_t until)
+{
+    while (*counter == seen && clock_now_ns() < until) {
+        interrupts_mask();
+        if (*counter == seen)
+            processor_sleep(until);
+        else
+            interrupts_unmask();
+    }
+}
