@@ -39,16 +39,18 @@ void serial_start(bool wakes)
     if (!wakes)
         return;
     apic_route(COM1_PIN, VECTOR_SERIAL, true);
-    port_out8(INTERRUPT_ENABLE, ENABLE_RECEIVE);
 }
 
+/* The interrupt's only purpose is to end a sleep. */
 static void wait_for_byte(void)
 {
     interrupts_mask();
+    port_out8(INTERRUPT_ENABLE, ENABLE_RECEIVE);
     if (port_in8(LINE_STATUS) & STATUS_DATA)
         interrupts_unmask();
     else
         processor_sleep(0);
+    port_out8(INTERRUPT_ENABLE, 0);
 }
 
 int console_read(void)
