@@ -52,33 +52,38 @@ def test_3(deploy):
     assert "test_it.py::test_3" in third["guest1.console.log"].read_text()
 
 
-def _silent_target(mini: MiniSuite) -> str:
-    """A bench whose guests boot, say a line, and never answer."""
+def _booting(mini: MiniSuite, image: str) -> str:
+    """A bench whose guests boot an image of the folder beside this file."""
     recipe = provision.Recipe(
-        name="silent guest of a test",
+        name=f"image {image} of a test",
         folder=CHECKOUT / "tests/bench/images",
         target="aarch64-freestanding-none",
-        sources=("silent.S",),
-        flags=("-nostdlib", "-static", "-Wl,-T,silent.ld"),
-        inputs=("silent.S", "silent.ld"),
-        output="silent.elf",
+        sources=(f"{image}.S",),
+        flags=("-nostdlib", "-static", "-Wl,-T,guest.ld"),
+        inputs=(f"{image}.S", "guest.ld"),
+        output=f"{image}.elf",
     )
-    image = provision.compile_c(recipe).path / "silent.elf"
+    file = provision.compile_c(recipe).path / recipe.output
     template = (CHECKOUT / "targets/qemu-aarch64/probe.qvmconf.j2").read_text()
-    mini.write("templates/probe.qvmconf.j2", template.replace("{{ image }}", str(image)))
-    return emulated("boot_seconds: 1", templates=mini.folder / "templates")
+    mini.write("templates/probe.qvmconf.j2", template.replace("{{ image }}", str(file)))
+    return emulated("boot_seconds: 2", templates=mini.folder / "templates")
 
 
 def test_a_guest_that_never_answers_is_named_with_its_last_words(mini: MiniSuite) -> None:
     """The second one costs its time too, then the bench is given up."""
     body = "".join(f'def test_{n}(deploy):\n    deploy("", "")\n' for n in range(1, 5))
     began = time.monotonic()
-    _run(mini, body, status=2, target=_silent_target(mini))
+    _run(mini, body, status=2, target=_booting(mini, "silent"))
     assert time.monotonic() - began < 30
     assert mini.verdicts() == {f"bench:{n}": "error" for n in range(1, 5)}
     assert "guest0: no answer to 'identify' within" in mini.reasons()
     assert "cannot find my teeth" in mini.reasons()
     assert "bench bench is given up" in mini.reasons()
+
+
+def test_a_guest_that_ends_instead_of_answering_is_told_with_qvms_status(mini: MiniSuite) -> None:
+    _run(mini, 'def test_1(deploy):\n    deploy("", "")\n', status=2, target=_booting(mini, "ends"))
+    assert "qvm of guest guest0 ended with exit status 0" in mini.reasons()
 
 
 def test_what_cannot_be_deployed_is_explained_and_does_not_cost_the_bench(mini: MiniSuite) -> None:

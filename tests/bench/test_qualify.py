@@ -58,17 +58,18 @@ def test_wrong_use_says_what_there_is(arguments: list[str], message: str, tmp_pa
 
 
 class Running:
-    """A qualification that has guests running."""
+    """A qualification that has guests running and a long way to go."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
         self.mark = new_mark()
         self.process = subprocess.Popen(
-            [*COMMAND, "-k", "test_sharing", "--out", str(out)],
+            [*COMMAND, "--out", str(out)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, VARIABLE: self.mark},
+            start_new_session=True,
         )
         until(lambda: self.pid_of("qemu-system"), 30, "no guest was started")
 
@@ -95,7 +96,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number: signal.Signals) -> None:
-    running.process.send_signal(number)
+    # As a terminal does it: to the whole group of the command.
+    os.killpg(running.process.pid, number)
     output, errors = running.output()
     assert running.process.returncode == 130
     assert output.splitlines()[-1].startswith("qualification: FAIL  report: ")
@@ -117,5 +119,5 @@ def test_a_killed_pytest_is_told_and_leaves_a_report(running: Running) -> None:
 
 def test_a_killed_harness_takes_everything_with_it(running: Running) -> None:
     running.process.kill()
-    running.output()
+    running.process.wait()
     running.expect_nothing_left()
