@@ -64,7 +64,7 @@ class HostClient:
         return answer
 
     def guests(self) -> list[dict[str, Any]]:
-        """The running guests: ``system`` and ``consoles`` (paths of terminals) of each."""
+        """The running guests: ``system``, ``consoles`` (paths of terminals) and ``pid`` (of its QEMU) of each."""
         return list(self.call("guests")["guests"])
 
     def wait_guest(self, system: str, timeout: float) -> dict[str, Any]:
@@ -141,6 +141,13 @@ class HostConnection:
     def status(self) -> int:
         """The status word; reading it takes the signals."""
         return int(self._call("status")["status"])
+
+    def wait_pulses(self, count: int, timeout: float) -> int:
+        """How many pulses have come since this connection was made.
+
+        A pulse comes for each change of the status word. Waits until there are ``count``, at most ``timeout`` seconds.
+        """
+        return int(self._call("wait_pulses", count=count, timeout=timeout)["pulses"])
 
     def detach(self) -> None:
         """Leave the region."""

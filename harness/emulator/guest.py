@@ -88,6 +88,16 @@ class Guest:
         """User sides of the consoles, as paths of this machine."""
         return [str(console.link) for console in self._consoles if console.link]
 
+    @property
+    def pid(self) -> int | None:
+        """Process identifier of the guest's QEMU."""
+        return self._qemu.pid if self._qemu else None
+
+    def report(self) -> list[str]:
+        """What SIGUSR1 makes qvm and its devices tell of themselves, line by line (8.0 User's Guide, "Gathering
+        information about a virtual machine")."""
+        return [f"system {self.name}: running", *self._parts.report()]
+
     async def start(self, streams: Streams) -> Exit | None:
         """Start the VM. None when it runs; otherwise what qvm must exit with, everything given back."""
         try:

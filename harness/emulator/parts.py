@@ -109,6 +109,17 @@ class Parts:
             return GicLine(qtest, placement.line)
         return IoApicLine(qtest, _IOAPIC, placement.line, level=placement.level)
 
+    def report(self) -> list[str]:
+        """What each device has to say of itself, line by line."""
+        lines = []
+        for part in self._parts:
+            place = f"pci 00:{part.placement.slot:02x}.0"
+            if part.placement.loc is not None:
+                place = f"loc {part.placement.loc:#x}"
+            title = f"vdev shmem {part.placement.vdev.name or ''}".strip()
+            lines.append(f"{title} at {place}, vector {part.placement.line}: {part.device.report()}")
+        return lines
+
     def close(self) -> None:
         """End all connections, which the other clients see as a detach, and give everything back."""
         for part in self._parts:

@@ -54,6 +54,11 @@ class Qemu:
         self._reader = asyncio.create_task(self._read_words())
         self._watcher = asyncio.create_task(self._watch())
 
+    @property
+    def pid(self) -> int:
+        """Process identifier of QEMU."""
+        return self._process.pid
+
     @classmethod
     async def start(
         cls,

@@ -6,6 +6,7 @@
 The configuration language and the command line are the same. The host is the one whose control socket QVM_HOST names;
 without it, a host of this user's own is started and ends with its last guest. Exit statuses: 0 the guest ended in
 order, 3 its power was cut, 64 it could not be started, 65 the configuration is wrong, 96 the virtual machine broke.
+SIGTERM and SIGINT press the power button, SIGQUIT cuts the power, SIGUSR1 makes the devices tell their state.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class _Qvm:
 
     def run(self, arguments: list[str]) -> int:
         """Start the guest, pass signals on, return its exit status."""
-        for number in _SIGNALS:
+        for number in (*_SIGNALS, signal.SIGUSR1):
             signal.signal(number, self._signalled)
         request = {"op": "start", "arguments": arguments, "directory": str(Path.cwd())}
         socket.send_fds(self._host, [json.dumps(request).encode() + b"\n"], [0, 1])
@@ -99,7 +100,7 @@ class _Qvm:
                 print(f"qvm: {message['error']}", file=sys.stderr)
                 return _EXIT_NO_HOST
             for note in message.get("notes", ()):
-                print(note, file=sys.stderr)
+                print(note, file=sys.stderr, flush=True)
             if "exit" in message:
                 if message["message"]:
                     print(message["message"], file=sys.stderr)
@@ -110,7 +111,8 @@ class _Qvm:
         return _EXIT_HOST_GONE
 
     def _signalled(self, number: int, _frame: object) -> None:
-        request = {"op": "stop", "how": _SIGNALS[signal.Signals(number)]}
+        how = _SIGNALS.get(signal.Signals(number))
+        request = {"op": "stop", "how": how} if how else {"op": "report"}
         self._host.sendall(json.dumps(request).encode() + b"\n")
 
 

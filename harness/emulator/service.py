@@ -79,6 +79,25 @@ class Service:
                 task.cancel()
 
 
+class Pulses:
+    """The pulses of a host program's connection: one for each change of its status word."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._came = asyncio.Event()
+
+    def send(self) -> None:
+        """The status word is another one now."""
+        self.count += 1
+        self._came.set()
+
+    async def wait(self, count: int) -> None:
+        """Until ``count`` pulses have come since the connection was made."""
+        while self.count < count:
+            self._came.clear()
+            await self._came.wait()
+
+
 class Session:
     """One client of the control socket."""
 
@@ -89,7 +108,7 @@ class Session:
         self._input = bytearray()
         self._fds: list[int] = []
         self._connections: dict[int, Client] = {}
-        self._guest: Guest | None = None
+        self._pulses: dict[int, Pulses] = {}
         self._operations: dict[str, Callable[[_Message], Awaitable[_Message]]] = {
             "guests": self._guests,
             "wait_guest": self._wait_guest,
@@ -102,6 +121,7 @@ class Session:
             "write": self._write,
             "notify": self._notify,
             "status": self._status,
+            "wait_pulses": self._wait_pulses,
             "detach": self._detach,
             "inject": self._inject,
             "clear_faults": self._clear_faults,
@@ -211,6 +231,8 @@ class Session:
             while (message := await self._receive()) is not None:
                 if message.get("op") == "stop":
                     await guest.stop(message["how"])
+                elif message.get("op") == "report":
+                    await self._send({"ok": True, "notes": guest.report()})
         await guest.stop("power-cut")
 
     # --- one method for each operation of a host program
@@ -220,7 +242,7 @@ class Session:
 
     @staticmethod
     def _describe(guest: Guest) -> _Message:
-        return {"system": guest.name, "consoles": guest.console_paths}
+        return {"system": guest.name, "consoles": guest.console_paths, "pid": guest.pid}
 
     async def _wait_guest(self, message: _Message) -> _Message:
         name, timeout = str(message["system"]), float(message["timeout"])
@@ -276,8 +298,9 @@ class Session:
 
     def _connect(self, region: Region) -> _Message:
         number = max(self._connections, default=0) + 1
-        client = region.add("host", lambda: None)
-        self._connections[number] = client
+        pulses = Pulses()
+        client = region.add("host", pulses.send)
+        self._connections[number], self._pulses[number] = client, pulses
         return {"connection": number, "index": client.index, "pages": region.pages}
 
     def _connection(self, message: _Message) -> Client:
@@ -310,9 +333,19 @@ class Session:
     async def _status(self, message: _Message) -> _Message:
         return {"status": self._connection(message).take_status()}
 
+    async def _wait_pulses(self, message: _Message) -> _Message:
+        """How many pulses have come: at least ``count``, or what there is after ``timeout`` seconds."""
+        self._connection(message)
+        pulses = self._pulses[int(message["connection"])]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(float(message["timeout"])):
+                await pulses.wait(int(message["count"]))
+        return {"pulses": pulses.count}
+
     async def _detach(self, message: _Message) -> _Message:
         self._connection(message).detach()
-        del self._connections[int(message["connection"])]
+        number = int(message["connection"])
+        del self._connections[number], self._pulses[number]
         return {}
 
     async def _inject(self, message: _Message) -> _Message:

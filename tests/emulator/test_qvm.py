@@ -68,6 +68,18 @@ def test_the_vm_has_a_node_exactly_while_it_lives(bench: Bench) -> None:
     assert not node.exists()
 
 
+def test_sigusr1_makes_every_device_tell_of_itself(bench: Bench) -> None:
+    devices = "vdev shmem name talk\nvdev shmem loc 0x1c050000 intr gic:43"
+    process, terminal = bench.guest(configuration(devices=devices))
+    terminal.probe.attach("rumour", 3)
+    process.send_signal(signal.SIGUSR1)
+    assert process.stderr is not None
+    lines = [process.stderr.readline() for _ in range(3)]
+    assert lines[0] == "system one: running\n"
+    assert "vdev shmem talk at pci 00:08.0, vector 35: 'rumour' as index 0, 3 pages" in lines[1]
+    assert "vdev shmem at loc 0x1c050000, vector 43: no connection" in lines[2]
+
+
 def test_qemu_that_dies_gives_96_and_its_peer_sees_it_leave(bench: Bench) -> None:
     process, one = bench.guest(configuration())
     _, two = bench.guest(configuration(system="two", console="/dev/ptyp1"), "two")

@@ -158,6 +158,16 @@ class SharedMemoryDevice:
             raise Refused(Status.DOES_NOT_EXIST)
         return number
 
+    def report(self) -> str:
+        """The device's connections in one line."""
+        connections = [
+            f"'{slot.client.region.name}' as index {slot.client.index}, {slot.pages} pages, "
+            f"status {slot.client.status():#010x}"
+            for slot in self.slots
+            if slot is not None
+        ]
+        return "; ".join(connections) or "no connection"
+
     # --- data pages
 
     def show(self, number: int, slot: Slot) -> None:
