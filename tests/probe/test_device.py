@@ -169,6 +169,17 @@ def test_device_memory_is_strict_where_the_architecture_is(pair: Pair) -> None:
         pair.one.read("factory", 1, 4)
 
 
+def test_only_the_memory_that_is_measured_is_written(pair: Pair) -> None:
+    _attach(pair.one, "speed", 16)
+    pair.one.fill(0, 16 * PAGE_SIZE, _SEED)
+    pair.one.bench("write", "private", 4096, 16 * PAGE_SIZE)
+    pair.one.bench("read", "region", 4096, 16 * PAGE_SIZE)
+    assert pair.one.verify(0, 16 * PAGE_SIZE, _SEED).mismatches == 0
+    pair.one.bench("copy", "region", 4096, 16 * PAGE_SIZE)
+    assert pair.one.verify(0, 8 * PAGE_SIZE, _SEED).mismatches == 0
+    assert pair.one.verify(8 * PAGE_SIZE, 8 * PAGE_SIZE, _SEED).mismatches > 0
+
+
 def test_figures_of_region_and_private_memory(pair: Pair) -> None:
     _attach(pair.one, "speed", 64)
     memories: tuple[Memory, ...] = ("region", "private")

@@ -64,6 +64,13 @@ def test_the_sender_is_not_interrupted(placed_pair: Pair) -> None:
     assert placed_pair.two.irq_count().taken == 0
 
 
+def test_members_from_before_are_no_change(placed_pair: Pair, handles: tuple[int, int]) -> None:
+    placed_pair.one.notify(1 << 1)
+    assert placed_pair.two.irq_wait(5).interrupts == 1
+    region = placed_pair.two.irq_count().region(handles[1])
+    assert (region.changes, region.members, region.signals) == (0, 3, (1,))
+
+
 @pytest.mark.usefixtures("handles")
 def test_a_peer_that_leaves_and_comes_back_is_noticed(placed_pair: Pair) -> None:
     before = placed_pair.one.irq_count()
