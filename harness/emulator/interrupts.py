@@ -52,12 +52,11 @@ class IoApicLine:
     def __init__(self, qtest: Qtest, path: str, pin: int, *, level: bool) -> None:
         self._qtest = qtest
         self._input = f"set_irq_in {path} unnamed-gpio-in {pin}"
-        self.repeat_after = 0.001 if level else 0.05
+        self.repeat_after = 0.003 if level else 0.05
 
     def pulse(self) -> None:
         """Raise and lower."""
-        self._qtest.post(f"{self._input} 1")
-        self._qtest.post(f"{self._input} 0")
+        self._qtest.post(f"{self._input} 1", f"{self._input} 0")
 
 
 class Interrupt:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 from collections import deque
+from collections.abc import Sequence
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT = 10.0
@@ -60,25 +61,28 @@ class Qtest(asyncio.Protocol):
             if future is not None and not future.done():
                 future.set_exception(QtestError(f"{command!r}: QEMU has ended"))
 
-    def post(self, command: str) -> None:
-        """Send a command and go on; a refusal is logged."""
-        self._send(command, None)
+    def post(self, *commands: str) -> None:
+        """Send commands and go on; a refusal is logged.
+
+        QEMU carries out what arrives together without letting the guest run in between.
+        """
+        self._send(commands, None)
 
     async def command(self, command: str) -> str:
         """Send a command; returns what follows ``OK``. Raises QtestError."""
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._send(command, future)
+        self._send((command,), future)
         try:
             async with asyncio.timeout(_TIMEOUT):
                 return await future
         except TimeoutError as error:
             raise QtestError(f"no answer to {command!r} within {_TIMEOUT:g} s") from error
 
-    def _send(self, command: str, future: asyncio.Future[str] | None) -> None:
+    def _send(self, commands: Sequence[str], future: asyncio.Future[str] | None) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        self._waiting.append((command, future))
-        self._transport.write(command.encode() + b"\n")
+        self._waiting.extend((command, future) for command in commands)
+        self._transport.write("".join(f"{command}\n" for command in commands).encode())
 
     async def readl(self, address: int) -> int:
         """A 32-bit word at a guest-physical address."""
