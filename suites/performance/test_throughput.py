@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 
 from fixtures.deployment import Deploy
-from fixtures.guest import Work
+from fixtures.guest import Memory, Work
 from fixtures.records import Metrics
 
 pytestmark = pytest.mark.lg_feature("performance")
@@ -39,18 +39,16 @@ def test_throughput_of_a_region(deploy: Deploy, metrics: Metrics, work: Work, bl
     region = guest.attach("common", pages=PAGES)
     rate = region.speed(work, "private", block=block, total=CALIBRATION_BYTES)
     total = max(CALIBRATION_BYTES, int(rate * 1e6 * SAMPLE_SECONDS))
-    shared: list[float] = []
-    private: list[float] = []
+    speeds: dict[Memory, list[float]] = {"region": [], "private": []}
     for pair in range(PAIRS):
-        order = [("region", shared), ("private", private)]
-        for memory, speeds in order if pair % 2 == 0 else reversed(order):
-            speeds.append(region.speed(work, memory, block=block, total=total))
+        for memory in speeds if pair % 2 == 0 else reversed(speeds):
+            speeds[memory].append(region.speed(work, memory, block=block, total=total))
     metrics.record(
         name=f"throughput {work}",
         unit="MB/s",
-        value=median(shared),
-        reference=median(private),
+        value=median(speeds["region"]),
+        reference=median(speeds["private"]),
         block_bytes=block,
-        samples=shared,
-        reference_samples=private,
+        samples=speeds["region"],
+        reference_samples=speeds["private"],
     )
