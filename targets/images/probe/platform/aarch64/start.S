@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entry at EL1 with the MMU off; exception vectors; the assembler part of the fault guard. */
+/* Entry at EL1 with the MMU off; exception vectors. */
 
     .section .text.start, "ax"
     .global _start
@@ -93,37 +93,3 @@ exception_entry:
     ldp     x0, x1, [sp]
     add     sp, sp, #272
     eret
-
-    .section .text.guard, "ax"
-    /* int fault_enter(body x0, argument x1, context x2) */
-    .global fault_enter
-fault_enter:
-    stp     x19, x20, [x2]
-    stp     x21, x22, [x2, #16]
-    stp     x23, x24, [x2, #32]
-    stp     x25, x26, [x2, #48]
-    stp     x27, x28, [x2, #64]
-    mov     x9, sp
-    stp     x29, x30, [x2, #80]
-    str     x9, [x2, #96]
-    stp     x29, x30, [sp, #-16]!
-    mov     x9, x0
-    mov     x0, x1
-    blr     x9
-    ldp     x29, x30, [sp], #16
-    mov     w0, #0
-    ret
-
-    /* An exception returns here with the context in x0. */
-    .global fault_resume
-fault_resume:
-    ldp     x19, x20, [x0]
-    ldp     x21, x22, [x0, #16]
-    ldp     x23, x24, [x0, #32]
-    ldp     x25, x26, [x0, #48]
-    ldp     x27, x28, [x0, #64]
-    ldp     x29, x30, [x0, #80]
-    ldr     x9, [x0, #96]
-    mov     sp, x9
-    mov     w0, #1
-    ret

@@ -3,6 +3,7 @@
 #ifndef BARE_H
 #define BARE_H
 
+#include "guard.h"
 #include "platform.h"
 
 /* Set by the linker scripts. */
@@ -36,20 +37,8 @@ struct pci_windows {
 const struct pci_windows *pci_windows(void);
 bool pci_present(void);
 
-/* Faults. The assembler part of a guard keeps what a function must not lose. */
-struct fault_context {
-    uint64_t kept[16];            /* first: the assembler part knows nothing else */
-    struct fault fault;
-};
-
-int fault_enter(void (*body)(void *), void *argument, struct fault_context *context);
-extern char fault_resume[];
-
 /* Called by the exception handlers: the context to resume in. Does not return when nothing guards the code. */
 struct fault_context *fault_take(const struct fault *fault);
-
-/* The part of fault_provoke that is the same everywhere: hang, stack, read, write, jump. */
-bool fault_provoke_common(const char *kind, uint64_t address);
 
 /*
  * Interrupts. Supplied by each architecture: a line on and off (NUMBER is below INTERRUPTS_MAX, and the same for all that

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Entry by the PVH boot protocol (Xen public header arch-x86/hvm/start_info.h): 32-bit protected mode, paging off,
- * flat segments, EBX points to the start information. Then interrupt stubs and the assembler part of the fault guard.
+ * flat segments, EBX points to the start information. Then interrupt stubs.
  */
 
     .section .note.pvh, "a", @note
@@ -141,35 +141,3 @@ interrupt_entry:
     pop     %rax
     add     $16, %rsp
     iretq
-
-    /* int fault_enter(body rdi, argument rsi, context rdx) */
-    .global fault_enter
-fault_enter:
-    mov     %rbx, (%rdx)
-    mov     %rbp, 8(%rdx)
-    mov     %r12, 16(%rdx)
-    mov     %r13, 24(%rdx)
-    mov     %r14, 32(%rdx)
-    mov     %r15, 40(%rdx)
-    mov     %rsp, 48(%rdx)
-    mov     %rdi, %rax
-    mov     %rsi, %rdi
-    sub     $8, %rsp
-    call    *%rax
-    add     $8, %rsp
-    xor     %eax, %eax
-    ret
-
-    /* An exception returns here with the context in rdi. */
-    .global fault_resume
-fault_resume:
-    mov     (%rdi), %rbx
-    mov     8(%rdi), %rbp
-    mov     16(%rdi), %r12
-    mov     24(%rdi), %r13
-    mov     32(%rdi), %r14
-    mov     40(%rdi), %r15
-    mov     48(%rdi), %rsp
-    cld
-    mov     $1, %eax
-    ret
