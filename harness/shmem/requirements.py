@@ -19,7 +19,7 @@ from harness.shmem.profile import PROFILES
 
 CATALOGUE: Final = Path(__file__).with_name("requirements.sdoc")
 
-Confidence = Literal["documented", "inferred", "observed", "open"]
+Confidence = Literal["documented", "inferred", "observed", "declared", "open"]
 Kind = Literal["judge", "characterise"]
 
 _IDENTIFIER = re.compile(r"[A-Z]+-[A-Z]+-[0-9]{2}")

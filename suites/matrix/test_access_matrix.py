@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kind of restrictions list with every form of pattern and a name in every relation to it, against the oracle.
+
+The documented examples stand in ``suites/access`` as tables written by hand. Here a covering array makes the
+configurations, all of them are started, and the guest of each asks for the same sixteen kinds of names: as the first,
+or after a peer has made the region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from fixtures.access import Access
+from fixtures.configuration import shmem
+from fixtures.deployment import Deploy
+from fixtures.guest import Guest
+from fixtures.records import Metrics
+from harness.shmem.config import ConfigError
+from harness.shmem.oracle import creations
+from harness.shmem.profile import Profile
+from suites.matrix.conftest import Tally
+from suites.matrix.covering import Configuration, starts
+from suites.matrix.statements import statement
+from suites.matrix.trial import Trial
+
+Plan = dict[int, dict[str, list[str]]]
+"""For each configuration of a start, by its number, the names to try by operation."""
+
+
+def _plans() -> Iterator[Any]:
+    """What each test does: all names of one start that give evidence for one requirement."""
+    for number, group in enumerate(starts()):
+        plans: dict[str, Plan] = {}
+        for place, configuration in enumerate(group):
+            vdev = shmem(configuration.options).vdev
+            for relation, name in configuration.names.items():
+                for operation in configuration.operations[relation]:
+                    plan = plans.setdefault(statement(vdev, name, operation), {})
+                    plan.setdefault(place, {"create": [], "attach": []})[operation].append(name)
+        for requirement, plan in sorted(plans.items()):
+            mark = pytest.mark.requirement(requirement)
+            yield pytest.param(number, plan, marks=mark, id=f"start{number}-{requirement}")
+
+
+def _deploy(deploy: Deploy, number: int, profile: Profile) -> tuple[dict[int, tuple[Configuration, Guest]], Guest]:
+    """The guests of one start by their numbers, without those that the bench's profile refuses, and their peer."""
+    usable = {
+        place: configuration
+        for place, configuration in enumerate(starts()[number])
+        if _can_start(configuration, profile)
+    }
+    *guests, peer = deploy(*(configuration.options for configuration in usable.values()), "")
+    return dict(zip(usable, zip(usable.values(), guests, strict=True), strict=True)), peer
+
+
+def _can_start(configuration: Configuration, profile: Profile) -> bool:
+    try:
+        return not any(creation.problem for creation in creations(shmem(configuration.options).vdev, profile))
+    except ConfigError:
+        return False
+
+
+@pytest.mark.parametrize(("number", "plan"), list(_plans()))
+def test_verdicts(deploy: Deploy, access: Access, tally: Tally, number: int, plan: Plan) -> None:
+    """The guest gets what the oracle says, by creation and by attaching, under the name that the oracle says."""
+    wrong: list[str] = []
+    with tally.running():
+        guests, peer = _deploy(deploy, number, access.profile)
+        for place, names in plan.items():
+            if place in guests:
+                configuration, guest = guests[place]
+                trial = Trial(access, guest, peer, configuration.options)
+                wrong += chain(trial.create(names["create"]), trial.attach(names["attach"]))
+                tally.verdicts += len(names["create"]) + len(names["attach"])
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.requirement("SHM-ISOL-01")
+@pytest.mark.parametrize("number", range(len(starts())))
+def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally, number: int) -> None:
+    """The guest of a start that is refused most searches its whole window for the bytes of the peer's regions."""
+    with tally.running():
+        guests, peer = _deploy(deploy, number, access.profile)
+        trials = {
+            Trial(access, guest, peer, configuration.options): tuple(configuration.names.values())
+            for configuration, guest in guests.values()
+        }
+        trial = max(trials, key=lambda each: len(each.refusable(trials[each])))
+        wrong = list(trial.concealed(trials[trial]))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.requirement("SHM-CREATE-02")
+@pytest.mark.parametrize("number", range(len(starts())))
+def test_created_regions(deploy: Deploy, access: Access, number: int) -> None:
+    """What the configurations of one start create is there, under the host-side names and in the sizes given."""
+    guests, peer = _deploy(deploy, number, access.profile)
+    trials = [Trial(access, guest, peer, configuration.options) for configuration, guest in guests.values()]
+    wrong = list(chain.from_iterable(trial.created() for trial in trials))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.requirement("SHM-PERF-03")
+def test_verdicts_per_second(tally: Tally, metrics: Metrics) -> None:
+    """How fast verdicts come, starts of guests included."""
+    if not tally.verdicts:
+        pytest.skip("no verdict was asked for before")
+    metrics.record(name="access verdicts", unit="1/s", value=tally.rate)
