@@ -8,6 +8,7 @@ import argparse
 from harness.arch import ARCHES
 from harness.errors import EXIT_PASS
 from harness.provision.everything import provision
+from harness.provision.programs import board_programs
 
 HELP = "fetch and build everything that a bench needs"
 
@@ -17,10 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arch", action="append", choices=ARCHES, help="only for guests of this architecture (may be repeated)"
     )
+    parser.add_argument(
+        "--loopback", action="store_true", help="also what the loopback board needs (docs/boards.md): about 30 MB"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Provision, and say what is there."""
     for name, path in provision(args.arch or ARCHES).items():
         print(f"{name}: {path}")
+    if args.loopback:
+        print(f"servers of the loopback board: {board_programs().root}")
     return EXIT_PASS

@@ -163,7 +163,7 @@ def find_prefix() -> Entry | None:
 
 
 def _request() -> Request:
-    return Request(_PACKAGES, _own_architecture())
+    return Request(_PACKAGES, own_architecture())
 
 
 def _inputs(request: Request) -> dict[str, str]:
@@ -184,7 +184,8 @@ def _proven(arch: Arch, folder: Path) -> dict[str, Any]:
     return facts
 
 
-def _own_architecture() -> Arch:
+def own_architecture() -> Arch:
+    """This machine's architecture. Raises HarnessError when it is none of ours."""
     machine = platform.machine()
     for arch in ARCHES:
         if machine == arch:

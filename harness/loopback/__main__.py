@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m harness.loopback FOLDER``: a loopback board in a folder of its own, until a signal ends it.
+
+FOLDER/serial is the lab's end of its serial line, FOLDER/port the port of its SSH server, and ``FOLDER/switch on`` and
+``FOLDER/switch off`` are its power switch. Its first state is off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.loopback.control import CONTROL, Controls, install_switch
+from harness.loopback.machine import Behaviour, Machine
+from harness.loopback.processes import adopt_orphans
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a board until it is told to end."""
+    arguments = _arguments(argv)
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    adopt_orphans()
+    try:
+        asyncio.run(_run(arguments))
+    except HarnessError as error:
+        print(f"loopback board: error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m harness.loopback", description=__doc__)
+    parser.add_argument("folder", type=Path, help="short path: it holds sockets")
+    parser.add_argument("--profile", default="7.0", help="release whose documented behaviour the device has")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=READING", help="override a profile field")
+    parser.add_argument("--guest-lines", type=int, default=0, help="serial lines for consoles of guests, at most 3")
+    parser.add_argument("--lifeline", type=int, metavar="FD", help="end when this inherited descriptor closes")
+    parser.add_argument("--remove", action="store_true", help="remove the folder at the end")
+    return parser.parse_args(argv)
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    folder: Path = arguments.folder.absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    overrides = dict(item.split("=", 1) for item in arguments.set)
+    behaviour = Behaviour(profile=arguments.profile, overrides=overrides, guest_lines=arguments.guest_lines)
+    ending = asyncio.Event()
+    _watch_for_the_end(ending, arguments.lifeline)
+    machine = Machine(folder, behaviour)
+    try:
+        machine.install()
+        install_switch(folder)
+        async with Controls(machine, folder / CONTROL):
+            await ending.wait()
+    finally:
+        await machine.close()
+        if arguments.remove:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _watch_for_the_end(ending: asyncio.Event, lifeline: int | None) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    if lifeline is None:
+        return
+
+    def check() -> None:
+        if not os.read(lifeline, 1):
+            loop.remove_reader(lifeline)
+            ending.set()
+
+    loop.add_reader(lifeline, check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the loopback board is handled from outside: its power switch, and what a test does to its hardware.
+
+One JSON object a line over the UNIX socket ``FOLDER/control``; the answer is ``{"error": TEXT}``, with an empty text
+when it was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shlex
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Self
+
+from harness.errors import BenchError
+from harness.loopback.disturbance import Disturbance
+from harness.loopback.machine import Machine
+
+CONTROL: Final = "control"
+SWITCH: Final = "switch"
+_ANSWER_SECONDS: Final = 20.0
+_SCRIPT_MODE: Final = 0o755
+
+
+class Controls:
+    """The board's side, as long as it is entered."""
+
+    def __init__(self, machine: Machine, path: Path) -> None:
+        self._machine = machine
+        self._path = path
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_unix_server(self._serve, self._path)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                writer.write(json.dumps({"error": await self._answer(line)}).encode() + b"\n")
+                await writer.drain()
+        writer.close()
+
+    async def _answer(self, line: bytes) -> str:
+        try:
+            await self._do(json.loads(line))
+        except (BenchError, KeyError, TypeError, ValueError) as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    async def _do(self, request: dict[str, Any]) -> None:
+        machine, operation = self._machine, request.pop("do")
+        if operation in ("on", "off", "reset"):
+            await getattr(machine, operation)()
+        elif operation == "disturb":
+            machine.disturb(request.pop("line"), Disturbance(**request))
+        elif operation == "behave":
+            machine.behaviour = replace(machine.behaviour, **request)
+        else:
+            raise KeyError(operation)
+
+
+def tell(folder: Path, operation: str, **arguments: object) -> None:
+    """Do something to the board in ``folder``: ``on``, ``off``, ``reset``, ``disturb`` (with ``line`` and the fields of
+    Disturbance) or ``behave`` (with fields of Behaviour). Raises BenchError when there is no board or it refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            connection.connect(str(folder / CONTROL))
+            connection.sendall(json.dumps({"do": operation, **arguments}).encode() + b"\n")
+            answer = connection.makefile("rb").readline()
+        except OSError as error:
+            raise BenchError(f"there is no loopback board in {folder}: {error}") from error
+    if not answer:
+        raise BenchError(f"the loopback board in {folder} ended during {operation!r}")
+    if refusal := json.loads(answer)["error"]:
+        raise BenchError(f"the loopback board refuses {operation!r}: {refusal}")
+
+
+def install_switch(folder: Path) -> None:
+    """Put the power switch beside the board: a program for labgrid's ExternalPowerDriver."""
+    script = folder / SWITCH
+    command = shlex.join([sys.executable, "-m", "harness.loopback.switch", str(folder)])
+    script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    script.chmod(_SCRIPT_MODE)

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loopback board itself: what happens when its power goes on and off.
+
+off --on--> booting --> up        off ends every process of the board at once, wherever it is, as a power cut does
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import bcrypt
+
+from harness.emulator.client import EmulatedHost
+from harness.errors import BenchError
+from harness.loopback.disturbance import Disturbance
+from harness.loopback.guestlines import GuestLine
+from harness.loopback.line import Line
+from harness.loopback.login import Credentials, Login
+from harness.loopback.openssh import HOST_KEY, Account, OpenSsh
+from harness.loopback.processes import bury, kill_all
+
+SERIAL: Final = "serial"
+GUEST_LINES: Final = ("uart1", "uart2", "uart3")
+HOME: Final = "home"
+HOST: Final = "host"
+USER: Final = "root"
+PASSWORD: Final = "loopback"
+READY: Final = "hypervisor host ready"
+_SCRIPT_MODE: Final = 0o755
+_LISTEN_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.02
+_BURY_SECONDS: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How the board behaves beyond what its disk says.
+
+    ``profile`` and ``overrides`` are of its hypervisor's device. ``hanging_boots``: so many times from now, the boot
+    stops in its middle. ``sftp_options`` are of OpenSSH's sftp-server. ``guest_lines``: the consoles ``/dev/ttyp0``,
+    ``/dev/ttyp1``, ... of guests are on so many serial lines; then nothing else may open them. The last two are in
+    force from the next boot.
+    """
+
+    profile: str = "7.0"
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    hanging_boots: int = 0
+    sftp_options: str = ""
+    guest_lines: int = 0
+
+
+class Machine:
+    """One board, with everything it has below ``folder``."""
+
+    def __init__(self, folder: Path, behaviour: Behaviour) -> None:
+        self.folder = folder
+        self.behaviour = behaviour
+        self.powered = False
+        self.port = _free_port()
+        self._path = f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+        self._ssh = OpenSsh(folder, Account(folder / HOME, hashed), self._path)
+        self._lines: dict[str, Line] = {}
+        self._host: EmulatedHost | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._switching = asyncio.Lock()
+
+    def install(self) -> None:
+        """Build the board: its disk, its keys, its serial lines. It has no power yet. Raises HarnessError."""
+        for name in (HOME, "bin"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        qvm = self.folder / "bin/qvm"
+        socket_path = shlex.quote(str(self.folder / HOST / "control"))
+        command = shlex.join([sys.executable, "-m", "harness.emulator.qvm"])
+        qvm.write_text(f'#!/bin/sh\nQVM_HOST={socket_path} exec {command} "$@"\n')
+        qvm.chmod(_SCRIPT_MODE)
+        self._ssh.install()
+        (self.folder / "port").write_text(f"{self.port}\n")
+        self._lines = {name: Line(self.folder / name) for name in (SERIAL, *GUEST_LINES)}
+
+    async def on(self) -> None:
+        """Switch the power on, if it is off; does not wait for the boot."""
+        async with self._switching:
+            if not self.powered:
+                self.powered = True
+                self._running = asyncio.create_task(self._run())
+                self._running.add_done_callback(_report)
+
+    async def off(self) -> None:
+        """Cut the power, if it is on: no process of the board is left when this returns."""
+        async with self._switching:
+            running, self._running = self._running, None
+            if running:
+                running.cancel()
+                await asyncio.wait([running])
+            kill_all()
+            server, self._server = self._server, None
+            if server:
+                server.wait()
+            host, self._host = self._host, None
+            if host:
+                await asyncio.to_thread(host.stop)
+            bury(set())
+            (self.folder / HOST).unlink(missing_ok=True)
+            for line in self._lines.values():
+                line.drop()
+            self.powered = False
+
+    async def reset(self) -> None:
+        """The board starts anew by itself, as after a crash."""
+        await self.off()
+        await self.on()
+
+    def disturb(self, line: str, disturbance: Disturbance) -> None:
+        """Disturb one of the serial lines. Raises KeyError."""
+        self._lines[line].disturb(disturbance)
+
+    async def close(self) -> None:
+        """Cut the power for good and take the lines away."""
+        await self.off()
+        for line in self._lines.values():
+            line.close()
+
+    async def _run(self) -> None:
+        """From power on until power off."""
+        serial = self._lines[SERIAL]
+        serial.write(b"\r\n\r\nLoopback board, boot loader\r\nLoading image")
+        if self.behaviour.hanging_boots:
+            self.behaviour = replace(self.behaviour, hanging_boots=self.behaviour.hanging_boots - 1)
+            return
+        host = EmulatedHost(
+            profile=self.behaviour.profile, overrides=self.behaviour.overrides, log=self.folder / "host.log"
+        )
+        # Before it has started: what a power cut in the middle leaves behind is its to remove.
+        self._host = host
+        await asyncio.to_thread(host.start)
+        serial.write(b"....... done\r\n")
+        (self.folder / HOST).symlink_to(host.run_directory)
+        self._server = self._ssh.start(self.port, self.behaviour.sftp_options, self.folder / "sshd.log")
+        await self._listening(self._server)
+        serial.write(f"[    0.104233] network: 127.0.0.1\r\n{READY}\r\n".encode())
+        tasks = [
+            asyncio.create_task(GuestLine(self._lines[name], host.root / f"dev/ttyp{number}").serve())
+            for number, name in enumerate(GUEST_LINES[: self.behaviour.guest_lines])
+        ]
+        home = self.folder / HOME
+        login = Login(serial, Credentials(USER, PASSWORD), home, self._variables(home))
+        tasks.append(asyncio.create_task(self._bury_orphans(login)))
+        try:
+            await login.serve()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _variables(self, home: Path) -> dict[str, str]:
+        """The environment of the shell on the serial line."""
+        key = self._ssh.etc / f"{HOST_KEY}.pub"
+        return {
+            "PATH": self._path,
+            "HOME": str(home),
+            "USER": USER,
+            "TERM": "dumb",
+            "PS1": "# ",
+            "BOARD_HOST_KEY": str(key),
+        }
+
+    async def _bury_orphans(self, login: Login) -> None:
+        """What init does. Children whose end somebody here waits for are left to them."""
+        while True:
+            await asyncio.sleep(_BURY_SECONDS)
+            waited_for = {login.shell_pid}
+            waited_for |= {self._server.pid} if self._server else set()
+            waited_for |= {self._host.pid} if self._host else set()
+            bury(waited_for)
+
+    async def _listening(self, server: subprocess.Popen[bytes]) -> None:
+        """Until the SSH server takes connections."""
+        async with asyncio.timeout(_LISTEN_SECONDS):
+            while server.poll() is None:
+                with contextlib.suppress(ConnectionRefusedError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                    writer.close()
+                    return
+                # A port that begins to listen has no event.
+                await asyncio.sleep(_LOOK_SECONDS)
+        raise BenchError(f"the SSH server of the loopback board ended: {(self.folder / 'sshd.log').read_text()}")
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A board that breaks says so in its log; what the lab sees is a board that is silent."""
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("the board broke", exc_info=error)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
