@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -21,13 +21,18 @@ from harness.errors import BenchError
 from harness.host.protocol import (
     FAULTS,
     HOST_CLIENT,
+    PATHS,
+    PULSES,
     REGIONS,
+    REPORTS,
+    RESOURCES,
     ConsoleLocation,
     GuestEndedError,
     HostConnection,
     HostGuest,
     HostProgram,
     HostRegion,
+    Resources,
     ShmemHostProtocol,
     StopHow,
 )
@@ -100,6 +105,10 @@ class EmulatedGuest(HostGuest):
         """See HostGuest; the signals are those of the User's Guide, "Shutting down guests"."""
         self._process.send_signal(_SIGNALS[how])
 
+    def request_report(self) -> None:
+        """See HostGuest."""
+        self._process.send_signal(signal.SIGUSR1)
+
     def kill(self) -> None:
         """See HostGuest."""
         self._process.kill()
@@ -128,6 +137,17 @@ class EmulatedHostProgram(HostProgram):
         self._client.close()
 
 
+def _resources(process: Path) -> Resources:
+    """Of a process of this machine. Its memory is what belongs to it alone: regions are shared with others."""
+    rollup = (process / "smaps_rollup").read_text().splitlines()
+    sizes = {name.rstrip(":"): int(kib) for name, kib, _unit in (line.split() for line in rollup[1:])}
+    return Resources(
+        memory=1024 * (sizes["Private_Clean"] + sizes["Private_Dirty"]),
+        descriptors=len(list((process / "fd").iterdir())),
+        mappings=len((process / "maps").read_text().splitlines()),
+    )
+
+
 @target_factory.reg_driver
 @attr.s(eq=False)
 class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
@@ -142,7 +162,7 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     @property
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
-        return frozenset({REGIONS, HOST_CLIENT, FAULTS})
+        return frozenset({REGIONS, HOST_CLIENT, PULSES, RESOURCES, PATHS, REPORTS, FAULTS})
 
     def on_deactivate(self) -> None:
         """An inactive driver leaves no host behind."""
@@ -207,7 +227,11 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         """See ShmemHostProtocol."""
         return [
             HostRegion(
-                region["name"], region["pages"], {client["index"]: client["owner"] for client in region["clients"]}
+                region["name"],
+                region["pages"],
+                {client["index"]: client["owner"] for client in region["clients"]},
+                region["mode"],
+                region["group"],
             )
             for region in self._connection.regions()
         ]
@@ -216,6 +240,17 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     def program(self) -> HostProgram:
         """See ShmemHostProtocol."""
         return EmulatedHostProgram(self._running.client())
+
+    @active
+    def resources(self) -> Mapping[str, Resources]:
+        """See ShmemHostProtocol."""
+        pids = {"host": self._running.pid} | {guest["system"]: guest["pid"] for guest in self._connection.guests()}
+        return {name: _resources(Path(f"/proc/{pid}")) for name, pid in pids.items()}
+
+    @active
+    def path_exists(self, path: str) -> bool:
+        """See ShmemHostProtocol."""
+        return (self._running.root / path.lstrip("/")).exists()
 
     @active
     def inject(self, fault: str, **arguments: Any) -> None:

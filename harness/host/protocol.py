@@ -22,8 +22,23 @@ REGIONS: Final = "regions"
 HOST_CLIENT: Final = "host-client"
 """Capability: the host itself can be a client of a region (``ShmemHostProtocol.program``)."""
 
+PULSES: Final = "pulses"
+"""Capability: a program of the host can tell the pulses that it got (``HostConnection.wait_pulses``)."""
+
+RESOURCES: Final = "resources"
+"""Capability: the host can tell what it and its guests take of its memory (``ShmemHostProtocol.resources``)."""
+
+PATHS: Final = "paths"
+"""Capability: the host can tell whether a path exists (``ShmemHostProtocol.path_exists``)."""
+
+REPORTS: Final = "reports"
+"""Capability: qvm can be asked for its state, and its messages can be read (``HostGuest.request_report``)."""
+
 FAULTS: Final = "faults"
 """Capability: the host can be told to be wrong on purpose (``ShmemHostProtocol.inject``)."""
+
+# Messages are files or streams without an event for "more".
+_MESSAGE_SECONDS: Final = 0.01
 
 StopHow = Literal["power-button", "power-cut"]
 """SIGTERM to qvm, which lets an operating system shut down, or SIGQUIT, which ends the guest at once."""
@@ -39,11 +54,25 @@ class ConsoleLocation:
 
 @dataclass(frozen=True)
 class HostRegion:
-    """One region as its host sees it: the host-side name, its size in pages of 4 KiB, its clients by index."""
+    """One region as its host sees it: the host-side name, its size in pages of 4 KiB, its clients by index.
+
+    ``mode`` and ``group`` are its POSIX permissions and its owner group, None where the host does not tell.
+    """
 
     name: str
     pages: int
     clients: Mapping[int, str] = field(default_factory=dict)
+    mode: int | None = None
+    group: int | None = None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a process of the host holds: bytes of memory, open descriptors, mappings of its address space."""
+
+    memory: int
+    descriptors: int
+    mappings: int
 
 
 class GuestEndedError(BenchError):
@@ -73,6 +102,12 @@ class HostConnection(Protocol):
 
     def status(self) -> int:
         """The status word; the read takes the signals."""
+
+    def wait_pulses(self, count: int, timeout: float) -> int:
+        """Pulses since the connection was made: at least ``count``, or what there are after ``timeout`` seconds.
+
+        For hosts with the capability ``pulses``.
+        """
 
     def detach(self) -> None:
         """Leave the region."""
@@ -125,6 +160,22 @@ class HostGuest(abc.ABC):
     def kill(self) -> None:
         """End qvm by force and wait for it. Nothing happens if it has ended."""
 
+    def request_report(self) -> None:
+        """Ask qvm and its devices to write their state into the messages, without waiting (capability ``reports``).
+
+        8.0 User's Guide, "Gathering information about a virtual machine": SIGUSR1.
+        """
+        raise BenchError(f"qvm of guest {self.system} cannot be asked for its state")
+
+    def wait_message(self, text: str, timeout: float) -> str:
+        """The messages as soon as ``text`` is in them; raises BenchError with them after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while text not in (said := self.messages()):
+            if time.monotonic() > deadline:
+                raise BenchError(f"qvm of guest {self.system} did not say {text!r} in {timeout:g} s; it said:\n{said}")
+            time.sleep(_MESSAGE_SECONDS)
+        return said
+
 
 class ShmemHostProtocol(abc.ABC):
     """A host of the QNX Hypervisor's kind: it keeps files, runs ``qvm @FILE`` per guest, and owns the regions.
@@ -159,6 +210,10 @@ class ShmemHostProtocol(abc.ABC):
     def put_text(self, name: str, text: str) -> str:
         """Put a small text file on the host; a reader sees the old or the new one whole. Returns its path there."""
 
+    def console(self, number: int) -> str:
+        """The ``hostdev`` for the console of the guest with this number, from 0: a pseudo-terminal, if nothing else."""
+        return f"/dev/ptyp{number:x}"
+
     @abc.abstractmethod
     def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:
         """Run ``qvm @configuration`` without waiting for the guest.
@@ -173,6 +228,17 @@ class ShmemHostProtocol(abc.ABC):
     @abc.abstractmethod
     def program(self) -> HostProgram:
         """A program of the host as a client of regions (capability ``host-client``)."""
+
+    def resources(self) -> Mapping[str, Resources]:
+        """What the host's own processes hold together (``host``) and the VM of each guest (its name).
+
+        For hosts with the capability ``resources``.
+        """
+        raise BenchError("this host does not tell its resources")
+
+    def path_exists(self, path: str) -> bool:
+        """Whether the host has a file or directory of this absolute path (capability ``paths``)."""
+        raise BenchError(f"this host does not tell whether {path} exists")
 
     @abc.abstractmethod
     def inject(self, fault: str, **arguments: Any) -> None:
