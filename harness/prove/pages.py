@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A proof on disk: ``prove.json`` and a page that shows it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import jinja2
+
+from harness.prove.model import ProofReport
+from harness.report import folder
+
+RESULTS: Final = "prove.json"
+_STYLE: Final = "style.css"
+
+
+def write(target: Path, report: ProofReport) -> None:
+    """Write both into the folder ``target``. Raises OSError."""
+    summary = {"faults": len(report.proofs), "caught": report.caught, "holds": report.holds}
+    text = json.dumps({**asdict(report), **summary}, indent=1, ensure_ascii=False) + "\n"
+    folder.write_whole(target / RESULTS, text.encode())
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("harness.prove"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    page = environment.get_template("prove.html.j2").render(report=report)
+    folder.write_whole(target / folder.INDEX, page.encode())
+    style = resources.files("harness.report").joinpath("templates", _STYLE).read_bytes()
+    folder.write_whole(target / _STYLE, style)
+
+
+def last_line(report: ProofReport, page: Path) -> str:
+    """The verdict in one line, for the end of a terminal session."""
+    verdict = "PASS" if report.holds else "FAIL"
+    caught = f"  {report.caught} of {len(report.proofs)} faults caught" if report.proofs else ""
+    return f"proof: {verdict}{caught}  report: {page}"
