@@ -190,6 +190,7 @@ static int relay(int service)
 int relay_run(void)
 {
     static const char failed[] = "probe: the service cannot be reached\n", ended[] = "probe: the service has ended\r\n";
+    static const char connected[] = "probe: connected, Ctrl-] leaves\r\n";
     struct terminal before;
     int service = connect_service(), status;
     bool raw;
@@ -203,6 +204,8 @@ int relay_run(void)
         return 1;
     }
     raw = terminal_raw(&before);
+    if (raw)
+        write_all(1, connected, sizeof connected - 1);
     status = relay(service);
     if (raw)
         KERNEL(CALL_IOCTL, 0, TERMINAL_SET, &before);
