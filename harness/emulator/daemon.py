@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a host until it is told to end."""
     arguments = _arguments(argv)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # What ends a connection is told by whoever waits for it.
+    logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(_run(arguments))
     except HarnessError as error:

@@ -20,7 +20,7 @@ from harness.emulator.console import STANDARD_STREAMS, OpenConsole, open_console
 from harness.emulator.machine import Plan, plan
 from harness.emulator.machine.devicetree import with_devices
 from harness.emulator.parts import Parts
-from harness.emulator.qemu import Qemu, QemuDied
+from harness.emulator.qemu import Ending, Qemu, QemuDied
 from harness.emulator.qtest import QtestError
 from harness.emulator.regions import Registry
 from harness.emulator.window import Mapper
@@ -105,10 +105,16 @@ class Guest:
         except ConfigError as error:
             self.close()
             return Exit(EXIT_CONFIGURATION, error.qvm_message())
-        except (QemuDied, QtestError) as error:
+        except QemuDied as error:
+            self.close()
+            if error.ending.returncode == 0:
+                # The guest was quicker with its power-off than QEMU with its greeting.
+                return Exit(EXIT_NORMAL)
+            return Exit(EXIT_BEFORE_START, f"the virtual machine did not start; QEMU says:\n{error}")
+        except QtestError as error:
             await self._kill()
             self.close()
-            return Exit(EXIT_BEFORE_START, f"the virtual machine did not start; QEMU says:\n{error}")
+            return Exit(EXIT_BEFORE_START, f"the virtual machine cannot be set up: {error}")
         except BaseException:
             await self._kill()
             self.close()
@@ -239,7 +245,7 @@ async def _dump_device_tree(planned: Plan, path: Path) -> bytes:
     )
     _, words = await process.communicate()
     if process.returncode != 0:
-        raise QemuDied(words.decode(errors="replace"))
+        raise QemuDied(Ending("", process.returncode or 1, words.decode(errors="replace")))
     return path.read_bytes()
 
 

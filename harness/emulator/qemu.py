@@ -19,16 +19,13 @@ from harness.emulator.qtest import Qtest
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _STDERR_KEPT = 8192
+_EXIT_TIMEOUT = 2.0
 _QMP_TIMEOUT = 20.0
 """Seconds. QEMU answers after some 40 ms; the rest is for a machine that is busy with other things."""
 
 
 def _die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-class QemuDied(Exception):
-    """QEMU ended without its guest's doing; the text has QEMU's own last words."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,14 @@ class Ending:
     reason: str
     returncode: int
     words: str
+
+
+class QemuDied(Exception):
+    """QEMU ended before it could be asked anything; the text has its own last words."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.words or "QEMU did not answer")
+        self.ending = ending
 
 
 class Qemu:
@@ -73,7 +78,7 @@ class Qemu:
         qmp_socket, qmp_end = socket.socketpair()
         qtest_socket, qtest_end = socket.socketpair()
         with qmp_socket, qmp_end, qtest_end:
-            channels = ["-chardev", f"socket,id=qmp,fd={qmp_end.fileno()}", "-mon", "chardev=qmp,mode=control"]
+            channels = ["-chardev", f"socket,id=qmp,fd={qmp_end.fileno()}", "-qmp", "chardev:qmp"]
             channels += ["-chardev", f"socket,id=qtest,fd={qtest_end.fileno()}", "-qtest", "chardev:qtest"]
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -99,8 +104,7 @@ class Qemu:
                     await qmp.connect(qmp_socket.dup())
                     await qemu.qtest.open()
             except (QMPError, OSError, TimeoutError) as error:
-                ending = await qemu.kill()
-                raise QemuDied(ending.words or f"QEMU did not start: {error!r}") from error
+                raise QemuDied(await qemu._end_soon()) from error
             except asyncio.CancelledError:
                 await qemu.kill()
                 raise
@@ -136,6 +140,14 @@ class Qemu:
         self._watcher.cancel()
         self.qtest.close()
         return Ending(self._reason, returncode, self._words.decode(errors="replace").strip())
+
+    async def _end_soon(self) -> Ending:
+        """The end of a QEMU that has closed its channel; its own exit status, if it is not too slow."""
+        try:
+            async with asyncio.timeout(_EXIT_TIMEOUT):
+                return await self.wait()
+        except TimeoutError:
+            return await self.kill()
 
     async def kill(self) -> Ending:
         """End the process now, whatever its guest does."""

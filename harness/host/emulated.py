@@ -16,6 +16,7 @@ import attr
 from labgrid.driver import Driver
 from labgrid.factory import target_factory
 
+from harness import provision
 from harness.emulator.client import EmulatedHost, HostClient
 from harness.errors import BenchError
 from harness.host.protocol import (
@@ -37,6 +38,7 @@ from harness.host.protocol import (
     StopHow,
 )
 from harness.host.typed import active
+from harness.provision import ManifestItem
 
 _KILL_SECONDS: Final = 10.0
 _SLICE_SECONDS: Final = 0.1
@@ -163,6 +165,10 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
         return frozenset({REGIONS, HOST_CLIENT, PULSES, RESOURCES, PATHS, REPORTS, FAULTS})
+
+    def parts(self) -> Sequence[ManifestItem]:
+        """QEMU with its packages, the guest images, the library inside QEMU, the compiler."""
+        return provision.manifest()
 
     def on_deactivate(self) -> None:
         """An inactive driver leaves no host behind."""

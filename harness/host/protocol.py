@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol, Self
 
 from harness.errors import BenchError
+from harness.provision import ManifestItem
 
 REGIONS: Final = "regions"
 """Capability: the host can list its shared regions and their clients (``ShmemHostProtocol.regions``)."""
@@ -189,6 +190,10 @@ class ShmemHostProtocol(abc.ABC):
     @abc.abstractmethod
     def capabilities(self) -> frozenset[str]:
         """What this host can do beyond running guests. May be asked before the host is started."""
+
+    def parts(self) -> Sequence[ManifestItem]:
+        """What this host is made of, as far as it can tell: names, versions, hashes. For the evidence of a run."""
+        return ()
 
     @abc.abstractmethod
     def start(self) -> None:
