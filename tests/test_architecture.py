@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arrows of the design: who may import whom. The contracts stand in pyproject.toml."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+SECONDS = 120
+EMULATOR = "the emulator does not ask the oracle"
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter over the sources in ``folder`` by the contracts there."""
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env={"PYTHONPATH": str(folder)}, capture_output=True, text=True,
+        timeout=SECONDS, check=False,
+    )  # fmt: skip
+
+
+def test_arrows_go_down_only() -> None:
+    run = lint_imports(CHECKOUT)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("harness/emulator/rules.py", "from harness.shmem.oracle import decide", EMULATOR),
+        ("harness/shmem/oracle/names.py", "import harness.emulator.rules", "arrows go down only"),
+        ("harness/shmem/status.py", "import harness.events", "the device as data imports nothing of ours but errors"),
+        ("harness/report/model.py", "import harness.host.protocol", "arrows go down only"),
+        ("harness/host/typed.py", "import fixtures.access", "the harness is below the fixtures"),
+    ],
+)  # fmt: skip
+def test_an_arrow_that_goes_up_is_noticed(tmp_path: Path, module: str, line: str, contract: str) -> None:
+    """In a copy of the sources, with one import more."""
+    for source in [*CHECKOUT.glob("harness/**/*.py"), *CHECKOUT.glob("fixtures/*.py"), CHECKOUT / "pyproject.toml"]:
+        copy = tmp_path / source.relative_to(CHECKOUT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(source.read_text())
+    spoilt = tmp_path / module
+    spoilt.write_text(spoilt.read_text().replace("from __future__ import annotations\n", f"\n{line}\n", 1))
+    run = lint_imports(tmp_path)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert f"{contract} BROKEN" in run.stdout
+
+
+OURS = ("harness", "fixtures", "suites", "targets", "tests")
+ALLOWED = ("fixtures", "harness.shmem", "suites")
+
+
+def imported(source: Path) -> set[str]:
+    """The modules that a file imports by name, at any depth of it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source.read_text(), str(source))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{source}: a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_suites_import_fixtures_and_the_device_as_data_and_nothing_else_of_ours() -> None:
+    suites = sorted(CHECKOUT.glob("suites/**/*.py"))
+    assert len(suites) > 10
+    for source in suites:
+        ours = {name for name in imported(source) if name.partition(".")[0] in OURS}
+        strangers = {name for name in ours if not any(f"{name}.".startswith(f"{allowed}.") for allowed in ALLOWED)}
+        assert not strangers, f"{source.relative_to(CHECKOUT)} imports {', '.join(sorted(strangers))}"
