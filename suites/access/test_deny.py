@@ -9,6 +9,9 @@ from fixtures.access import ALLOWED, REFUSED, Access
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostRegions
 
+# Rules do not depend on the placement: the examples of the manual are tried in both, these details in one.
+pytestmark = pytest.mark.only(placement=["pci"])
+
 STEM_AND_NAME = ("deny live* deny pluto", "")
 
 

@@ -8,6 +8,9 @@ import pytest
 from fixtures.access import ALLOWED, REFUSED, Access
 from fixtures.deployment import Deploy
 
+# Rules do not depend on the placement: the examples of the manual are tried in both, these details in one.
+pytestmark = pytest.mark.only(placement=["pci"])
+
 DENY_THEN_ALLOW = ("deny pluto allow pluto*", "")
 
 

@@ -12,6 +12,9 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostAttach, HostRegions
 
+# Rules do not depend on the placement: the examples of the manual are tried in both, these details in one.
+pytestmark = pytest.mark.only(placement=["pci"])
+
 PREFIX = ("subst ,guest0", "")
 STEM = ("subst foo,guest0", "")
 TWO_PREFIXES = ("subst ,left-", "subst ,right-")

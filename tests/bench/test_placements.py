@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory-mapped devices, several devices a guest, guests that a test ends, and what a setting leaves out."""
+
+from __future__ import annotations
+
+import pytest
+from labgrid.config import Config
+from mini_suite import MiniSuite, emulated, fake
+
+from fixtures.configuration import Verbatim, shmem
+from fixtures.settings import Place, read_benches
+from harness.errors import UsageError
+
+PLACES = """mmio: [{loc: 0x1c050000, intr: "gic:43", window: 0x9000000000}, {loc: 0x1c051000, intr: "gic:77"}]"""
+BOTH = emulated(PLACES).replace("[pci]", "[pci, mmio]")
+
+
+def _run(mini: MiniSuite, body: str, *, status: int = 0, target: str = BOTH) -> None:
+    mini.test(body)
+    mini.benches(bench=target)
+    run = mini.run()
+    assert run.returncode == status, run.stdout + run.stderr
+
+
+def test_a_vdev_without_an_address_gets_the_next_place() -> None:
+    places = [Place(0x1000, "gic:40"), Place(0x2000, "gic:41")]
+    assert shmem(("allow a", "loc 0x9000 intr gic:50", ""), places).text == (
+        "vdev shmem\n    loc 0x1000\n    intr gic:40\n    allow a\n"
+        "vdev shmem\n    loc 0x9000\n    intr gic:50\n"
+        "vdev shmem\n    loc 0x2000\n    intr gic:41\n"
+    )
+    with pytest.raises(UsageError, match="no place for memory-mapped device number 2"):
+        shmem(("", "", ""), places)
+
+
+def test_verbatim_text_stays_as_it_is() -> None:
+    text = Verbatim("vdev shmem {place} # the first\n\n  allow a  deny b\n")
+    assert shmem(text).text == "vdev shmem  # the first\n\n  allow a  deny b\n"
+    placed = shmem(text, [Place(0x1000, "gic:40")])
+    assert "vdev shmem loc 0x1000 intr gic:40 # the first\n" in placed.text
+    assert placed.vdevs[0].loc == 0x1000
+
+
+def test_guests_have_their_devices_in_either_placement(mini: MiniSuite) -> None:
+    body = """
+def test_1(deploy, setting):
+    guest, peer = deploy(("allow a*", "allow b*"), "")
+    kinds = [device.placement for device in guest.probe.find()]
+    assert kinds == [setting.placement] * 2
+    assert guest.request("b1").region is None
+    ours = guest.attach("b1", vdev=1)
+    assert guest.request("a1").region is not None
+    assert peer.attach("b1").members() == {0, 1}
+    assert ours.address in range(guest.window()[0], guest.window()[0] + 2 * guest.window()[1])
+    peer.listen()
+    ours.signal(1)
+    assert peer.probe.irq_wait(5).interrupts == 1
+"""
+    _run(mini, body)
+    assert {record["placement"] for record in mini.results()["results"]} == {"pci", "mmio"}
+
+
+def test_a_guest_whose_end_the_test_has_seen_to_is_started_again_alone(mini: MiniSuite) -> None:
+    body = """
+kept = []
+def test_1(deploy):
+    guest, peer = deploy("", "")
+    kept.append((guest, peer))
+    peer.attach("a")
+    assert guest.cut_power() == 3
+def test_2(deploy):
+    guest, peer = deploy("", "")
+    assert guest is not kept[0][0] and peer is kept[0][1]
+    assert guest.attach("a").members() == {0}
+    peer.kill()
+def test_3(deploy):
+    assert [guest.attach("a").index for guest in deploy("", "")] == [0, 1]
+    assert deploy() == ()
+"""
+    _run(mini, body, target=emulated())
+
+
+def test_a_configuration_can_be_tried_beside_the_guests(mini: MiniSuite) -> None:
+    body = """
+def test_1(deploy, attempt):
+    guest, = deploy("")
+    good, bad = attempt("vdev shmem {place} allow a"), attempt("vdev shmem\\n  allov a")
+    assert (good.status, bad.status) == (None, 65)
+    assert f"{bad.file}:{bad.line_of('allov')}]" in bad.messages
+    assert guest.attach("a").members() == {0}
+"""
+    _run(mini, body)
+
+
+def test_settings_and_releases_that_a_test_is_not_meant_for_are_left_out(mini: MiniSuite) -> None:
+    """SHM-ALLOW-01 is stated for all releases, SHM-PERM-01 for 8.0 alone, SHM-ALLOW-08 is recorded everywhere."""
+    mini.write(
+        "test_it.py",
+        """
+import pytest
+@pytest.mark.requirement("SHM-ALLOW-01")
+def test_all(bench): pass
+@pytest.mark.requirement("SHM-PERM-01")
+@pytest.mark.only(placement=["mmio"])
+def test_8(bench): pass
+@pytest.mark.requirement("SHM-ALLOW-08")
+@pytest.mark.only(placement=["pci"], guest_image=["probe"])
+def test_recorded(bench): pass
+""",
+    )
+    placed = fake(PLACES).replace("[pci]", "[pci, mmio]")
+    mini.benches(
+        old=placed, new=placed.replace("7.0", "8.0"), further=fake(PLACES + "\n  beyond: '7.0'").replace('"7.0"', "8.0")
+    )
+    assert mini.run().returncode == 0
+    ran = {(r["requirement"], r["bench"], r["placement"], r["verdict"]) for r in mini.results()["results"]}
+    assert ran == {
+        *(("SHM-ALLOW-01", bench, placement, "pass") for bench in ("old", "new") for placement in ("pci", "mmio")),
+        ("SHM-PERM-01", "old", "mmio", "skipped"),
+        ("SHM-PERM-01", "new", "mmio", "pass"),
+        ("SHM-ALLOW-08", "old", "pci", "recorded"),
+        ("SHM-ALLOW-08", "new", "pci", "recorded"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("mmio: [{loc: here, intr: 'gic:43'}]", "option mmio is"),
+        ("mmio: [{loc: 4096}]", "option mmio is"),
+        ("mmio: [{loc: 4096, intr: gic}]", "option mmio is"),
+        ("mmio: [{loc: 4096, intr: 'gic:43', told: loudly}]", "option mmio is"),
+        ("mmio: []", "option mmio is missing"),
+        ("beyond: '6.0'", "option beyond is '6.0'"),
+    ],
+)
+def test_wrong_places_are_named(mini: MiniSuite, options: str, message: str) -> None:
+    path = mini.benches(left=fake(options).replace("[pci]", "[pci, mmio]"))
+    with pytest.raises(UsageError, match=message):
+        read_benches(Config(str(path)))
