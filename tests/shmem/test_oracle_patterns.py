@@ -70,6 +70,22 @@ patterns = st.lists(
 names = st.text(st.sampled_from("abcABxz019._-]*?\\![ ^"), max_size=6)
 
 
+SIGNS = ["", "!", "^"]
+FIRSTS = ["]", "a", "-", "x-z", "[:upper:]", "_"]
+SECONDS = ["", "b", "a-c", "0-9", "A-B", "b-a", "[:alpha:]", "[:digit:]", "[:punct:]", "\\]", "\\a", "!", "^", "-"]
+
+
+@pytest.mark.parametrize(("sign", "first"), list(product(SIGNS, FIRSTS)))
+def test_sets_on_every_character(sign: str, first: str) -> None:
+    """Names chosen by chance seldom hit the ends of a range."""
+    characters = [chr(code) for code in range(0x20, 0x7F)]
+    for second in SECONDS:
+        text = f"[{sign}{first}{second}]"
+        pattern = compile_pattern(text, PROFILES["7.0"])
+        ours = "".join(char for char in characters if pattern.matches(char.encode()))
+        assert ours == "".join(char for char in characters if c_library_says(text, char)), text
+
+
 @settings(max_examples=600, deadline=None)
 @given(patterns, names)
 def test_the_c_library_agrees(pattern: str, name: str) -> None:
