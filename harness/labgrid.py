@@ -8,7 +8,17 @@ the prefix ``Shmem``.
 from __future__ import annotations
 
 from harness.guest.console import ShmemConsoleDriver
+from harness.host.board import ShmemBoardStrategy
 from harness.host.emulated import ShmemEmulatedHostDriver
+from harness.host.qnx import ShmemQnxHostDriver
 from harness.host.strategy import ShmemBenchStrategy
+from harness.loopback.resource import ShmemLoopbackBoard
 
-__all__ = ["ShmemBenchStrategy", "ShmemConsoleDriver", "ShmemEmulatedHostDriver"]
+__all__ = [
+    "ShmemBenchStrategy",
+    "ShmemBoardStrategy",
+    "ShmemConsoleDriver",
+    "ShmemEmulatedHostDriver",
+    "ShmemLoopbackBoard",
+    "ShmemQnxHostDriver",
+]

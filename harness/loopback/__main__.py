@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.loopback.control import CONTROL, Controls, install_switch
+from harness.loopback.control import Controls, install_switch
 from harness.loopback.machine import Behaviour, Machine
 from harness.loopback.processes import adopt_orphans
+from harness.loopback.tell import CONTROL
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the loopback board is handled from outside: its power switch, and what a test does to its hardware.
-
-One JSON object a line over the UNIX socket ``FOLDER/control``; the answer is ``{"error": TEXT}``, with an empty text
-when it was done.
-"""
+"""The board's side of its controls: power, and what a test does to its hardware (the other side is ``tell``)."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import shlex
-import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +16,7 @@ from harness.errors import BenchError
 from harness.loopback.disturbance import Disturbance
 from harness.loopback.machine import Machine
 
-CONTROL: Final = "control"
 SWITCH: Final = "switch"
-_ANSWER_SECONDS: Final = 20.0
 _SCRIPT_MODE: Final = 0o755
 
 
@@ -68,23 +61,6 @@ class Controls:
             machine.behaviour = replace(machine.behaviour, **request)
         else:
             raise KeyError(operation)
-
-
-def tell(folder: Path, operation: str, **arguments: object) -> None:
-    """Do something to the board in ``folder``: ``on``, ``off``, ``reset``, ``disturb`` (with ``line`` and the fields of
-    Disturbance) or ``behave`` (with fields of Behaviour). Raises BenchError when there is no board or it refuses."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_ANSWER_SECONDS)
-        try:
-            connection.connect(str(folder / CONTROL))
-            connection.sendall(json.dumps({"do": operation, **arguments}).encode() + b"\n")
-            answer = connection.makefile("rb").readline()
-        except OSError as error:
-            raise BenchError(f"there is no loopback board in {folder}: {error}") from error
-    if not answer:
-        raise BenchError(f"the loopback board in {folder} ended during {operation!r}")
-    if refusal := json.loads(answer)["error"]:
-        raise BenchError(f"the loopback board refuses {operation!r}: {refusal}")
 
 
 def install_switch(folder: Path) -> None:

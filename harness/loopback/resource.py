@@ -18,9 +18,9 @@ from labgrid.resource import NetworkService, RawSerialPort
 from labgrid.resource.common import Resource
 
 from harness.errors import BenchError
-from harness.loopback.control import CONTROL
 from harness.loopback.machine import GUEST_LINES, SERIAL
 from harness.loopback.openssh import USER
+from harness.loopback.tell import CONTROL
 
 _START_SECONDS: Final = 60.0
 _LOOK_MILLISECONDS: Final = 20

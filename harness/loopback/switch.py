@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.errors import EXIT_USAGE, HarnessError
-from harness.loopback.control import tell
+from harness.loopback.tell import tell
 
 
 def main() -> int:

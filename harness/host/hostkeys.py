@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a machine proves over SSH that it is the one that is meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import paramiko
+
+from harness.errors import BenchError
+
+Check = Literal["known_hosts", "console", "unchecked"]
+CHECKS: Final[tuple[Check, ...]] = ("known_hosts", "console", "unchecked")
+"""By a file of known keys; by the key that the machine itself shows on its serial console; not at all."""
+
+_HOW: Final[dict[Check, str]] = {
+    "known_hosts": "as in the file of known hosts",
+    "console": "as shown on the serial console",
+    "unchecked": "NOT CHECKED",
+}
+
+
+@dataclass
+class HostKeys:
+    """What is known about a machine's keys.
+
+    ``file`` is in the format of OpenSSH's known_hosts; None means the user's own. ``shown`` are public keys as the
+    machine's own files have them (``ssh-ed25519 AAAA... comment``).
+    """
+
+    check: Check = "known_hosts"
+    file: Path | None = None
+    shown: list[str] = field(default_factory=list)
+    _stranger: paramiko.PKey | None = None
+
+    @property
+    def checked_how(self) -> str:
+        """In words, for the report."""
+        return _HOW[self.check]
+
+    def client(self, host: str, port: int) -> paramiko.SSHClient:
+        """A client that accepts the keys that are known for this address. Raises BenchError for an unreadable file."""
+        self._stranger = None
+        client = paramiko.SSHClient()
+        client.set_missing_host_key_policy(_Note(self))
+        if self.check == "known_hosts":
+            self._load(client)
+        elif self.check == "console":
+            for line in self.shown:
+                entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{_name(host, port)} {line}")
+                if entry and entry.key:
+                    client.get_host_keys().add(_name(host, port), entry.key.get_name(), entry.key)
+        return client
+
+    def _load(self, client: paramiko.SSHClient) -> None:
+        file = self.file or Path("~/.ssh/known_hosts").expanduser()
+        try:
+            client.load_host_keys(str(file))
+        except FileNotFoundError:
+            if self.file:
+                raise BenchError(
+                    f"there is no file of known hosts {file}", remedy=f"ssh-keyscan HOST > {file}, and compare"
+                ) from None
+        except OSError as error:
+            raise BenchError(f"the file of known hosts {file} cannot be read: {error.strerror}") from error
+
+    def wrong(self, where: str, error: paramiko.BadHostKeyException) -> str:
+        """The message for a machine that shows another key than the one that is known."""
+        shown, known = error.key, error.expected_key
+        return (
+            f"{where} shows another host key than the known one: {shown.get_name()} {shown.fingerprint} instead of"
+            f" {known.get_name()} {known.fingerprint} ({self.checked_how}). Either the machine was installed anew, or"
+            " this is another machine"
+        )
+
+    def unknown(self, where: str) -> str:
+        """The message for a machine whose key nobody knows; empty when that was not the trouble."""
+        if self._stranger is None:
+            return ""
+        key = self._stranger
+        source = "on the serial console" if self.check == "console" else f"in {self.file or '~/.ssh/known_hosts'}"
+        return f"{where} shows a host key that is not known: {key.get_name()} {key.fingerprint} is not {source}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a key that is not the known one."""
+        compare = "compare it with what the machine shows on its own console (ssh-keygen -lf of its public key)"
+        return compare if self.check == "console" else f"{compare}, then correct the file of known hosts"
+
+    def note(self, key: paramiko.PKey) -> None:
+        """A key that is not known was shown."""
+        self._stranger = key
+
+
+class _Note(paramiko.MissingHostKeyPolicy):
+    """Refuses a machine whose key is not known, and keeps the key for the message."""
+
+    def __init__(self, keys: HostKeys) -> None:
+        self._keys = keys
+
+    def missing_host_key(self, _client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        if self._keys.check == "unchecked":
+            return
+        self._keys.note(key)
+        raise paramiko.SSHException(f"the key of {hostname} is not known")
+
+
+def _name(host: str, port: int) -> str:
+    return host if port == paramiko.config.SSH_PORT else f"[{host}]:{port}"

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run that was killed left on a host: guests whose qvm still runs, with the process id in a file of ours."""
+
+from __future__ import annotations
+
+import posixpath
+import time
+from collections.abc import Callable
+from typing import Final
+
+from harness.errors import BenchError
+from harness.host.ssh import SshConnection
+from harness.host.upload import HostFiles, exists
+
+_COMMAND_SECONDS: Final = 15.0
+_END_SECONDS: Final = 10.0
+_SUFFIX: Final = ".pid"
+
+
+def end_leftovers(connection: SshConnection, files: HostFiles, nodes: str, say: Callable[[str], None]) -> None:
+    """Cut the power of guests that an earlier run of ours has left. Raises BenchError for one that stays.
+
+    ``nodes`` is the host's /dev/qvm. A number in a file is believed only while the guest's entry is there: after a
+    reboot of the host, it may be any process.
+    """
+    sftp = connection.sftp()
+    with connection.translated("a look for leftovers"):
+        names = [name for name in sftp.listdir(files.path) if name.endswith(_SUFFIX)]
+        for name in names:
+            system = name.removesuffix(_SUFFIX)
+            place = posixpath.join(files.path, name)
+            if exists(sftp, posixpath.join(nodes, system)):
+                with sftp.open(place, "r") as file:
+                    pid = file.read().decode("ascii", "replace").strip()
+                say(f"guest {system} of an earlier run still lives, its power is cut (qvm is process {pid})")
+                _end(connection, pid, posixpath.join(nodes, system))
+            if exists(sftp, place):
+                sftp.remove(place)
+
+
+def _end(connection: SshConnection, pid: str, node: str) -> None:
+    sftp = connection.sftp()
+    for signal in ("QUIT", "KILL"):
+        connection.run(["kill", "-s", signal, pid], _COMMAND_SECONDS)
+        deadline = time.monotonic() + _END_SECONDS
+        while time.monotonic() < deadline:
+            # The command itself takes as long as a pause would.
+            if not exists(sftp, node):
+                return
+    raise BenchError(f"{connection.name}: the guest of {node} does not end (qvm is process {pid})")

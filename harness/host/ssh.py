@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One SSH connection to a machine of the bench (paramiko): checked, kept alive, and never waited for without an end.
+
+Waits are measured by the monotonic clock and by the kernel's poll. paramiko's own time-outs go by the wall clock, and a
+clock that is set back would make them hours long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import shlex
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import paramiko
+
+from harness.errors import BenchError
+from harness.host.hostkeys import HostKeys
+from harness.host.refused import HostRefusesError
+
+_KEEPALIVE_SECONDS: Final = 5
+_SILENCE_MILLISECONDS: Final = 20_000
+_STEP_SECONDS: Final = 10.0
+"""For each of: the first bytes of the server, the authentication, a new channel."""
+_CHUNK_BYTES: Final = 65536
+
+
+class SshUnreachableError(BenchError):
+    """Nobody answers, or not yet: worth another try while a machine boots."""
+
+
+class SshRefusedError(HostRefusesError):
+    """The machine does not want our login, or we do not believe that it is the machine that is meant."""
+
+
+class SshLostError(BenchError):
+    """The connection broke in the middle of something."""
+
+
+@dataclass(frozen=True)
+class SshAddress:
+    """Where to connect, and as whom."""
+
+    host: str
+    port: int
+    user: str
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class SshLogin:
+    """How to log in: with a key from a file, a key of the agent, or a password, tried in this order."""
+
+    keyfile: Path | None = None
+    agent: bool = True
+    password: str | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left: its exit status, and its output and errors in the order in which they came."""
+
+    status: int
+    output: str
+
+
+class SshConnection:
+    """A connection that is there or not. Use from several threads is safe, except for connecting and closing.
+
+    ``name`` is how messages call the machine.
+    """
+
+    def __init__(self, name: str, address: SshAddress, login: SshLogin, keys: HostKeys) -> None:
+        self.name = name
+        self.address = address
+        self._login = login
+        self._keys = keys
+        self._client: paramiko.SSHClient | None = None
+        self._sftp: paramiko.SFTPClient | None = None
+
+    def connect(self, timeout: float) -> None:
+        """Connect, if it is not connected. Raises SshUnreachableError or SshRefusedError, with the reason."""
+        if self.connected:
+            return
+        self.close()
+        keyfile = self._login.keyfile
+        if keyfile and not keyfile.is_file():
+            raise SshRefusedError(f"there is no key file {keyfile} for {self.name}")
+        client = self._keys.client(self.address.host, self.address.port)
+        try:
+            self._connect(client, timeout)
+        except BaseException:
+            client.close()
+            raise
+        self._client = client
+
+    def _connect(self, client: paramiko.SSHClient, timeout: float) -> None:
+        address, where = self.address, f"{self.name} ({self.address})"
+        step = min(timeout, _STEP_SECONDS)
+        try:
+            client.connect(
+                address.host,
+                address.port,
+                address.user,
+                sock=_socket(address, step),
+                key_filename=str(self._login.keyfile) if self._login.keyfile else None,
+                allow_agent=self._login.agent,
+                look_for_keys=False,
+                password=self._login.password,
+                banner_timeout=step,
+                auth_timeout=step,
+                channel_timeout=_STEP_SECONDS,
+            )
+        except paramiko.BadHostKeyException as error:
+            raise SshRefusedError(self._keys.wrong(where, error), remedy=self._keys.remedy) from error
+        except paramiko.AuthenticationException as error:
+            if "timeout" in str(error).lower():
+                raise SshUnreachableError(f"{where} did not answer the login within {step:g} s") from error
+            raise SshRefusedError(f"{where} refuses the login: {error}", remedy=self._login_remedy()) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            if "No authentication methods" in str(error):
+                raise SshRefusedError(f"there is no way to log in to {where}", remedy=self._login_remedy()) from error
+            if unknown := self._keys.unknown(where):
+                raise SshRefusedError(unknown, remedy=self._keys.remedy) from error
+            raise SshUnreachableError(f"{where} cannot be reached over SSH: {_reason(error)}") from error
+        transport = client.get_transport()
+        assert transport is not None
+        transport.set_keepalive(_KEEPALIVE_SECONDS)
+
+    def _login_remedy(self) -> str:
+        tried = [f"the key {self._login.keyfile}"] if self._login.keyfile else []
+        tried += ["the keys of the SSH agent"] if self._login.agent else []
+        tried += ["the password of the target file"] if self._login.password else []
+        return f"tried {', '.join(tried) or 'nothing'}; put a key into the account's authorized_keys on the machine"
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is there, as far as is known."""
+        transport = self._client.get_transport() if self._client else None
+        return transport is not None and transport.is_active()
+
+    @property
+    def server(self) -> str:
+        """What the server calls itself."""
+        return self._transport().remote_version
+
+    def host_key(self) -> str:
+        """Kind and SHA-256 fingerprint of the server's key, and how it was checked."""
+        key = self._transport().get_remote_server_key()
+        return f"{key.get_name()} {key.fingerprint}, {self._keys.checked_how}"
+
+    def close(self) -> None:
+        """Close the connection with everything in it. May be called in any state."""
+        client, self._client, self._sftp = self._client, None, None
+        if client:
+            client.close()
+
+    def open(self, command: str, *, merged: bool = True) -> paramiko.Channel:
+        """Start ``command`` in a shell of the machine, output and errors as one stream or two. Raises SshLostError."""
+        with self.translated("a new channel"):
+            channel = self._transport().open_session(timeout=_STEP_SECONDS)
+            channel.set_combine_stderr(merged)
+            channel.exec_command(f"exec sh -c {shlex.quote(command)}")
+        return channel
+
+    def tunnel(self, port: int) -> paramiko.Channel:
+        """A connection to a port of the machine itself, through this one. Raises SshLostError, also when refused."""
+        with self.translated(f"a connection to port {port}"):
+            return self._transport().open_channel(
+                "direct-tcpip", ("127.0.0.1", port), ("127.0.0.1", 0), timeout=_STEP_SECONDS
+            )
+
+    def run(self, arguments: Sequence[str], timeout: float) -> Finished:
+        """Run a program to its end. Raises SshLostError, or BenchError after ``timeout`` seconds; it is ended then."""
+        words = shlex.join(arguments)
+        channel = self.open(guarded(f"exec {words}", "KILL"))
+        try:
+            return self._finish(channel, words, time.monotonic() + timeout, timeout)
+        finally:
+            channel.close()
+
+    def _finish(self, channel: paramiko.Channel, words: str, deadline: float, timeout: float) -> Finished:
+        output = bytearray()
+        while True:
+            data = receive(channel, deadline)
+            if data is None:
+                text = _text(output)
+                raise BenchError(f"{self.name}: {words!r} did not end within {timeout:g} s; it said:\n{text}")
+            if not data:
+                break
+            output += data
+        status = exit_status(channel, deadline)
+        if status is None:
+            raise SshLostError(f"{self.name}: the connection was lost during {words!r}")
+        return Finished(status, output.decode("utf-8", "replace"))
+
+    def sftp(self) -> paramiko.SFTPClient:
+        """File transfer over the same connection. Raises SshLostError."""
+        if self._sftp is None:
+            with self.translated("file transfer"):
+                self._sftp = paramiko.SFTPClient.from_transport(self._transport())
+            if self._sftp is None:
+                raise BenchError(f"{self.name} does not offer file transfer (SFTP)")
+            channel = self._sftp.get_channel()
+            assert channel is not None
+            channel.settimeout(_SILENCE_MILLISECONDS / 1000)
+        return self._sftp
+
+    @contextmanager
+    def translated(self, what: str) -> Iterator[None]:
+        """Turns what paramiko raises when a connection breaks into SshLostError; everything else passes through."""
+        try:
+            yield
+        except (paramiko.SSHException, EOFError, TimeoutError, ConnectionError) as error:
+            raise SshLostError(f"{self.name}: the connection was lost during {what}: {_reason(error)}") from error
+        except OSError as error:
+            if self.connected:
+                raise
+            raise SshLostError(f"{self.name}: the connection was lost during {what}: {_reason(error)}") from error
+
+    def _transport(self) -> paramiko.Transport:
+        transport = self._client.get_transport() if self._client else None
+        if transport is None or not transport.is_active():
+            raise SshLostError(f"{self.name}: there is no SSH connection")
+        return transport
+
+
+def guarded(command: str, signal: str) -> str:
+    """Shell text that runs ``command`` and sends it ``signal`` when the connection ends before it.
+
+    A server that loses a client closes the standard input of what that client has started and does no more. So the
+    command runs beside a reader of that input, whose end is the alarm. POSIX sh, nothing else.
+    """
+    return (
+        "exec 3<&0; "
+        f"sh -c {shlex.quote(command)} </dev/null 3<&- & pid=$!; "
+        f"{{ cat <&3; kill -s {signal} $pid; }} >/dev/null 2>&1 & guard=$!; "
+        "exec 3<&-; "
+        "wait $pid; status=$?; kill $guard 2>/dev/null; exit $status"
+    )
+
+
+def receive(channel: paramiko.Channel, deadline: float | None) -> bytes | None:
+    """Bytes of a channel: none at its end, None at ``deadline`` (``time.monotonic()``, or no limit)."""
+    poll = select.poll()
+    poll.register(channel.fileno(), select.POLLIN)
+    if not poll.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000):
+        return None
+    return channel.recv(_CHUNK_BYTES)
+
+
+def exit_status(channel: paramiko.Channel, deadline: float) -> int | None:
+    """The exit status that a finished command has sent; None when the connection ended without one."""
+    channel.status_event.wait(max(0.0, deadline - time.monotonic()))
+    return channel.exit_status if channel.exit_status >= 0 else None
+
+
+def wait_for_ssh(connection: SshConnection, timeout: float, between: Callable[[], None]) -> None:
+    """Connect as soon as the server is up; ``between`` is called between two tries.
+
+    Raises SshRefusedError at once, SshUnreachableError with the last reason after ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.connect(max(0.1, deadline - time.monotonic()))
+        except SshUnreachableError as error:
+            if time.monotonic() >= deadline:
+                raise SshUnreachableError(f"{error.message}; tried for {timeout:g} s") from error
+            between()
+        else:
+            return
+
+
+def _socket(address: SshAddress, timeout: float) -> socket.socket:
+    """A connected socket that gives up when the other side has acknowledged nothing for a while."""
+    connection = socket.create_connection((address.host, address.port), timeout=timeout)
+    connection.settimeout(None)
+    with contextlib.suppress(OSError, AttributeError):  # not every system has it; keepalives then do it, later
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_MILLISECONDS)
+    return connection
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _text(output: bytes | bytearray) -> str:
+    said = output.decode("utf-8", "replace").strip()
+    return "\n".join(f"  | {line}" for line in said.splitlines()) or "  | (nothing)"

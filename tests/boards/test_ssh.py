@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SSH connections end in a result or in one precise error, and leave nothing running on the other side."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.errors import BenchError
+from harness.host.hostkeys import HostKeys
+from harness.host.ssh import (
+    SshAddress,
+    SshConnection,
+    SshLogin,
+    SshLostError,
+    SshRefusedError,
+    SshUnreachableError,
+    wait_for_ssh,
+)
+from harness.loopback.resource import LoopbackBoard
+from harness.loopback.tell import tell
+from tests.boards.lab import Lab, within
+from tests.boards.proxy import Proxy
+
+Connect = Callable[..., SshConnection]
+
+
+@pytest.fixture
+def up(lab: Lab) -> Lab:
+    """A board whose SSH server answers."""
+    tell(lab.folder, "on")
+    connection = _connection(lab.board, HostKeys("unchecked"))
+    wait_for_ssh(connection, 20, lambda: None)
+    connection.close()
+    return lab
+
+
+def _connection(
+    board: LoopbackBoard, keys: HostKeys, login: SshLogin | None = None, port: int | None = None
+) -> SshConnection:
+    login = login or SshLogin(board.folder / "etc/client_key", agent=False)
+    return SshConnection("board", SshAddress("127.0.0.1", port or board.port, "board"), login, keys)
+
+
+@pytest.fixture
+def connection(up: Lab) -> Iterator[SshConnection]:
+    """A connection that is there."""
+    key = (up.folder / "etc/ssh_host_ed25519_key.pub").read_text()
+    connection = _connection(up.board, HostKeys("console", shown=[key]))
+    connection.connect(5)
+    yield connection
+    connection.close()
+
+
+def _processes(connection: SshConnection, word: str) -> int:
+    return connection.run(["ps", "-eo", "args"], 5).output.count(word)
+
+
+def test_a_command_gives_its_status_and_its_words(connection: SshConnection) -> None:
+    done = connection.run(["sh", "-c", "echo out; echo err >&2; exit 7"], 5)
+    assert (done.status, sorted(done.output.split())) == (7, ["err", "out"])
+
+
+def test_arguments_arrive_as_they_are(connection: SshConnection) -> None:
+    words = ["two words", "quo'te", 'dou"ble', "$HOME", "`id`", "back\\slash", ""]
+    assert connection.run(["printf", "%s|", *words], 5).output == "|".join(words) + "|"
+
+
+def test_a_large_output_arrives_whole(connection: SshConnection) -> None:
+    assert len(connection.run(["head", "-c", "3000000", "/dev/zero"], 20).output) == 3_000_000
+
+
+def test_a_command_that_takes_too_long_is_ended_on_the_other_side(connection: SshConnection) -> None:
+    with (
+        within(5, "command without an end: error"),
+        pytest.raises(BenchError, match=r"'sleep 4321' did not end within"),
+    ):
+        connection.run(["sleep", "4321"], 0.5)
+    assert _processes(connection, "sleep 4321") == 0
+
+
+def test_a_connection_that_breaks_during_a_command_is_said_at_once(up: Lab) -> None:
+    proxy = Proxy(up.board.port)
+    connection = _connection(up.board, HostKeys("unchecked"), port=proxy.port)
+    connection.connect(5)
+    threading.Timer(0.3, proxy.close).start()
+    with (
+        within(5, "connection dropped in the middle of a command: error"),
+        pytest.raises(SshLostError, match="sleep 4322"),
+    ):
+        connection.run(["sleep", "4322"], 60)
+    other = _connection(up.board, HostKeys("unchecked"))
+    other.connect(5)
+    assert _processes(other, "sleep 4322") == 0
+    other.close()
+    connection.close()
+
+
+def test_a_host_that_nobody_knows_is_refused(up: Lab) -> None:
+    known = up.place / "known_hosts"
+    known.touch()
+    with within(5, "unknown host key: error"), pytest.raises(SshRefusedError, match="not known: ssh-ed25519 SHA256:"):
+        _connection(up.board, HostKeys("known_hosts", known)).connect(5)
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
+def test_another_host_key_than_the_known_one_is_refused_with_both_fingerprints(up: Lab, kind: str) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", up.place / "other"], check=True)
+    known = up.place / "known_hosts"
+    known.write_text(f"[127.0.0.1]:{up.board.port} {(up.place / 'other.pub').read_text()}")
+    with within(5, "wrong host key: error"), pytest.raises(SshRefusedError, match="another host key") as error:
+        _connection(up.board, HostKeys("known_hosts", known)).connect(5)
+    assert len(set(re.findall(r"SHA256:\S+", error.value.message))) == 2
+    assert "compare it" in error.value.remedy
+
+
+def test_a_missing_file_of_known_hosts_is_named(up: Lab, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"no file of known hosts .*/nowhere"):
+        _connection(up.board, HostKeys("known_hosts", tmp_path / "nowhere")).connect(5)
+
+
+@pytest.mark.parametrize(
+    ("login", "said"),
+    [
+        (SshLogin(agent=False, password="wrong"), "refuses the login"),
+        (SshLogin(agent=False), "no way to log in"),
+        (SshLogin(Path("/nowhere/key"), agent=False), "no key file /nowhere/key"),
+    ],
+    ids=["wrong password", "nothing to try", "missing key file"],
+)
+def test_a_refused_login_is_said_with_what_was_tried(up: Lab, login: SshLogin, said: str) -> None:
+    with within(10, f"SSH login refused ({said}): error"), pytest.raises(SshRefusedError, match=said):
+        _connection(up.board, HostKeys("unchecked"), login).connect(5)
+
+
+def test_the_password_of_the_account_is_enough(up: Lab) -> None:
+    connection = _connection(up.board, HostKeys("unchecked"), SshLogin(agent=False, password="loopback"))
+    connection.connect(5)
+    assert connection.run(["id", "-u"], 5).status == 0
+    assert "NOT CHECKED" in connection.host_key()
+    connection.close()
+
+
+def test_nobody_there_is_said_with_the_reason(up: Lab) -> None:
+    with within(5, "SSH port closed: error"), pytest.raises(SshUnreachableError, match="Connection refused"):
+        _connection(up.board, HostKeys("unchecked"), port=1).connect(5)
+
+
+def test_somebody_who_says_nothing_is_not_waited_for_without_end(up: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with within(5, "SSH server that says nothing: error"), pytest.raises(SshUnreachableError, match="banner"):
+            _connection(up.board, HostKeys("unchecked"), port=port).connect(1)
+
+
+def test_a_connection_that_the_machine_closes_is_noticed(up: Lab, connection: SshConnection) -> None:
+    tell(up.folder, "off")
+    with within(5, "host switched off during a session: error"), pytest.raises(SshLostError):
+        connection.run(["true"], 60)
+    assert not connection.connected

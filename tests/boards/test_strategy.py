@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board goes up and down through its states, mends itself within bounds, and says what it did."""
+
+from __future__ import annotations
+
+import pytest
+from labgrid.strategy import StrategyError
+
+from harness.errors import BenchError
+from harness.host.board import BoardStatus
+from harness.loopback.tell import tell
+from tests.boards.lab import Lab, within
+
+
+def _reason(error: pytest.ExceptionInfo[StrategyError]) -> str:
+    return str(error.value.__cause__)
+
+
+def test_the_states_are_climbed_one_by_one_and_left_at_once(lab: Lab) -> None:
+    strategy = lab.open()
+    for status in ("booting", "shell", "ready"):
+        strategy.transition(status)
+        assert strategy.status is BoardStatus[status]
+    strategy.host.check()
+    strategy.transition("off")
+    assert strategy.status is BoardStatus.off
+    with pytest.raises(BenchError, match="not connected"):
+        strategy.host.check()
+    strategy.transition("ready")
+    strategy.host.check()
+    assert strategy.recoveries == []
+
+
+def test_the_console_is_in_the_hosts_log_and_the_password_is_not(lab: Lab) -> None:
+    lab.ready()
+    lab.close()
+    said = lab.log.read_text()
+    assert "< hypervisor host ready" in said
+    assert "# SSH: board@127.0.0.1:" in said
+    assert "> loopback" not in said
+
+
+def test_a_board_that_hangs_in_its_boot_is_power_cycled_and_the_reason_is_kept(lab: Lab) -> None:
+    lab.set("ShmemBoardStrategy", boot_seconds=2.0)
+    tell(lab.folder, "behave", hanging_boots=2)
+    strategy = lab.open()
+    with within(20, "host hangs in its boot twice: recovered by power cycle"):
+        strategy.transition("ready")
+    assert len(strategy.recoveries) == 2
+    cycles = [action for action in lab.actions if action.what == "power cycle"]
+    assert [action.bench for action in cycles] == ["board", "board"]
+    assert "'hypervisor host ready' did not appear" in cycles[0].detail
+    assert "power cycle 2, because" in lab.log.read_text()
+
+
+def test_a_board_that_never_boots_is_given_up_after_the_power_cycles_it_may_have(lab: Lab) -> None:
+    lab.set("ShmemBoardStrategy", boot_seconds=1.0, power_cycles=1)
+    tell(lab.folder, "behave", hanging_boots=9)
+    strategy = lab.open()
+    with within(15, "host never boots: error after one power cycle"), pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert len(strategy.recoveries) == 1
+    assert "did not appear on its console within 1 s" in _reason(error)
+    assert "| Loading image" in _reason(error)
+
+
+def test_after_trouble_the_board_goes_on_when_it_was_forced_off(lab: Lab) -> None:
+    lab.set("ShmemBoardStrategy", boot_seconds=1.0, power_cycles=0)
+    tell(lab.folder, "behave", hanging_boots=1)
+    strategy = lab.open()
+    for _ in range(2):
+        with pytest.raises(StrategyError):
+            strategy.transition("ready")
+    strategy.force("off")
+    strategy.transition("ready")
+    strategy.host.check()
+
+
+@pytest.mark.parametrize("driver", ["user", "password"])
+def test_a_wrong_login_on_the_console_ends_at_once_without_a_power_cycle(lab: Lab, driver: str) -> None:
+    lab.set("ShmemBoardStrategy", **{"password": "wrong"} if driver == "password" else {"username": "nobody"})
+    strategy = lab.open()
+    with within(15, f"wrong {driver} on the console: error"), pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert "refused the login of" in _reason(error)
+    assert "Login incorrect" in _reason(error)
+    assert strategy.recoveries == []
+
+
+def test_a_wrong_host_key_ends_at_once_without_a_power_cycle(lab: Lab) -> None:
+    other = "AAAAC3NzaC1lZDI1NTE5AAAAIDFJhjQ7ZXlV9145i7ehmw+zaD4+dGo3uTsTQvPTvoUN"
+    lab.known_hosts.write_text(f"[127.0.0.1]:{lab.board.port} ssh-ed25519 {other}\n")
+    strategy = lab.open()
+    with within(10, "wrong host key of a board: error"), pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert "another host key than the known one" in _reason(error)
+    assert strategy.recoveries == []
+
+
+def test_the_key_may_be_read_from_the_console_of_a_board_that_was_installed_anew(lab: Lab) -> None:
+    lab.set("ShmemQnxHostDriver", host_key="console", known_hosts="")
+    lab.ready()
+    assert "as shown on the serial console" in lab.log.read_text()
+
+
+def test_the_address_may_be_found_on_the_console(lab: Lab) -> None:
+    lab.network["address"] = ""
+    lab.set("ShmemBoardStrategy", address_command="echo vtnet0: inet 127.0.0.1 netmask 0xff000000")
+    lab.ready().check()
+
+
+def test_an_answer_without_an_address_is_shown(lab: Lab) -> None:
+    lab.set("ShmemBoardStrategy", address_command="echo no carrier", power_cycles=0)
+    strategy = lab.open()
+    with pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert "shows no network address:\nno carrier" in _reason(error)
+
+
+def test_a_power_switch_that_fails_is_shown_with_its_own_words(lab: Lab) -> None:
+    lab.set("ExternalPowerDriver", cmd_off="sh -c 'echo fuse blown; exit 1'")
+    strategy = lab.open()
+    with within(10, "power switch fails: error"), pytest.raises(StrategyError) as error:
+        strategy.transition("booting")
+    assert "the power switch" in _reason(error)
+    assert "fuse blown" in _reason(error)
+    lab.set("ExternalPowerDriver", cmd_off=f"{lab.folder}/switch off")
+    lab.target = None
+
+
+def test_a_board_without_a_power_switch_is_taken_as_it_is(lab: Lab) -> None:
+    tell(lab.folder, "on")
+    del lab.data["drivers"]["ExternalPowerDriver"]
+    host = lab.ready()
+    host.check()
+    lab.close()
+    assert "> (a secret)" in lab.log.read_text()
+
+
+def test_a_board_without_a_console_goes_from_power_to_ssh(lab: Lab) -> None:
+    del lab.data["drivers"]["SerialDriver"]
+    lab.ready().check()
+
+
+def test_a_shell_that_somebody_left_open_is_used(lab: Lab) -> None:
+    tell(lab.folder, "on")
+    del lab.data["drivers"]["ExternalPowerDriver"]
+    lab.ready()
+    lab.close()
+    lab.set("ShmemBoardStrategy", password="forgotten meanwhile")
+    lab.ready().check()
+
+
+def test_a_host_that_reboots_by_itself_is_brought_up_again(lab: Lab) -> None:
+    strategy = lab.open()
+    strategy.transition("ready")
+    guest = lab.start_guest(strategy.host)
+    guest.wait_console(20)
+    with within(10, "host reboots while a guest runs: error"):
+        tell(lab.folder, "reset")
+        with pytest.raises(BenchError, match="connection was lost"):
+            guest.wait_end(10)
+    strategy.force("off")
+    with within(20, "host rebooted: up again"):
+        strategy.transition("ready")
+    lab.start_guest(strategy.host).wait_console(20)

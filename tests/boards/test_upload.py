@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files come to the host whole or not at all, and only when they changed."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from labgrid.strategy import StrategyError
+
+from harness.errors import BenchError
+from harness.loopback.tell import tell
+from tests.boards.lab import Lab, within
+from tests.boards.proxy import Proxy
+
+_MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def proxy(lab: Lab) -> Iterator[Proxy]:
+    """The network between lab and board."""
+    proxy = Proxy(lab.board.port)
+    lab.network["port"] = proxy.port
+    yield proxy
+    lab.close()
+    proxy.close()
+
+
+def _file(folder: Path, size: int, seed: int = 1, name: str = "image.elf") -> Path:
+    path = folder / name
+    path.write_bytes(random.Random(seed).randbytes(size))
+    return path
+
+
+def _names(lab: Lab) -> list[str]:
+    return [path.name for path in (lab.home / "shmem-harness").iterdir()]
+
+
+def _uploads(lab: Lab) -> int:
+    return lab.log.read_text().count("# uploaded ")
+
+
+def _without_tool(lab: Lab, host: Any) -> None:
+    """A host that has no tool for SHA-256, from its next start on."""
+    for name in ("sha256sum", "openssl", "shasum", "digest"):
+        tool = lab.folder / "bin" / name
+        tool.write_text("#!/bin/sh\nexit 127\n")
+        tool.chmod(0o755)
+    host.stop()
+    host.connect(10, lambda: None)
+    host.start()
+
+
+@pytest.fixture
+def tools(lab: Lab) -> Iterator[None]:
+    """The board has its tools back afterwards."""
+    yield
+    for name in ("sha256sum", "openssl", "shasum", "digest"):
+        (lab.folder / "bin" / name).unlink(missing_ok=True)
+
+
+def test_a_file_is_uploaded_when_it_changed_and_not_otherwise(lab: Lab, tmp_path: Path) -> None:
+    host = lab.ready()
+    source = _file(tmp_path, _MEGABYTE)
+    place = host.put(source)
+    assert Path(place).read_bytes() == source.read_bytes()
+    host.put(source)
+    host.stop()
+    host.connect(10, lambda: None)
+    host.start()
+    host.put(source)
+    assert _uploads(lab) == 1
+    _file(tmp_path, _MEGABYTE, seed=2)
+    assert Path(host.put(source)).read_bytes() == source.read_bytes()
+    assert _uploads(lab) == 2
+    assert _names(lab) == ["image.elf"]
+
+
+@pytest.mark.usefixtures("tools")
+def test_without_a_tool_for_hashes_the_host_keeps_a_note_of_them(lab: Lab, tmp_path: Path) -> None:
+    host = lab.ready()
+    _without_tool(lab, host)
+    source = _file(tmp_path, _MEGABYTE)
+    host.put(source)
+    _without_tool(lab, host)
+    host.put(source)
+    assert _uploads(lab) == 1
+    assert "no tool for SHA-256" in lab.log.read_text()
+    _file(tmp_path, _MEGABYTE, seed=2)
+    assert Path(host.put(source)).read_bytes() == source.read_bytes()
+
+
+def test_a_file_that_was_damaged_on_the_host_is_uploaded_again(lab: Lab, tmp_path: Path) -> None:
+    host = lab.ready()
+    source = _file(tmp_path, _MEGABYTE)
+    place = Path(host.put(source))
+    host.stop()
+    damaged = bytearray(place.read_bytes())
+    damaged[1000] ^= 1
+    place.write_bytes(damaged)
+    host.connect(10, lambda: None)
+    host.start()
+    host.put(source)
+    assert place.read_bytes() == source.read_bytes()
+
+
+def test_a_reader_sees_the_old_or_the_new_text(lab: Lab) -> None:
+    host = lab.ready()
+    place = Path(host.put_text("guest0.qvmconf", "old"))
+    with place.open() as reader:
+        host.put_text("guest0.qvmconf", "new")
+        assert reader.read() == "old"
+    assert place.read_text() == "new"
+
+
+def test_a_server_without_atomic_rename_is_served_in_two_steps(lab: Lab, tmp_path: Path) -> None:
+    tell(lab.folder, "behave", sftp_options="-P posix-rename")
+    host = lab.ready()
+    source = _file(tmp_path, 1000)
+    host.put(source)
+    _file(tmp_path, 1000, seed=2)
+    assert Path(host.put(source)).read_bytes() == source.read_bytes()
+    assert "no atomic rename on this server" in lab.log.read_text()
+    assert _names(lab) == ["image.elf"]
+
+
+def test_a_connection_that_breaks_during_an_upload_is_made_again(lab: Lab, proxy: Proxy, tmp_path: Path) -> None:
+    host = lab.ready()
+    source = _file(tmp_path, 4 * _MEGABYTE)
+    proxy.cut_after(2 * _MEGABYTE)
+    with within(15, "connection dropped in the middle of an upload: uploaded over a new one"):
+        place = host.put(source)
+    assert proxy.cuts == 1
+    assert hashlib.sha256(Path(place).read_bytes()).digest() == hashlib.sha256(source.read_bytes()).digest()
+    assert "connecting again" in lab.log.read_text()
+
+
+@pytest.mark.long
+def test_a_network_that_falls_silent_ends_an_upload_in_time(lab: Lab, proxy: Proxy, tmp_path: Path) -> None:
+    host = lab.ready()
+    proxy.fall_silent()
+    with within(90, "network silent in the middle of an upload: error"), pytest.raises(BenchError, match=r"lost|reach"):
+        host.put(_file(tmp_path, 4 * _MEGABYTE))
+
+
+def test_a_full_disk_is_said_in_the_hosts_own_words(lab: Lab, tmp_path: Path) -> None:
+    """The temporary file leads to the device that is always full, so every write is refused by the kernel itself."""
+    host = lab.ready()
+    source = _file(tmp_path, _MEGABYTE)
+    (lab.home / "shmem-harness/.image.elf.new").symlink_to("/dev/full")
+    with (
+        within(15, "disk full on the host: error"),
+        pytest.raises(BenchError, match=r"(?s)could not be written: .*No space left on device.*Available"),
+    ):
+        host.put(source)
+    assert _names(lab) == []
+    assert Path(host.put(source)).read_bytes() == source.read_bytes()
+
+
+def test_a_folder_that_cannot_be_made_is_named(lab: Lab) -> None:
+    lab.set("ShmemQnxHostDriver", folder="/proc/shmem-harness")
+    strategy = lab.open()
+    with within(20, "folder that cannot be made: error"), pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert "the folder /proc/shmem-harness cannot be made" in str(error.value.__cause__)
