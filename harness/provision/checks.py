@@ -19,12 +19,13 @@ from harness.provision import distribution
 from harness.provision.cache import Entry, cache_dir
 from harness.provision.compiler import Recipe, compiler, find_compiled
 from harness.provision.images import built
+from harness.provision.linux_image import find_linux
 from harness.provision.qemu_program import Qemu, find_prefix, on_path
 
 _PROVISION: Final = "harness provision"
 _OLDEST_PYTHON: Final = (3, 11)
 _NEEDED_BYTES: Final = 1_000_000_000
-"""The private QEMU with its packages (300 MB), the compiler's own cache and room to build them anew."""
+"""The private QEMU with its packages (300 MB), the Linux images with theirs (400 MB), the compiler's own cache."""
 
 
 class State(StrEnum):
@@ -49,7 +50,8 @@ class Check:
 def checks() -> list[Check]:
     """Look at everything. Raises nothing: what cannot be looked at is missing, with the reason."""
     qemus = [_qemu(arch) for arch in ARCHES]
-    fetching = any(check.state is State.MISSING for check in qemus)
+    linux = [_linux(arch) for arch in ARCHES]
+    fetching = any(check.state is State.MISSING for check in (*qemus, *linux))
     return [
         _python(),
         *_tools(),
@@ -58,6 +60,7 @@ def checks() -> list[Check]:
         _guarded("compiler", _compiler),
         *qemus,
         *_images(),
+        *linux,
     ]
 
 
@@ -79,7 +82,7 @@ def _tools() -> Iterator[Check]:
 
 
 def _fetching_tools(otherwise: State) -> Iterator[Check]:
-    """What only the fetching of a private QEMU needs."""
+    """What only the fetching of a private QEMU and of Linux needs."""
     remedy = "use Debian or Ubuntu, or put a QEMU 10.1 with vfio-user-pci on PATH"
     yield _tool("apt-get", otherwise, remedy)
     yield _tool("dpkg-deb", otherwise, remedy)
@@ -147,6 +150,21 @@ def _image(name: str, recipe: Recipe) -> Check:
     if entry is None:
         return Check(name, State.MISSING, "not built yet", _PROVISION)
     return _sound(name, entry, f"built by ziglang {entry.facts['compiler']}")
+
+
+def _linux(arch: Arch) -> Check:
+    return _guarded(f"Linux {arch}", lambda: _linux_found(arch))
+
+
+def _linux_found(arch: Arch) -> Check:
+    name = f"Linux {arch}"
+    entries = find_linux(arch)
+    if entries is None:
+        return Check(name, State.MISSING, "not built yet", _PROVISION)
+    kernel, root = entries
+    found = f"{kernel.facts['release']} from packages of the distribution"
+    whole = _sound(name, kernel, found)
+    return whole if whole.state is State.MISSING else _sound(name, root, found)
 
 
 def _sound(name: str, entry: Entry, found: str) -> Check:

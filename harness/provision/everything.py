@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Final
 
 from harness.arch import Arch
 from harness.provision.cache import Entry, discard
 from harness.provision.compiler import Recipe, compile_c
 from harness.provision.images import probe_recipe, window_recipe
+from harness.provision.linux_image import linux_kernel, linux_root
 from harness.provision.notice import notice
 from harness.provision.qemu_program import on_path, prefix, qemu
 
+IMAGES: Final = ("probe", "linux")
+"""What guests boot: the program without an operating system, and Linux with the same program in it."""
 
-def provision(arches: Iterable[Arch]) -> dict[str, Path]:
-    """Fetch and build what is missing for guests of these architectures; returns where each thing is.
+
+def provision(arches: Iterable[Arch], images: Collection[str] = IMAGES) -> dict[str, Path]:
+    """Fetch and build what is missing for these guests on these architectures; returns where each thing is.
 
     Reads every file of the cache that takes part, once, and replaces an entry that is damaged. Raises HarnessError.
     """
@@ -24,7 +30,11 @@ def provision(arches: Iterable[Arch]) -> dict[str, Path]:
         if isinstance(on_path(arch), str):
             _sound(prefix)
         found[f"QEMU {arch}"] = qemu(arch).program
-        found[f"probe {arch}"] = _compiled(probe_recipe(arch))
+        if "probe" in images:
+            found[f"probe {arch}"] = _compiled(probe_recipe(arch))
+        if "linux" in images:
+            found[f"Linux kernel {arch}"] = _sound(functools.partial(linux_kernel, arch)).path
+            found[f"Linux root file system {arch}"] = _sound(functools.partial(linux_root, arch)).path
     found["window library"] = _compiled(window_recipe())
     return found
 

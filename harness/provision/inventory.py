@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +15,7 @@ from harness.arch import ARCHES
 from harness.provision.cache import sha256
 from harness.provision.compiler import compile_c, compiler
 from harness.provision.images import built
+from harness.provision.linux_image import linux_image
 from harness.provision.qemu_program import prefix, qemu
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -32,9 +33,13 @@ class ManifestItem:
     source: str
 
 
-def manifest() -> list[ManifestItem]:
-    """Everything that takes part, provisioning what is missing. Raises HarnessError as that does."""
-    return [*_harness(), *_qemus(), *_built(), *_compiler(), *_python_packages()]
+def manifest(images: Collection[str] = ("probe", "linux")) -> list[ManifestItem]:
+    """Everything that takes part in a run with these guest images, provisioning what is missing.
+
+    Raises HarnessError as that does.
+    """
+    linux = _linux() if "linux" in images else []
+    return [*_harness(), *_qemus(), *_built(), *linux, *_compiler(), *_python_packages()]
 
 
 def _harness() -> Iterator[ManifestItem]:
@@ -69,6 +74,11 @@ def _built() -> Iterator[ManifestItem]:
     for name, recipe in built().items():
         entry = compile_c(recipe)
         yield ManifestItem(name, "", entry.files[recipe.output], f"built by ziglang {entry.facts['compiler']}")
+
+
+def _linux() -> Iterator[ManifestItem]:
+    for arch in ARCHES:
+        yield from (ManifestItem(*row) for row in linux_image(arch).items)
 
 
 def _compiler() -> Iterator[ManifestItem]:

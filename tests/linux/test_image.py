@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from harness.errors import HarnessError
-from harness.provision import cache_dir
+from harness.provision import cache_dir, manifest
 from harness.provision.linux_image import LinuxImage, linux_image
 
 _KEPT: Final = ("packages", "apt", "zig", "linux-kernel-x86_64", "probe-linux-x86_64", "object-of-a-test")
@@ -51,6 +51,7 @@ def test_everything_in_it_is_in_the_list() -> None:
     names = {row.name for row in linux_image("x86_64").items}
     assert {"linux-kernel-x86_64", "linux-initrd-x86_64", "busybox-static (x86_64)", "libc6 (x86_64)"} <= names
     assert not any("systemd" in name for name in names), "fetched, because others depend on it, but not in the image"
+    assert names <= {item.name for item in manifest()}
     assert all(len(row.sha256) == 64 for row in linux_image("x86_64").items)
 
 

@@ -88,7 +88,7 @@ def test_provision_makes_what_is_missing_and_what_is_damaged(bare: dict[str, str
     program.chmod(0o755)
     environment = {**bare, "PATH": f"{tmp_path}:{bare['PATH']}"}
 
-    done = harness("provision", "--arch", "x86_64", **environment)
+    done = harness("provision", "--arch", "x86_64", "--image", "probe", **environment)
     assert done.returncode == 0, done.stderr
     made = dict(line.split(": ") for line in done.stdout.splitlines())
     assert made["QEMU x86_64"] == str(program)
@@ -96,7 +96,7 @@ def test_provision_makes_what_is_missing_and_what_is_damaged(bare: dict[str, str
     assert content.startswith(b"\x7fELF")
 
     Path(made["probe x86_64"]).write_bytes(bytes(len(content)))
-    again = harness("provision", "--arch", "x86_64", **environment)
+    again = harness("provision", "--arch", "x86_64", "--image", "probe", **environment)
     assert again.stdout == done.stdout
     assert f"{made['probe x86_64']} is damaged, making it again" in again.stderr
     assert Path(made["probe x86_64"]).read_bytes() == content
