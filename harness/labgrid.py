@@ -8,6 +8,7 @@ the prefix ``Shmem``.
 from __future__ import annotations
 
 from harness.guest.console import ShmemConsoleDriver
+from harness.guest.ssh import ShmemSSHDriver
 from harness.host.board import ShmemBoardStrategy
 from harness.host.emulated import ShmemEmulatedHostDriver
 from harness.host.qnx import ShmemQnxHostDriver
@@ -21,4 +22,5 @@ __all__ = [
     "ShmemEmulatedHostDriver",
     "ShmemLoopbackBoard",
     "ShmemQnxHostDriver",
+    "ShmemSSHDriver",
 ]
