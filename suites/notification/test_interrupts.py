@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interrupts: one for each change of a guest's status word, none for anything else, none lost.
+
+That nothing comes is never waited for: later events are counted, and every interrupt has to have one of them as its
+reason. The guests' handler is a driver's: it reads ``status`` of every region of its device, once, and disowns the
+interrupt when there is neither a pending bit nor another set of members.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.deployment import Deploy
+from fixtures.guest import Guest, Line, Region
+from fixtures.records import Metrics
+from fixtures.settings import Setting
+from harness.shmem.registers import CONTROL_IDX_OFFSET, NOTIFY_ALL_OTHERS
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+MESSAGES = 1000
+# Longest time that an interrupt may take; it is only waited for when one is missing.
+SECONDS = 5.0
+FEW = 50
+
+
+def listening(deploy: Deploy, name: str) -> tuple[list[Guest], list[Region]]:
+    """Three guests that listen and are in one region, each with all its interrupts taken."""
+    guests: list[Guest] = []
+    regions: list[Region] = []
+    for guest in deploy(*FREE):
+        regions.append(guest.attach(name))
+        guest.listen()
+        for earlier in guests:
+            # Not all at the end: a change that comes before the one before it is read interrupts with it.
+            assert earlier.probe.irq_wait(SECONDS).interrupts == 1, f"{earlier.name} is told that {guest.name} came"
+        guests.append(guest)
+    return guests, regions
+
+
+def exchange(asking: Region, serving: Region, rounds: int) -> None:
+    """Messages by interrupt, each answered by interrupt; not one of them may be lost."""
+    serving.guest.probe.irq_serve(rounds, handle=serving.handle)
+    trips = asking.guest.probe.pingpong(serving.index, rounds, handle=asking.handle)
+    assert (trips.lost, trips.timing.count) == (False, rounds)
+
+
+@pytest.mark.requirement("SHM-NOTIF-05")
+def test_each_selected_guest_is_interrupted(deploy: Deploy) -> None:
+    """One at a time, then two at once; the senders are those that the status word names."""
+    guests, regions = listening(deploy, "selected")
+    for sender in range(3):
+        for receiver in (number for number in range(3) if number != sender):
+            regions[sender].signal(regions[receiver].index)
+            told = guests[receiver].probe.irq_wait(SECONDS)
+            assert told.interrupts == 1
+            assert told.senders(regions[receiver].handle) == 1 << regions[sender].index
+    regions[0].notify(NOTIFY_ALL_OTHERS)
+    assert [guest.probe.irq_wait(SECONDS).interrupts for guest in guests[1:]] == [1, 1]
+    assert [guest.probe.irq_count().disowned for guest in guests] == [0, 0, 0]
+
+
+@pytest.mark.requirement("SHM-NOTIF-08", "SHM-NOTIF-09")
+def test_those_who_are_there_are_interrupted_when_one_comes_or_goes(deploy: Deploy) -> None:
+    """Once each time, and the handler finds another set of members."""
+    guests, regions = listening(deploy, "come-and-go")
+    everybody = sum(1 << region.index for region in regions)
+    for _ in range(3):
+        regions[2].detach()
+        told = [guest.probe.irq_wait(SECONDS) for guest in guests[:2]]
+        assert [each.interrupts for each in told] == [1, 1], "one has left"
+        assert {each.pending[0].members for each in told} == {everybody & ~(1 << regions[2].index)}
+        regions[2] = guests[2].attach("come-and-go")
+        told = [guest.probe.irq_wait(SECONDS) for guest in guests[:2]]
+        assert [each.interrupts for each in told] == [1, 1], "one has come"
+        everybody = sum(1 << region.index for region in regions)
+        assert {each.pending[0].members for each in told} == {everybody}
+    counts = [guest.probe.irq_count() for guest in guests[:2]]
+    assert [
+        (count.owned - count.region(region.handle).changes, count.disowned)
+        for count, region in zip(counts, regions, strict=False)
+    ] == [(0, 0), (0, 0)]
+
+
+@pytest.mark.requirement("SHM-NOTIF-10")
+def test_after_status_is_read_no_further_interrupt_comes(deploy: Deploy) -> None:
+    """One signal, and then other events, each of which is counted: the interrupts are exactly as many."""
+    guests, regions = listening(deploy, "once")
+    before = [guest.probe.irq_count().taken for guest in guests]
+    regions[1].signal(regions[0].index)
+    assert guests[0].probe.irq_wait(SECONDS).interrupts == 1
+    exchange(regions[0], regions[2], FEW)
+    regions[2].detach()
+    assert guests[0].probe.irq_wait(SECONDS, FEW + 1).interrupts == FEW + 1
+    after = [guest.probe.irq_count() for guest in guests]
+    taken = [count.taken - was for count, was in zip(after, before, strict=True)]
+    # The first: signal, answers, one that left. The second: one that left. The third: questions.
+    assert taken == [1 + FEW + 1, 1, FEW]
+    assert [count.disowned for count in after] == [0, 0, 0]
+
+
+@pytest.mark.requirement("SHM-NOTIF-02", "SHM-NOTIF-10")
+def test_a_guest_that_nobody_means_is_not_interrupted(deploy: Deploy) -> None:
+    """Two others exchange messages beside it; then one signal is for it, and is its only interrupt."""
+    guests, regions = listening(deploy, "bystander")
+    before = guests[2].probe.irq_count().taken
+    exchange(regions[0], regions[1], FEW)
+    regions[0].signal(regions[2].index)
+    told = guests[2].probe.irq_wait(SECONDS)
+    assert (told.interrupts, told.senders(regions[2].handle)) == (1, 1 << regions[0].index)
+    assert guests[2].probe.irq_count().taken - before == 1
+
+
+@pytest.mark.requirement("SHM-NOTIF-11")
+def test_events_in_another_region_interrupt_nobody_here(deploy: Deploy) -> None:
+    """Two guests exchange messages in a region of their own; the third is a member of another one with each of them."""
+    guests, regions = listening(deploy, "common")
+    others = [guest.attach("private") for guest in guests[:2]]
+    before = [guest.probe.irq_count() for guest in guests]
+    exchange(others[0], others[1], FEW)
+    regions[0].signal(regions[2].index)
+    assert guests[2].probe.irq_wait(SECONDS).interrupts == 1
+    after = [guest.probe.irq_count() for guest in guests]
+    assert after[2].taken - before[2].taken == 1
+    assert [after[number].region(regions[number].handle).signals for number in (0, 1)] == [(), ()]
+
+
+@pytest.mark.requirement("SHM-NOTIF-06", "SHM-NOTIF-10")
+def test_signals_before_a_read_are_one_change(deploy: Deploy) -> None:
+    """While nobody listens, five signals are sent; the guest then listens, and the events after that are counted."""
+    guests, regions = listening(deploy, "merged")
+    guests[0].probe.irq_off()
+    for _ in range(5):
+        regions[1].signal(regions[0].index)
+    assert regions[0].pending() == {regions[1].index}
+    guests[0].listen()
+    exchange(regions[0], regions[1], FEW)
+    count = guests[0].probe.irq_count()
+    # One more where the controller has kept the interrupt of the signals that were read without a handler.
+    assert count.owned == FEW
+    assert count.disowned <= 1
+
+
+@pytest.mark.requirement("SHM-NOTIF-05", "SHM-NOTIF-10", "SHM-PERF-04")
+def test_a_thousand_messages_by_interrupt(deploy: Deploy, metrics: Metrics) -> None:
+    """Each guest takes exactly as many interrupts as its status word has changed; the times are recorded."""
+    guests, regions = listening(deploy, "messages")
+    asking, serving = regions[:2]
+    before = [guest.probe.irq_count() for guest in guests]
+    serving.guest.probe.irq_serve(MESSAGES, handle=serving.handle)
+    trips = asking.guest.probe.pingpong(serving.index, MESSAGES, handle=asking.handle)
+    assert (trips.lost, trips.timing.count) == (False, MESSAGES)
+    regions[2].signal(asking.index, serving.index)
+    for guest in guests[:2]:
+        guest.probe.irq_wait(SECONDS, MESSAGES + 1)
+    after = [guest.probe.irq_count() for guest in guests]
+    for number, region in enumerate(regions[:2]):
+        taken = after[number].taken - before[number].taken
+        peer = regions[1 - number].index
+        signals = after[number].region(region.handle).from_sender(peer)
+        assert (taken, signals, after[number].disowned) == (MESSAGES + 1, MESSAGES, 0), region.guest.name
+    read = asking.guest.probe.timed("control", CONTROL_IDX_OFFSET, 4, MESSAGES, handle=asking.handle)
+    for name, value in (("median", trips.timing.median_ns), ("p99", trips.timing.p99_ns)):
+        metrics.record(
+            name=f"notify round trip, {name}",
+            unit="us",
+            value=value / 1000,
+            reference=read.median_ns / 1000,
+            better="lower",
+        )
+
+
+@pytest.mark.parametrize("line", ["pin", "message"])
+@pytest.mark.requirement("SHM-PCI-03")
+@pytest.mark.only(placement=["pci"])
+def test_the_interrupt_that_pci_reports_comes(deploy: Deploy, setting: Setting, line: Line) -> None:
+    """By the pin, which is a line that others may share, and by message where guest and device can do that.
+
+    On a shared line, an interrupt may come for another device's sake; those that the driver takes for its own count.
+    """
+    guests = deploy(*FREE)[:2]
+    regions = []
+    for guest in guests:
+        regions.append(guest.attach("wired"))
+        if not guest.can_listen(line):
+            pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by {line}")
+    guests[0].probe.irq_wait(SECONDS)
+    exchange(regions[0], regions[1], FEW)
+    counts = [guest.probe.irq_count() for guest in guests]
+    assert [count.owned for count in counts] == [FEW + 1, FEW]

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals as their receivers read them: who sees which bit, and who sees none."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.deployment import Deploy
+from fixtures.guest import Region
+from harness.host.protocol import HostProgram
+from harness.shmem.registers import NOTIFY_ALL, NOTIFY_ALL_OTHERS
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+
+
+def joined(deploy: Deploy, name: str) -> list[Region]:
+    """Three guests in one region, with nothing pending."""
+    regions = [guest.attach(name) for guest in deploy(*FREE)]
+    for region in regions:
+        region.pending()
+    return regions
+
+
+@pytest.mark.requirement("SHM-NOTIF-01")
+def test_the_receiver_sees_the_bit_of_the_sender(deploy: Deploy, host_program: HostProgram) -> None:
+    """Every pair of guests in both directions, with indices above 1, because two clients are on the host."""
+    clients = [host_program.create("pairs", 1) for _ in range(2)]
+    regions = joined(deploy, "pairs")
+    clients[0].detach()
+    for sender in regions:
+        for receiver in regions:
+            if receiver is not sender:
+                sender.signal(receiver.index)
+                assert receiver.pending() == {sender.index}
+
+
+@pytest.mark.requirement("SHM-NOTIF-01")
+def test_signals_of_several_senders_are_several_bits(deploy: Deploy) -> None:
+    """Read once, they are taken."""
+    receiver, *senders = joined(deploy, "several")
+    for sender in senders:
+        sender.signal(receiver.index)
+    assert receiver.pending() == {sender.index for sender in senders}
+    assert receiver.pending() == set()
+
+
+@pytest.mark.requirement("SHM-NOTIF-02")
+def test_who_is_not_selected_sees_nothing(deploy: Deploy) -> None:
+    """Neither the third guest nor the sender."""
+    regions = joined(deploy, "chosen")
+    for sender in regions:
+        receiver, bystander = (region for region in regions if region is not sender)
+        sender.signal(receiver.index)
+        assert bystander.pending() == set()
+        assert sender.pending() == set()
+        assert receiver.pending() == {sender.index}
+
+
+@pytest.mark.requirement("SHM-NOTIF-03")
+def test_all_ones_is_everybody_but_the_sender(deploy: Deploy) -> None:
+    """Whichever index the sender has."""
+    regions = joined(deploy, "everybody")
+    for sender in regions:
+        sender.notify(NOTIFY_ALL_OTHERS)
+        for region in regions:
+            assert region.pending() == ({sender.index} if region is not sender else set())
+
+
+@pytest.mark.requirement("SHM-NOTIF-04")
+def test_sixteen_ones_are_everybody_and_the_sender(deploy: Deploy) -> None:
+    """The mask that the host's header has for it."""
+    regions = joined(deploy, "sixteen")
+    for sender in regions:
+        sender.notify(NOTIFY_ALL)
+        assert [region.pending() for region in regions] == [{sender.index}] * len(regions)
+
+
+@pytest.mark.requirement("SHM-NOTIF-06")
+def test_repeated_signals_are_one_bit(deploy: Deploy) -> None:
+    """A signal is no counter; the next one after a read is a bit again."""
+    ours, theirs, _ = joined(deploy, "repeated")
+    for _ in range(2):
+        for _ in range(5):
+            theirs.signal(ours.index)
+        assert ours.pending() == {theirs.index}
+        assert ours.pending() == set()
+
+
+@pytest.mark.requirement("SHM-NOTIF-07")
+def test_a_signal_to_nobody_is_not_kept(deploy: Deploy) -> None:
+    """All indices are signalled, those that nobody holds too; who joins then finds nothing pending."""
+    first, second, third = deploy(*FREE)
+    ours, theirs = first.attach("nobody"), second.attach("nobody")
+    for word in (NOTIFY_ALL, NOTIFY_ALL_OTHERS, 1 << 2, 1 << 5):
+        ours.notify(word)
+    assert theirs.pending() == {ours.index}
+    answer = third.probe.attach("nobody", 1)
+    assert answer.attached
+    assert answer.control_status is not None
+    assert answer.control_status & 0xFFFF == 0
+
+
+@pytest.mark.requirement("SHM-NOTIF-11")
+def test_signals_stay_in_their_region(deploy: Deploy) -> None:
+    """The same guests are in two regions, with the same indices."""
+    guests = deploy(*FREE)
+    here, there = ([guest.attach(name) for guest in guests] for name in ("here", "there"))
+    for region in (*here, *there):
+        region.pending()
+    here[0].notify(NOTIFY_ALL_OTHERS)
+    here[1].signal(here[0].index)
+    assert [region.pending() for region in there] == [set(), set(), set()]
+    assert here[0].pending() == {here[1].index}
+    assert here[2].pending() == {here[0].index}
+
+
+@pytest.mark.requirement("SHM-NOTIF-01")
+def test_no_signal_is_lost_between_reads_that_follow_each_other(deploy: Deploy) -> None:
+    """Reads between the signals take each of them once, whoever sent it."""
+    receiver, *senders = joined(deploy, "conserved")
+    for number in range(30):
+        sender = senders[number % len(senders)]
+        sender.signal(receiver.index)
+        assert receiver.pending() == {sender.index}
+        assert receiver.pending() == set()

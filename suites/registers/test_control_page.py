@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control page: who one is, who else is there, and what reading it takes away."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.deployment import Deploy
+from harness.shmem import registers as reg
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+
+
+@pytest.mark.requirement("SHM-CTRL-01")
+def test_every_client_has_an_index_of_its_own(deploy: Deploy) -> None:
+    """Below 16; it stays the same while others come and go, and stores to the register do not change it."""
+    guests = deploy(*FREE)
+    regions = [guest.attach("numbered") for guest in guests]
+    indices = [region.index for region in regions]
+    assert len(set(indices)) == len(indices)
+    assert all(index < reg.MAX_CLIENTS for index in indices)
+    regions[0].detach()
+    regions[2].store(reg.CONTROL_IDX_OFFSET, indices[1])
+    assert [region.load(reg.CONTROL_IDX_OFFSET) for region in regions[1:]] == indices[1:]
+    again = guests[0].attach("numbered")
+    assert again.index not in indices[1:]
+
+
+@pytest.mark.requirement("SHM-CTRL-02")
+def test_status_has_the_bit_of_every_connected_client(deploy: Deploy) -> None:
+    """One's own included, for everybody who is there, as they come and as they go."""
+    here = []
+    for guest in deploy(*FREE):
+        here.append(guest.attach("roll-call"))
+        assert [region.members() for region in here] == [{region.index for region in here}] * len(here)
+    while len(here) > 1:
+        here.pop(0).detach()
+        assert [region.members() for region in here] == [{region.index for region in here}] * len(here)
+
+
+@pytest.mark.requirement("SHM-CTRL-03")
+def test_the_first_client_is_0_and_the_second_is_1(deploy: Deploy) -> None:
+    """Whoever it is."""
+    guests = deploy(*FREE)
+    for first, second in ((guests[0], guests[1]), (guests[2], guests[0])):
+        pair = [guest.attach("in-order") for guest in (first, second)]
+        assert [region.index for region in pair] == [0, 1]
+        for region in pair:
+            region.detach()
+
+
+@pytest.mark.requirement("SHM-CTRL-04")
+def test_reading_status_takes_the_signals_and_leaves_the_members(deploy: Deploy) -> None:
+    """By a read of the whole word; a read of idx takes nothing."""
+    ours, *theirs = [guest.attach("read-twice") for guest in deploy(*FREE)]
+    everybody = {region.index for region in (ours, *theirs)}
+    for region in theirs:
+        region.signal(ours.index)
+    assert ours.load(reg.CONTROL_IDX_OFFSET) == ours.index
+    first, second = ours.heard(), ours.heard()
+    assert (first.pending, first.members) == ({region.index for region in theirs}, everybody)
+    assert (second.pending, second.members) == (set(), everybody)

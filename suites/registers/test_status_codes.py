@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the status register of the factory page says of a request."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.access import Access
+from fixtures.bench import Bench
+from fixtures.deployment import Deploy
+from harness.host.protocol import HostProgram
+from harness.shmem import registers as reg
+from harness.shmem.status import Status
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+
+
+@pytest.mark.requirement("SHM-STAT-01")
+def test_a_permitted_request_for_a_fresh_name_succeeds(deploy: Deploy) -> None:
+    """Of any size, also after requests that failed."""
+    guest, _, _ = deploy(*FREE)
+    for pages in (1, 2, 64, 1024):
+        assert guest.request("").status == Status.ILLEGAL_NAME
+        assert guest.request(f"fresh-{pages}", pages).status == Status.OK
+
+
+@pytest.mark.requirement("SHM-STAT-02")
+def test_the_17th_connection_is_one_too_many(deploy: Deploy, host_program: HostProgram) -> None:
+    """Two guests and 14 clients on the host are connected; a third guest gets in as soon as one of them leaves."""
+    *guests, late = deploy(*FREE)
+    regions = [guest.attach("crowded") for guest in guests]
+    clients = [host_program.create("crowded", 1) for _ in range(reg.MAX_CLIENTS - len(regions))]
+    assert regions[0].members() == set(range(reg.MAX_CLIENTS))
+    assert late.request("crowded").status == Status.CLIENT_MAX
+    assert regions[1].members() == set(range(reg.MAX_CLIENTS))
+    clients[3].detach()
+    answer = late.request("crowded")
+    assert answer.status == Status.OK
+    assert answer.region is not None
+    assert answer.region.index == clients[3].index
+    assert late.request("elsewhere").status == Status.OK
+
+
+ILLEGAL = {
+    "empty": ("name_empty", b""),
+    "unterminated": ("name_unterminated", b"32-characters-and-no-terminator-"),
+    "slash": ("name_slash", b"a/b"),
+    "control character": ("name_control", b"a\x07b"),
+    "beyond ASCII": ("name_non_ascii", b"a\xe9b"),
+    "leading dot": ("name_leading_dot", b".ab"),
+}
+
+
+@pytest.mark.parametrize("kind", ILLEGAL)
+@pytest.mark.requirement("SHM-STAT-03")
+def test_an_illegal_name_is_refused_as_such(deploy: Deploy, bench: Bench, kind: str) -> None:
+    """Which names are illegal is the profile's to say; the documents only say that some are."""
+    field, name = ILLEGAL[kind]
+    if getattr(bench.profile, field) != "illegal":
+        pytest.skip(f"the profile of bench {bench.name} takes such a name: {field} is {getattr(bench.profile, field)}")
+    guest, _, _ = deploy(*FREE)
+    assert guest.request(name).status == Status.ILLEGAL_NAME
+    assert guest.request("legal").status == Status.OK
+
+
+@pytest.mark.requirement("SHM-STAT-04")
+def test_a_rule_violation_is_no_success(deploy: Deploy, access: Access) -> None:
+    """For creating and for attaching; the code is the one of the bench's profile."""
+    guest, peer = deploy("deny secret", "")
+    assert guest.request("secret").status == access.refusal != Status.OK
+    peer.attach("secret")
+    assert guest.request("secret").status == access.refusal
+
+
+@pytest.mark.requirement("SHM-FIND-01")
+@pytest.mark.parametrize("number", [0, 7, 0xFFFFFFFF])
+def test_a_find_that_finds_nothing(deploy: Deploy, number: int) -> None:
+    """Nothing is connected, and the host has no region of the name that the register holds."""
+    guest, _, _ = deploy(*FREE)
+    guest.attach("left-again").detach()
+    guest.probe.set_name("nowhere")
+    guest.probe.write("factory", reg.FIND_OFFSET, 4, number)
+    assert guest.probe.read("factory", reg.STATUS_OFFSET, 4) == Status.DOES_NOT_EXIST
