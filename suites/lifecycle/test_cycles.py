@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attaching and detaching over and over: whether it goes on working, and what the host has left of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.bench import Bench
+from fixtures.deployment import Deploy
+from fixtures.hostside import demand
+from fixtures.records import Metrics, Observations
+from harness.host.protocol import RESOURCES, Resources
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+# The first cycles make what is then kept: caches of the host, page tables.
+WARM = 50
+
+
+@pytest.mark.parametrize("cycles", [300, pytest.param(10_000, marks=pytest.mark.nightly)])
+@pytest.mark.requirement("SHM-LIFE-06")
+def test_balanced_cycles(
+    deploy: Deploy, bench: Bench, metrics: Metrics, observations: Observations, cycles: int
+) -> None:
+    """A guest comes and goes; another one stays and sees it each time. Host and guests are weighed before and after."""
+    demand(bench, RESOURCES)
+    guest, peer, _ = deploy(*FREE)
+    theirs = peer.attach("worn", pages=16)
+    before = _after_cycles(deploy, bench, WARM)
+    after = _after_cycles(deploy, bench, cycles)
+    assert theirs.members() == {theirs.index}
+    observations.record("balanced cycles that succeeded", cycles)
+    for name in ("host", guest.name):
+        for kind in ("memory", "descriptors", "mappings"):
+            value, reference = getattr(after[name], kind), getattr(before[name], kind)
+            who = "host" if name == "host" else "guest"
+            observations.record(f"growth of the {who}'s {kind}", value - reference)
+            unit = "bytes" if kind == "memory" else "count"
+            metrics.record(
+                name=f"{who} {kind} after {cycles} cycles", unit=unit, value=value, reference=reference, better="lower"
+            )
+
+
+def _after_cycles(deploy: Deploy, bench: Bench, cycles: int) -> dict[str, Resources]:
+    """What everybody holds after so many cycles, each of which has to succeed."""
+    guest = deploy(*FREE)[0]
+    for _ in range(cycles):
+        guest.attach("worn", pages=16).detach()
+    with bench.host() as host:
+        return dict(host.resources())
