@@ -15,53 +15,55 @@ import pytest
 
 from harness.arch import ARCHES, Arch
 from harness.guest.linux_keys import BenchKeys
+from harness.guest.linux_trial import BOOT_SECONDS, TrialGuest, trial
 from harness.guest.probe import Probe
 from harness.host.ssh import SshRefusedError
-from tests.linux.guests import BOOT_SECONDS, Running, linux_guest
+from harness.provision.linux_image import linux_image
 from tests.linux.sshd import driver
 
 SHMEM = "vdev shmem\n    allow data*\n"
 
 
 @pytest.fixture(scope="module", params=ARCHES)
-def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrialGuest]:
     arch = cast(Arch, request.param)
-    with linux_guest(arch, tmp_path_factory.mktemp(arch), shmem=SHMEM) as running:
+    with trial(tmp_path_factory.mktemp(arch)) as bench:
+        running = bench.start(linux_image(arch), "guest0", SHMEM)
         running.console.log_in(BOOT_SECONDS)
         running.target.target.activate(running.ssh)
         print(f"\n{arch}: logged in on both ways {time.monotonic() - running.started:.1f} s after the start")
         yield running
 
 
-def test_the_shell_on_the_console(guest: Running) -> None:
+def test_the_shell_on_the_console(guest: TrialGuest) -> None:
     assert guest.console.run("uname -r; hostname; false") == ([guest.image.release, "guest0"], 1)
     assert guest.console.run("echo out; echo err >&2")[0] == ["out", "err"]
 
 
-def test_messages_of_the_kernel_do_not_disturb_the_console(guest: Running) -> None:
+def test_messages_of_the_kernel_do_not_disturb_the_console(guest: TrialGuest) -> None:
     lines, status = guest.console.run("echo '<3>an error of a driver' >/dev/kmsg; seq 3; dmesg | grep -c 'of a driver'")
     assert (lines, status) == (["1", "2", "3", "1"], 0)
 
 
-def test_the_shell_over_ssh(guest: Running) -> None:
-    assert guest.ssh.run("uname -m; echo err >&2; exit 3") == ([guest.arch], ["err"], 3)
+def test_the_shell_over_ssh(guest: TrialGuest) -> None:
+    assert guest.ssh.run("uname -m; echo err >&2; exit 3") == ([guest.image.arch], ["err"], 3)
     assert guest.ssh.run_check("ip route") == ["10.0.2.0/24 dev eth0 scope link  src 10.0.2.15 "]
 
 
-def test_files_over_ssh(guest: Running, tmp_path: Path) -> None:
+def test_files_over_ssh(guest: TrialGuest, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(os.urandom(1 << 20))
     guest.ssh.put(str(tmp_path / "file"), "/tmp/there")
     guest.ssh.get("/tmp/there", str(tmp_path / "back"))
     assert (tmp_path / "back").read_bytes() == (tmp_path / "file").read_bytes()
 
 
-def test_a_command_that_takes_too_long_is_ended_in_the_guest(guest: Running) -> None:
+def test_a_command_that_takes_too_long_is_ended_in_the_guest(guest: TrialGuest) -> None:
     with pytest.raises(Exception, match="did not end within 1 s"):
         guest.ssh.run("sleep 1234 | cat", timeout=1.0)
     assert guest.ssh.poll_until_success("! pgrep -f 'sleep 123[4]'", timeout=10.0, sleepduration=0.2)
 
 
-def test_nobody_logs_in_without_the_key_of_this_bench(guest: Running, tmp_path: Path) -> None:
+def test_nobody_logs_in_without_the_key_of_this_bench(guest: TrialGuest, tmp_path: Path) -> None:
     known_hosts = str(guest.keys.known_hosts("127.0.0.1", guest.port))
     keyfile = str(BenchKeys.create(tmp_path / "stranger").keyfile)
     with (
@@ -71,7 +73,7 @@ def test_nobody_logs_in_without_the_key_of_this_bench(guest: Running, tmp_path: 
         stranger.target.activate(stranger)
 
 
-def test_the_guest_does_not_reach_this_machine(guest: Running) -> None:
+def test_the_guest_does_not_reach_this_machine(guest: TrialGuest) -> None:
     """QEMU's user network shows this machine's loopback as 10.0.2.2 unless it is told not to."""
     with socket.create_server(("127.0.0.1", 0)) as here:
         here.settimeout(0.1)
@@ -80,10 +82,10 @@ def test_the_guest_does_not_reach_this_machine(guest: Running) -> None:
             here.accept()
 
 
-def test_the_probe_keeps_what_it_has_over_both_ways(guest: Running, tmp_path: Path) -> None:
+def test_the_probe_keeps_what_it_has_over_both_ways(guest: TrialGuest, tmp_path: Path) -> None:
     over_serial = Probe(guest.console.transport(), "serial")
     identity = over_serial.identify()
-    assert (identity.architecture, identity.platform) == (guest.arch, "linux")
+    assert (identity.architecture, identity.platform) == (guest.image.arch, "linux")
     attached = over_serial.attach("data0", 4)
     assert attached.status == 0
     assert attached.handle is not None
@@ -97,7 +99,7 @@ def test_the_probe_keeps_what_it_has_over_both_ways(guest: Running, tmp_path: Pa
     assert not over_serial.handles()
 
 
-def test_pci_resources_as_the_kernel_shows_them(guest: Running) -> None:
+def test_pci_resources_as_the_kernel_shows_them(guest: TrialGuest) -> None:
     found: dict[str, Any] = {}
     for line in guest.ssh.run_check("cd /sys/bus/pci/devices; grep -H . */vendor */device */class"):
         place, _, value = line.partition(":0x")
@@ -109,9 +111,9 @@ def test_pci_resources_as_the_kernel_shows_them(guest: Running) -> None:
     assert {"resource0", "resource2", "resource2_wc"} <= set(files)
 
 
-def test_the_power_button_ends_the_guest(guest: Running) -> None:
+def test_the_power_button_ends_the_guest(guest: TrialGuest) -> None:
     """The last test of the guest. On ARM qvm ends it by itself (User's Guide, "Shutting down guests")."""
     began = time.monotonic()
-    guest.guest.request_stop("power-button")
-    assert guest.guest.wait_end(20.0) == 0
+    guest.qvm.request_stop("power-button")
+    assert guest.qvm.wait_end(20.0) == 0
     assert time.monotonic() - began < 20
