@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps carried out for real: an emulated host, three guests with a probe, and a program of the host."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from harness import provision
+from harness.emulator.client import EmulatedHost, HostClient, HostConnection
+from harness.errors import BenchError
+from harness.guest.probe import Probe
+from harness.guest.target import GuestTarget
+from harness.host.protocol import ConsoleLocation
+from harness.replay.reference import Outcome
+from harness.replay.script import GUESTS, HOST, Step
+
+_START_SECONDS: Final = 20.0
+_END_SECONDS: Final = 10.0
+_WORD: Final = 8
+_PAGE: Final = 4096
+_CONFIGURATION: Final = """system {name}
+ram 0x40000000,64M
+load {image}
+vdev pl011 hostdev /dev/ptyp{number}
+vdev shmem
+"""
+
+
+class Actor(Protocol):
+    """Somebody who can have connections."""
+
+    def perform(self, step: Step) -> Outcome:
+        """Carry the step out and tell what it showed; nothing for a connection that does not exist."""
+
+    def detach_all(self) -> None:
+        """Leave every region."""
+
+
+class _Guest:
+    """A guest without an operating system that does what its probe is told."""
+
+    def __init__(self, name: str, host: EmulatedHost, client: HostClient, folder: Path) -> None:
+        self._name = name
+        self._host = host
+        self._client = client
+        self._folder = folder
+        self._number = GUESTS.index(name)
+        self._handles: dict[str, tuple[int, int]] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._target: GuestTarget | None = None
+
+    def begin(self) -> None:
+        """Start qvm, without waiting for the guest."""
+        path = self._folder / f"{self._name}.qvmconf"
+        image = provision.probe_image("aarch64")
+        path.write_text(_CONFIGURATION.format(name=self._name, image=image, number=self._number))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.emulator.qvm", f"@{path}"],
+            env={**os.environ, "QVM_HOST": str(self._host.socket)},
+            stdin=subprocess.DEVNULL,
+        )
+
+    def open(self) -> None:
+        """Wait until the guest answers."""
+        answer = self._client.wait_guest(self._name, _START_SECONDS)
+        location = ConsoleLocation("RawSerialPort", {"port": answer["consoles"][0]})
+        self._target = GuestTarget(self._name, location, self._folder / f"{self._name}.log")
+        self._probe = Probe(self._target.console.transport(), self._name)
+        self._probe.identify(timeout=_START_SECONDS)
+
+    def end(self) -> None:
+        """Cut the power, and wait until the host has taken everything back."""
+        if self._target is not None:
+            self._target.close()
+            self._target = None
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(_END_SECONDS)
+            self._process = None
+        self._handles.clear()
+        self._client.wait_end(self._name, _END_SECONDS)
+
+    def perform(self, step: Step) -> Outcome:
+        """See Actor."""
+        if step.verb == "kill":
+            self.end()
+            self.begin()
+            self.open()
+            return {}
+        if step.verb == "attach":
+            return {} if step.connection in self._handles else self._attach(step)
+        if step.connection not in self._handles:
+            return {}
+        handle, pages = self._handles[step.connection]
+        match step.verb:
+            case "detach":
+                del self._handles[step.connection]
+                self._probe.detach(handle)
+            case "write":
+                self._probe.write("data", _offset(step, pages), _WORD, step.number("VALUE"), handle=handle)
+            case "read":
+                return {"value": self._probe.read("data", _offset(step, pages), _WORD, handle=handle)}
+            case "notify":
+                self._probe.notify(step.number("MASK"), handle=handle)
+            case "status":
+                status = self._probe.status(handle)
+                return {"pending": status.pending, "members": status.members}
+        return {}
+
+    def _attach(self, step: Step) -> Outcome:
+        answer = self._probe.attach(step.words[1], step.number("PAGES"))
+        if answer.handle is None or answer.index is None:
+            return {"status": answer.status}
+        self._handles[step.connection] = (answer.handle, answer.size)
+        return {"status": answer.status, "index": answer.index, "pages": answer.size}
+
+    def detach_all(self) -> None:
+        """See Actor."""
+        while self._handles:
+            _, (handle, _) = self._handles.popitem()
+            self._probe.detach(handle)
+
+
+class _HostProgram:
+    """A program of the host, with as many connections as it likes."""
+
+    def __init__(self, client: HostClient) -> None:
+        self._client = client
+        self._connections: dict[str, HostConnection] = {}
+
+    def perform(self, step: Step) -> Outcome:
+        """See Actor."""
+        if step.verb == "attach":
+            if step.connection in self._connections:
+                return {}
+            made = self._client.create(step.words[1], step.number("PAGES"))
+            self._connections[step.connection] = made
+            return {"status": 0, "index": made.index, "pages": made.pages}
+        connection = self._connections.get(step.connection)
+        if connection is None:
+            return {}
+        match step.verb:
+            case "detach":
+                self._connections.pop(step.connection).detach()
+            case "write":
+                connection.write(_offset(step, connection.pages), step.number("VALUE").to_bytes(_WORD, "little"))
+            case "read":
+                data = connection.read(_offset(step, connection.pages), _WORD)
+                return {"value": int.from_bytes(data, "little")}
+            case "notify":
+                connection.notify(step.number("MASK"))
+            case "status":
+                word = connection.status()
+                return {"pending": word & 0xFFFF, "members": word >> 16}
+        return {}
+
+    def detach_all(self) -> None:
+        """See Actor."""
+        while self._connections:
+            self._connections.popitem()[1].detach()
+
+
+def _offset(step: Step, pages: int) -> int:
+    return step.number("PAGE") % pages * _PAGE
+
+
+class World:
+    """A host with its guests, running while the context lasts. ``fault`` names a deliberate defect of the host."""
+
+    def __init__(self, fault: str = "") -> None:
+        self._fault = fault
+        self._cleanup = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shmem-replay-")))
+            self._log = folder / "host.log"
+            host = stack.enter_context(EmulatedHost(log=self._log))
+            client = stack.enter_context(host.client())
+            if self._fault:
+                client.inject(self._fault)
+            guests = {name: _Guest(name, host, client, folder) for name in GUESTS}
+            for guest in guests.values():
+                stack.callback(guest.end)
+                guest.begin()
+            for guest in guests.values():
+                guest.open()
+            self._actors: dict[str, Actor] = {**guests, HOST: _HostProgram(client)}
+            self._client = client
+            self._cleanup = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._cleanup.close()
+
+    def perform(self, step: Step) -> Outcome:
+        """Carry the step out and tell what it showed. Raises BenchError."""
+        return self._actors[step.actor].perform(step)
+
+    def regions(self) -> list[dict[str, Any]]:
+        """The regions that the host has."""
+        return self._client.regions()
+
+    def reset(self) -> None:
+        """Leave every region, as a start for another sequence. Raises BenchError when something stays behind."""
+        for actor in self._actors.values():
+            actor.detach_all()
+        if left := self.regions():
+            raise BenchError(f"regions without a client are still there: {left}")
