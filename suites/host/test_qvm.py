@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""qvm: how it reads a configuration, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.access import ALLOWED, REFUSED, Access
+from fixtures.attempts import Try
+from fixtures.bench import Bench
+from fixtures.configuration import Verbatim
+from fixtures.deployment import Deploy
+from fixtures.hostside import HostRegions, demand
+from harness.host.protocol import PATHS, REPORTS
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+SECONDS = 5.0
+
+COMMENTED = Verbatim(
+    """\
+# vdev shmem allow commented
+vdev shmem {place}   # the device, not allow trailing
+
+    # deny pluto
+    allow pluto # allow behind
+
+\t
+    allow test*
+"""
+)
+ONE_LINE = Verbatim("vdev shmem {place} allow pluto allow test* subst foo,bar create foo1,4096\n")
+LINES = Verbatim(
+    "vdev\n shmem\n    {place}\n  allow\n  pluto\n\tallow test*\n    subst foo,baz\n\n  create foo1,4096\n"
+)
+TABLE = {"pluto": ALLOWED, "test1": ALLOWED, "mickey": REFUSED, "commented": REFUSED, "behind": REFUSED}
+
+
+@pytest.mark.requirement("QVM-CFG-01")
+def test_comments_and_blank_lines_mean_nothing(deploy: Deploy, access: Access) -> None:
+    """Whatever they say."""
+    guest, _ = deploy(COMMENTED, "")
+    access.check(guest, TABLE | {"trailing": REFUSED})
+
+
+@pytest.mark.requirement("QVM-CFG-02")
+def test_options_on_one_line_and_on_their_own_mean_the_same(
+    deploy: Deploy, access: Access, host_regions: HostRegions
+) -> None:
+    """Rules, substitutions and creations."""
+    one, other = deploy(ONE_LINE, LINES)
+    for guest in (one, other):
+        access.check(guest, TABLE)
+    assert {"bar1", "baz1"} <= host_regions().keys()
+
+
+@pytest.mark.requirement("QVM-CFG-03")
+def test_an_unknown_option_is_refused_with_its_place(attempt: Try) -> None:
+    """Exit status 65; the message names the file and the line."""
+    tried = attempt("vdev shmem {place}\n    allow pluto\n    allov test*")
+    assert tried.status == 65
+    assert f"{tried.file}:{tried.line_of('allov')}]" in tried.messages
+
+
+@pytest.mark.parametrize("size", ["0x4000000000000", "0"])
+@pytest.mark.requirement("SHM-CREATE-05")
+def test_a_create_that_cannot_be_keeps_the_guest_from_starting(deploy: Deploy, attempt: Try, size: str) -> None:
+    """More than any memory, and nothing; the guests beside it go on."""
+    guest, peer, _ = deploy(*FREE)
+    region = guest.attach("beside")
+    assert attempt(f"vdev shmem {{place}} create impossible,{size}").status not in (None, 0)
+    assert peer.attach("beside").members() == {region.index, peer.attached[0].index}
+
+
+@pytest.mark.requirement("QVM-RUN-01")
+def test_the_directory_of_the_system_is_there_while_it_runs(deploy: Deploy, bench: Bench) -> None:
+    """Neither before nor after, and each guest has its own."""
+    demand(bench, PATHS)
+    deploy()
+    with bench.host() as host:
+        names = [f"guest{number}" for number in range(len(FREE))]
+        assert [host.path_exists(f"/dev/qvm/{name}") for name in names] == [False, False, False]
+        guests = deploy(*FREE)
+        assert [guest.name for guest in guests] == names
+        assert [host.path_exists(f"/dev/qvm/{name}") for name in names] == [True, True, True]
+        guests[1].power_off()
+        assert [host.path_exists(f"/dev/qvm/{name}") for name in names] == [True, False, True]
+
+
+@pytest.mark.requirement("QVM-RUN-02")
+def test_sigusr1_makes_the_vdev_tell_of_itself(deploy: Deploy, bench: Bench) -> None:
+    """The guest goes on."""
+    demand(bench, REPORTS)
+    guest, _, _ = deploy(*FREE)
+    region = guest.attach("reported")
+    assert "shmem" not in guest.qvm.messages()
+    guest.qvm.request_report()
+    assert "shmem" in guest.qvm.wait_message("shmem", SECONDS)
+    assert region.members() == {region.index}
+
+
+@pytest.mark.requirement("QVM-RUN-03")
+def test_a_reboot_ends_qvm_with_0(deploy: Deploy) -> None:
+    """Whoever wants the guest again starts qvm again."""
+    guest, _, _ = deploy(*FREE)
+    assert guest.reboot() == 0
+
+
+@pytest.mark.requirement("QVM-RUN-04")
+def test_sigquit_ends_qvm_with_3(deploy: Deploy) -> None:
+    """Like a power cut."""
+    guest, _, _ = deploy(*FREE)
+    assert guest.cut_power() == 3

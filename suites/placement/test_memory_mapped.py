@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device at an address of the configuration: a vdev with ``loc`` and ``intr``."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.attempts import Try
+from fixtures.bench import Bench
+from fixtures.deployment import Deploy
+from harness.shmem.registers import SIGNATURE
+
+pytestmark = pytest.mark.only(guest_image=["probe"], placement=["mmio"])
+
+FREE = ("", "", "")
+SECONDS = 5.0
+device_tree = pytest.mark.lg_feature("device-tree")
+
+
+@pytest.mark.requirement("SHM-MMIO-01")
+def test_the_signature_is_at_the_address(deploy: Deploy, bench: Bench) -> None:
+    """And the registers behind it make a region."""
+    guest, peer, _ = deploy(*FREE)
+    assert guest.probe.read("phys", bench.config.mmio[0].loc, 8) == SIGNATURE
+    assert guest.attach("placed").members() == {0}
+    assert len(peer.attach("placed").members()) == 2
+
+
+@pytest.mark.requirement("SHM-MMIO-02")
+def test_there_is_no_pci_function(deploy: Deploy) -> None:
+    """Of one device, nor of several."""
+    (guest,) = deploy(("", ""))
+    assert [device.pci for device in guest.probe.find() if device.pci] == []
+
+
+@pytest.mark.requirement("SHM-MMIO-03")
+def test_vector_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -> None:
+    """Of each device."""
+    (guest,) = deploy(("", ""))
+    for vdev, place in enumerate(bench.config.mmio[:2]):
+        guest.select(vdev)
+        assert guest.probe.factory().vector == place.line
+
+
+@device_tree
+@pytest.mark.requirement("SHM-MMIO-04")
+def test_the_device_tree_has_a_node(deploy: Deploy, bench: Bench) -> None:
+    """A guest that is told nothing finds each device by the node's compatible and its first reg."""
+    (guest,) = deploy(("", ""))
+    found = [device for device in guest.probe.find() if device.placement == "mmio"]
+    assert sorted(device.factory for device in found) == sorted(place.loc for place in bench.config.mmio[:2])
+    assert {device.signature for device in found} == {SIGNATURE}
+
+
+@device_tree
+@pytest.mark.requirement("SHM-MMIO-05")
+def test_the_interrupt_of_the_node_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -> None:
+    """Of each device; a signal arrives there."""
+    guest, peer = deploy(("", ""), "")
+    lines = {device.factory: device.interrupt for device in guest.probe.find()}
+    assert lines == {place.loc: place.line for place in bench.config.mmio[:2]}
+    for vdev in (0, 1):
+        ours = guest.attach(f"line{vdev}", vdev=vdev)
+        guest.listen("pin", vdev=vdev)
+        theirs = peer.attach(f"line{vdev}")
+        assert guest.probe.irq_wait(SECONDS).interrupts == 1
+        theirs.signal(ours.index)
+        assert guest.probe.irq_wait(SECONDS).interrupts == 1
+
+
+@pytest.mark.requirement("SHM-MMIO-06")
+def test_an_address_without_an_interrupt_is_rejected(attempt: Try, bench: Bench) -> None:
+    """Exit status 65 with the place of the mistake."""
+    option = f"loc {bench.config.mmio[0].loc:#x}"
+    tried = attempt(f"vdev shmem\n    {option}\n")
+    assert tried.status == 65
+    places = [f"{tried.file}:{tried.line_of(words)}]" for words in (option, "vdev shmem")]
+    assert any(place in tried.messages for place in places)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device as a PCI function: a vdev without ``loc``."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.deployment import Deploy
+from fixtures.guest import Guest
+from harness.guest.probe_results import PciFunction
+from harness.shmem.registers import PAGE_SIZE, PCI_DEVICE, PCI_VENDOR, SIGNATURE
+
+pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])
+
+FREE = ("", "", "")
+
+
+def functions(guest: Guest) -> list[PciFunction]:
+    """The shmem functions that the guest finds on its bus."""
+    return [device.pci for device in guest.probe.find() if device.pci]
+
+
+@pytest.mark.requirement("SHM-PCI-01")
+def test_the_guest_finds_one_function(deploy: Deploy) -> None:
+    """By vendor and device; it is found again where it was."""
+    for guest in deploy(*FREE):
+        (function,) = functions(guest)
+        assert (function.vendor_id, function.device_id) == (PCI_VENDOR, PCI_DEVICE)
+        assert functions(guest) == [function]
+
+
+@pytest.mark.requirement("SHM-PCI-01")
+def test_every_vdev_is_a_function_of_its_own(deploy: Deploy) -> None:
+    """Three in one guest, which do not share a page."""
+    (guest,) = deploy(("", "", ""))
+    found = functions(guest)
+    assert len(found) == 3
+    assert len({(function.bus, function.device, function.function) for function in found}) == 3
+    assert len({function.bars[0].address for function in found}) == 3
+
+
+@pytest.mark.requirement("SHM-PCI-02")
+def test_bar_0_is_the_factory_page(deploy: Deploy) -> None:
+    """Memory, not I/O; aligned to its size; the signature is at its beginning."""
+    guest, _, _ = deploy(*FREE)
+    bar = functions(guest)[0].bars[0]
+    assert (bar.bar, bar.space) == (0, "memory")
+    assert bar.size >= PAGE_SIZE
+    assert bar.address % bar.size == 0
+    assert guest.probe.read("phys", bar.address, 8) == SIGNATURE
