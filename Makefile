@@ -11,11 +11,12 @@ BOUND := exec setpriv --pdeathsig TERM --
 # When this make began; seconds.
 BEGAN := $(shell date +%s)
 
-.PHONY: help qualify test prove doctor provision venv venv-dev clean
+.PHONY: help qualify test test-long prove doctor provision venv venv-dev clean
 
 help:
 	@echo 'make qualify    set up, then qualify every bench of boards.yaml and write the report'
 	@echo 'make test       set up, then run the tests of the harness itself, lint and types'
+	@echo 'make test-long  set up, then run those tests that take longer than all others together'
 	@echo 'make prove      set up, then show that the suites notice faults that are put in on purpose'
 	@echo 'make doctor     say what this machine lacks, and how to get it'
 	@echo 'make provision  set up only: virtual environment, QEMU, images'
@@ -40,6 +41,10 @@ test: venv-dev
 	@$(BOUND) $(BIN)/mypy
 	@$(BOUND) $(BIN)/python -m pytest tests
 	@echo "make test: passed in $$(($$(date +%s) - $(BEGAN))) s"
+
+test-long: venv-dev
+	@$(BOUND) $(BIN)/harness provision
+	@$(BOUND) $(BIN)/python -m pytest tests -m long
 
 venv:
 	@$(BOUND) tools/make-venv runtime

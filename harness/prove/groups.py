@@ -13,7 +13,7 @@ from harness.errors import UsageError
 MATCHING: Final[Mapping[str, tuple[str, ...]]] = {
     "access": ("SHM-ALLOW", "SHM-DENY", "SHM-MIX", "SHM-SUBST", "SHM-PROF", "SHM-STAT-04"),
     "create": ("SHM-CREATE", "SHM-PERM", "SHM-SUBST-05", "SHM-FACT-05"),
-    "registers": ("SHM-FACT", "SHM-STAT", "SHM-FIND", "SHM-PROF-04"),
+    "registers": ("SHM-FACT", "SHM-STAT", "SHM-FIND", "SHM-CTRL", "SHM-PROF-04", "SHM-PROF-05"),
     "lifecycle": ("SHM-LIFE", "SHM-CTRL", "SHM-STAT-02", "SHM-HOST", "QVM-RUN"),
     "notification": ("SHM-NOTIF", "SHM-CTRL", "SHM-PCI-03"),
     "placement": ("SHM-PCI", "SHM-MMIO"),
