@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest that reads and writes everything that its device shows, at random, in every width, while others work.
+
+Two other guests share a region that it is denied. Each of them fills its half of the region with a value that says who
+wrote it and when, and checks the other one's half, all the time that the hostile guest is at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from fixtures.access import Access
+from fixtures.bench import Bench
+from fixtures.deployment import Deploy
+from fixtures.guest import Guest, Region
+from fixtures.records import Metrics
+from harness.guest.probe_results import Rampage
+from harness.shmem.registers import PAGE_SIZE
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+GUESTS = ("deny secret*", "", "")
+PAGES = 16
+HALF = PAGES // 2 * PAGE_SIZE
+# Not 0 and not all ones, which unattached pages may read; the same in every word, so that no read can miss it.
+SECRET = 0x5EC2_E75E_C2E7_A11E
+SEED = 20_260_901
+SECONDS = 2.0
+
+
+@contextmanager
+def rampaging(guest: Guest, seconds: float) -> Iterator[Future[Rampage]]:
+    """The hostile guest at work beside the block; its console is its own, so the other guests can be asked."""
+    address, length = guest.window()
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(guest.probe.rampage, seconds, seed=SEED, needle=SECRET, address=address, length=length)
+
+
+def exchange(left: Region, right: Region, rampage: Future[Rampage]) -> int:
+    """Both guests write and check by turns until the rampage is over; how often that was."""
+    turns = 0
+    while not rampage.done() or turns == 0:
+        seed = 2 * turns
+        left.fill(seed=seed, offset=0, length=HALF)
+        right.fill(seed=seed + 1, offset=HALF, length=HALF)
+        assert right.differences(seed=seed, offset=0, length=HALF) == 0
+        assert left.differences(seed=seed + 1, offset=HALF, length=HALF) == 0
+        left.signal(right.index)
+        assert right.pending() == {left.index}
+        turns += 1
+    return turns
+
+
+@pytest.mark.parametrize("seconds", [SECONDS, pytest.param(60.0, marks=pytest.mark.nightly)])
+@pytest.mark.requirement("SHM-ISOL-01", "SHM-ISOL-02", "SHM-ISOL-03")
+def test_a_hostile_guest_sees_nothing_changes_nothing_and_stops_nobody(
+    deploy: Deploy, bench: Bench, access: Access, metrics: Metrics, seconds: float
+) -> None:
+    """The secret lies in a region that never changes; the others' work goes on in another one."""
+    hostile, left, right = deploy(*GUESTS)
+    secret = left.attach("secret-kept", PAGES)
+    left.probe.stamp(0, PAGES * PAGE_SIZE, 8, SECRET, handle=secret.handle)
+    kept = right.attach("secret-kept")
+    before = kept.peek(0, PAGES * PAGE_SIZE)
+    ours, theirs = left.attach("secret-work", PAGES), right.attach("secret-work", PAGES)
+    ours.pending()
+    # It has a connection of its own, and a refused one.
+    hostile.attach("public", PAGES)
+    assert hostile.request("secret-kept").status == access.refusal
+    with rampaging(hostile, seconds) as rampage:
+        turns = exchange(ours, theirs, rampage)
+    done = rampage.result()
+    assert done.hits == 0, "it has read the secret"
+    assert kept.peek(0, PAGES * PAGE_SIZE) == before, "it has changed the secret"
+    assert kept.members() == {secret.index, kept.index}
+    assert ours.members() == {ours.index, theirs.index}
+    assert done.reads > 0
+    assert done.writes > 0
+    metrics.record(name="hostile accesses", unit="per second", value=(done.reads + done.writes) / seconds)
+    metrics.record(name="turns of the others meanwhile", unit="per second", value=turns / seconds)
+    # The host goes on: it ends the hostile guest, and starts it again as if nothing had been.
+    hostile.cut_power()
+    with bench.host() as host:
+        host.check()
+    again, *same = deploy(*GUESTS)
+    assert same == [left, right]
+    assert again.attach("public").members() == {0}
+    assert kept.peek(0, PAGES * PAGE_SIZE) == before
