@@ -71,8 +71,8 @@ class Recipe:
 
 
 def is_file_name(module: str) -> bool:
-    """Whether this names the file of a module, not one of the kernel's own."""
-    return module.endswith(".ko")
+    """Whether this names the file of a module (compressed or not), not one of the kernel's own."""
+    return ".ko" in Path(module).suffixes
 
 
 def load_base(arch: Arch, family: str, file: Path = BASE) -> Base:

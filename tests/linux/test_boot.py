@@ -16,7 +16,7 @@ import pytest
 from harness.arch import ARCHES, Arch
 from harness.guest.linux_keys import BenchKeys
 from harness.guest.linux_trial import BOOT_SECONDS, TrialGuest, trial
-from harness.guest.probe import Probe
+from harness.guest.probe import Probe, ProbeFaultError
 from harness.host.ssh import SshRefusedError
 from harness.provision.linux_image import linux_image
 from tests.linux.sshd import driver
@@ -97,6 +97,14 @@ def test_the_probe_keeps_what_it_has_over_both_ways(guest: TrialGuest, tmp_path:
     over_ssh.detach(attached.handle)
     channel.close()
     assert not over_serial.handles()
+
+
+def test_the_probe_survives_faults_of_its_own(guest: TrialGuest) -> None:
+    probe = Probe(guest.console.transport(), "serial")
+    for kind in ("read", "write", "jump", "undefined", "stack"):
+        with pytest.raises(ProbeFaultError):
+            probe.crash(kind)
+    assert probe.identify().platform == "linux"
 
 
 def test_pci_resources_as_the_kernel_shows_them(guest: TrialGuest) -> None:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signals that the processor causes become faults; the handler leaves for the guard instead of returning. */
+#include "guard.h"
 #include "kernel.h"
 #include "linux.h"
-#include "mmio.h"
 #include "platform.h"
 #include "text.h"
 
@@ -30,33 +30,13 @@ struct signal_stack {
     uint64_t size;
 };
 
-struct fault_context {
-    uint64_t kept[16];            /* first: the assembler part knows nothing else */
-    struct fault fault;
-};
-
-int fault_enter(void (*body)(void *), void *argument, struct fault_context *context);
-_Noreturn void fault_resume(struct fault_context *context);
 void signal_return(void);
 
-static struct fault_context *current;
 static char signal_stack[SIGNAL_STACK];
-
-bool fault_guard(void (*body)(void *), void *argument, struct fault *fault)
-{
-    struct fault_context context, *outer = current;
-    bool faulted;
-
-    current = &context;
-    faulted = fault_enter(body, argument, &context);
-    current = outer;
-    if (faulted)
-        *fault = context.fault;
-    return !faulted;
-}
 
 /* The registers in the context that the kernel hands to a handler (uapi asm/sigcontext.h, asm/ucontext.h). */
 #if defined(__x86_64__)
+#define UNDEFINED "ud2"
 enum { CONTEXT_PC = 168, CONTEXT_ERROR = 192, CONTEXT_VECTOR = 200 };
 
 static void registers(const char *context, struct fault *fault)
@@ -65,6 +45,7 @@ static void registers(const char *context, struct fault *fault)
     fault->syndrome = *(const uint64_t *)(context + CONTEXT_VECTOR) << 32 | *(const uint64_t *)(context + CONTEXT_ERROR);
 }
 #else
+#define UNDEFINED "udf #0"
 enum { CONTEXT_PC = 440, CONTEXT_RECORDS = 464, RECORD_SYNDROME = 0x45535201 };
 
 static void registers(const char *context, struct fault *fault)
@@ -91,14 +72,15 @@ static const char *describe(int signal)
 static void handle(int signal, const struct signal_information *information, const char *context)
 {
     static const char unguarded[] = "probe: fault outside of a command\n";
+    struct fault_context *guard = fault_current();
 
-    if (!current) {
+    if (!guard) {
         write_all(2, unguarded, sizeof unguarded - 1);
         leave(1);
     }
-    current->fault = (struct fault){.what = describe(signal), .address = information->address};
-    registers(context, &current->fault);
-    fault_resume(current);
+    guard->fault = (struct fault){.what = describe(signal), .address = information->address};
+    registers(context, &guard->fault);
+    fault_resume(guard);
 }
 
 void faults_start(void)
@@ -118,33 +100,10 @@ void faults_start(void)
     KERNEL(CALL_RT_SIGACTION, SIGNAL_PIPE, &ignore, NULL, SIGNAL_SET_BYTES);
 }
 
-/* Not inlined and not a tail call: each level needs stack of its own. */
-__attribute__((noinline, disable_tail_calls)) static int recurse(volatile int *above)
-{
-    volatile int room[256];
-
-    room[0] = *above + 1;
-    return room[0] ? recurse(room) + room[1] : 0;
-}
-
 bool fault_provoke(const char *kind, uint64_t address)
 {
-    volatile int zero = 0;
-
-    if (text_equal(kind, "read"))
-        mmio_read((const void *)address, 4);
-    else if (text_equal(kind, "write"))
-        mmio_write((void *)address, 4, 0);
-    else if (text_equal(kind, "jump"))
-        ((void (*)(void))address)();
-    else if (text_equal(kind, "undefined"))
-        __builtin_trap();
-    else if (text_equal(kind, "stack"))
-        recurse(&zero);
-    else if (text_equal(kind, "hang"))
-        for (;;)
-            __asm__ volatile("");
-    else
-        return false;
+    if (!text_equal(kind, "undefined"))
+        return fault_provoke_common(kind, address);
+    __asm__ volatile(UNDEFINED);
     return true;
 }

@@ -167,11 +167,10 @@ size_t devices_listed(struct listed_device *list, size_t limit)
     return listing.count;
 }
 
-_Noreturn void program_start(const long *stack);
+_Noreturn void program_start(void);
 
-void program_start(const long *stack)
+void program_start(void)
 {
-    (void)stack;
     faults_start();
     facts.build = build_id();
     facts.boot = boot_mark();
