@@ -9,7 +9,7 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import indices
 from fixtures.hostside import demand
-from harness.host.protocol import PULSES, HostProgram
+from fixtures.vocabulary import PULSES, HostProgram
 from harness.shmem.registers import STATUS_MEMBERS_SHIFT
 
 pytestmark = pytest.mark.only(guest_image=["probe"])

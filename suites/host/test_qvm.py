@@ -11,7 +11,7 @@ from fixtures.bench import Bench
 from fixtures.configuration import Verbatim
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostRegions, demand
-from harness.host.protocol import PATHS, REPORTS
+from fixtures.vocabulary import PATHS, REPORTS
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 

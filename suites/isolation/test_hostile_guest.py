@@ -18,7 +18,7 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from fixtures.records import Metrics
-from harness.guest.probe_results import Rampage
+from fixtures.vocabulary import Rampage
 from harness.shmem.registers import PAGE_SIZE
 
 pytestmark = pytest.mark.only(guest_image=["probe"])

@@ -9,7 +9,7 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.hostside import demand
 from fixtures.records import Metrics, Observations
-from harness.host.protocol import RESOURCES, Resources
+from fixtures.vocabulary import RESOURCES, Resources
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 

@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.guest import Region
-from harness.host.protocol import HostProgram
+from fixtures.vocabulary import HostProgram
 from harness.shmem.registers import NOTIFY_ALL, NOTIFY_ALL_OTHERS
 
 pytestmark = pytest.mark.only(guest_image=["probe"])

@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
-from harness.guest.probe_results import PciFunction
+from fixtures.vocabulary import PciFunction
 from harness.shmem.registers import PAGE_SIZE, PCI_DEVICE, PCI_VENDOR, SIGNATURE
 
 pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])

@@ -8,7 +8,7 @@ import pytest
 from fixtures.access import Access
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
-from harness.host.protocol import HostProgram
+from fixtures.vocabulary import HostProgram
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
 
