@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest that has left a region finds no byte of it any more; in the regions that it stays in, all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.deployment import Deploy
+
+SECRETS = (0x1EF7_BE41_4D00_0001, 0x1EF7_BE41_4D00_0002, 0x1EF7_BE41_4D00_0003)
+PAGES = 4
+
+
+@pytest.mark.requirement("SHM-ISOL-04")
+def test_a_guest_that_left_finds_nothing(deploy: Deploy) -> None:
+    """Three regions, left one by one, the middle one first; the peer stays, and its bytes stay."""
+    guest, peer = deploy("", "")
+    names = ("left-first", "left-second", "left-third")
+    theirs = [peer.attach(name, pages=PAGES) for name in names]
+    for region, secret in zip(theirs, SECRETS, strict=True):
+        region.mark_pages(secret)
+    ours = [guest.attach(name, pages=PAGES) for name in names]
+    expected = dict.fromkeys(SECRETS, PAGES)
+    for number in (1, 0, 2):
+        assert {secret: guest.pages_in_window_with(secret) for secret in SECRETS} == expected
+        ours[number].detach()
+        expected[SECRETS[number]] = 0
+    assert {secret: guest.pages_in_window_with(secret) for secret in SECRETS} == expected
+    assert [peer.pages_in_window_with(secret) for secret in SECRETS] == [PAGES] * len(SECRETS)
