@@ -7,8 +7,11 @@ On a QNX host ``hostdev /dev/ptyp0`` makes qvm hold the controlling side of a ps
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import sys
+import termios
 import tty
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +32,12 @@ class OpenConsole:
     inherit: list[int] = field(default_factory=list)
     keep: list[int] = field(default_factory=list)
     link: Path | None = None
+
+    @property
+    def unread(self) -> int:
+        """Bytes of the guest that nobody has read yet; a hang-up would lose them."""
+        counts = (fcntl.ioctl(fd, termios.FIONREAD, bytes(4)) for fd in self.keep)
+        return sum(int.from_bytes(count, sys.byteorder) for count in counts)
 
     def close(self) -> None:
         """Take the user side away and close both ends."""

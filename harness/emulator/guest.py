@@ -34,6 +34,9 @@ EXIT_BEFORE_START: Final = 64
 EXIT_CONFIGURATION: Final = 65
 EXIT_AFTER_START: Final = 96
 
+_LAST_WORDS_SECONDS: Final = 0.25
+_LOOK_SECONDS: Final = 0.005
+
 _ENDED_BY_GUEST: Final = {"guest-shutdown", "guest-reset"}
 """QMP's reasons that mean an orderly end: the guest asked for it. A reboot ends qvm too, on QNX as here."""
 
@@ -181,6 +184,8 @@ class Guest:
         assert self._qemu is not None
         try:
             ending = await self._qemu.wait()
+            self._parts.close()
+            await self._last_words_read()
         finally:
             self.close()
         if self._broken:
@@ -190,6 +195,13 @@ class Guest:
         if self._stopped == "power-button" or ending.reason in _ENDED_BY_GUEST:
             return Exit(EXIT_NORMAL)
         return Exit(EXIT_AFTER_START, f"QEMU ended with status {ending.returncode}; it says:\n{ending.words}")
+
+    async def _last_words_read(self) -> None:
+        """Until readers of the consoles have what the guest said last, as a serial line would bring it to them."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                while any(console.unread for console in self._consoles):
+                    await asyncio.sleep(_LOOK_SECONDS)
 
     async def stop(self, how: StopHow) -> None:
         """Press the power button, or cut the power.

@@ -42,7 +42,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="short path: it holds sockets")
     parser.add_argument("--profile", default="7.0", help="release whose documented behaviour the device has")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=READING", help="override a profile field")
-    parser.add_argument("--guest-lines", type=int, default=0, help="serial lines for consoles of guests, at most 3")
+    parser.add_argument("--guest-lines", type=int, default=0, help="serial lines for consoles of guests")
     parser.add_argument("--lifeline", type=int, metavar="FD", help="end when this inherited descriptor closes")
     parser.add_argument("--remove", action="store_true", help="remove the folder at the end")
     return parser.parse_args(argv)

@@ -49,7 +49,9 @@ class GuestLine:
                     data = os.read(terminal, _CHUNK_BYTES)
                 except BlockingIOError:
                     continue
-                except OSError:  # the guest's end is closed
+                except OSError:
+                    data = b""
+                if not data:  # the guest's end is closed
                     return
                 self._line.write(data)
                 while self._line.backlog > ENOUGH_BYTES:

@@ -30,7 +30,6 @@ from harness.loopback.openssh import HOST_KEY, Account, OpenSsh
 from harness.loopback.processes import bury, kill_all
 
 SERIAL: Final = "serial"
-GUEST_LINES: Final = ("uart1", "uart2", "uart3")
 HOME: Final = "home"
 HOST: Final = "host"
 USER: Final = "root"
@@ -49,9 +48,9 @@ class Behaviour:
     """How the board behaves beyond what its disk says.
 
     ``profile`` and ``overrides`` are of its hypervisor's device. ``hanging_boots``: so many times from now, the boot
-    stops in its middle. ``sftp_options`` are of OpenSSH's sftp-server. ``guest_lines``: the consoles ``/dev/ttyp0``,
-    ``/dev/ttyp1``, ... of guests are on so many serial lines; then nothing else may open them. The last two are in
-    force from the next boot.
+    stops in its middle. ``sftp_options`` are of OpenSSH's sftp-server, in force from the next boot. ``guest_lines``:
+    the consoles ``/dev/ttyp0``, ``/dev/ttyp1``, ... of guests are on so many serial lines, for the board's life; then
+    nothing else may open them.
     """
 
     profile: str = "7.0"
@@ -89,7 +88,7 @@ class Machine:
         qvm.chmod(_SCRIPT_MODE)
         self._ssh.install()
         (self.folder / "port").write_text(f"{self.port}\n")
-        self._lines = {name: Line(self.folder / name) for name in (SERIAL, *GUEST_LINES)}
+        self._lines = {name: Line(self.folder / name) for name in (SERIAL, *guest_lines(self.behaviour.guest_lines))}
 
     async def on(self) -> None:
         """Switch the power on, if it is off; does not wait for the boot."""
@@ -154,7 +153,7 @@ class Machine:
         serial.write(f"[    0.104233] network: 127.0.0.1\r\n{READY}\r\n".encode())
         tasks = [
             asyncio.create_task(GuestLine(self._lines[name], host.root / f"dev/ttyp{number}").serve())
-            for number, name in enumerate(GUEST_LINES[: self.behaviour.guest_lines])
+            for number, name in enumerate(guest_lines(self.behaviour.guest_lines))
         ]
         home = self.folder / HOME
         login = Login(serial, Credentials(USER, PASSWORD), home, self._variables(home))
@@ -197,6 +196,11 @@ class Machine:
                 # A port that begins to listen has no event.
                 await asyncio.sleep(_LOOK_SECONDS)
         raise BenchError(f"the SSH server of the loopback board ended: {(self.folder / 'sshd.log').read_text()}")
+
+
+def guest_lines(count: int) -> list[str]:
+    """Names of the serial lines for consoles of guests, in the order of the guests."""
+    return [f"uart{number}" for number in range(1, count + 1)]
 
 
 def _report(task: asyncio.Task[None]) -> None:

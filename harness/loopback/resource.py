@@ -18,7 +18,7 @@ from labgrid.resource import NetworkService, RawSerialPort
 from labgrid.resource.common import Resource
 
 from harness.errors import BenchError
-from harness.loopback.machine import GUEST_LINES, SERIAL
+from harness.loopback.machine import SERIAL, guest_lines
 from harness.loopback.openssh import USER
 from harness.loopback.tell import CONTROL
 
@@ -102,7 +102,7 @@ class ShmemLoopbackBoard(Resource):  # type: ignore[misc]
         super().__attrs_post_init__()
         self.board = LoopbackBoard("--guest-lines", str(self.guest_lines), *self._profile())
         os.environ[f"LG_{self.target.name.upper().replace('-', '_')}"] = str(self.board.folder)
-        for name, line in {"console": SERIAL, **{line: line for line in GUEST_LINES[: self.guest_lines]}}.items():
+        for name, line in {"console": SERIAL, **{line: line for line in guest_lines(self.guest_lines)}}.items():
             RawSerialPort(self.target, name, port=os.path.realpath(self.board.folder / line))
         NetworkService(self.target, None, address="127.0.0.1", username=USER, port=self.board.port)
 

@@ -156,7 +156,7 @@ class Lab:
         finally:
             self._unsubscribe()
             tell(self.folder, "off")
-            tell(self.folder, "behave", hanging_boots=0, sftp_options="", guest_lines=0)
+            tell(self.folder, "behave", hanging_boots=0, sftp_options="")
             self.disturb("serial")
 
     def disturb(self, line: str, **disturbance: object) -> None:
