@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small experiments whose outcome is recorded, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fixtures.bench import Bench
+from fixtures.guest import Guest
+from fixtures.vocabulary import REGIONS
+from harness.shmem.status import Status
+
+
+def granted(guest: Guest, name: str | bytes) -> bool:
+    """Whether the guest gets a region of that name; it leaves it again."""
+    answer = guest.request(name)
+    if answer.region:
+        answer.region.detach()
+    return answer.status == Status.OK
+
+
+def verdict(guest: Guest, name: str | bytes) -> str:
+    """What the guest is told of a request for that name; it leaves what it got."""
+    answer = guest.request(name)
+    if answer.region:
+        answer.region.detach()
+    return "granted" if answer.status == Status.OK else f"refused with {answer.status.name}"
+
+
+def meeting_point(guest: Guest, name: str, peer: Guest, candidates: Iterable[str]) -> str:
+    """Under which of the names a peer without substitution meets a guest; else what the guest was told, or nothing."""
+    answer = guest.request(name)
+    if answer.region is None:
+        return f"refused with {answer.status.name}"
+    try:
+        for candidate in candidates:
+            theirs = peer.request(candidate).region
+            if theirs is None:
+                continue
+            together = len(theirs.members()) > 1
+            theirs.detach()
+            if together:
+                return candidate
+        return "somewhere else"
+    finally:
+        answer.region.detach()
+
+
+def is_there(bench: Bench, guest: Guest, name: str, pages: int) -> bool:
+    """Whether the host has a region of this host-side name, which had ``pages`` pages.
+
+    Its own list tells. Where there is none, a guest without rules asks for another size: it gets the size of the region
+    that is there. (Where regions of other sizes are other regions, that is not told apart from none.)
+    """
+    with bench.host() as host:
+        if REGIONS in host.capabilities:
+            return name in {region.name for region in host.regions()}
+    region = guest.attach(name, pages + 1)
+    seen = region.pages
+    region.detach()
+    return seen == pages

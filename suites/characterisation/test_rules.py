@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restrictions lists, where the documents leave open what they mean. Nothing is judged."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from seeing import granted, verdict
+
+from fixtures.access import Access
+from fixtures.attempts import Try
+from fixtures.deployment import Deploy
+from fixtures.records import Observations
+from harness.shmem.status import Status
+
+pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["pci"]), pytest.mark.every_release]
+
+MIXED = ("deny neo allow neo*", "allow neo* deny neo", "deny neo* allow neo", "deny a* allow b*", "allow b* deny a*")
+
+# Whether the name itself is granted, list by list.
+DECIDES: Final = {
+    (False, True, False): "first-match",
+    (False, False, False): "deny-wins",
+    (False, False, True): "most-specific",
+    (True, False, True): "last-match",
+    (True, True, True): "allow-only",
+}
+# Whether a name that no rule covers is granted, in the last two lists.
+TAILS: Final = {(False, False): "deny", (True, True): "allow", (True, False): "first-kind", (False, True): "last-kind"}
+
+
+@pytest.mark.requirement("SHM-MIX-04", "SHM-MIX-05", "SHM-MIX-06", "SHM-OPEN-01", "SHM-OPEN-02", "SHM-OPEN-03")
+def test_lists_of_both_kinds(deploy: Deploy, attempt: Try, access: Access, observations: Observations) -> None:
+    """Five lists that tell all readings apart. What two releases do can be compared in two reports."""
+    tried = attempt(f"vdev shmem {{place}} {MIXED[0]}")
+    observations.record("qvm on a list of both kinds", "accepts it" if tried.status is None else f"ends {tried.status}")
+    observations.record("what qvm says of it", tried.messages.strip() or "nothing")
+    if tried.status is not None:
+        observations.record("mixed_rules", "rejected")
+        return
+    guests = deploy(*MIXED)
+    names = [granted(guest, "neo") for guest in guests[:3]]
+    tails = [granted(guest, "zeta") for guest in guests[3:]]
+    for guest, name, seen in zip(guests, ("neo", "neo", "neo", "zeta", "zeta"), (*names, *tails), strict=True):
+        access.matrix.record(configuration=guest.rules, guest=guest.name, name=name, expected=None, seen=seen)
+        observations.record(f"'{name}' under '{guest.rules}'", "granted" if seen else "refused")
+    observations.record("mixed_rules", DECIDES.get((names[0], names[1], names[2]), "none that is known"))
+    observations.record("mixed_tail", TAILS[tails[0], tails[1]])
+
+
+DIALECT = (r"allow q? allow s[ab]1 allow n[!c]1 allow e\* allow CASE allow sl*sh allow *dot",)
+
+
+@pytest.mark.requirement("SHM-ALLOW-08", "SHM-OPEN-04")
+def test_patterns(deploy: Deploy, attempt: Try, observations: Observations) -> None:
+    """A guest that may use what its patterns cover, and nothing else."""
+    (guest,) = deploy(*DIALECT)
+    told = {name: verdict(guest, name) for name in ("qa", "q?", "sa1", "sc1", "na1", "nc1", "e*", "ex", "case", "CASE")}
+    for name, said in told.items():
+        observations.record(f"'{name}' under '{guest.rules}'", said)
+    shell = [told["qa"], told["sa1"], told["na1"]] == ["granted"] * 3
+    syntax = ("glob-escape" if told["e*"] == "granted" else "glob") if shell else "star"
+    observations.record("pattern_syntax", syntax)
+    observations.record("pattern_case", "insensitive" if told["case"] == "granted" else "sensitive")
+    for field, name, special in (("pattern_slash", "sl/sh", "separator"), ("pattern_dot", ".dot", "explicit")):
+        status = guest.request(name).status
+        if status == Status.ILLEGAL_NAME:
+            observations.record(field, "cannot be seen: such a name is illegal")
+        else:
+            observations.record(field, "ordinary" if status == Status.OK else special)
+    tried = attempt('vdev shmem {place} allow ""')
+    observations.record("pattern_empty", "matches-empty" if tried.status is None else "rejected")
+
+
+@pytest.mark.requirement("SHM-OPEN-18")
+def test_the_status_of_a_refusal(deploy: Deploy, observations: Observations) -> None:
+    """For a name that nobody has, and for one that a peer has."""
+    guest, peer = deploy("deny secret", "")
+    fresh = guest.request("secret").status
+    peer.attach("secret")
+    observations.record("denied_status", fresh.name)
+    observations.record("status of a refused attach", guest.request("secret").status.name)
