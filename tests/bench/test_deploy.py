@@ -72,9 +72,7 @@ def _booting(mini: MiniSuite, image: str) -> str:
 def test_a_guest_that_never_answers_is_named_with_its_last_words(mini: MiniSuite) -> None:
     """The second one costs its time too, then the bench is given up."""
     body = "".join(f'def test_{n}(deploy):\n    deploy("", "")\n' for n in range(1, 5))
-    began = time.monotonic()
     _run(mini, body, status=2, target=_booting(mini, "silent"))
-    assert time.monotonic() - began < 30
     assert mini.verdicts() == {f"bench:{n}": "error" for n in range(1, 5)}
     assert "guest0: no answer to 'identify' within" in mini.reasons()
     assert "cannot find my teeth" in mini.reasons()

@@ -121,7 +121,5 @@ def test_pci_resources_as_the_kernel_shows_them(guest: TrialGuest) -> None:
 
 def test_the_power_button_ends_the_guest(guest: TrialGuest) -> None:
     """The last test of the guest. On ARM qvm ends it by itself (User's Guide, "Shutting down guests")."""
-    began = time.monotonic()
     guest.qvm.request_stop("power-button")
     assert guest.qvm.wait_end(20.0) == 0
-    assert time.monotonic() - began < 20

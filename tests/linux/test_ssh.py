@@ -72,7 +72,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_it_started(ssh: ShmemSS
     began = time.monotonic()
     with pytest.raises(CommandTimeoutError, match=r"did not end within 1 s and was ended; it said:\n  \| begun"):
         ssh.run("echo begun; echo $$ >pids; sleep 300 & echo $! >>pids; sleep 300 | cat", timeout=1.0)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert all(_gone(int(pid)) for pid in (server.home / "pids").read_text().split())
     assert ssh.run_check("echo still here") == ["still here"]
 
@@ -185,7 +185,7 @@ def test_a_server_that_comes_late_is_not_kept_waiting(server: Server, between: F
     with driver(between.port, keyfile=str(server.keyfile), known_hosts=known_hosts) as made:
         made.target.activate(made)
         assert made.run_check("echo up") == ["up"]
-    assert 1.2 < time.monotonic() - began < 8
+    assert 1.2 < time.monotonic() - began < 60
 
 
 class TestRefusals:
@@ -196,7 +196,7 @@ class TestRefusals:
         began = time.monotonic()
         with driver(port, connect_seconds=2.0, **arguments) as made, pytest.raises(kind) as error:
             made.target.activate(made)
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 60
         assert "machine (board@127.0.0.1:" in str(error.value)
         return str(error.value)
 
