@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Long lists, long patterns and long names: nothing of them is cut off."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.access import ALLOWED, REFUSED, Access
+from fixtures.deployment import Deploy
+from harness.shmem.registers import MAX_NAME_LENGTH
+
+MANY = [f"room{number}" for number in range(24)]
+LONG = "a-name-of-the-greatest-length-"
+EXACT, OTHER = f"{LONG}1", f"{LONG}2"
+STEM = "a-stem-of-more-than-sixteen-"
+
+
+def each(kind: str, names: list[str]) -> str:
+    """A list with a rule for each name."""
+    return " ".join(f"{kind} {name}" for name in names)
+
+
+@pytest.mark.requirement("SHM-ALLOW-07")
+def test_every_allow_of_a_long_list_counts(deploy: Deploy, access: Access) -> None:
+    """From the first to the twenty-fourth; what none of them covers is refused."""
+    guest, _ = deploy(each("allow", MANY), "")
+    access.check(guest, {**dict.fromkeys(MANY, ALLOWED), "room24": REFUSED, "room": REFUSED})
+
+
+@pytest.mark.requirement("SHM-DENY-03")
+def test_every_deny_of_a_long_list_counts(deploy: Deploy, access: Access) -> None:
+    """From the first to the twenty-fourth; what none of them covers is permitted."""
+    guest, _ = deploy(each("deny", MANY), "")
+    access.check(guest, {**dict.fromkeys(MANY, REFUSED), "room24": ALLOWED, "room": ALLOWED})
+
+
+@pytest.mark.requirement("SHM-ALLOW-06")
+def test_the_last_character_of_a_long_name_counts(deploy: Deploy, access: Access) -> None:
+    """Of an allowed name of 31 characters."""
+    assert len(EXACT) == MAX_NAME_LENGTH
+    guest, _ = deploy(f"allow {EXACT}", "")
+    access.check(guest, {EXACT: ALLOWED, OTHER: REFUSED, EXACT[:-1]: REFUSED, EXACT[:16]: REFUSED})
+
+
+@pytest.mark.requirement("SHM-ALLOW-05")
+def test_the_last_character_of_a_long_stem_counts(deploy: Deploy, access: Access) -> None:
+    """Of a stem of 28 characters with a star."""
+    guest, _ = deploy(f"allow {STEM}*", "")
+    access.check(guest, {STEM: ALLOWED, f"{STEM}abc": ALLOWED, STEM[:-1]: REFUSED, f"{STEM[:-1]}x": REFUSED})
+
+
+@pytest.mark.requirement("SHM-ISOL-02")
+def test_long_names_that_differ_in_the_last_character_are_two_regions(deploy: Deploy, access: Access) -> None:
+    """The guest may use one of them; what it writes there does not reach the other, which it is denied."""
+    guest, owner = deploy(f"deny {OTHER}", "")
+    theirs = owner.attach(OTHER, pages=2)
+    theirs.fill(seed=21)
+    ours = guest.attach(EXACT, pages=2)
+    assert guest.request(OTHER).status == access.refusal
+    assert ours.members() == {ours.index}
+    ours.fill(seed=22)
+    assert theirs.differences(seed=21) == 0
+    assert theirs.members() == {theirs.index}
