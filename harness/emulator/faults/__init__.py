@@ -6,13 +6,14 @@ process of one host, which is why it is meant for a host that serves nothing els
 requirements that have to catch it.
 """
 
-from harness.emulator.faults import isolation, lifecycle, naming, notification, placement, registers, rules
+from harness.emulator.faults import further, isolation, lifecycle, naming, notification, placement, registers, rules
 from harness.emulator.faults.catalogue import FAULTS, Fault, Patches
 
 __all__ = [
     "FAULTS",
     "Fault",
     "Patches",
+    "further",
     "isolation",
     "lifecycle",
     "naming",

@@ -94,4 +94,4 @@ def _tree_line(patches: Patches) -> None:
 
 @fault("tree-node-missing", "placement", "the device tree has no node for the device")
 def _tree_missing(patches: Patches) -> None:
-    patches.replace(guest, "with_devices", lambda _: lambda blob, _placements: blob)
+    patches.replace(guest, "with_devices", lambda was: lambda blob, _placements: was(blob, []))

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A region has room for sixteen clients, whoever comes last."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.deployment import Deploy
+from fixtures.vocabulary import HostProgram
+from harness.shmem.registers import MAX_CLIENTS
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+
+
+@pytest.mark.requirement("SHM-STAT-02")
+def test_the_16th_connection_is_not_one_too_many(deploy: Deploy, host_program: HostProgram) -> None:
+    """Thirteen clients on the host, then three guests, each of which gets in."""
+    guests = deploy(*FREE)
+    clients = [host_program.create("sixteen", 1) for _ in range(MAX_CLIENTS - len(guests))]
+    regions = [guest.attach("sixteen") for guest in guests]
+    assert {seat.index for seat in (*clients, *regions)} == set(range(MAX_CLIENTS))
+    assert [region.members() for region in regions] == [set(range(MAX_CLIENTS))] * len(guests)
