@@ -83,7 +83,7 @@ class Guest:
         self._has_power_button = False
         self._stopped: StopHow | None = None
         self._broken = ""
-        self._node_made = False
+        self._reserved: Path | None = None
         self._breaking: asyncio.Task[object] | None = None
 
     @property
@@ -132,7 +132,7 @@ class Guest:
         for number, console in enumerate(planned.consoles):
             self._consoles.append(open_console(console, number, self.root))
             arguments += self._consoles[-1].arguments
-        self._create_node()
+        self._reserve_node()
         arguments += self._parts.add(planned.placements)
         with tempfile.TemporaryDirectory(prefix="start-", dir=self.root.parent) as scratch:
             if self._parts.memory_mapped:
@@ -142,6 +142,7 @@ class Guest:
         await self._parts.connect(self._qemu.qtest, planned.arch)
         if self._parts.memory_mapped:
             await self._qemu.execute("cont")
+        self._show_node()
 
     async def _launch(self, planned: Plan, arguments: list[str], streams: Streams) -> Qemu:
         command, environment = provision.qemu(planned.arch).command(preload=provision.window_library())
@@ -166,18 +167,23 @@ class Guest:
         path.write_bytes(with_devices(blob, mapped))
         return ["-dtb", str(path)]
 
-    def _create_node(self) -> None:
-        """The VM's own entry below ``/dev/qvm``, with one for each named shared-memory device (OPEN-31)."""
-        try:
-            self.node.mkdir(parents=True)
-        except FileExistsError as error:
-            raise ConfigError(
-                "a VM of this name is running already", self.config.system_position, found=self.name
-            ) from error
-        self._node_made = True
+    def _reserve_node(self) -> None:
+        """Keep the VM's own entry below ``/dev/qvm``, with one for each named shared-memory device (OPEN-31).
+
+        It has a hidden name until the VM lives: whoever waits for the entry waits for a guest that runs.
+        """
+        reserved = self.node.with_name(f".{self.name}")
+        if self.node.exists() or reserved.exists():
+            raise ConfigError("a VM of this name is running already", self.config.system_position, found=self.name)
+        reserved.mkdir(parents=True)
+        self._reserved = reserved
         for vdev in self.config.shmem_vdevs():
             if vdev.name and self._profile.dev_node == "present":
-                (self.node / vdev.name).touch()
+                (reserved / vdev.name).touch()
+
+    def _show_node(self) -> None:
+        assert self._reserved is not None
+        self._reserved = self._reserved.rename(self.node)
 
     async def wait(self) -> Exit:
         """Until the guest has ended; everything it held is given back."""
@@ -235,9 +241,9 @@ class Guest:
             console.close()
         self._consoles.clear()
         self._mapper.close()
-        if self._node_made:
-            shutil.rmtree(self.node, ignore_errors=True)
-            self._node_made = False
+        if self._reserved is not None:
+            shutil.rmtree(self._reserved, ignore_errors=True)
+            self._reserved = None
 
 
 async def _dump_device_tree(planned: Plan, path: Path) -> bytes:

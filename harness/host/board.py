@@ -211,8 +211,20 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         """SSH up, host ready."""
         self.target.activate(self.host)
         poll = select.poll()
+        self.host.set_ways(self._ways())
         self.host.connect(self.ssh_seconds, lambda: poll.poll(_BETWEEN_MILLISECONDS) and None)
         self.host.start()
+
+    def _ways(self) -> list[str]:
+        """The console and the power switch, by the names of labgrid's classes."""
+        ways = []
+        if self.console is not None:
+            port = getattr(self.console, "port", None)
+            where = f"{type(port).__name__} {_where(port)}" if port is not None else type(self.console).__name__
+            ways.append(f"console {where}")
+        if self.power is not None:
+            ways.append(f"power {type(self.power).__name__}")
+        return ways
 
     def _off(self) -> None:
         """Leave the host as it was found, then switch it off, in whatever state it is."""
@@ -242,6 +254,11 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         except subprocess.CalledProcessError as error:
             said = (error.output or b"").decode("utf-8", "replace").strip()
             raise BenchError(f"{self.target.name}: {what}: {error} {said}".rstrip()) from error
+
+
+def _where(port: Any) -> str:
+    host = getattr(port, "host", None)
+    return f"{host}:{port.port} ({port.protocol})" if host else str(port.port)
 
 
 def _status(status: Any) -> BoardStatus:

@@ -39,6 +39,7 @@ from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, 
 from harness.host.typed import active
 from harness.host.uart import uart_location
 from harness.host.upload import HostFiles, exists
+from harness.provision import ManifestItem
 
 _COMMAND_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 10.0
@@ -93,6 +94,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         self._devices = "/"
         self._address = ""
         self._shown_keys: list[str] = []
+        self._ways: list[str] = []
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -126,6 +128,10 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     def set_address(self, address: str) -> None:
         """Connect to this address instead of the NetworkService's, from the next connection on."""
         self._address = address
+
+    def set_ways(self, ways: Sequence[str]) -> None:
+        """In words, how else the host is reached: for the report."""
+        self._ways = list(ways)
 
     def set_shown_keys(self, keys: Sequence[str]) -> None:
         """Believe these public keys (``host_key: console``), from the next connection on."""
@@ -218,6 +224,19 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         answer = self._connected.run(["echo", "alive"], _COMMAND_SECONDS)
         if answer.output.strip() != "alive":
             raise BenchError(f"{self.target.name} answers 'echo alive' with {answer.output!r}")
+
+    @active
+    def parts(self) -> Sequence[ManifestItem]:
+        """See ShmemHostProtocol: the host, and the ways by which it and its guests are reached."""
+        connection = self._connected
+        kernel = connection.run(["uname", "-a"], _COMMAND_SECONDS)
+        consoles = ", ".join(entry["hostdev"] for entry in self.consoles) or "pseudo-terminals over SSH"
+        ways = [f"ssh {connection.address}, host key {connection.host_key()}", *self._ways, f"guests: {consoles}"]
+        system = kernel.output.strip() if kernel.status == 0 else ""
+        return [
+            ManifestItem(f"host {self.target.name}", connection.server, "", "; ".join(ways)),
+            *([ManifestItem(f"system of {self.target.name}", system, "", "uname -a")] if system else []),
+        ]
 
     @active
     def put(self, source: Path) -> str:

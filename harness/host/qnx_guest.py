@@ -17,7 +17,7 @@ import paramiko
 from harness.errors import BenchError
 from harness.host.protocol import ConsoleLocation, GuestEndedError, HostGuest, StopHow
 from harness.host.qnx_console import ConsoleBridge
-from harness.host.ssh import SshConnection, SshLostError, exit_status, guarded, receive
+from harness.host.ssh import SshConnection, SshLostError, exit_status, receive
 from harness.host.upload import exists
 
 _SIGNALS: Final[dict[StopHow, str]] = {"power-button": "TERM", "power-cut": "QUIT"}
@@ -52,13 +52,20 @@ class Launch:
     uart: ConsoleLocation | None = None
 
     def command(self) -> str:
-        """Shell text that runs qvm, notes its process id, cuts its power when the connection ends before it."""
-        run = (
-            f'echo "@qvm $$"; echo $$ >{shlex.quote(self.pid_file)}; exec {self.qvm} @{shlex.quote(self.configuration)}'
+        """Shell text that runs qvm, notes its process id, cuts its power when the connection ends before it.
+
+        qvm is in the foreground: a shell makes what it starts in the background deaf to SIGQUIT (POSIX, "Signals and
+        Error Handling"). The alarm beside it works as in ``ssh.guarded``.
+        """
+        note = shlex.quote(self.pid_file)
+        run = f'echo "@qvm $$"; echo $$ >{note}; exec {self.qvm} @{shlex.quote(self.configuration)}'
+        return (
+            f"cd {shlex.quote(self.folder)} || exit 1; exec 3<&0; "
+            f"{{ cat <&3; kill -s QUIT $(cat {note}); }} >/dev/null 2>&1 & guard=$!; "
+            "exec 3<&-; "
+            f"sh -c {shlex.quote(run)} </dev/null; status=$?; "
+            f"kill $guard 2>/dev/null; rm -f {note}; exit $status"
         )
-        # The note is removed by a trap, so that the exit status stays qvm's.
-        clean = shlex.quote(f"rm -f {shlex.quote(self.pid_file)}")
-        return f"cd {shlex.quote(self.folder)} || exit 1; trap {clean} EXIT; {guarded(run, 'QUIT')}"
 
 
 class QnxGuest(HostGuest):

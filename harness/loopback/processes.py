@@ -24,8 +24,8 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def descendants() -> dict[int, str]:
-    """Process id and state (``R``, ``S``, ``Z``, ...: proc(5)) of every process below this one."""
+def descendants(ancestor: int | None = None) -> dict[int, str]:
+    """Process id and state (``R``, ``S``, ``Z``, ...: proc(5)) of every process below ``ancestor``, or this one."""
     table: dict[int, tuple[int, str]] = {}
     for path in Path("/proc").iterdir():
         if path.name.isdecimal():
@@ -34,7 +34,7 @@ def descendants() -> dict[int, str]:
                 state, parent = (path / "stat").read_text().rpartition(")")[2].split()[:2]
                 table[int(path.name)] = (int(parent), state)
     found: dict[int, str] = {}
-    generation = {os.getpid()}
+    generation = {ancestor or os.getpid()}
     while generation:
         generation = {pid for pid, (parent, _) in table.items() if parent in generation}
         found |= {pid: table[pid][1] for pid in generation}

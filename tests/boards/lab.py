@@ -19,6 +19,8 @@ from harness.host.protocol import HostGuest
 from harness.loopback.resource import LoopbackBoard
 from harness.loopback.tell import tell
 
+CHECKOUT = Path(__file__).parents[2]
+
 LIMITS: list[tuple[str, float, float]] = []
 """What was timed in this session: name, seconds, allowed seconds. The summary prints it."""
 
@@ -61,6 +63,7 @@ class Lab:
         self.place = place
         self.home = board.folder / "home"
         self.actions: list[events.Action] = []
+        self.network: dict[str, Any] = {"address": "127.0.0.1", "username": "board", "port": board.port}
         self.data: dict[str, Any] = self._target()
         self.target: Any = None
         for left in self.home.iterdir():
@@ -72,7 +75,7 @@ class Lab:
         return {
             "resources": {
                 "RawSerialPort": {"port": os.path.realpath(self.folder / "serial")},
-                "NetworkService": {"address": "127.0.0.1", "username": "board", "port": self.board.port},
+                "NetworkService": self.network,
             },
             "drivers": {
                 "ExternalPowerDriver": {
@@ -97,7 +100,15 @@ class Lab:
                     "ssh_seconds": 10.0,
                 },
             },
-            "options": {"architecture": "x86_64", "profile": "7.0"},
+            "features": ["access", "performance"],
+            "options": {
+                "architecture": "x86_64",
+                "profile": "7.0",
+                "placements": ["pci"],
+                "guest_images": ["probe"],
+                "ways": ["serial"],
+                "templates": str(CHECKOUT / "targets/qemu-x86_64"),
+            },
         }
 
     def set(self, driver: str, **arguments: object) -> None:
@@ -112,11 +123,6 @@ class Lab:
         """Write the board's real key into the file of known hosts."""
         key = (self.folder / "etc/ssh_host_ed25519_key.pub").read_text()
         self.known_hosts.write_text(f"[127.0.0.1]:{self.network['port']} {key}")
-
-    @property
-    def network(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.data["resources"]["NetworkService"]
-        return found
 
     def file(self) -> Path:
         """The target file, as it is now."""
