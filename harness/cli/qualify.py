@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lg-env", type=Path, metavar="FILE", help="labgrid environment file (default: boards.yaml of the checkout)"
     )
     parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="this bench only; repeatable")
+    parser.add_argument("--nightly", action="store_true", help="also the tests that take minutes")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="these tests only (as pytest's -k)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"there are no suites in {_CHECKOUT}", remedy="run this command from a checkout")
     reports = _reports_folder(args.out)
     before = _unfinished(reports)
-    status = _run_pytest(_command(environment.resolve(), reports, args.bench, args.keyword))
+    status = _run_pytest(_command(environment.resolve(), reports, args))
     if status < 0:
         print(f"pytest was ended by {signal.Signals(-status).name}", file=sys.stderr)
         _report_what_is_there(_unfinished(reports) - before)
@@ -67,14 +68,14 @@ def _reports_folder(out: Path | None) -> Path:
     return Path(_REPORTS) if Path.cwd() == _CHECKOUT else _CHECKOUT / _REPORTS
 
 
-def _command(environment: Path, reports: Path, benches: list[str], keyword: str | None) -> list[str]:
-    chosen = [option for name in benches for option in ("--bench", name)]
-    words = ["-k", keyword] if keyword else []
+def _command(environment: Path, reports: Path, args: argparse.Namespace) -> list[str]:
+    chosen = [option for name in args.bench for option in ("--bench", name)]
     return [
         *(sys.executable, "-m", "pytest", "suites"),
         *("--lg-env", str(environment), "--report-dir", str(reports)),
         *chosen,
-        *words,
+        *(["--nightly"] if args.nightly else []),
+        *(["-k", args.keyword] if args.keyword else []),
     ]
 
 
