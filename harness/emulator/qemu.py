@@ -103,7 +103,7 @@ class Qemu:
                 async with asyncio.timeout(_QMP_TIMEOUT):
                     await qmp.connect(qmp_socket.dup())
                     await qemu.qtest.open()
-            except (QMPError, OSError, TimeoutError) as error:
+            except (QMPError, OSError, EOFError, TimeoutError) as error:
                 raise QemuDied(await qemu._end_soon()) from error
             except asyncio.CancelledError:
                 await qemu.kill()
