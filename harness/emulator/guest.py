@@ -198,7 +198,8 @@ class Guest:
             return Exit(EXIT_VDEV, self._broken)
         if self._stopped == "power-cut":
             return Exit(EXIT_POWER_CUT)
-        if self._stopped == "power-button" or ending.reason in _ENDED_BY_GUEST:
+        # A QEMU that ends while its channel is being opened has no time to tell the reason; 0 is an orderly end.
+        if self._stopped == "power-button" or ending.reason in _ENDED_BY_GUEST or ending.returncode == 0:
             return Exit(EXIT_NORMAL)
         return Exit(EXIT_AFTER_START, f"QEMU ended with status {ending.returncode}; it says:\n{ending.words}")
 
