@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness on-place``: run a command on a board of a lab that others use too; it is given back in every case."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from typing import Final
+
+from harness.errors import EXIT_BENCH_TROUBLE, UsageError
+from harness.remote.keeper import RELEASED
+from harness.remote.place import Hold, Lab
+
+HELP = "hold a place of a labgrid lab while a command runs, and release it however that ends"
+
+_HOUR: Final = 3600.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which place, and the command."""
+    parser.add_argument("--coordinator", default="", metavar="HOST:PORT", help="default: LG_COORDINATOR, as labgrid")
+    parser.add_argument("--place", default="", metavar="NAME", help="this place")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="KEY=VALUE", help="any place with this tag; repeatable"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=_HOUR, metavar="SECONDS", help="how long to wait for a place with the tags"
+    )
+    parser.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
+    parser.epilog = "example: harness on-place --tag board=rpi4 -- pytest suites/ --lg-env targets/qnx-rpi4-lab.yaml"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command to its end; the exit status is the command's, 2 when there is no place."""
+    if bool(args.place) == bool(args.tag):
+        raise UsageError("name either a place (--place) or what it must be (--tag)")
+    lifeline, alive = os.pipe()
+    report, reporting = os.pipe()
+    words = ["--coordinator", args.coordinator, "--place", args.place, "--wait", str(args.wait)]
+    words += [word for tag in args.tag for word in ("--tag", tag)]
+    ends = ["--lifeline", str(lifeline), "--report", str(reporting)]
+    command = [sys.executable, "-m", "harness.remote.keeper", *words, *ends, "--", *args.command]
+    with subprocess.Popen(command, pass_fds=[lifeline, reporting], process_group=0) as keeper:
+        os.close(lifeline)
+        os.close(reporting)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _frame: keeper.send_signal(number))
+        status = keeper.wait()
+    os.close(alive)
+    with os.fdopen(report) as told:
+        _release_what_is_held(Lab(args.coordinator), told.read())
+    return EXIT_BENCH_TROUBLE if status < 0 else status
+
+
+def _release_what_is_held(lab: Lab, told: str) -> None:
+    """The keeper was killed before it could. Raises BenchError."""
+    if told and not told.endswith(RELEASED):
+        place, token = told.splitlines()[0].split(" ")
+        Hold(lab, place, token).release()
