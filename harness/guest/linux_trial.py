@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from labgrid.resource import NetworkService
 from harness.emulator.client import EmulatedHost
 from harness.guest.linux import LinuxConsole
 from harness.guest.linux_keys import BenchKeys
+from harness.guest.short_lived import ShortLivedFolder
 from harness.guest.ssh import ShmemSSHDriver
 from harness.guest.ssh_port import KeptPort
 from harness.guest.target import GuestTarget
@@ -60,8 +60,7 @@ class Trial:
         self._count = 0
 
     def __enter__(self) -> Trial:
-        self._scratch = Path(tempfile.mkdtemp(prefix="shmem-linux-"))
-        self._stack.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+        self._scratch = self._stack.enter_context(contextlib.closing(ShortLivedFolder("shmem-linux-"))).path
         try:
             self.host.start()
             self._stack.callback(self.host.stop)

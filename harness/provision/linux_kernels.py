@@ -23,7 +23,7 @@ from harness.provision.linux_recipe import OwnKernel
 from harness.provision.linux_root import Kernel
 from harness.provision.notice import notice
 
-IMAGE: Final = "kernel"
+IMAGE: Final = "linux-kernel"
 """Name of a stored kernel."""
 
 _MODULES: Final = "modules"

@@ -23,7 +23,7 @@ from harness.provision.linux_recipe import Base, Recipe
 from harness.provision.linux_root import add_modules, add_packages, add_recipe, base_root, is_documentation, own_root
 from harness.provision.notice import notice
 
-INITRD: Final = "initrd"
+INITRD: Final = "linux-initrd"
 """Name of the root file system in its entry."""
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[2]

@@ -22,6 +22,17 @@ def test_a_bench_has_what_its_target_says(mini: MiniSuite) -> None:
     assert settings([bench])[0].id == "left-pci-probe-serial"
 
 
+def test_a_probe_guest_is_talked_to_over_its_console_alone(mini: MiniSuite) -> None:
+    text = fake("linux: {addresses: [10.0.0.1], boot_seconds: 9}").replace("[probe]", "[probe, linux]")
+    (bench,) = read_benches(Config(str(mini.benches(left=text.replace("[serial]", "[serial, ssh]"))))).values()
+    assert [setting.id for setting in settings([bench])] == [
+        "left-pci-probe-serial",
+        "left-pci-linux-serial",
+        "left-pci-linux-ssh",
+    ]
+    assert (bench.linux.addresses, bench.linux.boot_seconds, bench.linux.recipe) == (("10.0.0.1",), 9.0, None)
+
+
 def test_a_release_may_be_written_as_a_number(mini: MiniSuite) -> None:
     path = mini.benches(left=fake().replace('"7.0"', "8.0"))
     assert read_benches(Config(str(path)))["left"].release == "8.0"
@@ -40,6 +51,10 @@ def test_a_release_may_be_written_as_a_number(mini: MiniSuite) -> None:
         (fake("profile_overrides: [1]"), "expected FIELD: READING pairs"),
         (fake("boot_seconds: soon"), "option boot_seconds is 'soon'"),
         (fake("boot_seconds: -1"), "option boot_seconds is -1"),
+        (fake("linux: {recipes: x}"), "expected the keys recipe, boot_seconds, addresses"),
+        (fake("linux: {recipe: gone.toml}"), "there is no recipe"),
+        (fake("linux: {boot_seconds: soon}"), "option linux: option boot_seconds is 'soon'"),
+        (fake("linux: {addresses: 10.0.0.1}"), "expected a list of addresses"),
         (fake().replace("templates: templates", ""), "option templates is missing"),
         (fake().replace("templates: templates", "templates: nowhere"), "there is no folder"),
     ],

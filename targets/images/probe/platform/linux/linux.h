@@ -24,4 +24,7 @@ bool wait_input(const int *fds, unsigned count, const volatile uint64_t *counter
 void service_run(int ready);
 int relay_run(void);
 
+/* The program when it has arguments: copies between memory and its standard streams. */
+int transfer_run(const char *const *words, unsigned count);
+
 #endif

@@ -132,25 +132,25 @@ static void take_ram(void)
     }
 }
 
-/* A node of the device tree as folders and files; numbers are big-endian (Devicetree Specification, chapter 2). */
-#define TREE "/sys/firmware/devicetree/base/"
+/* Devices that the kernel has found in a device tree; numbers are big-endian (Devicetree Specification, chapter 2). */
+#define DEVICES "/sys/bus/platform/devices/"
 
 struct listing {
     struct listed_device *list;
     size_t count, limit;
 };
 
-static void take_node(const char *name, void *context)
+static void take_listed(const char *name, void *context)
 {
     struct listing *listing = context;
     char path[PATH_SIZE], text[64];
     uint64_t address = 0;
 
-    path_join(path, TREE, name, "/compatible");
+    path_join(path, DEVICES, name, "/of_node/compatible");
     file_read(path, text, sizeof text);
     if (!text_equal(text, "qvm,guest_shm") || listing->count == listing->limit)
         return;
-    path_join(path, TREE, name, "/reg");
+    path_join(path, DEVICES, name, "/of_node/reg");
     if (file_read(path, text, sizeof text) < sizeof address)
         return;
     for (unsigned i = 0; i < sizeof address; i++)
@@ -163,15 +163,21 @@ size_t devices_listed(struct listed_device *list, size_t limit)
 {
     struct listing listing = {.list = list, .limit = limit};
 
-    folder_each(TREE, take_node, &listing);
+    folder_each(DEVICES, take_listed, &listing);
     return listing.count;
 }
 
-_Noreturn void program_start(void);
+_Noreturn void program_start(const long *stack);
 
-void program_start(void)
+/* On the stack: the number of arguments, then the arguments, the program's name first. */
+void program_start(const long *stack)
 {
+    const char *const *arguments = (const char *const *)(stack + 1);
+    long count = *stack;
+
     faults_start();
+    if (count > 1)
+        leave(transfer_run(arguments + 1, (unsigned)(count - 1)));
     facts.build = build_id();
     facts.boot = boot_mark();
     take_ram();

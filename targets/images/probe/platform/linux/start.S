@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entry of the program (its arguments on the stack are of no interest), and the return from signals. */
+/* Entry of the program (System V ABI: the stack pointer points to the argument count), and the return from signals. */
 
     .section .note.GNU-stack, "", %progbits
     .text
@@ -9,6 +9,7 @@
 #if defined(__x86_64__)
 _start:
     xor     %ebp, %ebp
+    mov     %rsp, %rdi
     and     $-16, %rsp
     call    program_start
 
@@ -19,6 +20,7 @@ signal_return:
 _start:
     mov     x29, xzr
     mov     x30, xzr
+    mov     x0, sp
     bl      program_start
 
 signal_return:
