@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from harness.emulator.protocol import HOST_VARIABLE, SOCKET_NAME, default_run_directory
 
@@ -81,37 +82,90 @@ def _start_host(directory: Path) -> None:
         raise OSError(str(error)) from error
 
 
+class _Signals:
+    """The signals that qvm has got, as something to wait for together with the host.
+
+    A handler that runs between two looks at the host is not enough: Python's handlers run between its own steps, so one
+    for a signal that comes just before qvm begins to wait would run when the wait is over.
+    """
+
+    def __enter__(self) -> Self:
+        self._socket, self._written = socket.socketpair()
+        for end in (self._socket, self._written):
+            end.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._written.fileno())
+        for number in (*_SIGNALS, signal.SIGUSR1):
+            signal.signal(number, lambda _number, _frame: None)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        signal.set_wakeup_fd(self._before)
+        self._socket.close()
+        self._written.close()
+
+    def fileno(self) -> int:
+        """Readable when there is a signal."""
+        return self._socket.fileno()
+
+    def take(self) -> list[signal.Signals]:
+        """Those that have come."""
+        return [signal.Signals(number) for number in self._socket.recv(64)]
+
+
 class _Qvm:
     def __init__(self, host: socket.socket) -> None:
         self._host = host
-        self._stream = host.makefile("rb")
+        self._input = bytearray()
         self._answered = False
 
     def run(self, arguments: list[str]) -> int:
         """Start the guest, pass signals on, return its exit status."""
-        for number in (*_SIGNALS, signal.SIGUSR1):
-            signal.signal(number, self._signalled)
-        request = {"op": "start", "arguments": arguments, "directory": str(Path.cwd())}
-        socket.send_fds(self._host, [json.dumps(request).encode() + b"\n"], [0, 1])
-        for line in self._stream:
-            message: dict[str, Any] = json.loads(line)
-            self._answered = True
-            if not message["ok"]:
-                print(f"qvm: {message['error']}", file=sys.stderr)
-                return _EXIT_NO_HOST
-            for note in message.get("notes", ()):
-                print(note, file=sys.stderr, flush=True)
-            if "exit" in message:
-                if message["message"]:
-                    print(message["message"], file=sys.stderr)
-                return int(message["exit"])
+        with _Signals() as signals:
+            request = {"op": "start", "arguments": arguments, "directory": str(Path.cwd())}
+            socket.send_fds(self._host, [json.dumps(request).encode() + b"\n"], [0, 1])
+            while (line := self._next_line(signals)) is not None:
+                self._answered = True
+                status = self._told(json.loads(line))
+                if status is not None:
+                    return status
         if not self._answered:
             raise ConnectionResetError("the host ended before it answered")
         print("qvm: the host is gone", file=sys.stderr)
         return _EXIT_HOST_GONE
 
-    def _signalled(self, number: int, _frame: object) -> None:
-        how = _SIGNALS.get(signal.Signals(number))
+    def _next_line(self, signals: _Signals) -> bytes | None:
+        """The next message of the host, None at its end; signals are passed on meanwhile."""
+        sources: list[Any] = [self._host, signals]
+        while b"\n" not in self._input:
+            ready, _, _ = select.select(sources, [], [])
+            if signals in ready:
+                for number in signals.take():
+                    self._pass_on(number)
+            if self._host in ready:
+                data = self._host.recv(1 << 16)
+                if not data:
+                    return None
+                self._input += data
+        line, _, rest = bytes(self._input).partition(b"\n")
+        self._input = bytearray(rest)
+        return line
+
+    @staticmethod
+    def _told(message: dict[str, Any]) -> int | None:
+        """Say what the host has to say; the exit status when it is the last word."""
+        if not message["ok"]:
+            print(f"qvm: {message['error']}", file=sys.stderr)
+            return _EXIT_NO_HOST
+        for note in message.get("notes", ()):
+            print(note, file=sys.stderr, flush=True)
+        if "exit" not in message:
+            return None
+        if message["message"]:
+            print(message["message"], file=sys.stderr)
+        return int(message["exit"])
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        how = _SIGNALS.get(number)
         request = {"op": "stop", "how": how} if how else {"op": "report"}
         self._host.sendall(json.dumps(request).encode() + b"\n")
 

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -85,6 +87,29 @@ def test_the_vm_has_a_node_exactly_while_it_lives(bench: Bench) -> None:
     terminal.probe.power_off()
     process.wait(10)
     assert not node.exists()
+
+
+def test_no_signal_is_overlooked(tmp_path: Path) -> None:
+    """A host that talks to qvm at the very moment in which the signal comes, again and again."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "host"))
+        listener.listen()
+        environment = {**os.environ, "QVM_HOST": str(tmp_path / "host")}
+        command = [sys.executable, "-m", "harness.emulator.qvm", "@guest.qvmconf"]
+        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as qvm:
+            host, _ = listener.accept()
+            with host, host.makefile("rb") as stream:
+                host.settimeout(10)
+                assert json.loads(stream.readline())["op"] == "start"
+                for number in range(6000):
+                    host.sendall(b'{"ok": true}\n')
+                    moment = time.perf_counter_ns() + number * 7919 % 120_000
+                    while time.perf_counter_ns() < moment:
+                        pass
+                    qvm.send_signal(signal.SIGUSR1)
+                    assert json.loads(stream.readline()) == {"op": "report"}
+                host.sendall(b'{"ok": true, "exit": 7, "message": ""}\n')
+            assert qvm.wait(10) == 7
 
 
 def test_sigusr1_makes_every_device_tell_of_itself(bench: Bench) -> None:
