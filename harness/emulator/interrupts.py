@@ -75,27 +75,48 @@ class Interrupt:
         self.line: Line | None = None
         self.event: Callable[[], int | None] = lambda: None
         """Descriptor of the event for the message-signalled interrupt, while the guest has that enabled."""
+        self.disabled: Callable[[], bool] = lambda: False
+        """Whether the guest has switched the pin off; messages are another matter."""
+
+    @property
+    def asserted(self) -> bool:
+        """Whether there is a change that the guest has not read."""
+        return bool(self._unread)
+
+    def enabled_again(self) -> None:
+        """The guest has switched the pin on: what it has not read is told now."""
+        if self.asserted and self.event() is None:
+            self._tell()
+            self._stop_repeating()
+            self._repeat_if_level()
 
     def changed(self, slot: int) -> None:
         """The status word that the guest reads in ``slot`` is another one now."""
         self._unread.add(slot)
         self._tell()
-        if self._level and self.line is not None and self._timer is None:
-            self._repeat_in(self.line.repeat_after)
+        self._repeat_if_level()
 
     def read(self, slot: int) -> None:
         """The guest has read the status word of ``slot``, or has left it."""
         self._unread.discard(slot)
-        if not self._unread and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if not self._unread:
+            self._stop_repeating()
 
     def _tell(self) -> None:
         event = self.event()
         if event is not None:
             os.eventfd_write(event, 1)
-        elif self.line is not None:
+        elif self.line is not None and not self.disabled():
             self.line.pulse()
+
+    def _repeat_if_level(self) -> None:
+        if self._level and self.line is not None and self._timer is None:
+            self._repeat_in(self.line.repeat_after)
+
+    def _stop_repeating(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _repeat_in(self, seconds: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._repeat, seconds)
@@ -108,8 +129,6 @@ class Interrupt:
     def close(self) -> None:
         """No interrupt any more."""
         self._unread.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_repeating()
         self.line = None
         self.event = lambda: None

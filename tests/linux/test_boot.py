@@ -4,6 +4,7 @@ architecture: a boot takes seconds."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from harness.arch import ARCHES, Arch
 from harness.guest.linux_keys import BenchKeys
-from harness.guest.linux_trial import BOOT_SECONDS, TrialGuest, trial
+from harness.guest.linux_trial import BOOT_SECONDS, Trial, TrialGuest, trial
 from harness.guest.probe import Probe, ProbeFaultError
 from harness.host.ssh import SshRefusedError
 from harness.provision.linux_image import linux_image
@@ -25,14 +26,20 @@ SHMEM = "vdev shmem\n    allow data*\n"
 
 
 @pytest.fixture(scope="module", params=ARCHES)
-def guest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrialGuest]:
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Trial, Arch]]:
     arch = cast(Arch, request.param)
-    with trial(tmp_path_factory.mktemp(arch)) as bench:
-        running = bench.start(linux_image(arch), "guest0", SHMEM)
-        running.console.log_in(BOOT_SECONDS)
-        running.target.target.activate(running.ssh)
-        print(f"\n{arch}: logged in on both ways {time.monotonic() - running.started:.1f} s after the start")
-        yield running
+    with trial(tmp_path_factory.mktemp(arch)) as started:
+        yield started, arch
+
+
+@pytest.fixture(scope="module")
+def guest(bench: tuple[Trial, Arch]) -> TrialGuest:
+    host, arch = bench
+    running = host.start(linux_image(arch), "guest0", SHMEM)
+    running.console.log_in(BOOT_SECONDS)
+    running.target.target.activate(running.ssh)
+    print(f"\n{arch}: logged in on both ways {time.monotonic() - running.started:.1f} s after the start")
+    return running
 
 
 def test_the_shell_on_the_console(guest: TrialGuest) -> None:
@@ -97,6 +104,27 @@ def test_the_probe_keeps_what_it_has_over_both_ways(guest: TrialGuest, tmp_path:
     over_ssh.detach(attached.handle)
     channel.close()
     assert not over_serial.handles()
+
+
+def test_interrupts_reach_the_probe(guest: TrialGuest, bench: tuple[Trial, Arch]) -> None:
+    """By the pin, through the kernel's generic driver; the host is the peer that signals."""
+    probe = Probe(guest.console.transport(), "serial")
+    attached = probe.attach("data1", 1)
+    assert attached.handle is not None
+    assert attached.index is not None
+    probe.irq_on("pin")
+    with contextlib.closing(bench[0].host.client()) as client:
+        peer = client.attach("data1")
+        assert probe.irq_wait(5.0).interrupts > 0, "a new member is told"
+        for _ in range(3):
+            before = probe.irq_count().taken
+            peer.notify(1 << attached.index)
+            heard = probe.irq_wait(5.0)
+            assert heard.interrupts > 0
+            assert heard.senders(attached.handle) == 1 << peer.index
+            assert probe.irq_count().taken > before
+    probe.irq_off()
+    probe.detach(attached.handle)
 
 
 def test_the_probe_survives_faults_of_its_own(guest: TrialGuest) -> None:

@@ -32,6 +32,8 @@ class ShmemFunction:
         }
         device.window_base = lambda: self.config.window_base
         device.interrupt.event = lambda: self.msi
+        device.interrupt.disabled = lambda: self.config.pin_disabled
+        self.config.pin_asserted = lambda: device.interrupt.asserted
 
     def region(self, index: int) -> Region | None:
         return self._regions.get(index)
@@ -54,7 +56,10 @@ class ShmemFunction:
     def write(self, index: int, offset: int, data: bytes) -> None:
         try:
             if index == PciRegion.CONFIG:
+                disabled = self.config.pin_disabled
                 self.config.write(offset, data)
+                if disabled and not self.config.pin_disabled:
+                    self.device.interrupt.enabled_again()
             elif index == PciRegion.BAR0:
                 self.device.store_factory(offset, data)
             else:

@@ -7,6 +7,7 @@ Identifiers: public header ``guest_shm.h``. Class code, subsystem identifiers an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 SIZE: Final = 256
@@ -16,6 +17,7 @@ CLASS: Final = 0x058000
 
 COMMAND: Final = 0x04
 COMMAND_MEMORY: Final = 0x2
+COMMAND_NO_PIN: Final = 0x400
 BAR0: Final = 0x10
 BAR2: Final = 0x18
 MSI: Final = 0x40
@@ -25,7 +27,9 @@ MSI_DATA: Final = MSI + 12
 _BAR_64BIT_PREFETCHABLE: Final = 0xC
 _MSI_64BIT: Final = 0x80
 _MSI_ENABLE: Final = 0x1
+_STATUS: Final = 0x06
 _STATUS_CAPABILITIES: Final = 0x10
+_STATUS_PIN: Final = 0x08
 
 
 class ConfigSpace:
@@ -40,6 +44,8 @@ class ConfigSpace:
         self._writable = bytearray(SIZE)
         self.hidden = False
         """While set, the function answers like an empty slot: nothing on the bus finds it."""
+        self.pin_asserted: Callable[[], bool] = lambda: False
+        """Whether the function has an interrupt to tell, which the status register shows (PCI 3.0, section 6.2.3)."""
         self.reset()
 
     def reset(self) -> None:
@@ -76,7 +82,12 @@ class ConfigSpace:
 
     def read(self, offset: int, length: int) -> bytes:
         """What an access to the bus returns."""
-        return b"\xff" * length if self.hidden else self.stored(offset, length)
+        if self.hidden:
+            return b"\xff" * length
+        value = bytearray(self.stored(offset, length))
+        if offset <= _STATUS < offset + length and self.pin_asserted():
+            value[_STATUS - offset] |= _STATUS_PIN
+        return bytes(value)
 
     def stored(self, offset: int, length: int) -> bytes:
         """What the registers hold, also while the function is hidden."""
@@ -92,6 +103,11 @@ class ConfigSpace:
     def window_base(self) -> int:
         """Guest-physical address of BAR 2."""
         return int.from_bytes(self.stored(BAR2, 8), "little") & ~0xF
+
+    @property
+    def pin_disabled(self) -> bool:
+        """Whether the guest keeps the interrupt pin from being asserted."""
+        return bool(self._bytes[COMMAND + 1] & COMMAND_NO_PIN >> 8)
 
     @property
     def decodes_memory(self) -> bool:

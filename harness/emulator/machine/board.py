@@ -52,8 +52,9 @@ BOARDS: Final[dict[Arch, Board]] = {
         arguments=(
             "-machine",
             "q35,usb=off,sata=off,smbus=off,vmport=off",
+            # Without a source of random numbers a Linux guest collects some for seconds, and its SSH server waits.
             "-cpu",
-            "qemu64",
+            "qemu64,+rdrand",
             "-accel",
             "tcg,thread=multi",
         ),

@@ -95,7 +95,9 @@ bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handle
 {
     int fd;
 
-    if (interrupt->message || !interrupt->function || count == LIMIT)
+    /* The driver has the pin's line and no other. */
+    if (interrupt->message || !interrupt->function || interrupt->line != pci_interrupt_line(interrupt->function) ||
+        count == LIMIT)
         return false;
     fd = open_uio(interrupt->function);
     if (fd < 0)
