@@ -90,7 +90,7 @@ class KernelPart:
         """See Part."""
         own = self.recipe.kernel
         return {
-            "builder": _builder(),
+            "builder": _builder("compression", "elf", "kernel", "kernels", "packages"),
             "own": _digest(own.inputs()) if own else "",
             "packages": _hashes(_fetched(self)),
         }
@@ -129,7 +129,7 @@ class RootPart:
     def inputs(self) -> dict[str, str]:
         """See Part."""
         return {
-            "builder": _builder(),
+            "builder": _builder("*"),
             "base": _digest([self.base.folder]),
             "recipe": _digest(self.recipe.inputs()),
             "kernel": self.kernel.path.name,
@@ -181,9 +181,9 @@ def _hashes(fetched: Iterable[Package]) -> str:
     return " ".join(package.sha256 for package in fetched)
 
 
-def _builder() -> str:
-    """What decides how an image is built: another builder makes another image."""
-    return _digest(sorted(Path(__file__).parent.glob("linux*.py")))
+def _builder(*names: str) -> str:
+    """What decides how a part is built: other code makes another one."""
+    return _digest(file for name in names for file in sorted(Path(__file__).parent.glob(f"linux_{name}.py")))
 
 
 def _digest(paths: Iterable[Path]) -> str:
