@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -101,9 +102,10 @@ def test_no_signal_is_overlooked(tmp_path: Path) -> None:
             with host, host.makefile("rb") as stream:
                 host.settimeout(10)
                 assert json.loads(stream.readline())["op"] == "start"
-                for number in range(6000):
+                chance = random.Random(1)
+                for _ in range(6000):
                     host.sendall(b'{"ok": true}\n')
-                    moment = time.perf_counter_ns() + number * 7919 % 120_000
+                    moment = time.perf_counter_ns() + chance.randrange(120_000)
                     while time.perf_counter_ns() < moment:
                         pass
                     qvm.send_signal(signal.SIGUSR1)
