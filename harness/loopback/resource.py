@@ -98,11 +98,16 @@ class ShmemLoopbackBoard(Resource):  # type: ignore[misc]
 
     guest_lines: int = attr.ib(default=0, validator=attr.validators.instance_of(int))
 
+    @staticmethod
+    def provided(guest_lines: int) -> list[tuple[type[Resource], str | None]]:
+        """What it adds to the target, for a check of the target file that starts nothing."""
+        return [(NetworkService, None), *((RawSerialPort, name) for name in _ports(guest_lines))]
+
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         self.board = LoopbackBoard("--guest-lines", str(self.guest_lines), *self._profile())
         os.environ[f"LG_{self.target.name.upper().replace('-', '_')}"] = str(self.board.folder)
-        for name, line in {"console": SERIAL, **{line: line for line in guest_lines(self.guest_lines)}}.items():
+        for name, line in _ports(self.guest_lines).items():
             RawSerialPort(self.target, name, port=os.path.realpath(self.board.folder / line))
         NetworkService(self.target, None, address="127.0.0.1", username=USER, port=self.board.port)
 
@@ -112,3 +117,8 @@ class ShmemLoopbackBoard(Resource):  # type: ignore[misc]
         overrides = options.get("profile_overrides") or {}
         sets = [word for field, reading in overrides.items() for word in ("--set", f"{field}={reading}")]
         return ["--profile", str(options["profile"]), *sets]
+
+
+def _ports(count: int) -> dict[str, str]:
+    """Names of the serial ports, and the lines of the board that they are."""
+    return {"console": SERIAL} | {line: line for line in guest_lines(count)}

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness check-target``: is a target file right? With ``--live``: does the board do what the file says?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED
+
+HELP = "check a target file, and with --live the board that it describes"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The files, and whether to use the boards."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="labgrid environment file with targets")
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="also go through power, serial console, login, SSH, upload and one guest, step by step",
+    )
+    parser.add_argument("--target", metavar="NAME", help="with --live: this target only")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="with --live: where the host's console log goes")
+    parser.epilog = "exit status: 0 right, 1 an error in a file, 2 a step on the board failed"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print problems as FILE:LINE: TEXT; with --live, the steps with their times."""
+    from harness.target.check import check
+    from harness.target.live import walk
+
+    problems = [problem for file in args.files for problem in check(file)]
+    for problem in problems:
+        print(problem)
+    if any(not problem.warning for problem in problems):
+        return EXIT_REQUIREMENT_FAILED
+    for file in args.files:
+        print(f"{file}: good")
+    if args.live and not all(walk(file, args.target, args.log, print) for file in args.files):
+        return EXIT_BENCH_TROUBLE
+    return EXIT_PASS

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A walk over a real board, from its power switch to the first answer of a guest, each step with its time."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from labgrid import Environment
+from labgrid.exceptions import NoStrategyFoundError
+from labgrid.strategy import StrategyError
+
+from harness import provision
+from harness.errors import HarnessError, UsageError
+from harness.guest.probe import Probe
+from harness.guest.target import GuestTarget
+from harness.host.board import ShmemBoardStrategy
+from harness.host.protocol import stop_guests
+from harness.target import templates
+from harness.target.options import read_benches
+
+_STOP_SECONDS = 10.0
+_SYSTEM = "check"
+
+Say = Callable[[str], object]
+
+
+def walk(file: Path, only: str | None, log: Path | None, say: Say) -> bool:
+    """Go over every target of a file, or ``only`` one. ``say`` gets a line per step. Whether all went well."""
+    environment = Environment(str(file))
+    names = list(environment.config.get_targets())
+    if only is not None and only not in names:
+        raise UsageError(f"{file} has no target {only}", remedy=f"there are: {', '.join(names)}")
+    benches = read_benches(environment.config)
+    results = [_Walk(environment, benches[name], log, say).run() for name in names if only in (None, name)]
+    return all(results)
+
+
+class _Walk:
+    """One target."""
+
+    def __init__(self, environment: Any, bench: Any, log: Path | None, say: Say) -> None:
+        self._environment = environment
+        self._bench = bench
+        self._log = log
+        self._say = say
+        self._failed = False
+
+    def run(self) -> bool:
+        """Step by step until one fails; the board is off at the end in every case."""
+        strategy: Any = None
+        self._say(f"target {self._bench.name}")
+        try:
+            with self._step("target file"):
+                strategy = self._strategy()
+            self._climb(strategy)
+            self._guest(strategy.host)
+        except _StepFailedError:
+            pass
+        finally:
+            if strategy is not None:
+                self._finish(strategy)
+        return not self._failed
+
+    def _strategy(self) -> Any:
+        target = self._environment.get_target(self._bench.name)
+        try:
+            strategy = target.get_strategy()
+        except NoStrategyFoundError as error:
+            raise UsageError(str(error)) from error
+        strategy.host.log = self._log
+        return strategy
+
+    def _climb(self, strategy: Any) -> None:
+        if not isinstance(strategy, ShmemBoardStrategy):
+            with self._step("host"):
+                strategy.transition("ready")
+            return
+        for status, what in (
+            ("off", "power off"),
+            ("booting", "power on, boot messages on the serial console"),
+            ("shell", "login on the serial console"),
+            ("ready", "SSH, qvm on the host"),
+        ):
+            with self._step(what):
+                strategy.transition(status)
+        for reason in strategy.recoveries:
+            self._say(f"       after a power cycle, because: {reason}")
+
+    def _guest(self, host: Any) -> None:
+        for part in host.parts():
+            if part.name.startswith("host "):
+                self._say(f"       {part.name}: {part.version}; {part.source}")
+        bench = self._bench
+        with self._step("probe image for the guest"):
+            image = provision.probe_image(bench.architecture)
+        with self._step(f"upload of {image.stat().st_size} bytes"):
+            place = host.put(image)
+        console = host.console(0)
+        where = bench.mmio[0].options if "pci" not in bench.placements else ""
+        shmem = f"vdev shmem\n    {where}\n    allow *\n"
+        values = {"system": _SYSTEM, "image": place, "console": console, "shmem": shmem}
+        text = templates.render(bench.templates, "probe", values)
+        with self._step("qvm and the guest's console"):
+            guest = host.start_guest(_SYSTEM, host.put_text(f"{_SYSTEM}.qvmconf", text), console)
+            location = guest.wait_console(bench.boot_seconds)
+        try:
+            self._ask(location)
+        finally:
+            with self._step("end of the guest"):
+                stop_guests([guest], "power-cut", _STOP_SECONDS)
+
+    def _ask(self, location: Any) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            target = GuestTarget(_SYSTEM, location, Path(folder) / "console.log")
+            try:
+                probe = Probe(target.console.transport(), _SYSTEM)
+                with self._step("first answer of the guest"):
+                    identity = probe.identify(timeout=self._bench.boot_seconds)
+                self._say(
+                    f"       probe {identity.probe} on {identity.architecture}, {identity.devices} vdev shmem found"
+                )
+                with self._step("region created through the vdev"):
+                    status = probe.attach("check", 1).status
+                    if status:
+                        raise UsageError(f"the vdev answered with status {status}")
+            finally:
+                target.close()
+
+    def _finish(self, strategy: Any) -> None:
+        try:
+            with self._step("host left as it was found, power off"):
+                strategy.force("off")
+                strategy.target.cleanup()
+        except _StepFailedError:
+            pass
+
+    @contextmanager
+    def _step(self, what: str) -> Iterator[None]:
+        """Print how the block went and how long it took. Raises _StepFailedError."""
+        began = time.monotonic()
+        try:
+            yield
+        except (HarnessError, StrategyError, OSError) as error:
+            self._failed = True
+            reason = error.__cause__ if isinstance(error, StrategyError) and error.__cause__ else error
+            self._say(f"failed {time.monotonic() - began:7.2f} s  {what}")
+            self._say("".join(f"       {line}\n" for line in str(reason).splitlines()).rstrip("\n"))
+            raise _StepFailedError from error
+        self._say(f"ok     {time.monotonic() - began:7.2f} s  {what}")
+
+
+class _StepFailedError(Exception):
+    """A step failed, and was told."""

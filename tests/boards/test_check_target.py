@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Target files are right or refused with the line that is wrong; a walk over a board shows each step."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.shmem.profile import PROFILES
+from harness.target import templates
+from harness.target.check import check
+from tests.boards.lab import CHECKOUT, Lab, within
+
+TARGETS = CHECKOUT / "targets"
+FILES = [CHECKOUT / "boards.yaml", *sorted(TARGETS.glob("*.yaml"))]
+
+
+def command(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run ``harness`` as a person does."""
+    program = "import sys; from harness.cli import main; sys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_files_that_we_ship_are_good(file: Path) -> None:
+    assert check(file) == []
+
+
+@pytest.mark.parametrize("arch", ["aarch64", "x86_64"])
+@pytest.mark.parametrize("image", ["probe", "linux", "qnx"])
+def test_every_template_for_boards_makes_a_configuration(arch: str, image: str) -> None:
+    places = ["", "loc 0x1c050000 intr gic:43"] if arch == "aarch64" else [""]
+    for profile in PROFILES.values():
+        assert list(templates.problems(TARGETS / f"qnx-{arch}", [image], places, profile)) == []
+
+
+Change = Callable[[str], str]
+"""Breaks the text of a good file."""
+
+
+def _line(text: str, words: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if words in line)
+
+
+# name: what is replaced, by what, words of the wrong line afterwards, words of the message
+BROKEN: dict[str, tuple[str, str, str, str]] = {
+    "no YAML": ("    drivers:\n", "   drivers:\n", "   drivers:", "no YAML"),
+    "a key twice": (
+        'address: "192.0.2.10"',
+        'address: "a"\n        address: "b"',
+        'address: "b"',
+        "address is there twice",
+    ),
+    "unknown key": ("    features:", "    feature:", "    feature:", "unknown key feature"),
+    "unknown driver": ("SerialDriver:", "SerielDriver:", "SerielDriver:", "did you mean SerialDriver"),
+    "unknown argument": ("boot_seconds: 120", "bootseconds: 120", "bootseconds: 120", "no argument bootseconds"),
+    "wrong kind of value": ("ssh_seconds: 60", "ssh_seconds: soon", "ssh_seconds: soon", "ssh_seconds is 'soon'"),
+    "wrong choice": ("host_key: known_hosts", "host_key: trust", "host_key: trust", "host_key is 'trust'"),
+    "missing argument": ("        username: root\n", "", "NetworkService:", "needs the argument username"),
+    "missing port": ("        port: /dev/ttyUSB0\n", "", "RawSerialPort:", "needs the argument port"),
+    "missing resource": (
+        "      RawSerialPort:\n        port: /dev/ttyUSB0\n        speed: 115200\n",
+        "",
+        "      SerialDriver:",
+        "needs a NetworkSerialPort or SerialPort (port), and none stands before it",
+    ),
+    "no regular expression": ('boot: ["Starting|startup"', 'boot: ["Starting("', "Starting(", "no regular expression"),
+    "unknown option": ("      boot_seconds: 60\n", "      boot_secs: 60\n", "boot_secs", "unknown option boot_secs"),
+    "unknown release": ('profile: "8.0"', 'profile: "9.0"', 'profile: "9.0"', "option profile is '9.0'"),
+    "missing templates": ("templates: qnx-aarch64", "templates: qnx-arm", "templates: qnx-arm", "there is no folder"),
+    "unknown import": ("  - harness.labgrid", "  - harness.labgird", "harness.labgird", "import of harness.labgird"),
+    "console that is not there": ("host_key: known_hosts", "host_key: console", "host_key: console", "needs a console"),
+    "address that nobody finds": ('address: "192.0.2.10"', 'address: ""', 'address: ""', "the address is empty"),
+    "cable without a port": (
+        "        host_key: known_hosts",
+        "        host_key: known_hosts\n        consoles:\n          - {hostdev: /dev/ser2, resource: uart7}",
+        "uart7",
+        "no resource is named 'uart7'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_refused_with_the_right_line(name: str, tmp_path: Path) -> None:
+    old, new, wrong, message = BROKEN[name]
+    text = (TARGETS / "qnx-aarch64-generic.yaml").read_text()
+    assert old in text
+    text = text.replace(old, new, 1)
+    if name == "console that is not there":
+        text = re.sub(r"      SerialDriver:\n(        .*\n)+", "", text)
+        text = re.sub(r"        boot: .*\n", "", text)
+    (tmp_path / "qnx-aarch64").symlink_to(TARGETS / "qnx-aarch64")
+    file = tmp_path / "target.yaml"
+    file.write_text(text)
+    problems = check(file)
+    assert problems, "accepted"
+    assert problems[0].line == _line(text, wrong), problems
+    assert message in problems[0].text
+    done = command("check-target", str(file))
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{file}:{_line(text, wrong)}: error: ")
+
+
+def test_a_supplier_that_stands_behind_its_user_is_missing(tmp_path: Path) -> None:
+    """labgrid makes the parts in the order of the file."""
+    text = (TARGETS / "loopback.yaml").read_text()
+    power = re.search(r"      SerialDriver: \{\}\n", text)
+    assert power
+    text = text.replace(power[0], "", 1).replace("        ssh_seconds: 20\n", f"        ssh_seconds: 20\n{power[0]}", 1)
+    text = text.replace("host_key: console", "host_key: unchecked", 1)
+    for folder in ("qemu-x86_64", "qemu-aarch64"):
+        (tmp_path / folder).symlink_to(TARGETS / folder)
+    file = tmp_path / "target.yaml"
+    file.write_text(text)
+    (warning,) = check(file)
+    assert warning.warning
+    assert "not checked" in warning.text
+
+
+def test_a_template_is_refused_with_its_own_line(tmp_path: Path) -> None:
+    folder = tmp_path / "qnx-aarch64"
+    folder.mkdir()
+    text = (TARGETS / "qnx-aarch64/probe.qvmconf.j2").read_text().replace("    intr gic:37", "    intr gic37")
+    (folder / "probe.qvmconf.j2").write_text(text)
+    file = tmp_path / "target.yaml"
+    file.write_text((TARGETS / "qnx-aarch64-generic.yaml").read_text())
+    (problem,) = check(file)
+    assert (problem.file, problem.line) == (str(folder / "probe.qvmconf.j2"), _line(text, "gic37"))
+    (folder / "probe.qvmconf.j2").write_text(text.replace("gic37", "gic:37").replace("{{ console }}", "{{ consol }}"))
+    (problem,) = check(file)
+    assert problem.line == _line(text, "{{ console }}")
+    assert "consol" in problem.text
+
+
+def test_a_walk_over_a_board_shows_every_step_with_its_time(lab: Lab) -> None:
+    lab.trust()
+    with within(60, "harness check-target --live"):
+        done = command("check-target", "--live", "--log", str(lab.log), str(lab.file()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = re.findall(r"^ok +\d+\.\d\d s  (.*)$", done.stdout, re.MULTILINE)
+    assert [step.split(" ")[0] for step in steps] == [
+        *("target", "power", "power", "login", "SSH,", "probe", "upload"),
+        *("qvm", "first", "region", "end", "host"),
+    ]
+    assert "hypervisor host ready" in lab.log.read_text()
+
+
+def test_a_walk_ends_at_the_first_step_that_fails_and_switches_off(lab: Lab) -> None:
+    lab.trust()
+    lab.set("ShmemBoardStrategy", password="wrong")
+    done = command("check-target", "--live", str(lab.file()))
+    assert done.returncode == 2
+    assert re.search(
+        r"^failed +\d+\.\d\d s  login on the serial console\n +.*refused the login", done.stdout, re.MULTILINE
+    )
+    assert re.search(r"^ok .*power off$", done.stdout.splitlines()[-1])

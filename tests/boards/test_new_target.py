@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A target file from a few answers is one that the check accepts, whatever they were."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.target.check import check
+from harness.target.new import Answers, Console, Power, write
+from tests.boards.lab import CHECKOUT
+from tests.boards.test_check_target import command
+
+CONSOLES = ["/dev/ttyUSB0", "rfc2217://lab:4001", "raw://lab:4001", "none"]
+POWERS = [
+    ["network:gude:192.0.2.1:2"],
+    ["command", "--power-on", "relay on", "--power-off", "relay off"],
+    ["manual"],
+    ["none"],
+]
+
+
+@pytest.mark.parametrize(("console", "power"), list(itertools.product(CONSOLES, POWERS)), ids=str)
+def test_every_combination_of_answers_is_a_good_file(console: str, power: list[str], tmp_path: Path) -> None:
+    words = dict(zip(power[1::2], power[2::2], strict=True))
+    for arch in ("aarch64", "x86_64"):
+        answers = Answers(
+            name=f"board-{arch}",
+            architecture=arch,  # type: ignore[arg-type]
+            release="8.0",
+            console=Console.of(console),
+            power=Power.of(power[0], words.get("--power-on", ""), words.get("--power-off", "")),
+            address="192.0.2.7",
+            key="~/.ssh/id_ed25519",
+        )
+        assert check(write(answers, tmp_path)) == []
+
+
+def test_the_command_writes_a_checked_file_without_asking(tmp_path: Path) -> None:
+    done = command(
+        "new-target", "desk", "--arch", "aarch64", "--address", "192.0.2.7", "--folder", str(tmp_path), "--defaults"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert check(tmp_path / "desk.yaml") == []
+    assert "harness check-target --live" in done.stdout
+    assert (tmp_path / "desk/probe.qvmconf.j2").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "--arch is missing"),
+        (["--arch", "aarch64", "--console", "ttyUSB0"], "not a console: 'ttyUSB0'"),
+        (["--arch", "aarch64", "--power", "switch"], "not a power switch"),
+        (["--arch", "aarch64", "--power", "command"], "needs both commands"),
+        (["--arch", "aarch64", "--console", "none"], "the address cannot be found"),
+        (["--arch", "mips"], "invalid choice"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_wrong_answers_are_wrong_use(options: list[str], said: str, tmp_path: Path) -> None:
+    done = command("new-target", "desk", "--folder", str(tmp_path), "--defaults", *options)
+    assert done.returncode == 3
+    assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    words = ["new-target", "desk", "--arch", "x86_64", "--address", "a", "--folder", str(tmp_path), "--defaults"]
+    assert command(*words).returncode == 0
+    done = command(*words)
+    assert done.returncode == 3
+    assert "exists already" in done.stderr
+
+
+def test_a_person_is_asked(tmp_path: Path) -> None:
+    """On a terminal; a wrong choice is asked for again, an empty answer is the default."""
+    controller, terminal = pty.openpty()
+    program = "import sys; from harness.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", program, "new-target", "desk", "--folder", str(tmp_path)]
+    with subprocess.Popen(words, cwd=CHECKOUT, stdin=terminal, stdout=subprocess.PIPE, text=True) as process:
+        os.write(controller, b"mips\naarch64\n7.1\nnone\n192.0.2.9\n\n\nnone\n")
+        said, _ = process.communicate(timeout=60)
+    os.close(controller)
+    os.close(terminal)
+    assert process.returncode == 0, said
+    assert "one of: x86_64, aarch64" in said
+    text = (tmp_path / "desk.yaml").read_text()
+    assert 'profile: "7.1"' in text
+    assert 'address: "192.0.2.9"' in text
+    assert "SerialDriver" not in text
