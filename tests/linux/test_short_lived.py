@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -35,11 +36,16 @@ def test_it_goes_when_its_process_ends(how: signal.Signals) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         folder = Path(process.stdout.readline().strip())
         assert (folder / "secret").exists()
-        process.send_signal(how)
+        # As a terminal does with Ctrl-C: to everyone who belongs to the program.
+        if how is signal.SIGINT:
+            os.killpg(process.pid, how)
+        else:
+            process.send_signal(how)
     deadline = time.monotonic() + 10
     while folder.exists():
         assert time.monotonic() < deadline, "the folder is still there"
