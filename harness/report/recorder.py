@@ -16,6 +16,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.provision import ManifestItem
 from harness.report import catalogue, known
+from harness.report.interrupt import InterruptKeeper
 from harness.report.keys import EVIDENCE, SHARED_EVIDENCE
 from harness.report.model import Part
 from harness.report.records import AccessMatrix, Metrics, Observations
@@ -110,3 +111,4 @@ def pytest_configure(config: pytest.Config) -> None:
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
         config.pluginmanager.register(config.stash[_RECORDER], "harness-run-recorder")
+        config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")

@@ -363,6 +363,29 @@ def test_interrupted_run_says_so(make_suite: MakeSuite) -> None:
     assert session.report.run.reasons == ["the run was interrupted: Ctrl-C", "2 planned tests did not run"]
 
 
+def test_an_interrupt_that_some_clean_up_swallows_ends_the_run_all_the_same(make_suite: MakeSuite) -> None:
+    """Python drops what is raised in a destructor, KeyboardInterrupt too."""
+    suite = make_suite(
+        """
+        import os, signal
+
+        class Careless:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        @pytest.mark.requirement("TST-REQ-01")
+        def test_first(bench):
+            Careless()
+
+        @pytest.mark.requirement("TST-REQ-02")
+        def test_second(bench): ...
+        """
+    )
+    session = suite.run()
+    assert session.report.run.reasons[:2] == ["the run was interrupted: Ctrl-C", "3 planned tests did not run"]
+    assert len(session.verdicts()) == 1
+
+
 def test_stop_at_the_first_failure_lists_the_rest(make_suite: MakeSuite) -> None:
     session = make_suite("""
         def test_a(bench):
