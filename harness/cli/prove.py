@@ -7,7 +7,6 @@ Each fault of the emulated device runs in a session of its own, which ends with 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import shlex
 import sys
@@ -24,8 +23,8 @@ from harness.prove import pages
 from harness.prove.groups import SHORT, selected
 from harness.prove.model import ProofReport
 from harness.prove.proving import Progress, Proving, gather, line
-from harness.prove.session import CHECKOUT, Sessions
 from harness.report import folder, provenance
+from harness.sessions import CHECKOUT, Sessions, until_interrupted
 
 HELP = "put faults into the device, one at a time, and show which requirement catches each"
 
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     try:
         found = _orders(proving, args.random_order) if args.random_order else _faults(proving, faults, whole=whole)
-        report = replace(report, **asyncio.run(found), duration_s=round(time.monotonic() - began, 1))
+        report = replace(report, **until_interrupted(found), duration_s=round(time.monotonic() - began, 1))
     except KeyboardInterrupt:
         return _INTERRUPTED
     pages.write(base, report)
@@ -123,7 +122,7 @@ def _sessions(args: argparse.Namespace) -> Sessions:
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():
             raise UsageError(f"there are no suites {suite}", remedy="run this command from a checkout")
-    return Sessions(environment.resolve(), suites, args.bench, args.limit)
+    return Sessions(environment.resolve(), suites, args.bench, ["-p", "harness.prove.plugin"], args.limit)
 
 
 def _folder(out: Path | None) -> Path:

@@ -14,8 +14,8 @@ from harness.emulator.faults import Fault
 from harness.errors import BenchError
 from harness.prove.groups import matches
 from harness.prove.model import Catch, Control, Difference, Outcome, Proof
-from harness.prove.session import Finished, Sessions
 from harness.report.model import Report
+from harness.sessions import Finished, Sessions
 
 T = TypeVar("T")
 U = TypeVar("U")

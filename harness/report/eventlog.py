@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The events of a session as files: one JSON line each."""
+"""The events of a session as JSON lines: in files, and through a pipe to whoever started the session."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from harness.events import Action, Event
+from harness.events import Action, CaseEnded, CasesPlanned, CaseStarted, Event
 from harness.report.folder import EVENTS
+
+_KINDS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in (Action, CasesPlanned, CaseStarted, CaseEnded)}
 
 
 class EventLog:
@@ -30,6 +35,24 @@ class EventLog:
         folder = self._case_folder() if isinstance(event, Action) else None
         if folder is not None:
             _append(folder / EVENTS, line)
+
+
+def pipe(descriptor: int) -> Callable[[Event], None]:
+    """A subscriber that writes all events to ``descriptor``, until nobody reads there any more."""
+
+    def write(event: Event) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(descriptor, f"{_line(event)}\n".encode())
+
+    return write
+
+
+def parse(line: str) -> Event:
+    """The event of a line. Raises ValueError for what is none."""
+    told = json.loads(line)
+    kind = _KINDS[told.pop("event")]
+    at = datetime.fromisoformat(told.pop("at")).timestamp()
+    return kind(at=at, **{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
 
 
 def _line(event: Event) -> str:

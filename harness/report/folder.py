@@ -16,6 +16,7 @@ JUNIT = "junit.xml"
 INDEX = "index.html"
 EVENTS = "events.jsonl"
 EVIDENCE = "evidence"
+BENCHES = "benches"
 LATEST = "latest"
 
 _LONGEST_NAME = 80

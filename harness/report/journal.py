@@ -16,6 +16,9 @@ from typing import Any, Final, Self
 from harness.report.codec import decode, encode
 from harness.report.model import Access, Case, Metric, Part, Planned, ReportError, Requirement
 
+NOTHING_SELECTED: Final = "no test was selected"
+"""The trouble of a session that has nothing to do."""
+
 
 @dataclass(frozen=True)
 class Began:

@@ -30,7 +30,10 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, CasesPlanned):
-            self._total, self._done, self._began = event.total, 0, self._clock()
+            if not self._total:
+                self._began = self._clock()
+            # Sessions that run side by side plan one after the other.
+            self._total += event.total
         elif isinstance(event, CaseStarted):
             self._label = _label(event)
             self._status(self._label)

@@ -7,15 +7,33 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import harness
-from harness.report.model import Part
+from harness.report.journal import Began
+from harness.report.model import Part, Requirement
 
 DISTRIBUTION: Final = "shmem-harness"
 _TAKING_PART: Final = ("pytest", "labgrid", "pyserial-labgrid", "pexpect", "paramiko", "ziglang")
 _GIT_SECONDS: Final = 20
+
+
+def began(name: str, command: str, requirements: Sequence[Requirement]) -> Began:
+    """The first entry of a run's journal."""
+    return Began(
+        id=name,
+        started=datetime.now(UTC).isoformat(),
+        command=command,
+        harness_version=harness_version(),
+        harness_commit=harness_commit(),
+        python=python(),
+        platform=machine(),
+        packages=packages(),
+        catalogue=list(requirements),
+    )
 
 
 def harness_version() -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness.report import folder, journal
+from harness.report import folder, merge
 from harness.report.codec import decode, encode
 from harness.report.document import build
 from harness.report.model import SCHEMA, Report, ReportError
@@ -21,7 +21,7 @@ def read(target: Path) -> Report:
     if results.is_file():
         return _from_results(results)
     if (target / folder.JOURNAL).is_file():
-        return build(journal.read(target / folder.JOURNAL))
+        return build(merge.entries(target))
     raise ReportError(
         f"{target} holds no report: neither {folder.RESULTS} nor {folder.JOURNAL} is there",
         remedy="name the folder of one run, such as reports/latest",

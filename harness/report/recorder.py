@@ -86,6 +86,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="folder for reports; each run makes a folder of its own in it, and DIR/latest points at the newest",
     )
     group.addoption(
+        "--events-to",
+        type=int,
+        metavar="FD",
+        help="tell this open descriptor what happens, a JSON line for each event (harness qualify)",
+    )
+    group.addoption(
         "--requirements",
         type=Path,
         default=CATALOGUE,

@@ -14,11 +14,20 @@ from typing import TextIO
 import pytest
 
 from harness import events
-from harness.report import catalogue, folder, html, known, provenance, reader
+from harness.report import catalogue, eventlog, folder, html, known, provenance, reader
 from harness.report.case import CaseUnderWay
 from harness.report.document import accepted, build
 from harness.report.eventlog import EventLog
-from harness.report.journal import Began, CaseBegan, CaseDone, Ended, Journal, PartsKnown, PlanMade, Trouble
+from harness.report.journal import (
+    NOTHING_SELECTED,
+    CaseBegan,
+    CaseDone,
+    Ended,
+    Journal,
+    PartsKnown,
+    PlanMade,
+    Trouble,
+)
 from harness.report.keys import EVIDENCE, SHARED_EVIDENCE, place
 from harness.report.model import Part, Planned, Report, Requirement
 from harness.report.progress import Progress
@@ -38,7 +47,8 @@ class RunRecorder:
         self._config = config
         self._journal = Journal(self.folder / folder.JOURNAL)
         self._catalogue = requirements
-        self._journal.write(_began(name, config, list(requirements.values())))
+        command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+        self._journal.write(provenance.began(name, command, list(requirements.values())))
         self.add_parts(_environment(config))
         self._case: CaseUnderWay | None = None
         self._report: Report | None = None
@@ -66,6 +76,9 @@ class RunRecorder:
     def pytest_sessionstart(self) -> None:
         """Connect the event stream with its files and with the terminal."""
         self._subscriptions.append(events.session.subscribe(EventLog(self.folder, self._case_folder)))
+        descriptor = self._config.getoption("--events-to")
+        if descriptor is not None:
+            self._subscriptions.append(events.session.subscribe(eventlog.pipe(descriptor)))
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None or self._config.option.verbose != 0:
             return
@@ -204,7 +217,7 @@ class RunRecorder:
         report = build([*self._journal.entries, end])
         explained = bool(report.run.reasons)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            self.trouble("no test was selected", usage=True)
+            self.trouble(NOTHING_SELECTED, usage=True)
         elif exitstatus == pytest.ExitCode.USAGE_ERROR and not any(
             isinstance(entry, Trouble) for entry in self._journal.entries
         ):
@@ -227,20 +240,6 @@ class RunRecorder:
             self._progress.close()
             self._terminal.close()
             self._progress, self._terminal = None, None
-
-
-def _began(name: str, config: pytest.Config, requirements: list[Requirement]) -> Began:
-    return Began(
-        id=name,
-        started=datetime.now(UTC).isoformat(),
-        command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
-        harness_version=provenance.harness_version(),
-        harness_commit=provenance.harness_commit(),
-        python=provenance.python(),
-        platform=provenance.machine(),
-        packages=provenance.packages(),
-        catalogue=requirements,
-    )
 
 
 def _environment(config: pytest.Config) -> list[Part]:

@@ -14,7 +14,7 @@ from fixtures.deployment import Deploy
 from fixtures.guest import Work
 from fixtures.records import Metrics
 
-pytestmark = pytest.mark.lg_feature("performance")
+pytestmark = [pytest.mark.lg_feature("performance"), pytest.mark.quiet]
 
 # 2 MiB lie in the caches of today's processors. Beyond them, pure stores show with what pages the machine backs memory
 # (Linux: huge ones for a guest's own RAM, small ones for shared memory; 4 MiB: 8 % slower), and not how it is shared.

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,9 @@ def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) ->
     results = json.loads((page.parent / "results.json").read_text())["results"]
     assert {record["verdict"] for record in results} == {"pass"}
     assert {record["bench"] for record in results} == {"qemu-x86_64", "qemu-aarch64"}
+    assert all((page.parent / path).is_file() for record in results for path in record["evidence"])
+    suites = ElementTree.parse(page.parent / "junit.xml").findall("testsuite")
+    assert {"qemu-x86_64", "qemu-aarch64"} <= {suite.get("name") for suite in suites if suite.findall("testcase")}
     # One record for each requirement, bench and placement.
     keys = {(record["requirement"], record["bench"], record["placement"]) for record in results}
     assert len(keys) == len(results) > 40
@@ -61,11 +65,11 @@ def test_wrong_use_says_what_there_is(arguments: list[str], message: str, tmp_pa
 class Running:
     """A qualification that has guests running and a long way to go."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *arguments: str) -> None:
         self.out = out
         self.mark = new_mark()
         self.process = subprocess.Popen(
-            [*COMMAND, "--out", str(out)],
+            [*COMMAND, *arguments, "--out", str(out)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -86,8 +90,8 @@ class Running:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
+def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path, *getattr(request, "param", ()))
     yield running
     if running.process.poll() is None:
         running.process.kill()
@@ -107,15 +111,32 @@ def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number
     running.expect_nothing_left()
 
 
+@pytest.mark.parametrize("running", [("--bench", "qemu-aarch64")], indirect=True, ids=["one bench"])
 def test_a_killed_pytest_is_told_and_leaves_a_report(running: Running) -> None:
     pid = running.pid_of("-m pytest suites")
     assert pid
     os.kill(pid, signal.SIGKILL)
-    output, errors = running.output()
+    output, _ = running.output()
     assert running.process.returncode == 2
-    assert "pytest was ended by SIGKILL" in errors
+    assert "qemu-aarch64: pytest was ended by SIGKILL" in output
     assert output.splitlines()[-1].startswith("qualification: FAIL  report: ")
     assert "did not run" in (running.out / "latest/index.html").read_text()
+
+
+@pytest.mark.parametrize("running", [("-k", "manual_examples and pci")], indirect=True, ids=["few tests"])
+def test_a_session_that_is_killed_stops_no_other_bench(running: Running) -> None:
+    def session() -> int | None:
+        return running.pid_of("--bench qemu-x86_64 ")
+
+    until(session, 30, "no session of the bench")
+    os.kill(session() or 0, signal.SIGKILL)
+    output, _ = running.output()
+    assert running.process.returncode == 2, output
+    results = json.loads((running.out / "latest/results.json").read_text())
+    whole = {entry["requirement"] for entry in results["results"] if entry["bench"] == "qemu-aarch64"}
+    assert len(whole) > 10
+    assert {entry["bench"] for entry in results["not_run"]} == {"qemu-x86_64"}
+    assert any("qemu-x86_64: pytest was ended by SIGKILL" in reason for reason in results["run"]["reasons"])
 
 
 def test_a_killed_harness_takes_everything_with_it(running: Running) -> None:

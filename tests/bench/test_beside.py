@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions side by side on one machine: a test that measures runs alone."""
+
+from __future__ import annotations
+
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+from mini_suite import MiniSuite, fake
+
+_BODY = """
+import pathlib, time
+
+pytestmark = pytest.mark.requirement("SHM-ALLOW-01")
+LOG = pathlib.Path({log!r})
+
+def stay(kind, seconds):
+    began = time.monotonic()
+    time.sleep(seconds)
+    with LOG.open("a") as log:
+        log.write(f"{{kind}} {{began}} {{time.monotonic()}}\\n")
+
+@pytest.mark.parametrize("number", range(15))
+def test_one(bench, number):
+    stay("other", 0.02)
+
+@pytest.mark.quiet
+@pytest.mark.parametrize("number", range(3))
+def test_two(bench, number):
+    stay("quiet", 0.1)
+
+@pytest.mark.parametrize("number", range(15))
+def test_three(bench, number):
+    stay("other", 0.02)
+"""
+
+
+def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
+    suites = []
+    for number in range(2):
+        folder = tmp_path / f"suite{number}"
+        folder.mkdir()
+        suite = MiniSuite(folder)
+        suite.benches(one=fake())
+        suite.write("test_it.py", "import pytest\n" + _BODY.format(log=str(tmp_path / f"log{number}")))
+        suites.append(suite)
+    shared = ["--lg-env", "benches.yaml", "--beside", str(tmp_path / "beside")]
+    sessions = [
+        subprocess.Popen(suite.command(*shared), cwd=suite.folder, env=suite.variables(), stdout=subprocess.DEVNULL)
+        for suite in suites
+    ]
+    assert [session.wait(60) for session in sessions] == [0, 0]
+    stays = [line.split() for number in range(2) for line in (tmp_path / f"log{number}").read_text().splitlines()]
+    spans = sorted((float(began), float(ended), kind) for kind, began, ended in stays)
+    overlapping = [(first[2], second[2]) for first, second in pairwise(spans) if second[0] < first[1]]
+    # They did run side by side, or this shows nothing.
+    assert ("other", "other") in overlapping
+    assert not [kinds for kinds in overlapping if "quiet" in kinds]
