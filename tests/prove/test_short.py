@@ -8,12 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from harness.prove.groups import MATCHING, SHORT, matches
-
-# Each fault costs a session of its own: minutes on a busy machine.
-pytestmark = pytest.mark.long
 
 CHECKOUT = Path(__file__).parents[2]
 SECONDS = 600
