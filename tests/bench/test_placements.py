@@ -138,3 +138,12 @@ def test_wrong_places_are_named(mini: MiniSuite, options: str, message: str) -> 
     path = mini.benches(left=fake(options).replace("[pci]", "[pci, mmio]"))
     with pytest.raises(UsageError, match=message):
         read_benches(Config(str(path)))
+
+
+@pytest.mark.parametrize(("placements", "where"), [("[pci, mmio]", {"pci"}), ("[mmio]", {"mmio"})])
+def test_what_does_not_depend_on_the_placement_runs_once_on_every_bench(
+    mini: MiniSuite, placements: str, where: set[str]
+) -> None:
+    target = fake(PLACES).replace("placements: [pci]", f"placements: {placements}")
+    _run(mini, "@pytest.mark.one_placement\ndef test_1(bench): pass", target=target)
+    assert {record["placement"] for record in mini.results()["results"]} == where
