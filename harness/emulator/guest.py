@@ -84,7 +84,6 @@ class Guest:
         self._stopped: StopHow | None = None
         self._broken = ""
         self._reserved: Path | None = None
-        self._breaking: asyncio.Task[object] | None = None
 
     @property
     def console_paths(self) -> list[str]:
@@ -138,7 +137,9 @@ class Guest:
             if self._parts.memory_mapped:
                 arguments += ["-S", *await self._device_tree(planned, Path(scratch))]
             self._qemu = await self._launch(planned, arguments, streams)
-        self._mapper.started()
+        if self._broken:
+            # The guest was quicker than QEMU's greeting.
+            self._qemu.cut()
         await self._parts.connect(self._qemu.qtest, planned.arch)
         if self._parts.memory_mapped:
             await self._qemu.execute("cont")
@@ -153,6 +154,7 @@ class Guest:
             inherit=[self._mapper.child.fileno(), *(fd for console in self._consoles for fd in console.inherit)],
             stdin=streams.stdin if on_streams else asyncio.subprocess.DEVNULL,
             stdout=streams.stdout if on_streams else asyncio.subprocess.DEVNULL,
+            inherited=self._mapper.started,
         )
 
     async def _device_tree(self, planned: Plan, scratch: Path) -> list[str]:
@@ -226,14 +228,16 @@ class Guest:
 
     async def _kill(self) -> None:
         if self._qemu is not None:
-            with contextlib.suppress(ProcessLookupError):
-                await self._qemu.kill()
+            await self._qemu.kill()
 
     def _break(self, reason: str) -> None:
-        """A device met something that ends qvm. This runs inside a request of QEMU's, so nothing is waited for."""
-        if not self._broken:
-            self._broken = reason
-            self._breaking = asyncio.create_task(self._kill())
+        """A device met something that ends qvm.
+
+        This runs inside a request of QEMU's, so nothing is waited for; QEMU does not get as far as the answer.
+        """
+        self._broken = self._broken or reason
+        if self._qemu is not None:
+            self._qemu.cut()
 
     def close(self) -> None:
         """Give back what the guest held."""

@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qemu.qmp import EventListener, QMPClient, QMPError
@@ -55,7 +55,7 @@ class Qemu:
         self._words = bytearray()
         self._reason = ""
         self._end: asyncio.Task[Ending] | None = None
-        self._events = EventListener(("SHUTDOWN", "RESET"))
+        self._events = EventListener(("SHUTDOWN",))
         self._reader = asyncio.create_task(self._read_words())
         self._watcher = asyncio.create_task(self._watch())
 
@@ -73,8 +73,12 @@ class Qemu:
         inherit: Sequence[int],
         stdin: int,
         stdout: int,
+        inherited: Callable[[], None],
     ) -> Qemu:
-        """Start QEMU and agree on QMP. Raises QemuDied with what QEMU said when it ends instead."""
+        """Start QEMU and agree on QMP; ``inherited`` is called as soon as QEMU has the descriptors.
+
+        Raises QemuDied with what QEMU said when it ends instead.
+        """
         qmp_socket, qmp_end = socket.socketpair()
         qtest_socket, qtest_end = socket.socketpair()
         with qmp_socket, qmp_end, qtest_end:
@@ -96,6 +100,7 @@ class Qemu:
             )
             qmp_end.close()
             qtest_end.close()
+            inherited()
             qmp = QMPClient("qemu")
             qemu = cls(process, qmp, Qtest(qtest_socket))
             qmp.register_listener(qemu._events)
@@ -118,9 +123,8 @@ class Qemu:
 
     async def _watch(self) -> None:
         async for event in self._events:
-            if event["event"] == "SHUTDOWN":
-                data = event["data"]
-                self._reason = str(data["reason"]) if isinstance(data, dict) else ""
+            data = event["data"]
+            self._reason = str(data["reason"]) if isinstance(data, dict) else ""
 
     async def execute(self, command: str, arguments: dict[str, object] | None = None) -> object:
         """Send a QMP command. Never from inside a device's request: QEMU waits for the device and cannot answer."""
@@ -149,8 +153,12 @@ class Qemu:
         except TimeoutError:
             return await self.kill()
 
-    async def kill(self) -> Ending:
-        """End the process now, whatever its guest does."""
+    def cut(self) -> None:
+        """End the process now, whatever its guest does, without waiting for its end."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+
+    async def kill(self) -> Ending:
+        """End the process now, whatever its guest does."""
+        self.cut()
         return await self.wait()

@@ -17,7 +17,7 @@ from harness.emulator.device.requests import Requests, Wanted
 from harness.emulator.interrupts import Interrupt
 from harness.emulator.regions import Client, Refused, Region, Registry
 from harness.emulator.rules import Rules
-from harness.emulator.window import Window, WindowBroken
+from harness.emulator.window import NoAnswer, QemuEnded, Window, WindowBroken
 from harness.shmem import registers as reg
 from harness.shmem.config import ShmemVdev
 from harness.shmem.profile import Profile
@@ -35,8 +35,8 @@ class Slot:
 class SharedMemoryDevice:
     """The device behind the two kinds of register pages.
 
-    ``window_base`` tells the guest-physical address of the window: the placement knows it. ``others`` are the devices
-    of the same VM, this one among them.
+    ``window_base`` tells the guest-physical address of the window: the placement knows it. ``broken`` is told of what
+    must end qvm. ``others`` are the devices of the same VM, this one among them.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class SharedMemoryDevice:
         self.factory = FactoryPage(vector, profile)
         self.slots: list[Slot | None] = [None] * (window.size // window.slot_size)
         self.window_base: Callable[[], int] = lambda: 0
+        self.broken: Callable[[str], None] = lambda _reason: None
         self._next_slot = 0
         self.requests = Requests(
             vdev,
@@ -134,6 +135,9 @@ class SharedMemoryDevice:
         except WindowBroken as error:
             self.slots[chosen] = None
             client.detach()
+            if isinstance(error, NoAnswer):
+                # The region may appear yet.
+                self.broken(f"vdev shmem: cannot show a region: {error}")
             raise Refused(Status.UNKNOWN_FAILURE) from error
         return chosen
 
@@ -179,9 +183,11 @@ class SharedMemoryDevice:
         fill = 0xFF if self.profile.detached_window == "ones" else 0
         try:
             self.window.hide(number, slot.pages, fill)
-        except WindowBroken:
-            # QEMU is gone, and the mapping with it.
+        except QemuEnded:
             return
+        except WindowBroken as error:
+            # The guest could still reach a region that it has left.
+            self.broken(f"vdev shmem: cannot take a region away: {error}")
 
     # --- control pages
 

@@ -30,6 +30,7 @@ class ShmemFunction:
             PciRegion.BAR2: Region(window.size, window.fd, window.mappable()),
             PciRegion.CONFIG: Region(SIZE),
         }
+        device.broken = broken
         device.window_base = lambda: self.config.window_base
         device.interrupt.event = lambda: self.msi
         device.interrupt.disabled = lambda: self.config.pin_disabled

@@ -18,6 +18,14 @@ class WindowBroken(Exception):
     """The library inside QEMU did not do what it was asked; the text says why."""
 
 
+class QemuEnded(WindowBroken):
+    """QEMU has ended, and every mapping with it."""
+
+
+class NoAnswer(WindowBroken):
+    """Nobody knows whether the library has done, or will still do, what it was asked."""
+
+
 class Mapper:
     """Changes what lies behind the windows of one QEMU process.
 
@@ -39,17 +47,21 @@ class Mapper:
     def replace(self, window: int, offset: int, length: int, fd: int, file_offset: int) -> None:
         """Map ``length`` bytes of ``fd`` from ``file_offset`` over the window file's ``offset``; all in bytes.
 
-        Raises WindowBroken when QEMU has not mapped that part of the window, or is gone.
+        Raises WindowBroken when QEMU has not mapped that part of the window, QemuEnded when it is gone.
         """
         identity = os.fstat(window)
         request = _REQUEST.pack(identity.st_dev, identity.st_ino, offset, length, file_offset)
         try:
             socket.send_fds(self._socket, [request], [fd])
             answer = self._socket.recv(_ANSWER.size, socket.MSG_WAITALL)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise QemuEnded("QEMU has ended") from error
         except OSError as error:
-            raise WindowBroken(f"no answer from inside QEMU: {error}") from error
+            # A late answer would be taken for the next request's.
+            self._socket.close()
+            raise NoAnswer(f"no answer from inside QEMU: {error}") from error
         if len(answer) != _ANSWER.size:
-            raise WindowBroken("QEMU has ended")
+            raise QemuEnded("QEMU has ended")
         (number,) = _ANSWER.unpack(answer)
         if number:
             raise WindowBroken(f"cannot map {length:#x} bytes at window offset {offset:#x}: {os.strerror(number)}")

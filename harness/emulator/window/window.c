@@ -130,7 +130,7 @@ static void *serve(void *argument)
         if (send(channel, &error, sizeof error, MSG_NOSIGNAL) != sizeof error)
             break;
     }
-    close(channel);
+    /* The channel stays open: its end tells the host that QEMU has ended, and with it every mapping. */
     return NULL;
 }
 

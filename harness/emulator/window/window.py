@@ -7,7 +7,7 @@ import ctypes
 import os
 from typing import Final
 
-from harness.emulator.window.mapper import Mapper
+from harness.emulator.window.mapper import Mapper, WindowBroken
 from harness.shmem.registers import PAGE_SIZE
 
 SLOTS: Final = 16
@@ -43,9 +43,12 @@ class Window:
 
     def hide(self, slot: int, pages: int, fill: int = 0) -> None:
         """Take ``pages`` pages away again: private memory returns, full of the byte ``fill``. Raises WindowBroken."""
-        self._erase(slot)
-        if fill:
-            os.pwrite(self.fd, bytes([fill]) * (pages * PAGE_SIZE), self.data_offset(slot))
+        try:
+            self._erase(slot)
+            if fill:
+                os.pwrite(self.fd, bytes([fill]) * (pages * PAGE_SIZE), self.data_offset(slot))
+        except OSError as error:
+            raise WindowBroken(f"cannot erase the private memory of slot {slot}: {error}") from error
         self._mapper.replace(self.fd, self.data_offset(slot), pages * PAGE_SIZE, self.fd, self.data_offset(slot))
 
     @staticmethod

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One device of the emulated host without a QEMU behind it, driven as a guest drives its registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.function import ShmemFunction
+from harness.emulator.regions import Region, Registry
+from harness.emulator.window import SLOT_SIZE, Mapper, Window, WindowBroken
+from harness.shmem import registers as reg
+from harness.shmem.config import ShmemVdev, parse
+from harness.shmem.profile import Profile
+from harness.shmem.status import Status
+
+WINDOW_BASE = 0x80_0000_0000
+
+
+class FakeMapper(Mapper):
+    """Takes note of every change of the window, or fails with ``trouble``."""
+
+    def __init__(self) -> None:
+        self.trouble: WindowBroken | None = None
+        self.changes: list[tuple[int, ...]] = []
+
+    def replace(self, window: int, offset: int, length: int, fd: int, file_offset: int) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.changes.append((window, offset, length, fd, file_offset))
+
+
+@dataclass
+class Machine:
+    """The devices of one VM; ``broken`` has what was said to end its qvm."""
+
+    system: str
+    registry: Registry
+    mapper: FakeMapper = field(default_factory=FakeMapper)
+    functions: list[ShmemFunction] = field(default_factory=list)
+    devices: list[SharedMemoryDevice] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, options: str, stack: ExitStack) -> Driver:
+        """One more ``vdev shmem`` with these options."""
+        window = Window(self.mapper)
+        stack.callback(window.close)
+        (vdev,) = parse(f"vdev shmem {options}").shmem_vdevs()
+        device = SharedMemoryDevice(
+            vdev,
+            system=self.system,
+            registry=self.registry,
+            window=window,
+            profile=self.registry.profile,
+            vector=35,
+            others=self.devices,
+        )
+        self.devices.append(device)
+        function = ShmemFunction(device, window, self.broken.append)
+        device.window_base = lambda: WINDOW_BASE
+        return Driver(device, function)
+
+
+@dataclass
+class Driver:
+    """What a guest's driver does with the device; registers are reached as QEMU reaches them."""
+
+    device: SharedMemoryDevice
+    function: ShmemFunction
+
+    @property
+    def vdev(self) -> ShmemVdev:
+        return self.device.requests.vdev
+
+    def store(self, offset: int, value: int, width: int = 4) -> None:
+        self.function.write(0, offset, value.to_bytes(width, "little"))
+
+    def load(self, offset: int, width: int = 4) -> int:
+        return int.from_bytes(self.function.read(0, offset, width), "little")
+
+    def set_name(self, name: bytes) -> None:
+        for position, byte in enumerate(name.ljust(reg.NAME_SIZE, b"\0")):
+            self.store(reg.NAME_OFFSET + position, byte, 1)
+
+    def request(self, name: str, pages: int = 1) -> Status:
+        """Ask for a region as drivers do: the name, then the size; the answer is in ``status``."""
+        self.set_name(name.encode())
+        self.store(reg.SIZE_OFFSET, pages)
+        return self.status
+
+    def find(self, number: int) -> Status:
+        self.store(reg.FIND_OFFSET, number)
+        return self.status
+
+    @property
+    def status(self) -> Status:
+        return Status(self.load(reg.STATUS_OFFSET))
+
+    @property
+    def size(self) -> int:
+        return self.load(reg.SIZE_OFFSET)
+
+    @property
+    def slot(self) -> int:
+        """The slot that ``shmem`` shows."""
+        return (self.load(reg.SHMEM_OFFSET, 8) - WINDOW_BASE) // SLOT_SIZE
+
+    def control(self, offset: int, slot: int | None = None) -> int:
+        number = self.slot if slot is None else slot
+        return int.from_bytes(self.function.read(2, number * SLOT_SIZE + offset, 4), "little")
+
+    def set_control(self, offset: int, value: int, slot: int | None = None) -> None:
+        number = self.slot if slot is None else slot
+        self.function.write(2, number * SLOT_SIZE + offset, value.to_bytes(4, "little"))
+
+    @property
+    def index(self) -> int:
+        return self.control(reg.CONTROL_IDX_OFFSET)
+
+    def detach(self, slot: int | None = None) -> None:
+        self.set_control(reg.CONTROL_DETACH_OFFSET, 1, slot)
+
+    def data(self, length: int = 4) -> bytes:
+        """Data as the host has it in the region that the latest request connected."""
+        return self.function.read(2, self.slot * SLOT_SIZE + reg.DATA_OFFSET, length)
+
+
+@dataclass
+class Bench:
+    """A host's registry and the devices on it."""
+
+    registry: Registry
+    stack: ExitStack
+    machines: dict[str, Machine] = field(default_factory=dict)
+
+    def device(self, options: str = "", system: str = "one") -> Driver:
+        machine = self.machines.setdefault(system, Machine(system, self.registry))
+        return machine.add(options, self.stack)
+
+    def end(self, system: str) -> None:
+        """The VM ends: its devices leave everything, and the host is told."""
+        for device in self.machines.pop(system).devices:
+            device.reset()
+        self.registry.ended(system)
+
+    def regions(self) -> Sequence[Region]:
+        return list(self.registry)
+
+
+@contextmanager
+def bench(profile: Profile) -> Iterator[Bench]:
+    with ExitStack() as stack:
+        registry = Registry(profile)
+        stack.callback(registry.close)
+        made = Bench(registry, stack)
+        registry.lives = made.machines.__contains__
+        yield made

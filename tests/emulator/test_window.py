@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a guest whose window cannot be changed: isolation comes before its life."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.emulator.window import Mapper, NoAnswer, QemuEnded, Window, WindowBroken
+from harness.shmem import registers as reg
+from harness.shmem.profile import PROFILES
+from harness.shmem.status import Status
+from tests.emulator.devices import bench
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.emulator.window.mapper._TIMEOUT", 0.05)
+    mapper = Mapper()
+    window = Window(mapper)
+    try:
+        with pytest.raises(NoAnswer):
+            window.hide(0, 1)
+        with pytest.raises(BrokenPipeError):
+            mapper.child.sendall(bytes(4))
+        with pytest.raises(NoAnswer):
+            window.hide(0, 1)
+    finally:
+        window.close()
+        mapper.close()
+
+
+def test_the_end_of_qemu_is_told_apart_from_a_failure() -> None:
+    mapper = Mapper()
+    window = Window(mapper)
+    try:
+        mapper.child.close()
+        for _ in range(2):
+            with pytest.raises(QemuEnded):
+                window.hide(0, 1)
+    finally:
+        window.close()
+        mapper.close()
+
+
+@pytest.mark.parametrize("trouble", [WindowBroken("cannot map"), NoAnswer("no answer")])
+def test_a_region_that_cannot_be_taken_away_ends_qvm(trouble: WindowBroken) -> None:
+    with bench(PROFILES["7.0"]) as host:
+        guest, peer = host.device(), host.device(system="two")
+        guest.request("talk")
+        peer.request("talk")
+        host.machines["one"].mapper.trouble = trouble
+        guest.detach()
+        assert host.machines["one"].broken == [f"vdev shmem: cannot take a region away: {trouble}"]
+        assert peer.control(reg.CONTROL_STATUS_OFFSET) >> 16 == 0b10
+
+
+def test_private_memory_that_cannot_be_erased_ends_qvm(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with bench(PROFILES["7.0"]) as host:
+        guest = host.device()
+        guest.request("talk")
+        monkeypatch.setattr(Window, "_erase", full)
+        guest.detach()
+        assert "No space left" in host.machines["one"].broken[0]
+        assert host.regions() == []
+
+
+def test_a_qemu_that_has_ended_shows_nothing_any_more() -> None:
+    with bench(PROFILES["7.0"]) as host:
+        guest = host.device()
+        guest.request("talk")
+        host.machines["one"].mapper.trouble = QemuEnded("QEMU has ended")
+        guest.detach()
+        assert (host.machines["one"].broken, host.regions()) == ([], [])
+
+
+@pytest.mark.parametrize(("trouble", "ends"), [(WindowBroken("cannot map"), False), (NoAnswer("no answer"), True)])
+def test_a_region_that_cannot_be_shown_is_refused_and_one_that_may_appear_late_ends_qvm(
+    trouble: WindowBroken, ends: bool
+) -> None:
+    with bench(PROFILES["7.0"]) as host:
+        guest = host.device()
+        host.machines["one"].mapper.trouble = trouble
+        assert guest.request("talk") == Status.UNKNOWN_FAILURE
+        assert host.regions() == []
+        assert bool(host.machines["one"].broken) == ends
