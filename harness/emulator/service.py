@@ -213,9 +213,11 @@ class Session:
         if isinstance(started, Exit):
             await self._send_exit(started)
             return
-        await self._send({"ok": True, "started": started.name, "notes": started.notes})
+        # A qvm that has gone meanwhile is noticed as one that goes later.
         listening = asyncio.create_task(self._obey(started))
         try:
+            with contextlib.suppress(ConnectionError):
+                await self._send({"ok": True, "started": started.name, "notes": started.notes})
             result = await self._host.end_of(started)
         finally:
             listening.cancel()
@@ -227,7 +229,7 @@ class Session:
 
     async def _obey(self, guest: Guest) -> None:
         """Signals that qvm got, and its end."""
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ValueError):
             while (message := await self._receive()) is not None:
                 if message.get("op") == "stop":
                     await guest.stop(message["how"])
