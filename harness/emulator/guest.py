@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from qemu.qmp import QMPError
+
 from harness import provision
 from harness.emulator.console import STANDARD_STREAMS, OpenConsole, open_console
 from harness.emulator.machine import Plan, plan
@@ -24,6 +26,7 @@ from harness.emulator.qemu import Ending, Qemu, QemuDied
 from harness.emulator.qtest import QtestError
 from harness.emulator.regions import Registry
 from harness.emulator.window import Mapper
+from harness.errors import HarnessError
 from harness.shmem.config import ConfigError, VmConfig
 from harness.shmem.profile import Profile
 
@@ -104,23 +107,12 @@ class Guest:
         """Start the VM. None when it runs; otherwise what qvm must exit with, everything given back."""
         try:
             await self._start(streams)
-        except ConfigError as error:
-            self.close()
-            return Exit(EXIT_CONFIGURATION, error.qvm_message())
-        except QemuDied as error:
-            self.close()
-            if error.ending.returncode == 0:
-                # The guest was quicker with its power-off than QEMU with its greeting.
-                return Exit(EXIT_NORMAL)
-            return Exit(EXIT_BEFORE_START, f"the virtual machine did not start; QEMU says:\n{error}")
-        except QtestError as error:
+        except BaseException as error:
             await self._kill()
             self.close()
-            return Exit(EXIT_BEFORE_START, f"the virtual machine cannot be set up: {error}")
-        except BaseException:
-            await self._kill()
-            self.close()
-            raise
+            if (refused := _exit_for(error)) is None:
+                raise
+            return refused
         return None
 
     async def _start(self, streams: Streams) -> None:
@@ -222,7 +214,9 @@ class Guest:
         pressed_before = self._stopped == "power-button"
         self._stopped = how
         if how == "power-button" and self._has_power_button and not pressed_before:
-            await self._qemu.execute("system_powerdown")
+            # A QEMU that takes no commands any more is ending already.
+            with contextlib.suppress(QMPError):
+                await self._qemu.execute("system_powerdown")
         else:
             await self._kill()
 
@@ -249,6 +243,22 @@ class Guest:
         if self._reserved is not None:
             shutil.rmtree(self._reserved, ignore_errors=True)
             self._reserved = None
+
+
+def _exit_for(error: BaseException) -> Exit | None:
+    """What qvm tells of trouble at its start; None for what is no trouble of the guest's."""
+    match error:
+        case ConfigError():
+            return Exit(EXIT_CONFIGURATION, error.qvm_message())
+        case QemuDied(ending=Ending(returncode=0)):
+            # The guest was quicker with its power-off than QEMU with its greeting.
+            return Exit(EXIT_NORMAL)
+        case QemuDied():
+            return Exit(EXIT_BEFORE_START, f"the virtual machine did not start; QEMU says:\n{error}")
+        case QtestError() | QMPError() | HarnessError() | OSError():
+            return Exit(EXIT_BEFORE_START, f"the virtual machine cannot be set up: {error}")
+        case _:
+            return None
 
 
 async def _dump_device_tree(planned: Plan, path: Path) -> bytes:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from harness.emulator.window import Mapper, Window
 from harness.shmem.profile import Profile
 
 _IOAPIC = "/machine/q35/ioapic"
+_socket_numbers = itertools.count()
+"""Names of sockets must be short: a path has about 100 bytes, and a system's name alone may have more."""
 
 
 @dataclass
@@ -54,8 +57,8 @@ class Parts:
         Raises ConfigError for a region that cannot be made.
         """
         arguments: list[str] = []
-        for number, placement in enumerate(placements):
-            arguments += self._add(placement, self.directory / f"{self.system}.{number}.sock")
+        for placement in placements:
+            arguments += self._add(placement, self.directory / f"{next(_socket_numbers)}.sock")
         for part in self._parts:
             self._held += create_configured(
                 part.placement.vdev,

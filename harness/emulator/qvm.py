@@ -53,11 +53,13 @@ def _run_on_own_host(arguments: list[str]) -> int:
         try:
             return _Qvm(_connect_to(directory / SOCKET_NAME)).run(arguments)
         except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
-            try:
-                _start_host(directory)
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
+            if time.monotonic() > deadline:
+                raise
+        try:
+            _start_host(directory)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def _connect_to(path: Path) -> socket.socket:
@@ -119,15 +121,19 @@ class _Qvm:
         self._answered = False
 
     def run(self, arguments: list[str]) -> int:
-        """Start the guest, pass signals on, return its exit status."""
+        """Start the guest, pass signals on, return its exit status. Raises OSError when no host has taken the guest."""
         with _Signals() as signals:
             request = {"op": "start", "arguments": arguments, "directory": str(Path.cwd())}
-            socket.send_fds(self._host, [json.dumps(request).encode() + b"\n"], [0, 1])
-            while (line := self._next_line(signals)) is not None:
-                self._answered = True
-                status = self._told(json.loads(line))
-                if status is not None:
-                    return status
+            try:
+                socket.send_fds(self._host, [json.dumps(request).encode() + b"\n"], [0, 1])
+                while (line := self._next_line(signals)) is not None:
+                    self._answered = True
+                    status = self._told(json.loads(line))
+                    if status is not None:
+                        return status
+            except (ConnectionResetError, BrokenPipeError):
+                if not self._answered:
+                    raise
         if not self._answered:
             raise ConnectionResetError("the host ended before it answered")
         print("qvm: the host is gone", file=sys.stderr)

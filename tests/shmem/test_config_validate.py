@@ -31,6 +31,8 @@ BAD = [
     # text, where, code, part of the message
     ("system a/b", "1:1", "bad-name", "name of the system"),
     ("system ..", "1:1", "bad-name", "'..'"),
+    (f"system {'s' * 255}", "1:1", "name-too-long", "name of the system is too long"),
+    (f"vdev shmem name {'€' * 85}", "1:12", "name-too-long", "found 255 bytes, expected at most 254"),
     ("set a b system g", "1:1", "system-first", "'set' stands before 'system'"),
     ("ram 0", "1:1", "size-zero", "memory of size 0"),
     ("rom 0xffffffffffff0000,1M", "1:1", "size-too-large", ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from harness.shmem.config import grammar, memory_map
 from harness.shmem.config.errors import ConfigError, Position
@@ -51,8 +52,21 @@ def _before(one: Position, other: Position) -> bool:
     return one.file == other.file and (one.line, one.column) < (other.line, other.column)
 
 
+_LONGEST_FILE_NAME: Final = 254
+"""Bytes. File systems have 255; the emulated host puts a dot in front while the VM starts."""
+
+
 def _path_part(name: str, what: str, position: Position) -> Iterator[ConfigError]:
     """A name that becomes a part of a path below /dev/qvm."""
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if size > _LONGEST_FILE_NAME:
+        yield ConfigError(
+            f"{what} is too long for a name below /dev/qvm",
+            position,
+            found=f"{size} bytes",
+            expected=f"at most {_LONGEST_FILE_NAME}",
+            code="name-too-long",
+        )
     if name in ("", ".", "..") or "/" in name:
         yield ConfigError(
             f"{what} cannot be a name below /dev/qvm", position, found=show(name), expected="no '/'", code="bad-name"

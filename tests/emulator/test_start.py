@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trouble before a guest runs: qvm tells it and ends, and nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from qemu.qmp import QMPError
+
+from harness import provision
+from harness.emulator.client import EmulatedHost
+from harness.emulator.guest import Exit, Streams
+from harness.emulator.host import Host
+from harness.errors import HarnessError
+from harness.shmem.profile import PROFILES
+from tests.emulator.conftest import Bench, configuration
+
+_FAKE_QEMU = Path(__file__).parent / "fake"
+"""Holds a QEMU that looks good until it has to start a machine."""
+
+
+def _run_on_fake_qemu(folder: Path, placement: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    path = folder / "guest.qvmconf"
+    path.write_text(configuration(console=">-", devices=f"vdev shmem {placement}"))
+    command = [sys.executable, "-m", "harness.emulator.qvm", f"@{path}"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def fake_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That one is the first on PATH."""
+    monkeypatch.setenv("PATH", f"{_FAKE_QEMU}:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("fake_qemu")
+@pytest.mark.parametrize("placement", ["", "loc 0x1c050000 intr gic:43"])
+def test_a_qemu_that_dies_at_its_start_gives_64_and_its_words(tmp_path: Path, placement: str) -> None:
+    with EmulatedHost(log=tmp_path / "host.log") as host:
+        result = _run_on_fake_qemu(tmp_path, placement, {**os.environ, "QVM_HOST": str(host.socket)})
+        assert (result.returncode, "the moon is in the wrong phase" in result.stderr) == (64, True), result.stderr
+        assert list((host.root / "dev/qvm").iterdir()) == []
+    assert "Traceback" not in (tmp_path / "host.log").read_text()
+
+
+@pytest.mark.usefixtures("fake_qemu")
+def test_qvm_alone_tells_the_same(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
+    result = _run_on_fake_qemu(tmp_path, "", {**environment, "XDG_RUNTIME_DIR": str(tmp_path)})
+    assert (result.returncode, "the moon is in the wrong phase" in result.stderr) == (64, True), result.stderr
+
+
+@pytest.mark.parametrize("trouble", [HarnessError("no compiler"), OSError(28, "disk full"), QMPError("out of step")])
+def test_trouble_of_the_host_gives_64_and_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    def fail(_arch: str) -> None:
+        raise trouble
+
+    async def start() -> object:
+        host = Host(tmp_path, PROFILES["7.0"])
+        path = tmp_path / "guest.qvmconf"
+        path.write_text(configuration())
+        return await host.start_guest([f"@{path}"], tmp_path, Streams(0, 1))
+
+    monkeypatch.setattr(provision, "qemu", fail)
+    result = asyncio.run(start())
+    assert isinstance(result, Exit)
+    assert (result.status, str(trouble) in result.message) == (64, True)
+    assert list((tmp_path / "root/dev/qvm").iterdir()) == []
+    assert list(tmp_path.glob("*.sock")) == []
+
+
+def test_qvm_alone_gives_up_on_hosts_that_never_answer(tmp_path: Path) -> None:
+    """Whatever host is there takes the connection and ends."""
+    folder = tmp_path / "shmem-host"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(folder / "control"))
+        listener.listen()
+        threading.Thread(target=_take_and_end, args=(listener,), daemon=True).start()
+        code = (
+            "import sys; from harness.emulator import qvm;"
+            "qvm._OWN_HOST_SECONDS = 0.3; qvm._start_host = lambda _: None;"
+            "sys.exit(qvm.main(['@guest']))"
+        )
+        environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert (result.returncode, "no host" in result.stderr) == (64, True), result.stderr
+
+
+def _take_and_end(listener: socket.socket) -> None:
+    while True:
+        try:
+            listener.accept()[0].close()
+        except OSError:
+            return
+
+
+def test_a_host_that_ends_after_its_answer_gives_96_and_the_guest_is_not_started_again(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "host"))
+        listener.listen()
+        command = [sys.executable, "-m", "harness.emulator.qvm", "@guest"]
+        environment = {**os.environ, "QVM_HOST": str(tmp_path / "host")}
+        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qvm:
+            host, _ = listener.accept()
+            # What has not been read when the socket closes makes qvm's read fail with a reset.
+            host.recv(1, socket.MSG_PEEK)
+            host.sendall(b'{"ok": true, "started": "one"}\n')
+            host.close()
+            assert qvm.communicate(timeout=20)[1] == b"qvm: the host is gone\n"
+            assert qvm.returncode == 96
+
+
+def test_a_long_name_is_no_trouble_and_one_that_no_file_can_have_is_told(bench: Bench) -> None:
+    _, terminal = bench.guest(configuration(system="s" * 200), "s" * 200)
+    assert terminal.probe.identify().architecture == "aarch64"
+    process = bench.qvm(configuration(system="s" * 300, console="/dev/ptyp1"))
+    assert "guest1.qvmconf:1] name of the system is too long" in process.communicate(timeout=20)[1]
+    assert process.returncode == 65
+
+
+def test_a_qvm_that_is_gone_before_its_guest_runs_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "orphan.qvmconf"
+    path.write_text(configuration(console="/dev/ptyp5"))
+    request = {"op": "start", "arguments": [f"@{path}"], "directory": str(tmp_path)}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as qvm:
+        qvm.connect(str(bench.host.socket))
+        socket.send_fds(qvm, [json.dumps(request).encode() + b"\n"], [0, 1])
+    bench.client.wait_guest("one", 10)
+    bench.client.wait_end("one", 10)
+    assert not (bench.host.root / "dev/qvm/one").exists()
