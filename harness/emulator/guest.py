@@ -110,7 +110,10 @@ class Guest:
         except BaseException as error:
             await self._kill()
             self.close()
-            if (refused := _exit_for(error)) is None:
+            refused = _exit_for(error)
+            if refused is None or refused.status != EXIT_NORMAL:
+                self._parts.undo()
+            if refused is None:
                 raise
             return refused
         return None

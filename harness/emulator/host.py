@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.emulator.faults import FAULTS, Patches
-from harness.emulator.guest import EXIT_CONFIGURATION, Exit, Guest, Streams
+from harness.emulator.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
 from harness.emulator.regions import Registry
 from harness.errors import UsageError
 from harness.shmem.config import ConfigError, VmConfig, parse_arguments
@@ -59,6 +59,8 @@ class Host:
         )
         refused = await guest.start(streams)
         if refused is not None:
+            if refused.status == EXIT_NORMAL:
+                self.registry.ended(guest.name)
             return refused
         async with self._changed:
             self.guests[guest.name] = guest

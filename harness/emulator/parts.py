@@ -17,7 +17,7 @@ from harness.emulator.hidden import show_at
 from harness.emulator.interrupts import GicLine, IoApicLine, Line
 from harness.emulator.machine import Placement
 from harness.emulator.qtest import Qtest
-from harness.emulator.regions import Client, Registry
+from harness.emulator.regions import Client, Region, Registry
 from harness.emulator.vfio_user.server import Listener
 from harness.emulator.window import Mapper, Window
 from harness.shmem.profile import Profile
@@ -50,6 +50,7 @@ class Parts:
     _parts: list[_Part] = field(default_factory=list)
     _devices: list[SharedMemoryDevice] = field(default_factory=list)
     _held: list[Client] = field(default_factory=list)
+    _made: list[Region] = field(default_factory=list)
 
     def add(self, placements: Sequence[Placement]) -> list[str]:
         """Make the devices and the regions of their ``create`` options; QEMU's options for them.
@@ -59,16 +60,29 @@ class Parts:
         arguments: list[str] = []
         for placement in placements:
             arguments += self._add(placement, self.directory / f"{next(_socket_numbers)}.sock")
-        for part in self._parts:
-            self._held += create_configured(
-                part.placement.vdev,
-                system=self.system,
-                rules=part.device.requests.rules,
-                registry=self.registry,
-                profile=self.profile,
-                max_pages=Window.max_pages,
-            )
+        before = list(self.registry)
+        try:
+            for part in self._parts:
+                self._create(part)
+        finally:
+            self._made = [region for region in self.registry if region not in before]
         return arguments
+
+    def _create(self, part: _Part) -> None:
+        self._held += create_configured(
+            part.placement.vdev,
+            system=self.system,
+            rules=part.device.requests.rules,
+            registry=self.registry,
+            profile=self.profile,
+            max_pages=Window.max_pages,
+        )
+
+    def undo(self) -> None:
+        """The VM did not start: what was made for it goes, unless somebody uses it already."""
+        for region in self._made:
+            if not any(region.connected()):
+                self.registry.drop(region)
 
     def _add(self, placement: Placement, socket: Path) -> list[str]:
         window = Window(self.mapper)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,17 @@ def configuration(
     """A small guest that runs the probe."""
     image = provision.probe_image(arch)
     return _TEMPLATES[arch].format(system=system, image=image, console=console, devices=devices).lstrip()
+
+
+def image_that_powers_off(path: Path) -> Path:
+    """An AArch64 ELF file of one segment: PSCI SYSTEM_OFF is all that it does."""
+    code = struct.pack("<4I", 0xD2B08000, 0x91002000, 0xD4000002, 0x14000000)
+    base, header = 0x4020_0000, 0x78
+    identity = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+    elf = struct.pack("<16sHHIQQQIHHHHHH", identity, 2, 183, 1, base + header, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, header + len(code), header + len(code), 4096)
+    path.write_bytes(elf + segment + code)
+    return path
 
 
 class Bench:

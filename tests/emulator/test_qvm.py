@@ -9,7 +9,6 @@ import random
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.arch import ARCHES, Arch
-from tests.emulator.conftest import Bench, configuration
+from tests.emulator.conftest import Bench, configuration, image_that_powers_off
 
 
 def _children(pid: int) -> list[int]:
@@ -41,19 +40,8 @@ def test_a_guest_that_powers_off_ends_qvm_with_0(bench: Bench, arch: Arch) -> No
     assert process.wait(10) == 0
 
 
-def _image_that_powers_off(path: Path) -> Path:
-    """An AArch64 ELF file of one segment: PSCI SYSTEM_OFF is all that it does."""
-    code = struct.pack("<4I", 0xD2B08000, 0x91002000, 0xD4000002, 0x14000000)
-    base, header = 0x4020_0000, 0x78
-    identity = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
-    elf = struct.pack("<16sHHIQQQIHHHHHH", identity, 2, 183, 1, base + header, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, header + len(code), header + len(code), 4096)
-    path.write_bytes(elf + segment + code)
-    return path
-
-
 def test_a_guest_that_is_off_before_the_host_has_looked_ends_qvm_with_0(bench: Bench, tmp_path: Path) -> None:
-    image = _image_that_powers_off(tmp_path / "off.elf")
+    image = image_that_powers_off(tmp_path / "off.elf")
     for number in range(3):
         process = bench.qvm(f"system off{number}\nram 64M\nload {image}\nvdev shmem\n")
         assert (process.wait(20), process.communicate()[1]) == (0, "")

@@ -20,8 +20,8 @@ from harness.emulator.client import EmulatedHost
 from harness.emulator.guest import Exit, Streams
 from harness.emulator.host import Host
 from harness.errors import HarnessError
-from harness.shmem.profile import PROFILES
-from tests.emulator.conftest import Bench, configuration
+from harness.shmem.profile import FIELDS, PROFILES, Profile
+from tests.emulator.conftest import Bench, configuration, image_that_powers_off
 
 _FAKE_QEMU = Path(__file__).parent / "fake"
 """Holds a QEMU that looks good until it has to start a machine."""
@@ -144,3 +144,40 @@ def test_a_qvm_that_is_gone_before_its_guest_runs_leaves_nothing(bench: Bench, t
     bench.client.wait_guest("one", 10)
     bench.client.wait_end("one", 10)
     assert not (bench.host.root / "dev/qvm/one").exists()
+
+
+@pytest.mark.usefixtures("fake_qemu")
+@pytest.mark.parametrize("lifetime", FIELDS["create_lifetime"].readings)
+def test_a_start_that_fails_takes_back_the_regions_that_it_made(tmp_path: Path, lifetime: str) -> None:
+    path = tmp_path / "guest.qvmconf"
+    devices = "vdev shmem create kept,0x1000 create used,0x1000 create new,0x1000"
+
+    async def start() -> None:
+        host = Host(tmp_path, Profile.load("7.0", {"create_lifetime": lifetime}))
+        host.registry.create("kept", 1, creator="one", lifetime="host-reboot")
+        for text, status in ((devices, 64), (f"{devices} create big,0x40000000", 65)):
+            path.write_text(configuration(devices=text))
+            task = asyncio.create_task(host.start_guest([f"@{path}"], tmp_path, Streams(0, 1)))
+            while status == 64 and (used := host.registry.find("used")) is None:
+                await asyncio.sleep(0)
+            program = used.add("host", lambda: None)
+            result = await task
+            assert isinstance(result, Exit)
+            assert result.status == status
+            assert {region.name for region in host.registry} == {"kept", "used"}
+        program.detach()
+
+    asyncio.run(start())
+
+
+def test_a_second_vm_of_the_same_name_takes_no_region_of_the_first(bench: Bench) -> None:
+    text = configuration(devices="vdev shmem create mine,0x1000")
+    bench.guest(text)
+    assert bench.qvm(text).wait(20) == 65
+    assert [region["name"] for region in bench.client.regions()] == ["mine"]
+
+
+def test_a_guest_that_is_off_at_once_leaves_no_region(bench: Bench, tmp_path: Path) -> None:
+    image = image_that_powers_off(tmp_path / "off.elf")
+    process = bench.qvm(f"system off\nram 64M\nload {image}\nvdev shmem create gone,0x1000\n")
+    assert (process.wait(20), bench.client.regions()) == (0, [])
