@@ -23,6 +23,13 @@ MAX_DEVICES: Final = 16
 
 FIRST_SPI: Final = 32
 LAST_INTID: Final = 287
+_OWN_LINES: Final = {
+    33: "its serial port",
+    34: "its clock",
+    **dict.fromkeys(range(35, 39), "interrupt pins of PCI devices"),
+    39: "its power button",
+}
+"""Lines of the GIC that QEMU's machine itself uses (hw/arm/virt.c, ``a15irqmap``), and for what."""
 _EDGE_PINS: Final = frozenset({3, 6, 7, 13, 14, 15})
 _LEVEL_PINS: Final = frozenset({5, 10, 11})
 IOAPIC_PINS: Final = _EDGE_PINS | _LEVEL_PINS
@@ -33,6 +40,8 @@ _HOLES: Final[dict[Arch, tuple[int, int]]] = {
     "x86_64": (0x8000_0000, 0xAFFF_FFFF),
 }
 """First and last address at which QEMU's machines can have a memory-mapped device of ours."""
+_BARS: Final[dict[Arch, tuple[int, int]]] = {"aarch64": (0x1000_0000, 0x100F_FFFF)}
+"""The part of a hole in which guests put the 32-bit BARs of PCI devices: Linux and others fill it from below."""
 _HIDDEN_WINDOWS: Final[dict[Arch, int]] = {"aarch64": 0x90_0000_0000, "x86_64": 0x8_0000_0000}
 
 
@@ -49,17 +58,36 @@ class Placement:
     """Guest-physical address of the window of a memory-mapped device."""
 
 
-def place(arch: Arch, vdevs: Sequence[ShmemVdev], controllers: dict[str, str], profile: Profile) -> list[Placement]:
-    """Place the devices. ``controllers`` maps names of interrupt controllers to kinds. Raises ConfigError."""
+def place(
+    arch: Arch, vdevs: Sequence[ShmemVdev], controllers: dict[str, str], profile: Profile, *, other_pci: bool
+) -> list[Placement]:
+    """Place the devices. ``controllers`` maps names of interrupt controllers to kinds. Raises ConfigError.
+
+    ``other_pci`` tells whether the VM has other devices on its PCI bus.
+    """
     if len(vdevs) > MAX_DEVICES:
         raise ConfigError(f"more than {MAX_DEVICES} vdev shmem in one VM", vdevs[MAX_DEVICES].position)
     for vdev in vdevs:
         if vdev.loc is None and arch == "aarch64" and profile.arm_pci == "absent":
             raise ConfigError("an ARM guest of this host has no PCI bus", vdev.position, expected="'loc' and 'intr'")
-    return [_place(arch, vdev, number, controllers) for number, vdev in enumerate(vdevs)]
+    if other_pci or any(vdev.loc is None for vdev in vdevs):
+        _keep_bars_free(arch, vdevs)
+    return [_place(arch, vdev, number, controllers, profile) for number, vdev in enumerate(vdevs)]
 
 
-def _place(arch: Arch, vdev: ShmemVdev, number: int, controllers: dict[str, str]) -> Placement:
+def _keep_bars_free(arch: Arch, vdevs: Sequence[ShmemVdev]) -> None:
+    first, last = _BARS.get(arch, (0, -1))
+    for vdev in vdevs:
+        if vdev.loc is not None and first <= vdev.loc <= last:
+            raise ConfigError(
+                "the guest puts its PCI devices here",
+                _position_of(vdev, "loc"),
+                found=f"{vdev.loc:#x}",
+                expected=f"an address from {last + 1:#x}, as this VM has PCI devices",
+            )
+
+
+def _place(arch: Arch, vdev: ShmemVdev, number: int, controllers: dict[str, str], profile: Profile) -> Placement:
     slot = FIRST_SLOT + number
     if vdev.loc is None:
         if vdev.intr is not None:
@@ -70,7 +98,7 @@ def _place(arch: Arch, vdev: ShmemVdev, number: int, controllers: dict[str, str]
         line = FIRST_SPI + 3 + slot % 4 if arch == "aarch64" else 20 + slot % 4
         return Placement(vdev, slot, line, level=True)
     _check_address(arch, vdev)
-    line = _line(arch, vdev, controllers)
+    line = _line(arch, vdev, controllers, profile)
     window = _HIDDEN_WINDOWS[arch] + number * Window.size
     return Placement(vdev, slot, line, arch == "x86_64" and line in _LEVEL_PINS, vdev.loc, window)
 
@@ -90,7 +118,7 @@ def _check_address(arch: Arch, vdev: ShmemVdev) -> None:
         )
 
 
-def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str]) -> int:
+def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str], profile: Profile) -> int:
     intr = vdev.intr
     if intr is None:
         raise ConfigError("a 'loc' with an address needs an 'intr'", _position_of(vdev, "loc"))
@@ -100,6 +128,13 @@ def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str]) -> int:
         expected = "gic:LINE" if arch == "aarch64" else "NAME:LINE of a 'vdev ioapic name NAME'"
         raise ConfigError("no such interrupt controller", intr.position, found=str(intr), expected=expected)
     _check_line(arch, intr)
+    if arch == "aarch64" and intr.line in _OWN_LINES and profile.intr_collision == "rejected":
+        raise ConfigError(
+            f"the machine uses this interrupt line for {_OWN_LINES[intr.line]}",
+            intr.position,
+            found=str(intr),
+            expected=f"gic:{FIRST_SPI}, or a line from {max(_OWN_LINES) + 1} to {LAST_INTID}",
+        )
     return intr.line
 
 

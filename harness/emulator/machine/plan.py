@@ -60,8 +60,12 @@ def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
     consoles: list[Console] = []
     network: list[str] = []
     controllers = {vdev.name: vdev.kind for vdev in config.vdevs if vdev.name}
+    seen: set[str] = set()
     for vdev in config.vdevs:
         if vdev.kind in board.fixtures:
+            if vdev.kind in seen:
+                raise ConfigError("this machine has one of these", vdev.position, found=f"a second {vdev.kind}")
+            seen.add(vdev.kind)
             consoles += _fixture(board.fixtures[vdev.kind], vdev, controllers)
         elif vdev.kind == "virtio-net":
             network += network_arguments(vdev, len(network))
@@ -80,7 +84,7 @@ def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
         arguments=(*machine, *_loads(config, directory), *network),
         machine=machine,
         consoles=tuple(consoles),
-        placements=tuple(place(arch, config.shmem_vdevs(), controllers, profile)),
+        placements=tuple(place(arch, config.shmem_vdevs(), controllers, profile, other_pci=bool(network))),
         notes=tuple(_notes(config)),
     )
 

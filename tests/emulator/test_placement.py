@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the emulated host puts ``vdev shmem``, and which places and interrupt lines it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.arch import Arch
+from harness.emulator.machine import Plan, plan
+from harness.shmem.config import ConfigError, parse
+from harness.shmem.profile import Profile
+from tests.emulator.conftest import configuration
+
+_NET = "vdev virtio-net"
+
+
+def _plan(devices: str, arch: Arch = "aarch64", **readings: str) -> Plan:
+    return plan(parse(configuration(arch, devices=devices), "file"), Path(), Profile.load("7.0", readings))
+
+
+@pytest.mark.parametrize("line", [32, 40, 43, 77, 111, 287])
+def test_lines_that_the_machine_leaves_free_can_be_used(line: int) -> None:
+    (placement,) = _plan(f"vdev shmem loc 0x1c050000 intr gic:{line}").placements
+    assert placement.line == line
+
+
+@pytest.mark.parametrize("line", range(33, 40))
+@pytest.mark.parametrize("beside", ["", "\nvdev shmem"])
+def test_lines_of_the_machine_itself_are_refused(line: int, beside: str) -> None:
+    devices = f"vdev shmem loc 0x1c050000 intr gic:{line}{beside}"
+    with pytest.raises(ConfigError, match=rf"file:5:\d+: the machine uses .* found gic:{line}, expected gic:32, or"):
+        _plan(devices)
+    assert _plan(devices, intr_collision="accepted").placements[0].line == line
+
+
+@pytest.mark.parametrize("line", [31, 288, 1000])
+def test_lines_that_the_machine_has_not_are_refused(line: int) -> None:
+    with pytest.raises(ConfigError, match="an INTID from 32 to 287"):
+        _plan(f"vdev shmem loc 0x1c050000 intr gic:{line}")
+
+
+@pytest.mark.parametrize("line", [*range(3), 4, 8, 9, 12, *range(16, 25)])
+def test_inputs_of_the_io_apic_that_are_not_free_are_refused_with_those_that_are(line: int) -> None:
+    with pytest.raises(ConfigError, match=rf"file:6:.* found myioapic:{line}, .*one of 3, 5, 6, 7, 10, 11, 13, 14, 15"):
+        _plan(f"vdev shmem loc 0x90000000 intr myioapic:{line}", "x86_64")
+
+
+@pytest.mark.parametrize(
+    ("arch", "address", "intr"),
+    [
+        ("aarch64", 0x0FFF_F000, "gic:43"),
+        ("aarch64", 0x3EFF_0000, "gic:43"),
+        ("x86_64", 0x7FFF_F000, "myioapic:7"),
+        ("x86_64", 0xB000_0000, "myioapic:7"),
+        ("x86_64", 0xC000_0000, "myioapic:7"),
+    ],
+)
+def test_addresses_outside_the_hole_are_refused(arch: Arch, address: int, intr: str) -> None:
+    with pytest.raises(ConfigError, match=rf"cannot have a device here: found {address:#x}, expected an address from"):
+        _plan(f"vdev shmem loc {address:#x} intr {intr}", arch)
+
+
+@pytest.mark.parametrize("beside", ["vdev shmem", _NET])
+def test_an_address_among_the_bars_is_refused_beside_pci_devices(beside: str) -> None:
+    for address in (0x1000_0000, 0x100F_F000):
+        one = f"vdev shmem loc {address:#x} intr gic:43"
+        assert _plan(one).placements[0].loc == address
+        with pytest.raises(ConfigError, match=rf"file:5:\d+: .*PCI devices here: found {address:#x}, .*0x10100000"):
+            _plan(f"{one}\n{beside}")
+    assert _plan(f"vdev shmem loc 0x10100000 intr gic:43\n{beside}").placements[0].loc == 0x1010_0000
+
+
+@pytest.mark.parametrize(("arch", "kind"), [("aarch64", "pl011"), ("x86_64", "ser8250")])
+def test_a_second_serial_port_is_refused(arch: Arch, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"one of these: found a second {kind}"):
+        _plan(f"vdev {kind} hostdev /dev/ptyp9", arch)
