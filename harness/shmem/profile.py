@@ -158,9 +158,9 @@ class Profile:
         Literal["bypass", "obey", "implies-allow"],
         Q(
             10,
-            "'obey': a create that the vdev's own rules refuse keeps the guest from starting. 'implies-allow': the "
-            "guest may use the name whatever the rules say. Default: rules limit the guest, create is the "
-            "integrator's.",
+            "'obey': a create of a name that would be refused to the guest itself keeps the guest from starting. "
+            "'implies-allow': the guest may use the name whatever the rules say. Default: rules limit the guest, "
+            "create is the integrator's.",
         ),
     ] = "bypass"
     create_slot: Annotated[

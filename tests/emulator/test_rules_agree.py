@@ -8,12 +8,13 @@ import dataclasses
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from harness.emulator.device.creation import create_configured
 from harness.emulator.device.factory import FactoryPage
 from harness.emulator.device.requests import Requests
 from harness.emulator.regions import Refused, Registry
 from harness.emulator.rules import Rules
 from harness.shmem import oracle
-from harness.shmem.config import ConfigError, Rule, ShmemVdev, Subst
+from harness.shmem.config import ConfigError, Create, Rule, ShmemVdev, Subst, Umask, VmConfig, validate
 from harness.shmem.profile import FIELDS, PROFILES, Profile
 from harness.shmem.registers import NAME_OFFSET, SIZE_OFFSET
 from harness.shmem.status import Status
@@ -27,8 +28,11 @@ _ALPHABET = "abAB.-/01"
 _PATTERN = _ALPHABET + "*?[]!^\\"
 
 
-def _profiles() -> st.SearchStrategy[Profile]:
-    readings = {name: st.sampled_from(FIELDS[name].readings) for name in _QUESTIONS}
+_OF_CREATIONS = ("subst_on_create", "create_rounding", "umask_on_mode", "name_non_ascii", "permission_options")
+
+
+def _profiles(*questions: str) -> st.SearchStrategy[Profile]:
+    readings = {name: st.sampled_from(FIELDS[name].readings) for name in questions}
     return st.fixed_dictionaries(readings).map(lambda chosen: dataclasses.replace(PROFILES["7.0"], **chosen))
 
 
@@ -64,7 +68,7 @@ def _emulated(vdev: ShmemVdev, name: str, profile: Profile) -> tuple[Status, str
 
 
 @settings(max_examples=1500, deadline=None)
-@given(_vdevs, _names, _profiles())
+@given(_vdevs, _names, _profiles(*_QUESTIONS))
 @example(ShmemVdev((Rule("deny", "pluto"), Rule("allow", "pluto*"))), "pluto", PROFILES["7.0"])
 @example(ShmemVdev((Subst("foo", "guest0"),)), "foomem", PROFILES["7.0"])
 def test_emulator_and_oracle_answer_alike(vdev: ShmemVdev, name: str, profile: Profile) -> None:
@@ -78,3 +82,54 @@ def test_emulator_and_oracle_answer_alike(vdev: ShmemVdev, name: str, profile: P
     assert (status == Status.OK) == expected.allowed
     if expected.allowed:
         assert host_name == expected.host_name
+
+
+_MAX_PAGES = 16
+_creates = st.builds(
+    Create,
+    _names | st.text(_ALPHABET + "\x01é", max_size=6),
+    st.integers(0, 3).map(lambda count: count * 4096) | st.sampled_from([1, 4095, 4097, _MAX_PAGES * 4096]),
+    st.none() | st.integers(0, 0o7777),
+)
+_masks = st.builds(Umask, st.integers(0, 0o777))
+_creating = st.tuples(
+    st.lists(st.one_of(_rules, _substs, _masks), max_size=3), _creates, st.lists(st.one_of(_rules, _substs), max_size=2)
+).map(lambda parts: ShmemVdev((*parts[0], parts[1], *parts[2])))
+
+
+def _created(vdev: ShmemVdev, profile: Profile) -> tuple[str, int, int] | None:
+    """Name, pages and mode of the region that the emulated host makes; None when the VM does not start."""
+    for _ in validate(VmConfig(vdevs=(vdev.vdev(),)), profile):
+        return None
+    registry = Registry(profile)
+    try:
+        create_configured(
+            vdev,
+            system="guest",
+            rules=Rules(vdev, profile),
+            registry=registry,
+            profile=profile,
+            max_pages=_MAX_PAGES,
+        )
+        (region,) = registry
+        return region.name, region.pages, region.mode
+    except ConfigError:
+        return None
+    finally:
+        registry.close()
+
+
+@settings(max_examples=1500, deadline=None)
+@given(_creating, _profiles(*_QUESTIONS, *_OF_CREATIONS))
+@example(ShmemVdev((Create("a/b", 4096),)), PROFILES["7.0"])
+@example(ShmemVdev((Subst("foo", "a/"), Create("foo1", 4096))), PROFILES["7.0"])
+@example(ShmemVdev((Umask(0o022), Create("a", 4096))), PROFILES["8.0"])
+@example(ShmemVdev((Create("a", 4096, 0o7777),)), PROFILES["8.0"])
+def test_emulator_and_oracle_create_alike(vdev: ShmemVdev, profile: Profile) -> None:
+    expected = None
+    if not list(validate(VmConfig(vdevs=(vdev.vdev(),)), profile)):
+        (creation,) = oracle.creations(vdev, profile)
+        if not creation.problem:
+            mode = oracle.DEFAULT_MODE if creation.mode is None else creation.mode
+            expected = creation.host_name.encode().decode("latin-1"), creation.pages, mode
+    assert _created(vdev, profile) == expected

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.emulator.device.names import check_legal
 from harness.emulator.device.requests import group_id
 from harness.emulator.regions import DEFAULT_MODE, Client, Refused, Region, Registry
 from harness.emulator.rules import Rules, as_bytes
 from harness.shmem.config import ConfigError, Create, Gid, ShmemVdev, Subst, Umask
 from harness.shmem.profile import Profile
 from harness.shmem.registers import PAGE_SIZE, pages
-
-_EXECUTE = 0o111
 
 
 @dataclass
@@ -72,9 +71,10 @@ def _create(
             expected=f"up to {max_pages * PAGE_SIZE:#x}",
         )
     try:
+        check_legal(guest_name.encode("latin-1"), profile)
         name = rules.created_name(guest_name, before.substitutions)
-        seen = guest_name if profile.rules_see == "guest-name" else name
-        if profile.create_vs_rules == "obey" and not rules.permits(seen):
+        check_legal(name.encode("latin-1"), profile)
+        if profile.create_vs_rules == "obey" and not _guest_may(guest_name, rules, profile):
             raise ConfigError("the rules of this vdev refuse the region that it creates", create.position)
         existing = registry.find(name)
         if existing is not None:
@@ -88,6 +88,16 @@ def _create(
         raise ConfigError(f"the region cannot be created: {refusal}", create.position, found=create.name) from refusal
 
 
+def _guest_may(guest_name: str, rules: Rules, profile: Profile) -> bool:
+    """Whether a request of the guest's own for that name would be permitted."""
+    try:
+        host_name = rules.host_name(guest_name)
+        check_legal(host_name.encode("latin-1"), profile)
+    except Refused:
+        return False
+    return rules.permits(guest_name if profile.rules_see == "guest-name" else host_name)
+
+
 def _existing(region: Region, count: int, create: Create, profile: Profile) -> Region:
     if region.pages != count and profile.create_existing == "rejected":
         raise ConfigError(
@@ -97,11 +107,12 @@ def _existing(region: Region, count: int, create: Create, profile: Profile) -> R
 
 
 def _mode(create: Create, before: _Defaults, profile: Profile) -> int:
-    """Permissions of the region; execute bits never: the object carries more than the guest sees (8.0 manual)."""
+    """Permissions of the region: bits to read and write, never to execute, as the object carries more than the guest
+    sees (8.0 manual)."""
     if create.mode is None:
         return DEFAULT_MODE & ~before.umask
     mask = before.umask if profile.umask_on_mode == "always" else 0
-    return create.mode & ~mask & ~_EXECUTE
+    return create.mode & ~mask & DEFAULT_MODE
 
 
 def _group(group: str, option: Gid | Create) -> int:
