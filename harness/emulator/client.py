@@ -27,6 +27,18 @@ _START_TIMEOUT: Final = 20.0
 _STOP_TIMEOUT: Final = 10.0
 
 
+_CHUNK: Final = 1 << 20
+"""Bytes of data in one request or answer, well below the longest line."""
+
+
+class RequestRefused(BenchError):
+    """The host has answered a request for a region with a status of ``harness.shmem.status``."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class HostClient:
     """A connection to a host's control socket. Not for use from several threads at once.
 
@@ -60,7 +72,8 @@ class HostClient:
             raise BenchError(f"the emulated host at {self._path} ended during {operation!r}")
         answer: dict[str, Any] = json.loads(line)
         if not answer["ok"]:
-            raise BenchError(f"the emulated host refused {operation!r}: {answer['error']}")
+            message = f"the emulated host refused {operation!r}: {answer['error']}"
+            raise RequestRefused(message, answer["status"]) if "status" in answer else BenchError(message)
         return answer
 
     def guests(self) -> list[dict[str, Any]]:
@@ -84,7 +97,7 @@ class HostClient:
         return list(self.call("regions")["regions"])
 
     def create(self, name: str, pages: int) -> HostConnection:
-        """Create the region or attach to it, as a host program does."""
+        """Create the region or attach to it, as a host program does. Raises RequestRefused as a guest's would be."""
         return HostConnection(self, self.call("create", name=name, pages=pages))
 
     def attach(self, name: str) -> HostConnection:
@@ -128,11 +141,15 @@ class HostConnection:
 
     def read(self, offset: int, length: int) -> bytes:
         """``length`` bytes of data from ``offset``; the control page is not part of the data."""
-        return base64.b64decode(self._call("read", offset=offset, length=length)["data"])
+        chunks = [(start, min(_CHUNK, length - start)) for start in range(0, length, _CHUNK)]
+        answers = [self._call("read", offset=offset + start, length=size) for start, size in chunks]
+        return b"".join(base64.b64decode(answer["data"]) for answer in answers)
 
     def write(self, offset: int, data: bytes) -> None:
         """Write ``data`` at ``offset``."""
-        self._call("write", offset=offset, data=base64.b64encode(data).decode())
+        for start in range(0, len(data), _CHUNK):
+            chunk = base64.b64encode(data[start : start + _CHUNK]).decode()
+            self._call("write", offset=offset + start, data=chunk)
 
     def notify(self, mask: int) -> None:
         """Signal the clients that ``mask`` selects, as a guest's write to ``notify`` does."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the emulated host's daemon and its clients say to each other: JSON objects, one a line, over a UNIX socket.
 
-A request is ``{"op": NAME, ...}``; its answer is ``{"ok": true, ...}`` or ``{"ok": false, "error": TEXT}``. One
+A request is ``{"op": NAME, ...}``; its answer is ``{"ok": true, ...}`` or ``{"ok": false, "error": TEXT}``, with the
+``"status"`` that a guest would read where a request for a region is refused. One
 connection is one host program: what it has attached is detached when it closes. Requests of one connection are answered
 in their order.
 """
@@ -16,7 +17,7 @@ HOST_VARIABLE: Final = "QVM_HOST"
 """Environment variable with the path of the control socket."""
 SOCKET_NAME: Final = "control"
 MAX_LINE: Final = 8 << 20
-"""Bytes of a line; room for a region's data in base64."""
+"""Bytes of a request; a longer one is answered with an error."""
 
 
 def default_run_directory() -> Path:

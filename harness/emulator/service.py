@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 import logging
@@ -12,20 +11,15 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from harness.emulator.guest import Exit, Guest, Streams
 from harness.emulator.host import Host
+from harness.emulator.programs import Failed, HostProgram, Message, as_text
 from harness.emulator.protocol import MAX_LINE
-from harness.emulator.regions import Client, Refused, Region
+from harness.emulator.regions import Refused
 from harness.errors import HarnessError
 
 _LOG = logging.getLogger(__name__)
-_Message = dict[str, Any]
-
-
-class Failed(Exception):
-    """A request that is answered with this text."""
 
 
 class Service:
@@ -79,23 +73,14 @@ class Service:
                 task.cancel()
 
 
-class Pulses:
-    """The pulses of a host program's connection: one for each change of its status word."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._came = asyncio.Event()
-
-    def send(self) -> None:
-        """The status word is another one now."""
-        self.count += 1
-        self._came.set()
-
-    async def wait(self, count: int) -> None:
-        """Until ``count`` pulses have come since the connection was made."""
-        while self.count < count:
-            self._came.clear()
-            await self._came.wait()
+def _message(line: bytes) -> Message:
+    """The request that a line holds. Raises ValueError."""
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a line of more than {MAX_LINE} bytes")
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError("a request is a JSON object")
+    return message
 
 
 class Session:
@@ -107,22 +92,14 @@ class Session:
         self._socket = client
         self._input = bytearray()
         self._fds: list[int] = []
-        self._connections: dict[int, Client] = {}
-        self._pulses: dict[int, Pulses] = {}
-        self._operations: dict[str, Callable[[_Message], Awaitable[_Message]]] = {
+        self._program = HostProgram(self._host.registry, self._host.profile)
+        self._operations: dict[str, Callable[[Message], Awaitable[Message]]] = {
             "guests": self._guests,
             "wait_guest": self._wait_guest,
             "wait_end": self._wait_end,
             "stop_guest": self._stop_guest,
             "regions": self._regions,
-            "create": self._create,
-            "attach": self._attach,
-            "read": self._read,
-            "write": self._write,
-            "notify": self._notify,
-            "status": self._status,
-            "wait_pulses": self._wait_pulses,
-            "detach": self._detach,
+            **self._program.operations,
             "inject": self._inject,
             "clear_faults": self._clear_faults,
             "shutdown": self._shutdown,
@@ -131,13 +108,18 @@ class Session:
     async def run(self) -> None:
         """Answer requests until the client closes."""
         self._socket.setblocking(False)
-        while (message := await self._receive()) is not None:
+        while (line := await self._receive()) is not None:
+            try:
+                message = _message(line)
+            except ValueError as error:
+                await self._send({"ok": False, "error": f"malformed request: {error}"})
+                continue
             if message.get("op") == "start":
                 await self._run_guest(message)
                 return
             await self._send(await self._answer(message))
 
-    async def _answer(self, message: _Message) -> _Message:
+    async def _answer(self, message: Message) -> Message:
         operation = self._operations.get(str(message.get("op")))
         if operation is None:
             return {
@@ -153,20 +135,16 @@ class Session:
         except (KeyError, TypeError, ValueError) as error:
             return {"ok": False, "error": f"malformed request: {error!r}"}
 
-    async def _receive(self) -> _Message | None:
+    async def _receive(self) -> bytes | None:
+        """The next line, cut when it is too long for a request; None at the end."""
+        line = bytearray()
         while b"\n" not in self._input:
-            data = await self._receive_some()
-            if not data:
+            line += self._input[: MAX_LINE + 1 - len(line)]
+            self._input = bytearray(await self._receive_some())
+            if not self._input:
                 return None
-            self._input += data
-            if len(self._input) > MAX_LINE:
-                raise ValueError(f"a line of more than {MAX_LINE} bytes")
-        line, _, rest = bytes(self._input).partition(b"\n")
-        self._input = bytearray(rest)
-        message = json.loads(line)
-        if not isinstance(message, dict):
-            raise ValueError("a request is a JSON object")
-        return message
+        last, _, self._input = self._input.partition(b"\n")
+        return bytes(line + last)
 
     async def _receive_some(self) -> bytes:
         while True:
@@ -185,20 +163,19 @@ class Session:
         finally:
             loop.remove_reader(self._socket)
 
-    async def _send(self, message: _Message) -> None:
+    async def _send(self, message: Message) -> None:
         await asyncio.get_running_loop().sock_sendall(self._socket, json.dumps(message).encode() + b"\n")
 
     def close(self) -> None:
         """The client has gone: its connections are detached."""
-        for client in self._connections.values():
-            client.detach()
+        self._program.close()
         while self._fds:
             os.close(self._fds.pop())
         self._socket.close()
 
     # --- qvm: this session is the process
 
-    async def _run_guest(self, message: _Message) -> None:
+    async def _run_guest(self, message: Message) -> None:
         """Start the guest and stay until it has ended, or until its qvm is gone: then its power is cut."""
         if len(self._fds) != 2:
             await self._send({"ok": False, "error": "a start comes with two descriptors"})
@@ -230,7 +207,8 @@ class Session:
     async def _obey(self, guest: Guest) -> None:
         """Signals that qvm got, and its end."""
         with contextlib.suppress(ConnectionError, ValueError):
-            while (message := await self._receive()) is not None:
+            while (line := await self._receive()) is not None:
+                message = _message(line)
                 if message.get("op") == "stop":
                     await guest.stop(message["how"])
                 elif message.get("op") == "report":
@@ -239,14 +217,14 @@ class Session:
 
     # --- one method for each operation of a host program
 
-    async def _guests(self, _message: _Message) -> _Message:
+    async def _guests(self, _message: Message) -> Message:
         return {"guests": [self._describe(guest) for guest in self._host.guests.values()]}
 
     @staticmethod
-    def _describe(guest: Guest) -> _Message:
+    def _describe(guest: Guest) -> Message:
         return {"system": guest.name, "consoles": guest.console_paths, "pid": guest.pid}
 
-    async def _wait_guest(self, message: _Message) -> _Message:
+    async def _wait_guest(self, message: Message) -> Message:
         name, timeout = str(message["system"]), float(message["timeout"])
         try:
             return self._describe(await self._host.wait_guest(name, timeout))
@@ -254,7 +232,7 @@ class Session:
             running = ", ".join(self._host.guests) or "none"
             raise Failed(f"guest {name!r} did not start within {timeout:g} s; running: {running}") from error
 
-    async def _wait_end(self, message: _Message) -> _Message:
+    async def _wait_end(self, message: Message) -> Message:
         name, timeout = str(message["system"]), float(message["timeout"])
         try:
             await self._host.wait_end(name, timeout)
@@ -262,18 +240,18 @@ class Session:
             raise Failed(f"guest {name!r} still runs after {timeout:g} s") from error
         return {}
 
-    async def _stop_guest(self, message: _Message) -> _Message:
+    async def _stop_guest(self, message: Message) -> Message:
         guest = self._host.guests.get(str(message["system"]))
         if guest is None:
             raise Failed(f"no guest {message['system']!r}")
         await guest.stop(message["how"])
         return {}
 
-    async def _regions(self, _message: _Message) -> _Message:
+    async def _regions(self, _message: Message) -> Message:
         return {
             "regions": [
                 {
-                    "name": region.name,
+                    "name": as_text(region.name),
                     "pages": region.pages,
                     "mode": region.mode,
                     "group": region.group,
@@ -283,81 +261,14 @@ class Session:
             ]
         }
 
-    async def _create(self, message: _Message) -> _Message:
-        name = str(message["name"])
-        registry, pages = self._host.registry, int(message["pages"])
-        region = registry.find(name, pages)
-        if region is None:
-            lifetime = self._host.profile.region_lifetime
-            region = registry.create(name, pages, creator="host", lifetime=lifetime)
-        return self._connect(region)
-
-    async def _attach(self, message: _Message) -> _Message:
-        region = self._host.registry.find(str(message["name"]))
-        if region is None:
-            raise Failed(f"no region {message['name']!r}")
-        return self._connect(region)
-
-    def _connect(self, region: Region) -> _Message:
-        number = max(self._connections, default=0) + 1
-        pulses = Pulses()
-        client = region.add("host", pulses.send)
-        self._connections[number], self._pulses[number] = client, pulses
-        return {"connection": number, "index": client.index, "pages": region.pages}
-
-    def _connection(self, message: _Message) -> Client:
-        client = self._connections.get(int(message["connection"]))
-        if client is None:
-            raise Failed(f"no connection {message['connection']!r}")
-        return client
-
-    def _span(self, message: _Message, length: int) -> tuple[int, int]:
-        """The region's file and the offset in it, checked. Raises Failed."""
-        region, offset = self._connection(message).region, int(message["offset"])
-        if offset < 0 or length < 0 or offset + length > region.pages * 4096:
-            raise Failed(f"{length} bytes at {offset} are not inside region {region.name!r} of {region.pages} pages")
-        return region.fd, offset
-
-    async def _read(self, message: _Message) -> _Message:
-        fd, offset = self._span(message, int(message["length"]))
-        return {"data": base64.b64encode(os.pread(fd, int(message["length"]), offset)).decode()}
-
-    async def _write(self, message: _Message) -> _Message:
-        data = base64.b64decode(message["data"])
-        fd, offset = self._span(message, len(data))
-        os.pwrite(fd, data, offset)
-        return {}
-
-    async def _notify(self, message: _Message) -> _Message:
-        self._connection(message).notify(int(message["mask"]))
-        return {}
-
-    async def _status(self, message: _Message) -> _Message:
-        return {"status": self._connection(message).take_status()}
-
-    async def _wait_pulses(self, message: _Message) -> _Message:
-        """How many pulses have come: at least ``count``, or what there is after ``timeout`` seconds."""
-        self._connection(message)
-        pulses = self._pulses[int(message["connection"])]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(float(message["timeout"])):
-                await pulses.wait(int(message["count"]))
-        return {"pulses": pulses.count}
-
-    async def _detach(self, message: _Message) -> _Message:
-        self._connection(message).detach()
-        number = int(message["connection"])
-        del self._connections[number], self._pulses[number]
-        return {}
-
-    async def _inject(self, message: _Message) -> _Message:
+    async def _inject(self, message: Message) -> Message:
         self._host.inject(str(message["fault"]))
         return {}
 
-    async def _clear_faults(self, _message: _Message) -> _Message:
+    async def _clear_faults(self, _message: Message) -> Message:
         self._host.patches.clear()
         return {}
 
-    async def _shutdown(self, _message: _Message) -> _Message:
+    async def _shutdown(self, _message: Message) -> Message:
         self._service.ending.set()
         return {}

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from harness import provision
-from harness.emulator.client import EmulatedHost, HostClient, HostConnection
+from harness.emulator.client import EmulatedHost, HostClient, HostConnection, RequestRefused
 from harness.errors import BenchError
 from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget
@@ -141,7 +141,10 @@ class _HostProgram:
         if step.verb == "attach":
             if step.connection in self._connections:
                 return {}
-            made = self._client.create(step.words[1], step.number("PAGES"))
+            try:
+                made = self._client.create(step.words[1], step.number("PAGES"))
+            except RequestRefused as refused:
+                return {"status": refused.status}
             self._connections[step.connection] = made
             return {"status": 0, "index": made.index, "pages": made.pages}
         connection = self._connections.get(step.connection)

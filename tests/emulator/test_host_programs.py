@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
+import pytest
+
+from harness.emulator.client import RequestRefused
+from harness.emulator.protocol import MAX_LINE
+from harness.shmem.status import Status
 from tests.emulator.conftest import Bench, configuration
 
 
@@ -30,3 +37,65 @@ def test_the_list_of_guests_has_their_processes(bench: Bench) -> None:
     bench.guest(configuration())
     (guest,) = bench.client.guests()
     assert Path(f"/proc/{guest['pid']}/exe").readlink()
+
+
+_ILLEGAL = [
+    ("none", 0, Status.UNKNOWN_FAILURE),
+    ("negative", -1, Status.UNKNOWN_FAILURE),
+    ("huge", 100_000, Status.NOMEM),
+    ("one-too-many", 4096, Status.NOMEM),
+    ("n" * 200, 1, Status.ILLEGAL_NAME),
+    ("n" * 32, 1, Status.ILLEGAL_NAME),
+    ("a/b", 1, Status.ILLEGAL_NAME),
+    ("", 1, Status.ILLEGAL_NAME),
+    ("a\nb", 1, Status.ILLEGAL_NAME),
+]
+
+
+def test_what_a_guest_may_not_create_a_program_may_not_either(bench: Bench) -> None:
+    for name, pages, status in _ILLEGAL:
+        with pytest.raises(RequestRefused) as refused:
+            bench.client.create(name, pages)
+        assert refused.value.status == status, name
+    assert bench.client.regions() == []
+
+
+def test_a_region_of_another_size_is_attached_with_its_own_and_no_pages_are_refused(bench: Bench) -> None:
+    bench.client.create("three", 3)
+    assert bench.client.create("three", 1).pages == 3
+    with pytest.raises(RequestRefused):
+        bench.client.create("three", 0)
+
+
+def test_a_17th_client_is_refused_with_the_status_of_a_guest(bench: Bench) -> None:
+    for _ in range(16):
+        bench.client.create("full", 1)
+    with pytest.raises(RequestRefused, match="CLIENT_MAX") as refused:
+        bench.client.attach("full")
+    assert refused.value.status == Status.CLIENT_MAX
+
+
+def test_names_are_text_and_the_same_for_everybody(bench: Bench) -> None:
+    _, one = bench.guest(configuration(devices="vdev shmem create café,0x2000"))
+    assert [region["name"] for region in bench.client.regions()] == ["café"]
+    assert bench.client.attach("café").pages == 2
+    assert one.probe.attach("café".encode(), 1).size == 2
+
+
+def test_a_whole_region_can_be_written_and_read_at_once(bench: Bench) -> None:
+    program = bench.client.create("big", 4095)
+    data = bytes(range(256)) * (4095 * 16)
+    program.write(0, data)
+    assert program.read(0, len(data)) == data
+    assert program.read(4095 * 4096 - 3, 3) == data[-3:]
+    assert program.read(0, 0) == b""
+
+
+def test_a_request_that_cannot_be_read_gets_an_error_and_the_next_its_answer(bench: Bench) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as program, program.makefile("rb") as answers:
+        program.settimeout(20)
+        program.connect(str(bench.host.socket))
+        for line in (b"x" * (3 * MAX_LINE), b"not JSON", b"[]", b'{"op": "fly"}', b'{"op": "create"}'):
+            program.sendall(line + b'\n{"op": "guests"}\n')
+            assert "error" in json.loads(answers.readline())
+            assert json.loads(answers.readline()) == {"ok": True, "guests": []}

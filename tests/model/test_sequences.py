@@ -86,7 +86,7 @@ def test_every_sequence_shows_what_the_model_says(world: World, steps: list[Step
 
 def test_seventeen_clients_of_one_region(world: World) -> None:
     steps = [Step(actor, "attach", (f"{actor}{number}", "red", "1")) for actor in GUESTS for number in range(6)]
-    _check(world, steps)
+    _check(world, [*steps, Step("host", "attach", ("late", "red", "1"))])
 
 
 SCRIPT = """

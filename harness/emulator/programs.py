@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program of the host: a client of regions like a guest's device, but without registers.
+
+Source: facts about the host's client library (``hyp_shm_*``): create and attach by the host-side name, sizes in pages,
+an ordinary index, a pulse for each change of the status word. A request that a guest would be refused with a status is
+refused to a program with the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from harness.emulator.device.names import legal_name
+from harness.emulator.regions import Client, Refused, Region, Registry
+from harness.emulator.rules import as_bytes
+from harness.emulator.window import Window
+from harness.shmem.profile import Profile
+from harness.shmem.registers import NAME_SIZE, PAGE_SIZE
+from harness.shmem.status import Status
+
+Message = dict[str, Any]
+
+
+class Failed(Exception):
+    """A request that is answered with this text."""
+
+
+class Pulses:
+    """The pulses of a host program's connection: one for each change of its status word."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._came = asyncio.Event()
+
+    def send(self) -> None:
+        """The status word is another one now."""
+        self.count += 1
+        self._came.set()
+
+    async def wait(self, count: int) -> None:
+        """Until ``count`` pulses have come since the connection was made."""
+        while self.count < count:
+            self._came.clear()
+            await self._came.wait()
+
+
+def as_text(name: str) -> str:
+    """A region's name, one character a byte, as programs read and write it."""
+    return name.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+class HostProgram:
+    """The connections of one program, and its operations on them."""
+
+    def __init__(self, registry: Registry, profile: Profile) -> None:
+        self._registry = registry
+        self._profile = profile
+        self._connections: dict[int, Client] = {}
+        self._pulses: dict[int, Pulses] = {}
+        self.operations: dict[str, Callable[[Message], Awaitable[Message]]] = {
+            "create": self._create,
+            "attach": self._attach,
+            "read": self._read,
+            "write": self._write,
+            "notify": self._notify,
+            "status": self._status,
+            "wait_pulses": self._wait_pulses,
+            "detach": self._detach,
+        }
+
+    def close(self) -> None:
+        """The program has ended: its connections are detached."""
+        for client in self._connections.values():
+            client.detach()
+
+    def _name(self, message: Message) -> str:
+        """The host-side name that the message gives. Raises Refused when it is no legal one."""
+        name = as_bytes(str(message["name"])).encode("latin-1")
+        if len(name) > NAME_SIZE:
+            raise Refused(Status.ILLEGAL_NAME)
+        return legal_name(name.ljust(NAME_SIZE, b"\0"), self._profile)
+
+    async def _create(self, message: Message) -> Message:
+        name, pages = self._name(message), int(message["pages"])
+        if pages == 0 and self._profile.size_zero == "one-page":
+            pages = 1
+        region = self._registry.find(name, pages)
+        if region is None:
+            return self._connect(self._new(name, pages))
+        if pages <= 0 and self._profile.size_zero == "refused":
+            raise Refused(Status.UNKNOWN_FAILURE)
+        if pages not in (0, region.pages) and self._profile.size_mismatch == "refused":
+            raise Refused(Status.UNKNOWN_FAILURE)
+        return self._connect(region)
+
+    def _new(self, name: str, pages: int) -> Region:
+        if pages <= 0:
+            raise Refused(Status.UNKNOWN_FAILURE)
+        if pages > Window.max_pages:
+            raise Refused(Status.NOMEM)
+        return self._registry.create(name, pages, creator="host", lifetime=self._profile.region_lifetime)
+
+    async def _attach(self, message: Message) -> Message:
+        region = self._registry.find(self._name(message))
+        if region is None:
+            raise Failed(f"no region {message['name']!r}")
+        return self._connect(region)
+
+    def _connect(self, region: Region) -> Message:
+        number = max(self._connections, default=0) + 1
+        pulses = Pulses()
+        client = region.add("host", pulses.send)
+        self._connections[number], self._pulses[number] = client, pulses
+        return {"connection": number, "index": client.index, "pages": region.pages}
+
+    def _connection(self, message: Message) -> Client:
+        client = self._connections.get(int(message["connection"]))
+        if client is None:
+            raise Failed(f"no connection {message['connection']!r}")
+        return client
+
+    def _span(self, message: Message, length: int) -> tuple[int, int]:
+        """The region's file and the offset in it, checked. Raises Failed."""
+        region, offset = self._connection(message).region, int(message["offset"])
+        if offset < 0 or length < 0 or offset + length > region.pages * PAGE_SIZE:
+            raise Failed(f"{length} bytes at {offset} are not inside region {region.name!r} of {region.pages} pages")
+        return region.fd, offset
+
+    async def _read(self, message: Message) -> Message:
+        fd, offset = self._span(message, int(message["length"]))
+        return {"data": base64.b64encode(os.pread(fd, int(message["length"]), offset)).decode()}
+
+    async def _write(self, message: Message) -> Message:
+        data = base64.b64decode(message["data"])
+        fd, offset = self._span(message, len(data))
+        os.pwrite(fd, data, offset)
+        return {}
+
+    async def _notify(self, message: Message) -> Message:
+        self._connection(message).notify(int(message["mask"]))
+        return {}
+
+    async def _status(self, message: Message) -> Message:
+        return {"status": self._connection(message).take_status()}
+
+    async def _wait_pulses(self, message: Message) -> Message:
+        """How many pulses have come: at least ``count``, or what there is after ``timeout`` seconds."""
+        self._connection(message)
+        pulses = self._pulses[int(message["connection"])]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(float(message["timeout"])):
+                await pulses.wait(int(message["count"]))
+        return {"pulses": pulses.count}
+
+    async def _detach(self, message: Message) -> Message:
+        self._connection(message).detach()
+        number = int(message["connection"])
+        del self._connections[number], self._pulses[number]
+        return {}
