@@ -63,7 +63,7 @@ class Region:
     """A region by its name on the host; ``pages`` of 4 KiB.
 
     ``creator`` is the VM that made it. ``lifetime`` is a reading of OPEN-25; ``visited`` tells whether it ever had a
-    client.
+    client, ``given`` how many, ``last`` the index of the latest.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Region:
     clients: list[Client | None] = field(default_factory=lambda: [None] * MAX_CLIENTS)
     kept_signals: dict[int, int] = field(default_factory=dict)
     given: int = 0
+    last: int = -1
     visited: bool = False
 
     @property
@@ -104,7 +105,8 @@ class Region:
             raise Refused(Status.CLIENT_MAX)
         client = Client(self, index, owner, changed, self.kept_signals.pop(index, 0))
         self.clients[index] = client
-        self.given = self.given + 1
+        self.given += 1
+        self.last = index
         self.visited = True
         self.tell_others(client)
         return client
@@ -113,7 +115,7 @@ class Region:
         """The index of the next client (OPEN-20)."""
         start = 0
         if self.profile.index_reuse == "round-robin":
-            start = self.given % MAX_CLIENTS
+            start = (self.last + 1) % MAX_CLIENTS
         elif self.profile.index_reuse == "never-until-full" and self.given < MAX_CLIENTS:
             start = self.given
         order = [*range(start, MAX_CLIENTS), *range(start)]

@@ -215,7 +215,11 @@ class Profile:
     ] = "second-connection"
     double_attach_other_vdev: Annotated[
         Literal["second-connection", "same-connection", "refused"],
-        Q(24, "The same from another vdev shmem of the same guest."),
+        Q(
+            24,
+            "The same from another vdev shmem of the same guest. 'same-connection': shmem is the page that the other "
+            "one shows.",
+        ),
     ] = "second-connection"
 
     # Registers.

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from harness.emulator.device.creation import create_configured
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.regions import Region, Registry
+from harness.emulator.vfio_user.wire import PciIrq
 from harness.emulator.window import SLOT_SIZE, Mapper, Window, WindowBroken
 from harness.shmem import registers as reg
 from harness.shmem.config import ShmemVdev, parse
@@ -57,9 +60,12 @@ class Machine:
             vector=35,
             others=self.devices,
         )
+        base = WINDOW_BASE + len(self.devices) * Window.size
         self.devices.append(device)
         function = ShmemFunction(device, window, self.broken.append)
-        device.window_base = lambda: WINDOW_BASE
+        device.window_base = lambda: base
+        self.functions.append(function)
+        stack.callback(function.disconnected)
         return Driver(device, function)
 
 
@@ -119,6 +125,29 @@ class Driver:
     def index(self) -> int:
         return self.control(reg.CONTROL_IDX_OFFSET)
 
+    @property
+    def members(self) -> int:
+        return self.control(reg.CONTROL_STATUS_OFFSET) >> 16
+
+    def notify(self, mask: int) -> None:
+        self.set_control(reg.CONTROL_NOTIFY_OFFSET, mask)
+
+    def set_data(self, data: bytes) -> None:
+        self.function.write(2, self.slot * SLOT_SIZE + reg.DATA_OFFSET, data)
+
+    def count_interrupts(self) -> Callable[[], int]:
+        """Enable message-signalled interrupts; the result tells how many came since it was called last."""
+        event = os.eventfd(0, os.EFD_NONBLOCK)
+        self.function.set_interrupts(PciIrq.MSI, 0, [event])
+
+        def taken() -> int:
+            try:
+                return os.eventfd_read(event)
+            except BlockingIOError:
+                return 0
+
+        return taken
+
     def detach(self, slot: int | None = None) -> None:
         self.set_control(reg.CONTROL_DETACH_OFFSET, 1, slot)
 
@@ -141,12 +170,31 @@ class Bench:
 
     def end(self, system: str) -> None:
         """The VM ends: its devices leave everything, and the host is told."""
-        for device in self.machines.pop(system).devices:
-            device.reset()
+        for function in self.machines.pop(system).functions:
+            function.disconnected()
         self.registry.ended(system)
 
-    def regions(self) -> Sequence[Region]:
-        return list(self.registry)
+    def start(self, options: str, system: str = "one") -> Driver:
+        """A device whose ``create`` options have been carried out."""
+        driver = self.device(options, system)
+        create_configured(
+            driver.vdev,
+            system=system,
+            rules=driver.device.requests.rules,
+            registry=self.registry,
+            profile=self.registry.profile,
+            max_pages=Window.max_pages,
+        )
+        return driver
+
+    def regions(self) -> list[str]:
+        """The names of the host's regions."""
+        return [region.name for region in self.registry]
+
+    def region(self, name: str) -> Region:
+        found = self.registry.find(name)
+        assert found is not None
+        return found
 
 
 @contextmanager

@@ -55,6 +55,7 @@ class SharedMemoryDevice:
         self.profile = profile
         self.interrupt = Interrupt(level=profile.interrupt_shape == "level")
         self.factory = FactoryPage(vector, profile)
+        self.others = others
         self.slots: list[Slot | None] = [None] * (window.size // window.slot_size)
         self.window_base: Callable[[], int] = lambda: 0
         self.broken: Callable[[str], None] = lambda _reason: None
@@ -95,18 +96,18 @@ class SharedMemoryDevice:
         if "find" in written:
             self.request(self.find, before)
 
-    def request(self, action: Callable[[], int], size_before: int) -> None:
+    def request(self, action: Callable[[], Place], size_before: int) -> None:
         """Perform a request and leave its result in the registers."""
         try:
-            number = action()
+            device, number = action()
         except Refused as refusal:
             self.failed(refusal.status, size_before)
             return
-        slot = self.slots[number]
+        slot = device.slots[number]
         assert slot is not None
         self.factory.status = Status.OK
         self.factory.size = slot.pages
-        self.factory.shmem = self.window_base() + number * self.window.slot_size
+        self.factory.shmem = device.window_base() + number * device.window.slot_size
         if self.profile.name_readback == "host-name":
             self.factory.set_name(slot.client.region.name)
 
@@ -118,11 +119,16 @@ class SharedMemoryDevice:
         if self.profile.failed_shmem == "zero":
             self.factory.shmem = 0
 
-    def connect(self, wanted: Wanted) -> int:
-        """Become a client of the region and show its data in a free slot; the slot's number. Raises Refused."""
+    def connect(self, wanted: Wanted) -> Place:
+        """Become a client of the region and show its data in a free slot, or take the one that shows it already.
+
+        Raises Refused.
+        """
         region = wanted.region
-        if not wanted.again and (number := self.slot_of(region)) is not None:
-            return number
+        if not wanted.again:
+            return next(
+                (device, number) for device in (self, *self.others) if (number := device.slot_of(region)) is not None
+            )
         chosen = self.free_slot()
         if chosen is None:
             raise Refused(Status.NOMEM)
@@ -139,7 +145,7 @@ class SharedMemoryDevice:
                 # The region may appear yet.
                 self.broken(f"vdev shmem: cannot show a region: {error}")
             raise Refused(Status.UNKNOWN_FAILURE) from error
-        return chosen
+        return self, chosen
 
     def slot_of(self, region: Region) -> int | None:
         """The slot of this device that shows the region."""
@@ -152,7 +158,7 @@ class SharedMemoryDevice:
         order = [*range(start, len(self.slots)), *range(start)]
         return next((number for number in order if self.slots[number] is None), None)
 
-    def find(self) -> int:
+    def find(self) -> Place:
         """The slot of the region that ``find`` selects, connected where a find attaches. Raises Refused."""
         region = self.requests.find()
         if self.profile.find_attaches == "attaches":
@@ -160,7 +166,7 @@ class SharedMemoryDevice:
         number = self.slot_of(region)
         if number is None:
             raise Refused(Status.DOES_NOT_EXIST)
-        return number
+        return self, number
 
     def report(self) -> str:
         """The device's connections in one line."""
@@ -236,3 +242,7 @@ class SharedMemoryDevice:
         for number in range(len(self.slots)):
             self.disconnect(number)
         self.factory.reset()
+
+
+Place = tuple[SharedMemoryDevice, int]
+"""A slot: its device and its number there. Another vdev of the VM can hold the connection (OPEN-24)."""

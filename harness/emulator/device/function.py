@@ -40,8 +40,10 @@ class ShmemFunction:
         return self._regions.get(index)
 
     def interrupts(self, index: int) -> int:
+        if index == PciIrq.MSI:
+            return 1 if self.device.profile.pci_msi == "present" else 0
         # QEMU complains about a function that cannot report errors.
-        return 1 if index in (PciIrq.INTX, PciIrq.MSI, PciIrq.ERR) else 0
+        return 1 if index in (PciIrq.INTX, PciIrq.ERR) else 0
 
     def read(self, index: int, offset: int, length: int) -> bytes:
         if index == PciRegion.CONFIG:

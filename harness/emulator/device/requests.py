@@ -172,10 +172,11 @@ class Requests:
         return regions[self.factory.find] if self.factory.find < len(regions) else None
 
     def may_find(self, region: Region) -> bool:
-        """Whether the rules let the guest know of the region."""
+        """Whether the rules let the guest know of the region. The guest has a name for it only in a find by name."""
         if self.profile.find_rules == "bypassed" or region in self.held_here():
             return True
-        return self.rules.permits(region.name)
+        by_guest_name = self.profile.find == "by-name" and self.profile.rules_see == "guest-name"
+        return self.rules.permits(legal_name(bytes(self.factory.name), self.profile) if by_guest_name else region.name)
 
 
 def group_id(group: str) -> int:

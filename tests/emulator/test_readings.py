@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readings of open questions, one row each: a profile, what a guest does, and what the description says that it sees.
+
+Expected values come from ``docs/configuration.md`` ("Profiles") and ``docs/device.md``, not from the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.emulator.client import EmulatedHost
+from harness.emulator.machine import plan
+from harness.emulator.vfio_user.wire import PciIrq, PciRegion
+from harness.shmem import registers as reg
+from harness.shmem.config import ConfigError, parse
+from harness.shmem.profile import Profile
+from harness.shmem.status import Status
+from tests.emulator.conftest import Bench as QvmBench
+from tests.emulator.conftest import configuration
+from tests.emulator.devices import Bench, bench
+
+OK, FAILED, NO_ROOM, ILLEGAL, DENIED, NOT_FOUND = (
+    *(Status.OK, Status.UNKNOWN_FAILURE, Status.NOMEM, Status.ILLEGAL_NAME),
+    *(Status.NO_PERMISSION, Status.DOES_NOT_EXIST),
+)
+_COMMAND_STATUS, _CAPABILITIES = 0x06, 0x34
+
+
+# --- requests
+
+
+def twice(host: Bench) -> object:
+    """The same region again from the same vdev: status, slot and index of the second one, and the members."""
+    guest = host.device()
+    guest.request("talk")
+    status = guest.request("talk")
+    return status, guest.slot, guest.index, guest.members
+
+
+def from_two_devices(host: Bench) -> object:
+    """The same region from another vdev of the VM: its status, whether it is the same page, and the members."""
+    first, second = host.device(), host.device()
+    first.request("talk")
+    status = second.request("talk")
+    same = second.load(reg.SHMEM_OFFSET, 8) == first.load(reg.SHMEM_OFFSET, 8)
+    return status, same, first.members
+
+
+def of_two_sizes(host: Bench) -> object:
+    """One name, two sizes: status and size of the second request, and how many regions there are."""
+    first, second = host.device(), host.device(system="two")
+    first.request("talk", 2)
+    return second.request("talk", 3), second.size, len(host.regions())
+
+
+def of_no_pages(host: Bench) -> object:
+    """0 pages: status and size of a request for a new region, status of one for a region that exists."""
+    first, second = host.device(), host.device(system="two")
+    new = first.request("new", 0)
+    size = first.size
+    first.request("talk", 2)
+    return new, size, second.request("talk", 0)
+
+
+def after_a_failure(host: Bench) -> object:
+    """``size`` and ``shmem`` after a success and a failure."""
+    guest = host.device("deny secret")
+    guest.request("talk", 2)
+    guest.request("secret", 3)
+    return guest.size, guest.load(reg.SHMEM_OFFSET, 8) != 0
+
+
+# --- accesses
+
+
+def narrow_and_crooked(host: Bench) -> object:
+    """Which loads of the factory page show something: of a byte of ``size``, two bytes of it, three of ``name``, a
+    word of ``name``, half of ``signature``, a word across two registers."""
+    guest = host.device()
+    loads = [(0x18, 1), (0x18, 2), (0x1C, 3), (0x1C, 4), (0x04, 4), (0x12, 4)]
+    return [guest.function.read(0, offset, width) != b"\xff" * width for offset, width in loads]
+
+
+def narrow_store(host: Bench) -> object:
+    """What ends qvm after a store of three bytes to ``size``, and what the register holds then."""
+    guest = host.device()
+    guest.store(reg.SIZE_OFFSET, 1, 3)
+    return len(host.machines["one"].broken), guest.load(reg.SIZE_OFFSET)
+
+
+# --- find
+
+
+def find_own(host: Bench) -> object:
+    """Connected to the second of two regions of the host: status of a find of 0, 1 and 2, and of the clients."""
+    peer, guest = host.device(system="two"), host.device()
+    peer.request("first")
+    peer.request("second", 2)
+    guest.request("second", 2)
+    return [guest.find(number) for number in range(3)], sum(1 for _ in host.region("first").connected())
+
+
+def find_without_the_register(host: Bench) -> object:
+    """The status that stands after a failure and a find, and what ``find`` reads."""
+    guest = host.device()
+    guest.request("")
+    return guest.find(0), guest.load(reg.FIND_OFFSET)
+
+
+def find_named(host: Bench) -> object:
+    """Finds by name: of a region that is held, of one that others have, of none; the size after the first."""
+    guest, peer = host.device(), host.device(system="two")
+    guest.request("held", 3)
+    peer.request("other")
+    answers = []
+    for name in (b"other", b"none", b"held"):
+        guest.set_name(name)
+        answers.append(guest.find(7))
+    return answers, guest.size
+
+
+def find_denied(host: Bench) -> object:
+    """A find of a region that the rules refuse, then of one that they permit under its guest-side name."""
+    guest, peer = host.device("allow mine subst ,x_"), host.device(system="two")
+    peer.request("x_secret")
+    peer.request("x_mine")
+    answers = []
+    for name in (b"secret", b"mine"):
+        guest.set_name(name)
+        answers.append(guest.find(0))
+    return answers
+
+
+# --- flags
+
+
+def flags_at_attach(host: Bench) -> object:
+    """Mode of a region made with 0640, and the answers to others who ask for 0666 and for 0600."""
+    maker, guest = host.device(), host.device(system="two")
+    maker.store(reg.FLAGS_OFFSET, 0o640)
+    maker.request("talk")
+    answers = []
+    for flags in (0o666, 0o600):
+        guest.store(reg.FLAGS_OFFSET, flags)
+        answers.append(guest.request("talk"))
+    return host.region("talk").mode, answers
+
+
+def flags_of_odd_bits(host: Bench) -> object:
+    """Execute bits asked for: the status, and the mode of the region if there is one."""
+    guest = host.device()
+    guest.store(reg.FLAGS_OFFSET, 0o777)
+    status = guest.request("talk")
+    return status, [region.mode for region in host.registry]
+
+
+def flags_of_nothing(host: Bench) -> object:
+    """Mode of a region made with the flags of a reset, under a umask; what flags reads after a store."""
+    guest = host.device("umask 022")
+    guest.request("talk")
+    guest.store(reg.FLAGS_OFFSET, 0o600)
+    return host.region("talk").mode, guest.load(reg.FLAGS_OFFSET)
+
+
+# --- connections
+
+
+def indices(host: Bench) -> object:
+    """The indices of a client that comes and goes eighteen times beside one that stays."""
+    peer, guest = host.device(system="two"), host.device()
+    peer.request("talk")
+    given = []
+    for _ in range(18):
+        guest.request("talk")
+        given.append(guest.index)
+        guest.detach()
+    return given
+
+
+def interrupts(host: Bench) -> object:
+    """Interrupts of a client for another that comes, signals, signals again, and goes."""
+    guest, peer = host.device(), host.device(system="two")
+    guest.request("talk")
+    taken = guest.count_interrupts()
+    counts = []
+    for action in (lambda: peer.request("talk"), lambda: peer.notify(1), lambda: peer.notify(1), peer.detach):
+        action()
+        counts.append(taken())
+    return counts
+
+
+# --- lives
+
+
+def life(host: Bench) -> object:
+    """Regions while a peer is connected after the end of the VM that made them, when the peer has left, and then."""
+    guest, peer = host.device(), host.device(system="two")
+    guest.request("talk")
+    peer.request("talk")
+    peer.detach()
+    guest.detach()
+    left_while_maker_lives = len(host.regions())
+    guest.request("talk")
+    peer.request("talk")
+    host.end("one")
+    used = len(host.regions())
+    peer.detach()
+    return left_while_maker_lives, used, len(host.regions())
+
+
+def life_of_created(host: Bench) -> object:
+    """The same for a region of ``create``: before anybody came, when a first client has left, at the VM's end."""
+    guest = host.start("create talk,0x1000")
+    peer = host.device(system="two")
+    made = len(host.regions())
+    peer.request("talk")
+    peer.detach()
+    left = len(host.regions())
+    guest.request("talk")
+    host.end("one")
+    return made, left, len(host.regions())
+
+
+def unused_created(host: Bench) -> object:
+    """A region of ``create`` that nobody has used at the end of its VM."""
+    host.start("create talk,0x1000")
+    host.end("one")
+    return len(host.regions())
+
+
+def content(host: Bench) -> object:
+    """What a region holds that is made again under a name that was in use; it is larger than before."""
+    guest = host.device()
+    guest.request("talk")
+    guest.set_data(b"left")
+    guest.detach()
+    guest.request("talk", 2)
+    return guest.data(4), guest.size
+
+
+# --- creations and the PCI function
+
+
+def created_mode(host: Bench) -> object:
+    """Modes of regions with and without a MODE, under a umask."""
+    host.start("umask 022 create a,0x1000 create b,0x1000,0666")
+    return [region.mode for region in host.registry]
+
+
+def created_names(host: Bench) -> object:
+    """Host-side names of a region created before and one created behind the substitution."""
+    host.start("create one,0x1000 subst ,x_ create two,0x1000")
+    return host.regions()
+
+
+def message_interrupts(host: Bench) -> object:
+    """Capability bit, pointer to the list, and what lies at the place of the capability."""
+    function = host.device().function
+    status, pointer = (function.read(PciRegion.CONFIG, place, 1)[0] for place in (_COMMAND_STATUS, _CAPABILITIES))
+    return bool(status & 0x10), pointer, function.read(PciRegion.CONFIG, 0x40, 1), function.interrupts(PciIrq.MSI)
+
+
+Row = tuple[str, dict[str, str], Callable[[Bench], Any], Any]
+ROWS: list[Row] = [
+    ("7.0", {}, twice, (OK, 1, 1, 0b11)),
+    ("7.0", {"double_attach": "same-connection"}, twice, (OK, 0, 0, 0b1)),
+    ("7.0", {"double_attach": "refused"}, twice, (FAILED, 0, 0, 0b1)),
+    ("7.0", {}, from_two_devices, (OK, False, 0b11)),
+    ("7.0", {"double_attach_other_vdev": "same-connection"}, from_two_devices, (OK, True, 0b1)),
+    ("7.0", {"double_attach_other_vdev": "refused"}, from_two_devices, (FAILED, False, 0b1)),
+    ("7.0", {}, of_two_sizes, (OK, 2, 1)),
+    ("7.0", {"size_mismatch": "refused"}, of_two_sizes, (FAILED, 3, 1)),
+    ("7.0", {"size_mismatch": "separate"}, of_two_sizes, (OK, 3, 2)),
+    ("7.0", {}, of_no_pages, (FAILED, 0, FAILED)),
+    ("7.0", {"size_zero": "attach-only"}, of_no_pages, (FAILED, 0, OK)),
+    ("7.0", {"size_zero": "one-page"}, of_no_pages, (OK, 1, OK)),
+    ("7.0", {}, after_a_failure, (3, True)),
+    ("7.0", {"failed_size": "previous"}, after_a_failure, (2, True)),
+    ("7.0", {"failed_size": "zero", "failed_shmem": "zero"}, after_a_failure, (0, False)),
+    ("7.0", {}, narrow_and_crooked, [True, True, True, True, True, True]),
+    ("7.0", {"access_widths": "power-of-two"}, narrow_and_crooked, [True, True, False, True, True, False]),
+    ("7.0", {"access_widths": "natural"}, narrow_and_crooked, [False, False, False, True, True, False]),
+    ("7.0", {"access_widths": "natural"}, narrow_store, (0, 0)),
+    ("7.0", {"access_widths": "natural", "bad_access": "qvm-exit"}, narrow_store, (1, 0)),
+    ("7.0", {}, find_own, ([OK, NOT_FOUND, NOT_FOUND], 1)),
+    ("7.0", {"find": "absent"}, find_without_the_register, (ILLEGAL, 0)),
+    ("7.0", {"find": "host-regions"}, find_own, ([NOT_FOUND, OK, NOT_FOUND], 1)),
+    ("7.0", {"find": "host-regions", "find_attaches": "attaches"}, find_own, ([OK, OK, NOT_FOUND], 2)),
+    ("7.0", {"find": "by-name"}, find_named, ([NOT_FOUND, NOT_FOUND, OK], 3)),
+    ("7.0", {"find": "by-name", "find_attaches": "attaches"}, find_named, ([OK, NOT_FOUND, OK], 3)),
+    ("7.0", {"find": "by-name", "find_attaches": "attaches"}, find_denied, [NOT_FOUND, OK]),
+    ("7.0", {"find": "by-name", "find_attaches": "attaches", "find_rules": "bypassed"}, find_denied, [OK, OK]),
+    ("8.0", {}, flags_at_attach, (0o640, [OK, OK])),
+    ("8.0", {"flags": "creation-and-attach"}, flags_at_attach, (0o640, [DENIED, OK])),
+    ("8.0", {}, flags_of_odd_bits, (OK, [0o666])),
+    ("8.0", {"flags_unknown_bits": "refused"}, flags_of_odd_bits, (FAILED, [])),
+    ("8.0", {}, flags_of_nothing, (0o644, 0o600)),
+    ("8.0", {"flags_zero": "no-permissions", "flags_access": "write-only"}, flags_of_nothing, (0, 0)),
+    ("7.0", {}, indices, [1] * 18),
+    ("7.0", {"index_reuse": "round-robin"}, indices, [*range(1, 16), 1, 2, 3]),
+    ("7.0", {"index_reuse": "never-until-full"}, indices, [*range(1, 16), 1, 1, 1]),
+    ("7.0", {}, interrupts, [1, 1, 0, 1]),
+    ("7.0", {"interrupt_on": "every-event"}, interrupts, [1, 1, 1, 1]),
+    ("7.0", {"interrupt_on": "members-only"}, interrupts, [1, 0, 0, 1]),
+    ("7.0", {}, life, (0, 1, 0)),
+    ("7.0", {"region_lifetime": "creating-qvm"}, life, (1, 1, 0)),
+    ("7.0", {"region_lifetime": "host-reboot"}, life, (1, 1, 1)),
+    ("7.0", {}, life_of_created, (1, 1, 0)),
+    ("7.0", {"create_lifetime": "last-client", "region_lifetime": "host-reboot"}, life_of_created, (1, 0, 1)),
+    ("7.0", {"create_lifetime": "host-reboot"}, life_of_created, (1, 1, 1)),
+    ("7.0", {}, unused_created, 0),
+    ("7.0", {"create_lifetime": "last-client"}, unused_created, 1),
+    ("7.0", {"create_lifetime": "host-reboot"}, unused_created, 1),
+    ("7.0", {}, content, (bytes(4), 2)),
+    ("7.0", {"new_content": "stale"}, content, (b"left", 2)),
+    ("8.0", {}, created_mode, [0o644, 0o666]),
+    ("8.0", {"umask_on_mode": "always"}, created_mode, [0o644, 0o644]),
+    ("7.0", {}, created_names, ["one", "x_two"]),
+    ("7.0", {"subst_on_create": "global"}, created_names, ["x_one", "x_two"]),
+    ("7.0", {"subst_on_create": "ignored"}, created_names, ["one", "two"]),
+    ("7.0", {}, message_interrupts, (True, 0x40, b"\x05", 1)),
+    ("7.0", {"pci_msi": "absent"}, message_interrupts, (False, 0, b"\0", 0)),
+]
+
+
+def _name(row: Row) -> str:
+    readings = ",".join(f"{field}={reading}" for field, reading in row[1].items()) or row[0]
+    return f"{row[2].__name__}-{readings}"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=_name)
+def test_reading(row: Row) -> None:
+    release, readings, scenario, expected = row
+    with bench(Profile.load(release, readings)) as host:
+        assert scenario(host) == expected
+
+
+def test_a_bad_access_ends_qvm_with_status_6(tmp_path: Path) -> None:
+    readings = {"access_widths": "natural", "bad_access": "qvm-exit"}
+    with EmulatedHost(overrides=readings, log=tmp_path / "host.log") as host:
+        machines = QvmBench(host, tmp_path)
+        try:
+            process, one = machines.guest(configuration())
+            one.write(b"read factory 0x18 1\r")
+            assert (process.wait(10), "1 bytes at offset 0x18" in process.communicate()[1]) == (6, True)
+        finally:
+            machines.close()
+
+
+def test_an_arm_guest_without_a_pci_bus_is_told_to_have_a_loc() -> None:
+    config = parse(configuration(devices="vdev shmem"), "file")
+    with pytest.raises(ConfigError, match=r"file:5:1: .*no PCI bus.*expected 'loc' and 'intr'"):
+        plan(config, Path(), Profile.load("7.0", {"arm_pci": "absent"}))
