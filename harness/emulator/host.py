@@ -108,17 +108,23 @@ class Host:
         self.registry.close()
 
 
-_IMPOSSIBLE: Final = {"bad_access": {"guest-abort"}, "detached_window": {"guest-abort", "qvm-exit"}}
-"""Readings that stock QEMU cannot show: it neither faults a guest's access nor tells of one to plain memory."""
+_NO_FAULT = "stock QEMU does not fault an access of a guest"
+_IMPOSSIBLE: Final = {
+    ("bad_access", "guest-abort"): _NO_FAULT,
+    ("detached_window", "guest-abort"): _NO_FAULT,
+    ("detached_window", "qvm-exit"): "QEMU tells nobody of an access to plain memory",
+    ("loc_collision", "accepted"): "QEMU's machines cannot have two things at one address",
+    ("intr_without_loc", "accepted"): "QEMU's machines decide the interrupt of a PCI device",
+}
+"""Readings that this host cannot have, and why."""
 
 
 def check_possible(profile: Profile) -> None:
     """Raise UsageError for a profile that this host cannot have."""
-    for field, readings in _IMPOSSIBLE.items():
-        reading = getattr(profile, field)
-        if reading in readings:
-            possible = [other for other in FIELDS[field].readings if other not in readings]
+    for (field, reading), why in _IMPOSSIBLE.items():
+        if getattr(profile, field) == reading:
+            possible = [other for other in FIELDS[field].readings if (field, other) not in _IMPOSSIBLE]
             raise UsageError(
-                f"the emulated host cannot show the reading '{reading}' of '{field}'",
+                f"the emulated host cannot show the reading '{reading}' of '{field}': {why}",
                 remedy=f"choose {' or '.join(possible)}",
             )

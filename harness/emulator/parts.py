@@ -92,7 +92,7 @@ class Parts:
             registry=self.registry,
             window=window,
             profile=self.profile,
-            vector=placement.line,
+            vector=placement.line or 0,
             others=self._devices,
         )
         self._devices.append(device)
@@ -121,7 +121,9 @@ class Parts:
                 await show_at(qtest, arch, part.placement)
 
     @staticmethod
-    def _line(qtest: Qtest, arch: Arch, placement: Placement) -> Line:
+    def _line(qtest: Qtest, arch: Arch, placement: Placement) -> Line | None:
+        if placement.line is None:
+            return None
         if arch == "aarch64":
             return GicLine(qtest, placement.line)
         return IoApicLine(qtest, _IOAPIC, placement.line, level=placement.level)
@@ -134,7 +136,7 @@ class Parts:
             if part.placement.loc is not None:
                 place = f"loc {part.placement.loc:#x}"
             title = f"vdev shmem {part.placement.vdev.name or ''}".strip()
-            lines.append(f"{title} at {place}, vector {part.placement.line}: {part.device.report()}")
+            lines.append(f"{title} at {place}, vector {part.device.factory.vector}: {part.device.report()}")
         return lines
 
     def close(self) -> None:

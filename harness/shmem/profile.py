@@ -359,10 +359,10 @@ class Profile:
         Literal["rejected", "accepted"],
         Q(
             30,
-            "An interrupt without an address. Default: for a PCI device the interrupt may be chosen ('Common vdev "
-            "options').",
+            "An interrupt without an address, so for a PCI device. Default: the manual has the two options together; "
+            "the bus decides the interrupt of a PCI device.",
         ),
-    ] = "accepted"
+    ] = "rejected"
     loc_collision: Annotated[
         Literal["rejected", "accepted"], Q(30, "An address that lies in RAM, ROM or another device.")
     ] = "rejected"

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import fdt
 import pytest
 
 from harness.arch import Arch
+from harness.emulator.host import Host
 from harness.emulator.machine import Plan, plan
+from harness.emulator.machine.devicetree import with_devices
+from harness.errors import UsageError
 from harness.shmem.config import ConfigError, parse
-from harness.shmem.profile import Profile
+from harness.shmem.profile import PROFILES, Profile
 from tests.emulator.conftest import configuration
 
 _NET = "vdev virtio-net"
@@ -76,3 +80,47 @@ def test_an_address_among_the_bars_is_refused_beside_pci_devices(beside: str) ->
 def test_a_second_serial_port_is_refused(arch: Arch, kind: str) -> None:
     with pytest.raises(ConfigError, match=f"one of these: found a second {kind}"):
         _plan(f"vdev {kind} hostdev /dev/ptyp9", arch)
+
+
+_EMPTY_TREE = fdt.FDT()
+_EMPTY_TREE.root = fdt.Node("/")
+
+
+def _node(devices: str, **readings: str) -> fdt.Node:
+    """The node that an AArch64 guest finds for its one device."""
+    tree = fdt.parse_dtb(with_devices(_EMPTY_TREE.to_dtb(version=17), _plan(devices, **readings).placements))
+    return tree.get_node("/vdevs/qnx,guest_shm@1c050000")
+
+
+@pytest.mark.parametrize(("shape", "trigger"), [("level", 4), ("edge", 1)])
+def test_the_device_tree_says_how_the_interrupt_is_triggered(shape: str, trigger: int) -> None:
+    node = _node("vdev shmem loc 0x1c050000 intr gic:43", interrupt_shape=shape)
+    assert node.get_property("interrupts").data == [0, 11, trigger]
+
+
+def test_a_device_without_an_interrupt_has_none_in_the_device_tree() -> None:
+    node = _node("vdev shmem loc 0x1c050000", loc_without_intr="accepted")
+    assert node.get_property("reg").data == [0, 0x1C05_0000, 0, 0x1000]
+    assert not node.exist_property("interrupts")
+
+
+@pytest.mark.parametrize(
+    ("field", "reading", "why"),
+    [
+        ("bad_access", "guest-abort", "fault"),
+        ("detached_window", "guest-abort", "fault"),
+        ("detached_window", "qvm-exit", "plain memory"),
+        ("loc_collision", "accepted", "one address"),
+        ("intr_without_loc", "accepted", "PCI device"),
+    ],
+)
+def test_a_reading_that_the_host_cannot_have_is_refused_at_its_start(
+    tmp_path: Path, field: str, reading: str, why: str
+) -> None:
+    with pytest.raises(UsageError, match=f"'{reading}' of '{field}': .*{why}"):
+        Host(tmp_path, Profile.load("7.0", {field: reading}))
+
+
+@pytest.mark.parametrize("release", PROFILES)
+def test_the_host_can_have_every_preset(tmp_path: Path, release: str) -> None:
+    Host(tmp_path, Profile.load(release))

@@ -351,6 +351,20 @@ def test_a_bad_access_ends_qvm_with_status_6(tmp_path: Path) -> None:
             machines.close()
 
 
+def test_a_device_without_an_interrupt_works_without(tmp_path: Path) -> None:
+    with EmulatedHost(overrides={"loc_without_intr": "accepted"}, log=tmp_path / "host.log") as host:
+        machines = QvmBench(host, tmp_path)
+        try:
+            process, one = machines.guest(configuration(devices="vdev shmem loc 0x1c050000"))
+            (device,) = one.probe.find()
+            assert (device.factory, one.probe.attach("talk", 2).status) == (0x1C05_0000, 0)
+            assert machines.client.attach("talk").index == 1
+            assert one.probe.status().members == 0b11
+            assert process.poll() is None
+        finally:
+            machines.close()
+
+
 def test_an_arm_guest_without_a_pci_bus_is_told_to_have_a_loc() -> None:
     config = parse(configuration(devices="vdev shmem"), "file")
     with pytest.raises(ConfigError, match=r"file:5:1: .*no PCI bus.*expected 'loc' and 'intr'"):

@@ -15,7 +15,7 @@ GOOD = [
     "system g\nram 640K\nrom 0xc0000,256K\nram 1G\nvdev ioapic loc 0xfec00000 intr apic name io\n"
     "vdev ser8250 loc io:0x3f8 intr io:4\nvdev 8259 loc 0x20\nvdev 8259 loc 0xa0\n"
     "vdev hpet loc 0xf8008000 intrmap io:2",
-    "vdev shmem name a:b\nvdev shmem\nvdev shmem intr gic:40",
+    "vdev shmem name a:b\nvdev shmem\nvdev shmem loc 0x1000 intr gic:40",
     "pass loc mem:$start{ram},$len{ram},rwcxm\nvdev shmem loc 0x1000 intr gic:32",
     "ram 0x2000,4k ram 0,4k vdev shmem loc 0x1000 intr gic:40 vdev pl011 loc 0x3000",
     "pass loc pci:0x8086/0x1533 intr gic:50\nset a b",
@@ -45,11 +45,16 @@ BAD = [
     ("vdev shmem name a vdev pl011 name a", "1:30", "duplicate-name", "two vdevs are named 'a'"),
     ("vdev shmem name a/b", "1:12", "bad-name", "name of the vdev"),
     ("vdev ioapic name io:1 intr apic", "1:13", "controller-name", "'io:1'"),
-    ("vdev shmem intr io:4", "1:12", "unknown-controller", "interrupt controller 'io' is not declared"),
-    ("vdev pl011 name u vdev shmem intr u:4", "1:30", "unknown-controller", "'u' is not an interrupt controller"),
+    ("vdev shmem loc 0x1000 intr io:4", "1:23", "unknown-controller", "interrupt controller 'io' is not declared"),
     (
-        "vdev pl011 intr gic:37 vdev shmem intr gic:37",
-        "1:35",
+        "vdev pl011 name u vdev shmem loc 0x1000 intr u:4",
+        "1:41",
+        "unknown-controller",
+        "'u' is not an interrupt controller",
+    ),
+    (
+        "vdev pl011 intr gic:37 vdev shmem loc 0x1000 intr gic:37",
+        "1:46",
         "interrupt-used",
         "gic:37 is used twice: found the first at",
     ),
@@ -60,7 +65,8 @@ BAD = [
     ("vdev shmem loc 0x1c050000", "1:12", "placement", "'loc' without 'intr'"),
     ("vdev shmem loc 0x1c050010 intr gic:40", "1:12", "placement", "found 0x1c050010, expected a multiple of 0x1000"),
     ("vdev shmem loc 0x1c050000 intr gic", "1:32", "placement", "interrupt has no line"),
-    ("vdev shmem loc intr gic:40", "1:12", "release", "'loc' without an address"),
+    ("vdev shmem loc\n", "1:12", "release", "'loc' without an address"),
+    ("vdev shmem intr gic:40", "1:17", "placement", "'intr' without 'loc'"),
     ("vdev shmem gid 5", "1:12", "release", "'gid' is not known to this release"),
     ("vdev shmem umask 022", "1:12", "release", "'umask'"),
     ("vdev shmem create a,4k,0600", "1:12", "release", "MODE of 'create'"),
@@ -86,7 +92,7 @@ BY_PROFILE = [
     ("vdev shmem intr gic:40", "intr_without_loc", "rejected", "accepted"),
     ("vdev shmem loc", "bare_loc", "rejected", "accepted"),
     ("vdev shmem gid 5", "permission_options", "rejected", "accepted"),
-    ("vdev pl011 intr gic:37 vdev shmem intr gic:37", "intr_collision", "rejected", "accepted"),
+    ("vdev pl011 intr gic:37 vdev shmem loc 0x1000 intr gic:37", "intr_collision", "rejected", "accepted"),
     ("ram 1M vdev shmem loc 0x1000 intr gic:37", "loc_collision", "rejected", "accepted"),
     ("vdev shmem allow a deny b", "mixed_rules", "rejected", "first-match"),
     ('vdev shmem deny ""', "pattern_empty", "rejected", "matches-empty"),
@@ -112,7 +118,7 @@ def test_a_group_without_a_mode() -> None:
 
 
 def test_all_problems_are_reported_in_the_order_of_the_text() -> None:
-    text = "ram 0\nvdev shmem name a\n loc 0x2000\n create b,0\nvdev shmem name a\n intr io:3"
+    text = "ram 0\nvdev shmem name a\n loc 0x2000\n create b,0\nvdev shmem name a\n loc 0x4000 intr io:3"
     assert [(problem.position.line, problem.code) for problem in validate(parse(text), Profile.load("7.0"))] == [
         (1, "size-zero"),
         (3, "placement"),

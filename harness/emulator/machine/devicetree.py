@@ -15,6 +15,7 @@ from harness.emulator.machine.placement import FIRST_SPI, Placement
 from harness.shmem.registers import FDT_COMPATIBLE, PAGE_SIZE
 
 _SPI = 0
+_EDGE_RISING = 1
 _LEVEL_HIGH = 4
 
 
@@ -37,5 +38,7 @@ def _node(placement: Placement) -> fdt.Node:
     node = fdt.Node(f"qnx,guest_shm@{placement.loc:x}")
     node.append(fdt.PropStrings("compatible", FDT_COMPATIBLE))
     node.append(fdt.PropWords("reg", placement.loc >> 32, placement.loc & 0xFFFF_FFFF, 0, PAGE_SIZE))
-    node.append(fdt.PropWords("interrupts", _SPI, placement.line - FIRST_SPI, _LEVEL_HIGH))
+    if placement.line is not None:
+        trigger = _LEVEL_HIGH if placement.level else _EDGE_RISING
+        node.append(fdt.PropWords("interrupts", _SPI, placement.line - FIRST_SPI, trigger))
     return node

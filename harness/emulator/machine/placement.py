@@ -47,11 +47,15 @@ _HIDDEN_WINDOWS: Final[dict[Arch, int]] = {"aarch64": 0x90_0000_0000, "x86_64": 
 
 @dataclass(frozen=True)
 class Placement:
-    """A device's place. ``loc`` is None for a PCI device; ``line`` is an INTID of the GIC or an IO-APIC input."""
+    """A device's place. ``loc`` is None for a PCI device.
+
+    ``line`` is an INTID of the GIC or an IO-APIC input, None for a device without an interrupt (OPEN-30); ``level``
+    says that the guest takes it for level-triggered.
+    """
 
     vdev: ShmemVdev
     slot: int
-    line: int
+    line: int | None
     level: bool
     loc: int | None = None
     window: int = 0
@@ -95,12 +99,13 @@ def _place(arch: Arch, vdev: ShmemVdev, number: int, controllers: dict[str, str]
                 "the machine decides the interrupt of a PCI device", vdev.intr.position, found=str(vdev.intr)
             )
         # Pin A of a device number is wired like this on both machines of QEMU.
-        line = FIRST_SPI + 3 + slot % 4 if arch == "aarch64" else 20 + slot % 4
-        return Placement(vdev, slot, line, level=True)
+        pin = FIRST_SPI + 3 + slot % 4 if arch == "aarch64" else 20 + slot % 4
+        return Placement(vdev, slot, pin, level=True)
     _check_address(arch, vdev)
     line = _line(arch, vdev, controllers, profile)
     window = _HIDDEN_WINDOWS[arch] + number * Window.size
-    return Placement(vdev, slot, line, arch == "x86_64" and line in _LEVEL_PINS, vdev.loc, window)
+    level = line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
+    return Placement(vdev, slot, line, level, vdev.loc, window)
 
 
 def _check_address(arch: Arch, vdev: ShmemVdev) -> None:
@@ -118,8 +123,10 @@ def _check_address(arch: Arch, vdev: ShmemVdev) -> None:
         )
 
 
-def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str], profile: Profile) -> int:
+def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str], profile: Profile) -> int | None:
     intr = vdev.intr
+    if intr is None and profile.loc_without_intr == "accepted":
+        return None
     if intr is None:
         raise ConfigError("a 'loc' with an address needs an 'intr'", _position_of(vdev, "loc"))
     kind = controllers.get(intr.pic, intr.pic)
