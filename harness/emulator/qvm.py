@@ -6,11 +6,13 @@
 The configuration language and the command line are the same. The host is the one whose control socket QVM_HOST names;
 without it, a host of this user's own is started and ends with its last guest. Exit statuses: 0 the guest ended in
 order, 3 its power was cut, 64 it could not be started, 65 the configuration is wrong, 96 the virtual machine broke.
-SIGTERM and SIGINT press the power button, SIGQUIT cuts the power, SIGUSR1 makes the devices tell their state.
+SIGTERM and SIGINT press the power button, SIGQUIT cuts the power, SIGUSR1 makes the devices tell their state. SIGUSR2
+asks for a guest dump, which this host does not write: qvm says so, and the guest goes on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -96,7 +98,7 @@ class _Signals:
         for end in (self._socket, self._written):
             end.setblocking(False)
         self._before = signal.set_wakeup_fd(self._written.fileno())
-        for number in (*_SIGNALS, signal.SIGUSR1):
+        for number in (*_SIGNALS, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, lambda _number, _frame: None)
         return self
 
@@ -171,9 +173,14 @@ class _Qvm:
         return int(message["exit"])
 
     def _pass_on(self, number: signal.Signals) -> None:
+        if number == signal.SIGUSR2:
+            print("qvm: the emulated host writes no guest dumps", file=sys.stderr, flush=True)
+            return
         how = _SIGNALS.get(number)
         request = {"op": "stop", "how": how} if how else {"op": "report"}
-        self._host.sendall(json.dumps(request).encode() + b"\n")
+        # A host that takes nothing any more has said its last word, which is read next.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._host.sendall(json.dumps(request).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -114,6 +114,15 @@ def test_sigusr1_makes_every_device_tell_of_itself(bench: Bench) -> None:
     assert "vdev shmem at loc 0x1c050000, vector 43: no connection" in lines[2]
 
 
+def test_sigusr2_is_answered_that_there_are_no_dumps_and_the_guest_goes_on(bench: Bench) -> None:
+    process, terminal = bench.guest(configuration(devices="vdev shmem sched 20"))
+    process.send_signal(signal.SIGUSR2)
+    assert process.stderr is not None
+    assert re.fullmatch(r"\[\S+:5\] sched: the emulated host ranks no pulses\n", process.stderr.readline())
+    assert process.stderr.readline() == "qvm: the emulated host writes no guest dumps\n"
+    assert terminal.probe.identify().architecture == "aarch64"
+
+
 def test_qemu_that_dies_gives_96_and_its_peer_sees_it_leave(bench: Bench) -> None:
     process, one = bench.guest(configuration())
     _, two = bench.guest(configuration(system="two", console="/dev/ptyp1"), "two")

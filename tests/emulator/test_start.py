@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -124,6 +125,25 @@ def test_a_host_that_ends_after_its_answer_gives_96_and_the_guest_is_not_started
             host.close()
             assert qvm.communicate(timeout=20)[1] == b"qvm: the host is gone\n"
             assert qvm.returncode == 96
+
+
+def test_a_signal_after_the_last_word_of_the_host_changes_nothing(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "host"))
+        listener.listen()
+        command = [sys.executable, "-m", "harness.emulator.qvm", "@guest"]
+        environment = {**os.environ, "QVM_HOST": str(tmp_path / "host")}
+        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qvm:
+            host, _ = listener.accept()
+            host.makefile("rb").readline()
+            qvm.send_signal(signal.SIGSTOP)
+            os.waitpid(qvm.pid, os.WUNTRACED)
+            host.sendall(b'{"ok": true, "started": "one"}\n{"ok": true, "exit": 3, "message": ""}\n')
+            host.close()
+            qvm.send_signal(signal.SIGTERM)
+            qvm.send_signal(signal.SIGCONT)
+            assert qvm.communicate(timeout=20)[1] == b""
+            assert qvm.returncode == 3
 
 
 def test_a_long_name_is_no_trouble_and_one_that_no_file_can_have_is_told(bench: Bench) -> None:

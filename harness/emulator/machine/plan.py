@@ -24,8 +24,9 @@ _IGNORABLE: Final = {
     "logger": "messages go to qvm's standard error on every setting",
     "safety": "no device of the emulated host is certified",
     "dump": "the emulated host writes no guest dumps",
+    "sched": "the emulated host ranks no pulses",
 }
-"""Free-standing options that change nothing a guest could see, and why."""
+"""Options that change nothing a guest could see, and why; ``sched`` is one of ``vdev shmem``."""
 
 
 _SHMEM_OPTIONS: Final = frozenset({"allow", "create", "deny", "gid", "intr", "loc", "name", "sched", "subst", "umask"})
@@ -168,7 +169,7 @@ def _fixture(fixture: Fixture, vdev: Vdev, controllers: dict[str, str]) -> list[
 
 
 def _check_shmem(vdev: Vdev) -> None:
-    """Refuse what the emulated device could only ignore; ``sched`` ranks threads of a host that has none to rank."""
+    """Refuse what the emulated device could only ignore."""
     for option in vdev.options:
         if option.name not in _SHMEM_OPTIONS:
             raise ConfigError("the emulated host cannot do this for shmem", option.position, found=option.name)
@@ -198,11 +199,13 @@ def _refuse(option: Option, expected: str, vdev: Vdev) -> None:
 
 def _notes(config: VmConfig) -> list[str]:
     """What is accepted without an effect, and why; any other free-standing option is refused."""
-    notes = []
     for option in config.others:
         if option.name not in _IGNORABLE:
             raise ConfigError("the emulated host cannot do this", option.position, found=option.name)
-        notes.append(f"[{option.position.file}:{option.position.line}] {option.name}: {_IGNORABLE[option.name]}")
     for context in config.contexts:
         raise ConfigError("the emulated host has no hardware to pass through", context.position, found=context.kind)
-    return notes
+    of_devices = [option for vdev in config.vdevs for option in vdev.options if option.name in _IGNORABLE]
+    return [
+        f"[{option.position.file}:{option.position.line}] {option.name}: {_IGNORABLE[option.name]}"
+        for option in (*config.others, *of_devices)
+    ]
