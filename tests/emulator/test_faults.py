@@ -3,25 +3,36 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from harness.emulator.device.requests import Requests
 from harness.emulator.faults import FAULTS, Patches
-from harness.emulator.regions import Client, Region, Registry
-from harness.emulator.rules import Rules
 from harness.errors import BenchError
 from tests.emulator.conftest import Bench, configuration
 
 
+def _attributes() -> dict[str, dict[str, object]]:
+    """What every module of the emulated host and every class in one holds."""
+    modules = {name: module for name, module in sys.modules.items() if name.startswith("harness.emulator")}
+    classes = {
+        f"{name}.{value.__qualname__}": value
+        for name, module in modules.items()
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == name
+    }
+    return {name: dict(vars(owner)) for name, owner in {**modules, **classes}.items()}
+
+
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_a_fault_changes_something_and_is_taken_out_whole(name: str) -> None:
-    classes = (Rules, Requests, Region, Registry, Client)
-    before = [dict(vars(owner)) for owner in classes]
+    before = _attributes()
     patches = Patches()
     FAULTS[name].apply(patches)
     assert patches.count > 0
+    assert _attributes() != before
     patches.clear()
-    assert [dict(vars(owner)) for owner in classes] == before
+    assert _attributes() == before
 
 
 def test_a_host_has_a_fault_from_its_injection_to_its_clearing(bench: Bench) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from harness.shmem.registers import PCI_DEVICE, PCI_VENDOR
+
 SIZE: Final = 256
-VENDOR: Final = 0x1C05
-DEVICE: Final = 0x0001
 CLASS: Final = 0x058000
 
 COMMAND: Final = 0x04
@@ -36,6 +36,7 @@ class ConfigSpace:
     """256 bytes of configuration space with a mask of what a guest can change.
 
     QEMU answers the sizing of BARs itself and forwards what is written, so the BARs here are what the guest wrote last.
+    It also obeys the bit that enables them: no access comes here while it is clear.
     """
 
     def __init__(self, *, msi: bool) -> None:
@@ -51,11 +52,11 @@ class ConfigSpace:
     def reset(self) -> None:
         """The values after power-on."""
         self._bytes[:] = bytes(SIZE)
-        self._fixed(0x00, VENDOR, 2)
-        self._fixed(0x02, DEVICE, 2)
+        self._fixed(0x00, PCI_VENDOR, 2)
+        self._fixed(0x02, PCI_DEVICE, 2)
         self._fixed(0x08, CLASS << 8, 4)
-        self._fixed(0x2C, VENDOR, 2)
-        self._fixed(0x2E, DEVICE, 2)
+        self._fixed(0x2C, PCI_VENDOR, 2)
+        self._fixed(0x2E, PCI_DEVICE, 2)
         self._fixed(0x3D, 1, 1)
         self._changeable(COMMAND, 0x0407, 2)
         self._changeable(0x0C, 0xFF, 1)
@@ -108,8 +109,3 @@ class ConfigSpace:
     def pin_disabled(self) -> bool:
         """Whether the guest keeps the interrupt pin from being asserted."""
         return bool(self._bytes[COMMAND + 1] & COMMAND_NO_PIN >> 8)
-
-    @property
-    def decodes_memory(self) -> bool:
-        """Whether the function answers at its BARs."""
-        return bool(self._bytes[COMMAND] & COMMAND_MEMORY)

@@ -122,5 +122,3 @@ def vdev_kind(text: str) -> str:
 CONTROLLER_KINDS: Final = frozenset({"8259", "gic", "ioapic"})
 IMPLICIT_CONTROLLERS: Final = frozenset({"gic", "apic"})
 """Controllers that a configuration may refer to without declaring them (ARM; x86, without a line)."""
-LOCATION_TYPES: Final = ("mem", "io", "pci")
-SHMEM_8_0_OPTIONS: Final = frozenset({"gid", "umask"})

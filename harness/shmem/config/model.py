@@ -9,7 +9,6 @@ configuration syntax"); the one exception, a ``ram`` whose place depends on a ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -134,7 +133,3 @@ class VmConfig:
         from harness.shmem.config.shmem import SHMEM, ShmemVdev
 
         return tuple(ShmemVdev.of(vdev) for vdev in self.vdevs if vdev.kind == SHMEM)
-
-    def vdevs_of(self, kind: str) -> Iterator[Vdev]:
-        """The vdevs of one kind, in file order."""
-        return (vdev for vdev in self.vdevs if vdev.kind == kind)
