@@ -108,9 +108,10 @@ class Qemu:
                 async with asyncio.timeout(_QMP_TIMEOUT):
                     await qmp.connect(qmp_socket.dup())
                     await qemu.qtest.open()
-            except (QMPError, OSError, EOFError, TimeoutError) as error:
+            except (QMPError, OSError, EOFError, TimeoutError, AssertionError) as error:
+                # The QMP library asserts that a session which it has just opened is alive.
                 raise QemuDied(await qemu._end_soon()) from error
-            except asyncio.CancelledError:
+            except BaseException:
                 await qemu.kill()
                 raise
         return qemu

@@ -11,15 +11,17 @@ import socket
 import subprocess
 import sys
 import threading
+from asyncio.subprocess import DEVNULL
 from pathlib import Path
 
 import pytest
-from qemu.qmp import QMPError
+from qemu.qmp import QMPClient, QMPError
 
 from harness import provision
 from harness.emulator.client import EmulatedHost
 from harness.emulator.guest import Exit, Streams
 from harness.emulator.host import Host
+from harness.emulator.qemu import Qemu, QemuDied
 from harness.errors import HarnessError
 from harness.shmem.profile import FIELDS, PROFILES, Profile
 from tests.emulator.conftest import Bench, configuration, image_that_powers_off
@@ -201,3 +203,16 @@ def test_a_guest_that_is_off_at_once_leaves_no_region(bench: Bench, tmp_path: Pa
     image = image_that_powers_off(tmp_path / "off.elf")
     process = bench.qvm(f"system off\nram 64M\nload {image}\nvdev shmem create gone,0x1000\n")
     assert (process.wait(20), bench.client.regions()) == (0, [])
+
+
+def test_a_qemu_that_ends_as_soon_as_it_has_greeted_is_an_ending_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def connect(*_: object) -> None:
+        raise AssertionError
+
+    async def start() -> None:
+        await Qemu.start(["true"], environment={}, inherit=[], stdin=DEVNULL, stdout=DEVNULL, inherited=lambda: None)
+
+    monkeypatch.setattr(QMPClient, "connect", connect)
+    with pytest.raises(QemuDied) as died:
+        asyncio.run(start())
+    assert died.value.ending.returncode == 0
