@@ -88,10 +88,11 @@ class Announced:
 
 @dataclass(frozen=True)
 class Request:
-    """Packages to fetch for one architecture, with everything they depend on."""
+    """Packages to fetch for one architecture, with everything they depend on, or without."""
 
     names: tuple[str, ...]
     arch: Arch
+    alone: bool = False
 
     @property
     def architecture(self) -> str:
@@ -105,6 +106,7 @@ class Request:
             "names": " ".join(sorted(self.names)),
             "architecture": self.architecture,
             "archive": distribution.identity(),
+            **({"alone": "yes"} if self.alone else {}),
         }
 
 
@@ -133,10 +135,10 @@ def _fetch(request: Request, folder: Path) -> Mapping[str, Any]:
     with locked(root.with_name(f"{signature}.lock"), what="the package index") as lock:
         apt = _private_root(root, architecture, where)
         notice(f"asking the package archive for {', '.join(names)} ({architecture})")
-        _apt([*apt, "update"], lock)
-        install = [*apt, "install", *names]
-        announced = _announced(install)
-        _apt([*install, "--download-only"], lock)
+        _apt([*apt, "update"], lock, root)
+        install = [*apt, *(["download"] if request.alone else ["install", "--download-only"]), *names]
+        announced = _announced(install, root)
+        _apt(install, lock, root / _ARCHIVES)
         return {"packages": [_take(package, root / _ARCHIVES, folder) for package in announced]}
 
 
@@ -151,10 +153,13 @@ def _private_root(root: Path, architecture: str, where: distribution.Sources) ->
     return ["apt-get", "-c", str(configuration), "-y", "--no-install-recommends"]
 
 
-def _apt(command: Sequence[str], lock: int) -> None:
-    """Run apt-get where the person sees it. Raises HarnessError that says what to do."""
+def _apt(command: Sequence[str], lock: int, folder: Path) -> None:
+    """Run apt-get where the person sees it, in the folder that ``download`` puts packages into.
+
+    Raises HarnessError that says what to do.
+    """
     with _remedied():
-        run_showing_progress(command, what="fetching packages", keep_open=lock)
+        run_showing_progress(command, what="fetching packages", keep_open=lock, folder=folder)
 
 
 @contextmanager
@@ -176,13 +181,17 @@ def _remedy(output: str) -> str:
     return "check the network and the sources of this machine's apt, then start again: what was fetched so far is kept"
 
 
-def _announced(install: Sequence[str]) -> list[Announced]:
-    """What apt would fetch, with the hashes of the signed index: an empty archives folder makes it name everything."""
+def _announced(install: Sequence[str], empty: Path) -> list[Announced]:
+    """What apt would fetch, with the hashes of the signed index.
+
+    It names everything because it finds no package, neither in its archives folder nor (``download``) where it runs.
+    """
     with _remedied():
         listing = run(
             [*install, "--print-uris", "-o", "Dir::Cache::Archives=none/", "-o", "Acquire::ForceHash=SHA256"],
             what="resolving packages",
             timeout=_RESOLVE_SECONDS,
+            folder=empty,
         )
     matches = (_URI_LINE.match(line) for line in listing.splitlines())
     return [Announced(match["uri"], match["file"], match["sha256"]) for match in matches if match]
@@ -191,14 +200,13 @@ def _announced(install: Sequence[str]) -> list[Announced]:
 def _take(announced: Announced, archives: Path, folder: Path) -> dict[str, str]:
     """Put one package into `folder`; raises HarnessError when it is not the one that the index promised."""
     address = urlsplit(announced.uri)
-    # apt leaves packages of a file: archive where they are.
+    # apt leaves packages of a file: archive where they are; ``download`` makes a copy.
     fetched = Path(unquote(address.path)) if address.scheme == "file" else archives / announced.file
     stored = folder / announced.file
     shutil.copyfile(fetched, stored)
+    (archives / announced.file).unlink(missing_ok=True)
     if sha256(stored) != announced.sha256:
         raise HarnessError(f"{announced.file} is not the file that the package index promises", remedy="start again")
-    if address.scheme != "file":
-        fetched.unlink()
     name, version, _ = (unquote(part) for part in announced.file.removesuffix(".deb").split("_"))
     return {
         "file": announced.file,

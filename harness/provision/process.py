@@ -109,8 +109,8 @@ def run(
     return done.stdout
 
 
-def run_showing_progress(argv: Sequence[str], *, what: str, keep_open: int) -> None:
-    """Run a tool whose progress goes to the person's terminal (our standard error), without a limit of time.
+def run_showing_progress(argv: Sequence[str], *, what: str, keep_open: int, folder: Path) -> None:
+    """Run a tool in `folder`, its progress on the person's terminal (our standard error), without a limit of time.
 
     For downloads: how long they take is the line's business, and apt itself gives up on a connection that stalls.
     The tool inherits the file descriptor `keep_open`, the lock under which it works. Raises ToolError with what it
@@ -123,6 +123,7 @@ def run_showing_progress(argv: Sequence[str], *, what: str, keep_open: int) -> N
         stdout=2,
         stderr=subprocess.PIPE,
         env=environment(),
+        cwd=folder,
         pass_fds=(keep_open,),
     ) as process:
         assert process.stderr is not None

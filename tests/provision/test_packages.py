@@ -70,6 +70,14 @@ def test_a_package_comes_with_what_it_needs_and_nothing_else(server: Server) -> 
     assert not any("other" in line for line in server.requests)
 
 
+def test_a_package_alone(server: Server, cache: Path) -> None:
+    (tool,) = packages(Request(("tool",), "x86_64", alone=True))
+    assert (tool.version, tool.sha256) == ("1.0", sha256(tool.file))
+    assert not any("library" in line for line in server.requests)
+    assert names(fetch_packages(["tool"], "x86_64")) == ["library_1.0_all.deb", "tool_1.0_all.deb"]
+    assert list(cache.glob("apt/*/var/cache/apt/archives/*.deb")) == []
+
+
 def test_what_is_known_of_a_package(server: Server) -> None:
     tool = next(package for package in packages(Request(("tool",), "x86_64")) if package.name == "tool")
     assert (tool.version, tool.source) == ("1.0", f"{server.address}/pool/tool_1.0_all.deb")
@@ -146,9 +154,12 @@ def test_a_package_that_is_not_what_the_index_promises(tmp_path: Path) -> None:
         fetch_packages(["library"], "x86_64")
 
 
-def test_a_signed_archive(use: Use) -> None:
+def test_a_signed_archive(use: Use, cache: Path) -> None:
     use(sources(f"file:{SIGNED}", Signed_By=str(SIGNED / "archive.asc")))
     assert names(fetch_packages(["shmem-sample"], "x86_64")) == ["shmem-sample_1.0_all.deb"]
+    (alone,) = packages(Request(("shmem-sample",), "x86_64", alone=True))
+    assert alone.name == "shmem-sample"
+    assert list(cache.glob("apt/*/var/cache/apt/archives/*.deb")) == []
 
 
 def test_an_archive_signed_by_a_stranger_is_refused(use: Use) -> None:
