@@ -32,6 +32,17 @@ class Compiler:
     program: Path
     version: str
 
+    def run(self, arguments: Sequence[str], *, what: str, folder: Path) -> None:
+        """Run one of its tools (the first argument) in a folder. Raises ToolError with what that said."""
+        zig_cache = str(cache_dir() / "zig")
+        run(
+            [str(self.program), *arguments],
+            what=what,
+            timeout=_COMPILE_SECONDS,
+            env={"ZIG_GLOBAL_CACHE_DIR": zig_cache, "ZIG_LOCAL_CACHE_DIR": zig_cache},
+            folder=folder,
+        )
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -123,13 +134,10 @@ def _inputs(tool: Compiler, recipe: Recipe) -> dict[str, str]:
 
 
 def _compile(tool: Compiler, recipe: Recipe, output: Path) -> None:
-    zig_cache = cache_dir() / "zig"
     try:
-        run(
-            [str(tool.program), "cc", "-target", recipe.target, *recipe.flags, *recipe.sources, "-o", str(output)],
+        tool.run(
+            ["cc", "-target", recipe.target, *recipe.flags, *recipe.sources, "-o", str(output)],
             what=f"compiling {recipe.name}",
-            timeout=_COMPILE_SECONDS,
-            env={"ZIG_GLOBAL_CACHE_DIR": str(zig_cache), "ZIG_LOCAL_CACHE_DIR": str(zig_cache)},
             folder=recipe.folder,
         )
     except ToolError as error:

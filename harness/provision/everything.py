@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import Arch
+from harness.errors import HarnessError
 from harness.provision.cache import Entry, discard
 from harness.provision.compiler import Recipe, compile_c
 from harness.provision.images import probe_recipe, window_recipe
+from harness.provision.linux_driver import MODULE, has_headers, linux_driver
 from harness.provision.linux_image import linux_kernel, linux_root
 from harness.provision.notice import notice
 from harness.provision.qemu_program import on_path, prefix, qemu
@@ -35,8 +37,20 @@ def provision(arches: Iterable[Arch], images: Collection[str] = IMAGES) -> dict[
         if "linux" in images:
             found[f"Linux kernel {arch}"] = _sound(functools.partial(linux_kernel, arch)).path
             found[f"Linux root file system {arch}"] = _sound(functools.partial(linux_root, arch)).path
+            found.update(_driver(arch))
     found["window library"] = _compiled(window_recipe())
     return found
+
+
+def _driver(arch: Arch) -> dict[str, Path]:
+    """The driver for Linux guests. No bench needs it, and the tests that do say for themselves what is wrong."""
+    if not has_headers(arch):
+        return {}
+    try:
+        return {f"Linux driver {arch}": _sound(functools.partial(linux_driver, arch)).path / MODULE}
+    except HarnessError as error:
+        notice(f"no driver for the Linux guest for {arch}, which only tests of it need: {error}")
+        return {}
 
 
 def _compiled(recipe: Recipe) -> Path:

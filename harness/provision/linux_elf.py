@@ -14,6 +14,7 @@ _DYNAMIC: Final = 2
 _INTERPRETER: Final = 3
 NOTE: Final = 4
 _NEEDED: Final = 1
+_SYMBOL_BYTES: Final = 24
 _MACHINES: Final[Mapping[int, str]] = {3: "i386", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv"}
 
 
@@ -74,6 +75,14 @@ def needed_libraries(elf: bytes) -> list[str]:
         elif part.kind == _DYNAMIC:
             found += _needed(elf, parts, content)
     return found
+
+
+def undefined_symbols(elf: bytes) -> list[str]:
+    """What an object file uses and does not have, in its order."""
+    symbols, names = section(elf, ".symtab"), section(elf, ".strtab")
+    # Name, index of the section that has it.
+    entries = (_unpack("<I2xH", symbols, at) for at in range(0, len(symbols), _SYMBOL_BYTES))
+    return [_text(names, name) for name, place in entries if name and not place]
 
 
 def notes(content: bytes) -> Iterator[tuple[bytes, int]]:

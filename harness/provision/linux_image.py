@@ -62,7 +62,7 @@ def linux_image(arch: Arch, recipe: Path | None = None) -> LinuxImage:
     Raises HarnessError (UsageError for a mistake in the recipe) that names what is wrong.
     """
     additions = load_recipe(recipe, arch) if recipe else Recipe()
-    base = _base(arch)
+    base = linux_base(arch)
     kernel = made(KernelPart(arch, base, additions))
     root = made(RootPart(arch, base, additions, kernel))
     initrd = root.path / INITRD
@@ -85,23 +85,24 @@ def linux_image(arch: Arch, recipe: Path | None = None) -> LinuxImage:
 
 def linux_kernel(arch: Arch) -> Entry:
     """The cache entry of the kernel that comes with the harness; built now if there is none. Raises HarnessError."""
-    return made(KernelPart(arch, _base(arch), Recipe()))
+    return made(KernelPart(arch, linux_base(arch), Recipe()))
 
 
 def linux_root(arch: Arch) -> Entry:
     """The cache entry of its root file system; built now if there is none. Raises HarnessError."""
-    return made(RootPart(arch, _base(arch), Recipe(), linux_kernel(arch)))
+    return made(RootPart(arch, linux_base(arch), Recipe(), linux_kernel(arch)))
 
 
 def find_linux(arch: Arch) -> tuple[Entry, Entry] | None:
     """Both entries if the cache has them; fetches and builds nothing."""
-    base = _base(arch)
+    base = linux_base(arch)
     kernel = found(KernelPart(arch, base, Recipe()))
     root = found(RootPart(arch, base, Recipe(), kernel)) if kernel else None
     return (kernel, root) if kernel and root else None
 
 
-def _base(arch: Arch) -> Base:
+def linux_base(arch: Arch) -> Base:
+    """What the image of this architecture is made of on this machine's distribution. Raises HarnessError."""
     return load_base(arch, _family())
 
 

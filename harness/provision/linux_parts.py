@@ -90,17 +90,17 @@ class KernelPart:
         """See Part."""
         own = self.recipe.kernel
         return {
-            "builder": _builder("compression", "elf", "kernel", "kernels", "packages"),
-            "own": _digest(own.inputs()) if own else "",
-            "packages": _hashes(_fetched(self)),
+            "builder": code("compression", "elf", "kernel", "kernels", "packages"),
+            "own": digest_of(own.inputs()) if own else "",
+            "packages": hashes(fetched_for(self)),
         }
 
     def build(self, folder: Path) -> Mapping[str, Any]:
         """See Part; the facts are ``release``, ``memory`` (bytes) and ``packages`` (rows of the manifest)."""
         notice(f"making the Linux kernel for {self.arch} ready")
-        own, fetched = self.recipe.kernel, _fetched(self)
+        own, fetched = self.recipe.kernel, fetched_for(self)
         files = own_kernel(own, self.arch) if own else packaged_kernel(fetched, self.arch)
-        return {**files.store(folder), "packages": _rows(kernel_packages(fetched), self.arch)}
+        return {**files.store(folder), "packages": manifest_rows(kernel_packages(fetched), self.arch)}
 
 
 @dataclass(frozen=True)
@@ -129,24 +129,24 @@ class RootPart:
     def inputs(self) -> dict[str, str]:
         """See Part."""
         return {
-            "builder": _builder("*"),
-            "base": _digest([self.base.folder]),
-            "recipe": _digest(self.recipe.inputs()),
+            "builder": code("*"),
+            "base": digest_of([self.base.folder]),
+            "recipe": digest_of(self.recipe.inputs()),
             "kernel": self.kernel.path.name,
             "probe": hashlib.sha256(self._probe()).hexdigest(),
-            "packages": _hashes(_fetched(self)),
+            "packages": hashes(fetched_for(self)),
         }
 
     def build(self, folder: Path) -> Mapping[str, Any]:
         """See Part; the fact is ``packages`` (rows of the manifest, of those that files were taken from)."""
         notice(f"building the root file system of the Linux image for {self.arch}")
-        fetched = _fetched(self)
+        fetched = fetched_for(self)
         files = PackageFiles.of(fetched, lambda path: not is_documentation(path))
         root = self._members(files, fetched)
         own = own_root(self.recipe.root) if self.recipe.root else b""
         (folder / INITRD).write_bytes(own + root.serialise())
         used = files.packages_of(root)
-        return {"packages": _rows([package for package in fetched if package.name in used], self.arch)}
+        return {"packages": manifest_rows([package for package in fetched if package.name in used], self.arch)}
 
     def _members(self, files: PackageFiles, fetched: Sequence[Package]) -> Cpio:
         base, recipe = self.base, self.recipe
@@ -169,24 +169,27 @@ class RootPart:
         return (compile_c(program).path / program.output).read_bytes()
 
 
-def _fetched(part: Part) -> list[Package]:
+def fetched_for(part: Part) -> list[Package]:
+    """The packages that a part is made of, fetched now if the cache has them not."""
     return [package for request in part.requests() for package in packages(request)]
 
 
-def _rows(fetched: Iterable[Package], arch: Arch) -> list[tuple[str, str, str, str]]:
+def manifest_rows(fetched: Iterable[Package], arch: Arch) -> list[tuple[str, str, str, str]]:
+    """The packages as rows of the manifest."""
     return [(f"{package.name} ({arch})", package.version, package.sha256, package.source) for package in fetched]
 
 
-def _hashes(fetched: Iterable[Package]) -> str:
+def hashes(fetched: Iterable[Package]) -> str:
+    """One text that tells these packages from all others."""
     return " ".join(package.sha256 for package in fetched)
 
 
-def _builder(*names: str) -> str:
+def code(*names: str) -> str:
     """What decides how a part is built: other code makes another one."""
-    return _digest(file for name in names for file in sorted(Path(__file__).parent.glob(f"linux_{name}.py")))
+    return digest_of(file for name in names for file in sorted(Path(__file__).parent.glob(f"linux_{name}.py")))
 
 
-def _digest(paths: Iterable[Path]) -> str:
+def digest_of(paths: Iterable[Path]) -> str:
     """One hash of all the files, with their places and executable bits."""
     digest = hashlib.sha256()
     for path in paths:

@@ -27,6 +27,8 @@ class Base:
     folder: Path
     packages: tuple[str, ...]
     kernel_package: str
+    headers: tuple[str, ...]
+    """Packages of the kernel's headers; empty where it is not known what they hold."""
     programs: tuple[str, ...]
     links: Mapping[str, str]
     modules: tuple[str, ...]
@@ -83,7 +85,7 @@ def load_base(arch: Arch, family: str, file: Path = BASE) -> Base:
     if family not in families:
         raise UsageError(f"{file}: no packages are named for {family}; known are {', '.join(families)}")
     own = _Reader(file, families[family])
-    own.only("packages", "kernel")
+    own.only("packages", "kernel", "headers")
     cmdline, modules = (_Reader(file, reader.table(key)) for key in ("cmdline", "modules"))
     for part in (cmdline, modules):
         part.only("common", *ARCHES)
@@ -91,6 +93,7 @@ def load_base(arch: Arch, family: str, file: Path = BASE) -> Base:
         folder=file.parent,
         packages=own.strings("packages"),
         kernel_package=str(own.table("kernel")[arch]),
+        headers=own.strings("headers"),
         programs=reader.strings("programs"),
         links=reader.table("links"),
         modules=(*modules.strings("common"), *modules.strings(arch)),
