@@ -45,8 +45,8 @@ class IoApicLine:
     """An input of the IO-APIC at a QOM path: raised, and lowered before the guest's handler can end.
 
     An input that the guest has programmed as level-triggered forgets a pulse that comes between the handler's read of
-    ``status`` and its end of interrupt; an early repetition, which is without effect in every other case, makes up for
-    that.
+    ``status`` and its end of interrupt; an early repetition makes up for that. It is without effect in other cases, but
+    for the moment of the read: a repetition on its way then is an interrupt that the handler disowns.
     """
 
     def __init__(self, qtest: Qtest, path: str, pin: int, *, level: bool) -> None:
