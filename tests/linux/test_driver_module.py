@@ -9,6 +9,7 @@ import pytest
 
 from harness.arch import ARCHES, Arch
 from harness.errors import HarnessError
+from harness.provision import everything
 from harness.provision import linux_elf as elf
 from harness.provision.linux_driver import versions
 from tests.linux.conftest import compile_object
@@ -42,3 +43,19 @@ def test_a_kernel_with_checksums_wants_the_one_of_its_layout_first() -> None:
 def test_what_the_kernel_does_not_offer_is_named() -> None:
     with pytest.raises(HarnessError, match="offers no gone, lost to modules"):
         versions(["used", "gone", "lost"], OFFERED)
+
+
+def test_a_set_up_goes_on_without_the_driver(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only tests need it, and they say what is wrong."""
+
+    def gone(arch: Arch) -> None:
+        raise HarnessError(f"no headers for {arch}", remedy="take others")
+
+    monkeypatch.setattr(everything, "has_headers", lambda _: True)
+    monkeypatch.setattr(everything, "linux_driver", gone)
+    found = everything.provision(["x86_64"], ["linux"])
+    assert "Linux kernel x86_64" in found
+    assert "Linux driver x86_64" not in found
+    assert "only tests of it need: no headers for x86_64\n  remedy: take others" in capsys.readouterr().err
