@@ -116,8 +116,9 @@ def check_interrupts(driver: Driver, peer: State, *, changes: int) -> State:
     assert (state["signals"], state["wrong"], state["changes"]) == (peer["sent"], 0, changes)
     assert state["owned"] == state["signals"] + state["changes"]
     assert state["taken"] == state["owned"] + state["disowned"] == driver.interrupts()
-    # A level is told again while it has not been looked at; what comes in the moment of the look is disowned.
-    assert state["disowned"] <= MESSAGES // 100
+    # A level is told again while nobody has looked at it; one that comes as somebody does is disowned. On x86 a slow
+    # machine has a few of them; a line that nobody takes back would have one for each message, or thousands.
+    assert state["disowned"] <= MESSAGES // 10
     return state
 
 
