@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Final
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+from paramiko.pkey import UnknownKeyType
 
 from harness.errors import BenchError
 from harness.host.hostkeys import HostKeys
@@ -29,6 +31,8 @@ _SILENCE_MILLISECONDS: Final = 20_000
 _STEP_SECONDS: Final = 10.0
 """For each of: the first bytes of the server, the authentication, a new channel."""
 _CHUNK_BYTES: Final = 65536
+_KEY_TROUBLE: Final = (OSError, ValueError, TypeError, UnsupportedAlgorithm, UnknownKeyType, paramiko.SSHException)
+"""What paramiko and the library below it raise for a file that is no key, or one of a kind that they do not know."""
 
 
 class SshUnreachableError(BenchError):
@@ -91,18 +95,35 @@ class SshConnection:
         if self.connected:
             return
         self.close()
-        keyfile = self._login.keyfile
-        if keyfile and not keyfile.is_file():
-            raise SshRefusedError(f"there is no key file {keyfile} for {self.name}")
+        key = self._login_key()
         client = self._keys.client(self.address.host, self.address.port)
         try:
-            self._connect(client, timeout)
+            self._connect(client, key, timeout)
         except BaseException:
             client.close()
             raise
         self._client = client
 
-    def _connect(self, client: paramiko.SSHClient, timeout: float) -> None:
+    def _login_key(self) -> paramiko.PKey | None:
+        """The private key of the login.
+
+        Given the file's name, paramiko tries every kind of key on it, and the last kind's error would hide the reason.
+        """
+        file = self._login.keyfile
+        if file is None:
+            return None
+        if not file.is_file():
+            raise SshRefusedError(f"there is no key file {file} for {self.name}")
+        try:
+            return _load_key(file, self._login.password)
+        except _KEY_TROUBLE as error:
+            raise SshRefusedError(
+                f"the key file {file} for {self.name} cannot be used: {_reason(error)}",
+                remedy="name a private key (RSA, ECDSA or Ed25519) in the target file; one with a passphrase only if"
+                " that is the password there",
+            ) from error
+
+    def _connect(self, client: paramiko.SSHClient, key: paramiko.PKey | None, timeout: float) -> None:
         address, where = self.address, f"{self.name} ({self.address})"
         step = min(timeout, _STEP_SECONDS)
         try:
@@ -111,7 +132,7 @@ class SshConnection:
                 address.port,
                 address.user,
                 sock=_socket(address, step),
-                key_filename=str(self._login.keyfile) if self._login.keyfile else None,
+                pkey=key,
                 allow_agent=self._login.agent,
                 look_for_keys=False,
                 password=self._login.password,
@@ -231,6 +252,16 @@ class SshConnection:
         if transport is None or not transport.is_active():
             raise SshLostError(f"{self.name}: there is no SSH connection")
         return transport
+
+
+def _load_key(file: Path, password: str | None) -> paramiko.PKey:
+    try:
+        return paramiko.PKey.from_path(file)
+    except TypeError:  # it has a passphrase
+        if password is None:
+            raise
+        # paramiko hands it to a library that takes bytes alone.
+        return paramiko.PKey.from_path(file, password.encode())  # type: ignore[arg-type]
 
 
 def guarded(command: str, signal: str) -> str:

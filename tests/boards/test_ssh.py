@@ -139,6 +139,48 @@ def test_a_refused_login_is_said_with_what_was_tried(up: Lab, login: SshLogin, s
         _connection(up.board, HostKeys("unchecked"), login).connect(5)
 
 
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
+def test_a_key_that_the_server_does_not_take_is_refused_and_named(up: Lab, kind: str) -> None:
+    key = _key(up.place, kind)
+    with within(10, f"strange {kind} key: error"), pytest.raises(SshRefusedError, match="refuses the login") as error:
+        _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(5)
+    assert str(key) in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("rubbish", "cannot be used"), ("ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB\n", "cannot be used")],
+    ids=["rubbish", "public key"],
+)
+def test_a_file_that_is_no_private_key_is_named(up: Lab, content: str, said: str) -> None:
+    key = up.place / "key"
+    key.write_text(content)
+    with within(5, "key file without a key: error"), pytest.raises(SshRefusedError, match=f"{key} .*{said}"):
+        _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(5)
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
+def test_a_key_of_any_kind_opens_with_the_passphrase_of_the_target_file(up: Lab, kind: str) -> None:
+    key = _key(up.place, kind, passphrase="of the key")
+    accepted = up.folder / "etc/authorized_keys"
+    before = accepted.read_text()
+    accepted.write_text(before + key.with_suffix(".pub").read_text())
+    try:
+        with pytest.raises(SshRefusedError, match=f"{key} .*password"):
+            _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(5)
+        connection = _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False, password="of the key"))
+        connection.connect(5)
+        connection.close()
+    finally:
+        accepted.write_text(before)
+
+
+def _key(folder: Path, kind: str, passphrase: str = "") -> Path:
+    key = folder / f"{kind}_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", key], check=True)
+    return key
+
+
 def test_the_password_of_the_account_is_enough(up: Lab) -> None:
     connection = _connection(up.board, HostKeys("unchecked"), SshLogin(agent=False, password="loopback"))
     connection.connect(5)
