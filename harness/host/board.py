@@ -15,7 +15,6 @@ A board without a power switch stays on in every state. One without a console go
 from __future__ import annotations
 
 import enum
-import re
 import select
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -32,6 +31,7 @@ from labgrid.strategy import Strategy, StrategyError
 
 from harness import events
 from harness.errors import BenchError
+from harness.host.board_address import find_address
 from harness.host.board_console import BoardConsole
 from harness.host.board_shell import BoardShell, Prompts
 from harness.host.qnx import ShmemQnxHostDriver
@@ -39,7 +39,7 @@ from harness.host.refused import HostRefusesError
 from harness.host.typed import stepped, unrepeatable
 
 _BETWEEN_MILLISECONDS: Final = 100
-_FIND_SECONDS: Final = 30.0
+_KEYS_SECONDS: Final = 30.0
 
 _text: Final = attr.validators.instance_of(str)
 
@@ -67,7 +67,8 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         login_prompt, password_prompt, refused, shell_prompt (str): what the console says (regular expressions)
         address_command (str): command on the console whose output has the network address; without one, the address of
             the NetworkService counts
-        address_pattern (str): regular expression whose first group is the address
+        address_pattern (str): regular expression whose first group is the address; the first match outside 127/8 counts
+        address_seconds (float): longest time until the command shows an address
         host_key_command (str): command on the console that shows the public SSH host keys (``host_key: console``)
         ssh_seconds (float): longest time until the SSH server answers
         power_cycles (int): how often a start that fails is tried again from a power cycle
@@ -90,6 +91,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
     shell_prompt: str = attr.ib(default=Prompts.shell, validator=_text)
     address_command: str = attr.ib(default="", validator=_text)
     address_pattern: str = attr.ib(default=r"inet (?:addr:)?(\d+\.\d+\.\d+\.\d+)", validator=_text)
+    address_seconds: float = attr.ib(default=30.0, validator=attr.validators.gt(0.0))
     host_key_command: str = attr.ib(default="cat /etc/ssh/ssh_host_*_key.pub", validator=_text)
     ssh_seconds: float = attr.ib(default=60.0, validator=attr.validators.gt(0.0))
     power_cycles: int = attr.ib(default=2, validator=attr.validators.ge(0))
@@ -192,20 +194,13 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         shell = BoardShell(self._listening, self.username, self.password, prompts)
         shell.login(self.login_seconds)
         if self.address_command:
-            self.host.set_address(self._address(shell))
-        if self.host.host_key == "console":
-            keys = shell.run(self.host_key_command, _FIND_SECONDS)
-            self.host.set_shown_keys([line for line in keys.splitlines() if line.strip()])
-
-    def _address(self, shell: BoardShell) -> str:
-        said = shell.run(self.address_command, _FIND_SECONDS)
-        match = re.search(self.address_pattern, said)
-        if match is None:
-            raise BenchError(
-                f"{self.target.name}: {self.address_command!r} shows no network address:\n{said}",
-                remedy="correct address_command or address_pattern in the target file",
+            address = find_address(
+                self._listening, shell, self.address_command, self.address_pattern, self.address_seconds
             )
-        return match[1]
+            self.host.set_address(address)
+        if self.host.host_key == "console":
+            keys = shell.run(self.host_key_command, _KEYS_SECONDS)
+            self.host.set_shown_keys([line for line in keys.splitlines() if line.strip()])
 
     def _connect(self) -> None:
         """SSH up, host ready."""

@@ -3,6 +3,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+import tty
+from pathlib import Path
+
 import pytest
 from labgrid.strategy import StrategyError
 
@@ -105,16 +111,33 @@ def test_the_key_may_be_read_from_the_console_of_a_board_that_was_installed_anew
 
 def test_the_address_may_be_found_on_the_console(lab: Lab) -> None:
     lab.network["address"] = ""
-    lab.set("ShmemBoardStrategy", address_command="echo vtnet0: inet 127.0.0.1 netmask 0xff000000")
+    lab.set("ShmemBoardStrategy", address_command="echo vtnet0: inet 127.0.0.1 netmask 0xff000000", address_seconds=0.5)
     lab.ready().check()
 
 
+@pytest.mark.parametrize(
+    "before", ["echo lo0: inet 127.0.0.1", "! echo no such interface"], ids=["loopback", "failing"]
+)
+def test_an_address_that_comes_late_is_waited_for(lab: Lab, before: str) -> None:
+    """As ``ifconfig`` of a host that logs in before DHCP has answered: of 192.0.2.0/24 nobody is there, so the error
+    names the address that was taken."""
+    sign = lab.home / "lease"
+    command = f"if [ -e {sign} ]; then echo lo0: inet 127.0.0.1; echo en0: inet 192.0.2.9; else {before}; fi"
+    lab.set("ShmemBoardStrategy", address_command=command, ssh_seconds=0.3, power_cycles=0)
+    strategy = lab.open()
+    strategy.transition("booting")
+    threading.Timer(2.0, sign.touch).start()
+    with within(20, "address that comes late: taken"), pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert "board@192.0.2.9:" in _reason(error)
+
+
 def test_an_answer_without_an_address_is_shown(lab: Lab) -> None:
-    lab.set("ShmemBoardStrategy", address_command="echo no carrier", power_cycles=0)
+    lab.set("ShmemBoardStrategy", address_command="echo no carrier", address_seconds=0.5, power_cycles=0)
     strategy = lab.open()
     with pytest.raises(StrategyError) as error:
         strategy.transition("ready")
-    assert "shows no network address:\nno carrier" in _reason(error)
+    assert "shows no network address within 0.5 s:\nno carrier" in _reason(error)
 
 
 def test_a_power_switch_that_fails_is_shown_with_its_own_words(lab: Lab) -> None:
