@@ -168,8 +168,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
                 self._listen()
         # A board that nobody switched on has booted before anybody listened.
         if self._listening and self.power is not None:
-            for pattern in self.boot:
-                self._listening.expect([pattern], self.boot_seconds, f"the boot message {pattern!r}")
+            self._listening.expect_all(self.boot, self.boot_seconds, "the boot message")
 
     def _power_on(self) -> None:
         if self.power is None:

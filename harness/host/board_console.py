@@ -80,7 +80,17 @@ class BoardConsole:
         Where two match, the one that begins first wins, then the first of the list. Raises BenchError after
         ``timeout`` seconds with ``what`` was waited for, and when the console ends.
         """
+        return self._expect(patterns, time.monotonic() + timeout, timeout, what)
+
+    def expect_all(self, patterns: Sequence[str], timeout: float, what: str) -> None:
+        """Wait for all patterns, one after the other; ``timeout`` is for all together. Raises BenchError."""
         deadline = time.monotonic() + timeout
+        for pattern in patterns:
+            self._expect([pattern], deadline, timeout, f"{what} {pattern!r}")
+
+    def _expect(
+        self, patterns: Sequence[str], deadline: float, timeout: float, what: str
+    ) -> tuple[int, re.Match[bytes]]:
         compiled = [re.compile(pattern.encode(), re.MULTILINE) for pattern in patterns]
         while True:
             found = [(match.start(), index, match) for index, one in enumerate(compiled) if (match := self._find(one))]

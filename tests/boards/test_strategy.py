@@ -70,6 +70,33 @@ def test_a_board_that_never_boots_is_given_up_after_the_power_cycles_it_may_have
     assert "| Loading image" in _reason(error)
 
 
+def test_the_time_for_the_boot_is_for_all_its_messages_together(lab: Lab, tmp_path: Path) -> None:
+    """A board that is never long silent, and never done."""
+    controller, terminal = os.openpty()
+    tty.setraw(terminal)
+    switched = tmp_path / "switched"
+    lab.data["resources"]["RawSerialPort"]["port"] = os.ttyname(terminal)
+    lab.set("ExternalPowerDriver", cmd_on=f"touch {switched}", cmd_off="true")
+    lab.set("ShmemBoardStrategy", boot=["one", "two", "three", "four"], boot_seconds=1.5, power_cycles=0)
+    board = threading.Thread(target=_boot_slowly, args=(controller, switched), daemon=True)
+    board.start()
+    with pytest.raises(StrategyError) as error:
+        lab.open().transition("booting")
+    assert "the boot message 'four' did not appear on its console within 1.5 s" in _reason(error)
+    lab.close()
+    board.join(10)
+    os.close(controller)
+    os.close(terminal)
+
+
+def _boot_slowly(controller: int, switched: Path) -> None:
+    while not switched.exists():
+        time.sleep(0.01)
+    for word in ("one", "two", "three", "four"):
+        os.write(controller, f"{word}\n".encode())
+        time.sleep(0.6)
+
+
 def test_after_trouble_the_board_goes_on_when_it_was_forced_off(lab: Lab) -> None:
     lab.set("ShmemBoardStrategy", boot_seconds=1.0, power_cycles=0)
     tell(lab.folder, "behave", hanging_boots=1)
