@@ -35,10 +35,11 @@ from harness.host.protocol import (
 from harness.host.qnx_guest import Launch, QnxGuest
 from harness.host.qnx_leftovers import end_leftovers
 from harness.host.refused import HostRefusesError
+from harness.host.sftp import exists
 from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, wait_for_ssh
 from harness.host.typed import active
 from harness.host.uart import uart_location
-from harness.host.upload import HostFiles, exists
+from harness.host.upload import HostFiles
 from harness.provision import ManifestItem
 
 _COMMAND_SECONDS: Final = 15.0
@@ -271,8 +272,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:
         """See ShmemHostProtocol."""
         files = self._prepared
-        pid_file = posixpath.join(files.path, f"{system}.pid")
-        files.own(pid_file)
+        pid_file = files.own(f"{system}.pid")
         terminal, uart = self._reach(console)
         launch = Launch(
             system=system,

@@ -17,8 +17,8 @@ import paramiko
 from harness.errors import BenchError
 from harness.host.protocol import ConsoleLocation, GuestEndedError, HostGuest, StopHow
 from harness.host.qnx_console import ConsoleBridge
+from harness.host.sftp import exists
 from harness.host.ssh import SshConnection, SshLostError, exit_status, receive
-from harness.host.upload import exists
 
 _SIGNALS: Final[dict[StopHow, str]] = {"power-button": "TERM", "power-cut": "QUIT"}
 _COMMAND_SECONDS: Final = 15.0

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import time
 from collections.abc import Callable
 from typing import Final
 
 from harness.errors import BenchError
+from harness.host.sftp import exists
 from harness.host.ssh import SshConnection
-from harness.host.upload import HostFiles, exists
+from harness.host.upload import GUEST_NAMES, HostFiles
 
 _COMMAND_SECONDS: Final = 15.0
 _END_SECONDS: Final = 10.0
-_SUFFIX: Final = ".pid"
+_PID_FILE: Final = re.compile(rf"({GUEST_NAMES})\.pid")
 
 
 def end_leftovers(connection: SshConnection, files: HostFiles, nodes: str, say: Callable[[str], None]) -> None:
@@ -25,9 +27,8 @@ def end_leftovers(connection: SshConnection, files: HostFiles, nodes: str, say: 
     """
     sftp = connection.sftp()
     with connection.translated("a look for leftovers"):
-        names = [name for name in sftp.listdir(files.path) if name.endswith(_SUFFIX)]
-        for name in names:
-            system = name.removesuffix(_SUFFIX)
+        found = [match for name in sftp.listdir(files.path) if (match := _PID_FILE.fullmatch(name))]
+        for name, system in ((match[0], match[1]) for match in found):
             place = posixpath.join(files.path, name)
             if exists(sftp, posixpath.join(nodes, system)):
                 with sftp.open(place, "r") as file:

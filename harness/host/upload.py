@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import posixpath
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -16,6 +16,7 @@ import paramiko
 
 from harness.errors import BenchError
 from harness.host.refused import HostRefusesError
+from harness.host.sftp import remove, replace, status
 from harness.host.ssh import SshConnection
 
 _CHUNK_BYTES: Final = 32768
@@ -27,7 +28,12 @@ _HASH_TOOLS: Final[tuple[tuple[str, ...], ...]] = (
 )
 _HASH_SECONDS: Final = 60.0
 _COMMAND_SECONDS: Final = 15.0
-_SECRET: Final = 0o600
+_FOR_ALL: Final = 0o444
+_FOR_OTHERS: Final = 0o077
+GUEST_NAMES: Final = r"(?:guest|attempt|check)\d*"
+"""How the harness names guests (regular expression)."""
+_OF_ONE_RUN: Final = re.compile(rf"\.?(?:{GUEST_NAMES}\.qvmconf|linux-initrd-\w+-\d+)(?:\.new)?")
+"""Configurations, and images with keys of a run: those of a run that was killed are of no use to anybody."""
 
 
 class HostFiles:
@@ -35,6 +41,8 @@ class HostFiles:
 
     A file is written under a temporary name beside its place, ``.NAME.new``, and then renamed, so that a reader sees
     the old one or the new one. A connection that breaks leaves a temporary file, which the next upload replaces.
+
+    A file that is for its owner alone here is so there, and goes away with ``clean``: a key, or an image with one.
     """
 
     def __init__(self, connection: SshConnection, folder: str, say: Callable[[str], None]) -> None:
@@ -44,16 +52,20 @@ class HostFiles:
         self._tool: tuple[str, ...] | None = None
         self._there: dict[str, str] = {}
         self._made: set[str] = set()
+        self._uploaded: set[str] = set()
+        self._made_folders: list[str] = []
         self.path = ""
         """The folder as an absolute path on the host, once it is prepared."""
 
     def prepare(self) -> None:
-        """Make the folder and see what the host can do. Raises BenchError."""
+        """Make the folder and see what the host can do; again after a new connection. Raises BenchError."""
+        self._there.clear()
         sftp = self._connection.sftp()
         with self._connection.translated("the preparation of its folder"):
             try:
                 home = sftp.normalize(".")
                 self.path = posixpath.normpath(posixpath.join(home, self._folder))
+                self._must_be_a_folder_below(home)
                 self._make_folder(sftp)
             except OSError as error:
                 raise HostRefusesError(
@@ -62,14 +74,23 @@ class HostFiles:
                 ) from error
         self._tool = self._find_hash_tool()
 
+    def _must_be_a_folder_below(self, home: str) -> None:
+        if posixpath.commonpath([home, self.path]) == self.path:
+            raise HostRefusesError(
+                f"{self._connection.name}: the folder {self._folder!r} is {self.path}, which has files of others",
+                remedy="name a folder of its own in the target file; what is not an absolute path is below the"
+                " account's home",
+            )
+
     def _make_folder(self, sftp: paramiko.SFTPClient) -> None:
         missing: list[str] = []
         path = self.path
-        while _status(sftp, path) is None:
+        while status(sftp, path) is None:
             missing.append(path)
             path = posixpath.dirname(path)
         for path in reversed(missing):
             sftp.mkdir(path)
+            self._made_folders.append(path)
 
     def _find_hash_tool(self) -> tuple[str, ...] | None:
         """The first command of the host that knows the SHA-256 of nothing."""
@@ -87,12 +108,16 @@ class HostFiles:
         place = posixpath.join(self.path, source.name)
         if self._there.get(source.name) == digest:
             return place
-        size = source.stat().st_size
-        if not self._has(place, size, digest):
+        about = source.stat()
+        names = {source.name, posixpath.basename(_temporary(place)), posixpath.basename(_note(place))}
+        if not about.st_mode & _FOR_OTHERS:
+            self._made |= names
+        if not self._has(place, about.st_size, digest):
+            self._uploaded |= names
             with source.open("rb") as stream:
-                self._upload(place, stream, size, digest)
+                self._upload(place, stream, about.st_size, digest, about.st_mode & 0o777)
             self._remember_digest(place, digest)
-            self._say(f"uploaded {source.name}, {size} bytes, SHA-256 {digest}")
+            self._say(f"uploaded {source.name}, {about.st_size} bytes, SHA-256 {digest}")
         self._there[source.name] = digest
         return place
 
@@ -100,45 +125,57 @@ class HostFiles:
         """Put a small file there; it goes away again with ``clean``. Returns its path on the host."""
         data = text.encode()
         place = posixpath.join(self.path, name)
-        self._made.add(place)
-        self._upload(place, BytesIO(data), len(data), hashlib.sha256(data).hexdigest())
+        self._made.add(name)
+        self._upload(place, BytesIO(data), len(data), hashlib.sha256(data).hexdigest(), _FOR_ALL)
         return place
 
-    def own(self, place: str) -> None:
-        """Something that the harness makes on the host by other means: ``clean`` removes it too."""
-        self._made.add(place)
+    def own(self, name: str) -> str:
+        """Something that the harness makes in the folder by other means: ``clean`` removes it too. Returns its path."""
+        self._made.add(name)
+        return posixpath.join(self.path, name)
 
     def clean(self, *, everything: bool) -> None:
-        """Remove what this run put there, or the whole folder. Raises BenchError for what cannot be removed."""
+        """Remove what this run and killed ones have made, secrets, and with ``everything`` what this run has uploaded.
+
+        What belongs to others stays, and so does a folder that was there before. Raises BenchError for what cannot be
+        removed.
+        """
         sftp = self._connection.sftp()
+        ours = self._made | self._uploaded if everything else self._made
         with self._connection.translated("the removal of files"):
             try:
-                names = sftp.listdir(self.path) if everything else []
-                for place in {*self._made, *(posixpath.join(self.path, name) for name in names)}:
-                    _remove(sftp, place)
+                for name in sftp.listdir(self.path):
+                    if name in ours or _OF_ONE_RUN.fullmatch(name):
+                        remove(sftp, posixpath.join(self.path, name))
                 if everything:
-                    sftp.rmdir(self.path)
+                    self._remove_made_folders(sftp)
+            except FileNotFoundError:
+                self._say(f"{self.path} is gone already")
             except OSError as error:
                 raise BenchError(f"{self._connection.name}: {self.path} cannot be cleaned: {error}") from error
         self._made.clear()
         self._there.clear()
 
+    def _remove_made_folders(self, sftp: paramiko.SFTPClient) -> None:
+        while self._made_folders and not sftp.listdir(self._made_folders[-1]):
+            sftp.rmdir(self._made_folders.pop())
+
     def _has(self, place: str, size: int, digest: str) -> bool:
         """Whether the host has this content already."""
         with self._connection.translated("a look at its files"):
-            found = _status(self._connection.sftp(), place)
+            found = status(self._connection.sftp(), place)
             if found is None or found.st_size != size:
                 return False
             if self._tool is None:
                 return self._remembered_digest(place) == digest
         return self._digest_there(self._tool, place) == digest
 
-    def _upload(self, place: str, stream: IO[bytes], size: int, digest: str) -> None:
-        temporary = posixpath.join(posixpath.dirname(place), f".{posixpath.basename(place)}.new")
+    def _upload(self, place: str, stream: IO[bytes], size: int, digest: str, mode: int) -> None:
+        temporary = _temporary(place)
         with self._connection.translated(f"the upload of {posixpath.basename(place)}"):
             sftp = self._connection.sftp()
             try:
-                _write(sftp, temporary, stream)
+                _write(sftp, temporary, stream, mode)
                 self._verify(sftp, temporary, size, digest)
                 self._rename(sftp, temporary, place)
             except OSError as error:
@@ -161,27 +198,19 @@ class HostFiles:
         return words[0]
 
     def _rename(self, sftp: paramiko.SFTPClient, temporary: str, place: str) -> None:
-        try:
-            sftp.posix_rename(temporary, place)
-        except OSError as error:
-            if _status(sftp, temporary) is None:
-                raise
-            # The rename of the protocol itself refuses a name that exists.
-            self._say(f"no atomic rename on this server ({error}): {place} is removed and then renamed")
-            if _status(sftp, place) is not None:
-                sftp.remove(place)
-            sftp.rename(temporary, place)
+        if not replace(sftp, temporary, place):
+            self._say(f"no atomic rename on this server: {place} was removed and then renamed")
 
     def _refused(self, sftp: paramiko.SFTPClient, temporary: str, place: str, size: int, error: OSError) -> BenchError:
         """An error that shows what the host itself says: SFTP has no word for a full disk."""
         run = self._connection.run
         try:
-            attempt = ["dd", "if=/dev/zero", f"of={temporary}", "bs=1024", f"count={size // 1024 + 1}"]
-            words = run(attempt, _HASH_SECONDS)
+            # A little more of what there is already: the shell or the kernel says why that is not possible.
+            more = run(["sh", "-c", 'dd if=/dev/zero bs=1024 count=64 >>"$0"', temporary], _COMMAND_SECONDS)
             disk = run(["df", "-k", self.path], _COMMAND_SECONDS)
         finally:
-            _remove(sftp, temporary)
-        reasons = [str(error)] if words.status == 0 else [str(error), *words.output.strip().splitlines()[:1]]
+            remove(sftp, temporary)
+        reasons = [str(error)] if more.status == 0 else [str(error), *more.output.strip().splitlines()[:1]]
         lines = "\n".join(f"  | {line}" for line in disk.output.strip().splitlines())
         return BenchError(
             f"{self._connection.name}: {place} ({size} bytes) could not be written: {'; '.join(reasons)}\n{lines}",
@@ -202,36 +231,22 @@ class HostFiles:
             return ""
 
 
-def exists(sftp: paramiko.SFTPClient, path: str) -> bool:
-    """Whether there is something of that name on the host."""
-    return _status(sftp, path) is not None
+def _temporary(place: str) -> str:
+    return posixpath.join(posixpath.dirname(place), f".{posixpath.basename(place)}.new")
 
 
 def _note(place: str) -> str:
     return posixpath.join(posixpath.dirname(place), f".{posixpath.basename(place)}.sha256")
 
 
-def _status(sftp: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | None:
-    try:
-        return sftp.stat(path)
-    except FileNotFoundError:
-        return None
-
-
-def _write(sftp: paramiko.SFTPClient, place: str, stream: IO[bytes]) -> None:
+def _write(sftp: paramiko.SFTPClient, place: str, stream: IO[bytes], mode: int) -> None:
     with sftp.open(place, "wb") as file:
+        if mode & _FOR_ALL != _FOR_ALL:  # before there is anything to read in it
+            file.chmod(mode)
         # Without an answer for each piece: four times as fast, and the answers are looked at when the file is closed.
         file.set_pipelined(True)
         while data := stream.read(_CHUNK_BYTES):
             file.write(data)
-
-
-def _remove(sftp: paramiko.SFTPClient, place: str) -> None:
-    try:
-        sftp.remove(place)
-    except OSError as error:
-        if error.errno != errno.ENOENT:
-            raise
 
 
 _digests: dict[tuple[str, int, int, int], str] = {}

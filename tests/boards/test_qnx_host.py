@@ -113,19 +113,19 @@ def test_a_guest_of_a_run_that_could_not_end_it_is_ended_by_the_next(lab: Lab) -
     configuration = folder / "guest0.qvmconf"
     guest = lab.start_guest(host)
     guest.wait_console(20)
-    text = configuration.read_text().replace("guest0", "stray").replace("ptyp0", "ptyp1")
+    text = configuration.read_text().replace("guest0", "guest9").replace("ptyp0", "ptyp1")
     stop_guests([guest], "power-cut", 10)
-    (folder / "stray.qvmconf").write_text(text)
-    stray = subprocess.Popen([lab.folder / "bin/qvm", f"@{folder}/stray.qvmconf"])
-    (folder / "stray.pid").write_text(f"{stray.pid}\n")
-    while not host.path_exists("/dev/qvm/stray"):
+    (folder / "guest9.qvmconf").write_text(text)
+    stray = subprocess.Popen([lab.folder / "bin/qvm", f"@{folder}/guest9.qvmconf"])
+    (folder / "guest9.pid").write_text(f"{stray.pid}\n")
+    while not host.path_exists("/dev/qvm/guest9"):
         assert stray.poll() is None
     host.stop()
     host.connect(10, lambda: None)
     host.start()
     assert stray.wait(10) == 3
-    assert not host.path_exists("/dev/qvm/stray")
-    assert not (folder / "stray.pid").exists()
+    assert not host.path_exists("/dev/qvm/guest9")
+    assert not (folder / "guest9.pid").exists()
 
 
 def test_a_host_without_qvm_is_said_so_with_its_path(lab: Lab) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +147,67 @@ def test_a_network_that_falls_silent_ends_an_upload_in_time(lab: Lab, proxy: Pro
     proxy.fall_silent()
     with within(90, "network silent in the middle of an upload: error"), pytest.raises(BenchError, match=r"lost|reach"):
         host.put(_file(tmp_path, 4 * _MEGABYTE))
+
+
+def test_a_full_disk_is_not_filled_again_to_learn_why(lab: Lab, tmp_path: Path) -> None:
+    host = lab.ready()
+    (lab.home / "shmem-harness/.image.elf.new").symlink_to("/dev/full")
+    dd = lab.folder / "bin/dd"
+    dd.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\nexec /usr/bin/env -i PATH=/usr/bin:/bin dd "$@"\n')
+    dd.chmod(0o755)
+    try:
+        with pytest.raises(BenchError, match="No space left on device"):
+            host.put(_file(tmp_path, 4 * _MEGABYTE))
+    finally:
+        dd.unlink()
+    size, count = re.findall(r"(?:bs|count)=(\d+)", (tmp_path / "asked").read_text())
+    assert int(size) * int(count) < _MEGABYTE // 8
+
+
+@pytest.mark.parametrize("folder", ["", ".", "..", "/", "here/.."])
+def test_a_folder_that_is_not_the_harness_own_is_refused(lab: Lab, folder: str) -> None:
+    lab.set("ShmemQnxHostDriver", folder=folder)
+    strategy = lab.open()
+    with within(20, "folder of others: error"), pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert "which has files of others" in str(error.value.__cause__)
+    assert strategy.recoveries == []
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_files_of_others_stay_and_leftovers_of_killed_runs_go(lab: Lab, tmp_path: Path, keep: bool) -> None:
+    folder = lab.home / "shmem-harness"
+    folder.mkdir()
+    others = ["notes.txt", "my.qvmconf", "my.pid", ".my.new"]
+    for name in (*others, "guest3.qvmconf", ".guest0.qvmconf.new", "attempt2.qvmconf", "attempt.pid"):
+        (folder / name).write_text("4711")
+    lab.set("ShmemQnxHostDriver", keep_images=keep)
+    host = lab.ready()
+    host.put(_file(tmp_path, 1000))
+    host.put_text("guest0.qvmconf", "text")
+    host.stop()
+    assert sorted(_names(lab)) == sorted([*others, *(["image.elf"] if keep else [])])
+
+
+def test_a_folder_that_the_run_has_made_goes_with_its_files(lab: Lab, tmp_path: Path) -> None:
+    lab.set("ShmemQnxHostDriver", folder="a/b/c", keep_images=False)
+    (lab.home / "a").mkdir()
+    host = lab.ready()
+    host.put(_file(tmp_path, 1000))
+    assert (lab.home / "a/b/c/image.elf").exists()
+    host.stop()
+    assert [path.name for path in lab.home.rglob("*")] == ["a"]
+
+
+def test_what_is_secret_here_is_secret_there_and_does_not_stay(lab: Lab, tmp_path: Path) -> None:
+    host = lab.ready()
+    secret, image = _file(tmp_path, 1000, name="with-key"), _file(tmp_path, 1000)
+    secret.chmod(0o600)
+    image.chmod(0o644)
+    modes = [Path(host.put(source)).stat().st_mode & 0o777 for source in (secret, image)]
+    assert modes == [0o600, 0o644]
+    host.stop()
+    assert _names(lab) == ["image.elf"]
 
 
 def test_a_full_disk_is_said_in_the_hosts_own_words(lab: Lab, tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small steps on files of another machine that SFTP has no single request for."""
+
+from __future__ import annotations
+
+import paramiko
+
+
+def status(sftp: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | None:
+    """What there is of that name, None for nothing."""
+    try:
+        return sftp.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def exists(sftp: paramiko.SFTPClient, path: str) -> bool:
+    """Whether there is something of that name."""
+    return status(sftp, path) is not None
+
+
+def remove(sftp: paramiko.SFTPClient, path: str) -> None:
+    """Remove a file, unless there is none. Raises OSError."""
+    try:
+        sftp.remove(path)
+    except FileNotFoundError:
+        return
+
+
+def replace(sftp: paramiko.SFTPClient, source: str, place: str) -> bool:
+    """Rename a file, also over another one; False when that took two steps with nothing in between. Raises OSError."""
+    try:
+        sftp.posix_rename(source, place)
+    except OSError:
+        # The rename of the protocol itself, which every server has, refuses a name that exists.
+        if not exists(sftp, source):
+            raise
+        remove(sftp, place)
+        sftp.rename(source, place)
+        return False
+    return True
