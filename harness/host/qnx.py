@@ -260,7 +260,12 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         if any(not guest.ended for guest in self._guests):
             raise reason
         self.say(f"{reason.message}; connecting again")
-        self._connected_or_not().connect(_COMMAND_SECONDS)
+        connection = self._connected_or_not()
+        # It may only seem to be there: a server that has stopped answers nothing and closes nothing.
+        connection.close()
+        connection.connect(_COMMAND_SECONDS)
+        # A host that has started anew in between may have lost what was in its RAM.
+        self._prepared.prepare()
 
     def console(self, number: int) -> str:
         """See ShmemHostProtocol."""

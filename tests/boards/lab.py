@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from labgrid import Environment
 
 from harness import events, provision
 from harness.host.protocol import HostGuest
+from harness.loopback.processes import descendants
 from harness.loopback.resource import LoopbackBoard
 from harness.loopback.tell import tell
 
@@ -52,6 +55,28 @@ def within(seconds: float, what: str) -> Iterator[None]:
         took = time.monotonic() - began
         LIMITS.append((what, took, seconds))
     assert took <= seconds, f"{what}: took {took:.1f} s, allowed are {seconds:g} s"
+
+
+@contextmanager
+def stopped(board: LoopbackBoard, program: str) -> Iterator[None]:
+    """Processes of the board with that word in their command do nothing any more, and do not end either."""
+    found = [pid for pid in descendants(board.pid) if program in _command(pid)]
+    assert found, f"no process of the board is {program}"
+    for pid in found:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:  # it has ended
+        return ""
 
 
 class Lab:

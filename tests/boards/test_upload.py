@@ -16,7 +16,7 @@ from labgrid.strategy import StrategyError
 
 from harness.errors import BenchError
 from harness.loopback.tell import tell
-from tests.boards.lab import Lab, within
+from tests.boards.lab import Lab, stopped, within
 from tests.boards.proxy import Proxy
 
 _MEGABYTE = 1 << 20
@@ -147,6 +147,31 @@ def test_a_network_that_falls_silent_ends_an_upload_in_time(lab: Lab, proxy: Pro
     proxy.fall_silent()
     with within(90, "network silent in the middle of an upload: error"), pytest.raises(BenchError, match=r"lost|reach"):
         host.put(_file(tmp_path, 4 * _MEGABYTE))
+
+
+def test_a_server_that_stopped_in_the_middle_is_left_for_a_new_connection(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing closes such a connection: TCP itself is answered by the host's kernel."""
+    monkeypatch.setattr("harness.host.ssh._SILENCE_MILLISECONDS", 1000)
+    host = lab.ready()
+    with (
+        stopped(lab.board, "sshd-session"),
+        within(15, "SSH server stopped in the middle of a run: uploaded over a new connection"),
+    ):
+        place = host.put(_file(tmp_path, _MEGABYTE))
+    assert Path(place).stat().st_size == _MEGABYTE
+
+
+def test_a_host_that_lost_its_files_with_the_connection_gets_them_again(lab: Lab, proxy: Proxy, tmp_path: Path) -> None:
+    """As after a restart of a host whose folder is in RAM."""
+    host = lab.ready()
+    first, second = _file(tmp_path, 1000, name="first"), _file(tmp_path, _MEGABYTE, name="second")
+    host.put(first)
+    shutil.rmtree(lab.home / "shmem-harness")
+    proxy.cut_after(1)
+    for source in (second, first):
+        assert Path(host.put(source)).read_bytes() == source.read_bytes()
 
 
 def test_a_full_disk_is_not_filled_again_to_learn_why(lab: Lab, tmp_path: Path) -> None:
