@@ -63,16 +63,27 @@ class BoardConsole:
             raise BenchError(f"the reader of the console of {self.name} did not end in {_JOIN_SECONDS:g} s")
 
     def send(self, text: str, *, secret: bool = False) -> None:
-        """Type ``text`` as it is, a secret one without showing it in the log.
+        """Type ``text`` as it is, a secret one without showing it in our log or labgrid's.
 
         Raises BenchError when the port does not take it.
         """
         data = text.encode()
         self._intake.sent(b"(a secret)\n" if secret else data)
         try:
-            self._driver.write(data)
+            if secret:
+                self._send_quietly(data)
+            else:
+                self._driver.write(data)
         except OSError as error:
             raise BenchError(f"the console of {self.name} does not take input: {error}") from error
+
+    def _send_quietly(self, data: bytes) -> None:
+        """As the driver's own ``write``, which labgrid's logs show with all that it was given."""
+        pause = getattr(self._driver, "txdelay", 0.0)
+        step = self._driver.txchunk if pause else len(data)
+        for start in range(0, len(data), step):
+            time.sleep(pause)  # the pace of the line, not a wait for something
+            self._driver._write(data[start : start + step])
 
     def expect(self, patterns: Sequence[str], timeout: float, what: str) -> tuple[int, re.Match[bytes]]:
         """Wait for the first of some patterns; returns its index and the match. What came before it is forgotten.

@@ -10,6 +10,7 @@ import tty
 from pathlib import Path
 
 import pytest
+from labgrid.step import steps
 from labgrid.strategy import StrategyError
 
 from harness.errors import BenchError
@@ -44,6 +45,23 @@ def test_the_console_is_in_the_hosts_log_and_the_password_is_not(lab: Lab) -> No
     assert "< hypervisor host ready" in said
     assert "# SSH: board@127.0.0.1:" in said
     assert "> loopback" not in said
+
+
+def test_the_password_is_not_in_the_steps_that_labgrid_logs_and_keeps_the_pace_of_the_line(lab: Lab) -> None:
+    lab.set("SerialDriver", txdelay=0.05)
+    shown: list[str] = []
+    steps.subscribe(note := lambda event: shown.append(str(event)))
+    try:
+        lab.ready()
+    finally:
+        steps.unsubscribe(note)
+    assert [text for text in shown if "root" in text]
+    assert not [text for text in shown if "loopback\\n" in text]
+    lab.close()
+    said = [line.split(maxsplit=2) for line in lab.log.read_text().splitlines()]
+    at = next(number for number, words in enumerate(said) if words[-1] == "(a secret)")
+    prompt = next(words for words in said[at:] if words[1:] == ["<", "# "])
+    assert float(prompt[0]) - float(said[at][0]) > 0.05 * len("loopback")
 
 
 def test_a_board_that_hangs_in_its_boot_is_power_cycled_and_the_reason_is_kept(lab: Lab) -> None:
