@@ -21,8 +21,8 @@ _VERDICT_SECONDS: Final = 10.0
 """Hosts let those wait who give a wrong password."""
 _ANSWER_SECONDS: Final = 3.0
 _WRONG_PASSWORDS: Final = 3
-_LONGEST_LINE: Final = 250
-"""POSIX lets a terminal drop what goes beyond 255 bytes in a line (MAX_CANON)."""
+_LONGEST_COMMAND: Final = 210
+"""POSIX lets a terminal drop what goes beyond 255 bytes in a line (MAX_CANON); the marks need some."""
 _AGREEING: Final = 2
 _TRIES: Final = 40
 
@@ -115,8 +115,10 @@ class BoardShell:
     def run(self, command: str, timeout: float) -> str:
         """Output of a command that changes nothing, and is so short that it can be asked again and again.
 
-        It is believed when two answers agree. Raises BenchError when it fails, or after ``timeout`` seconds.
+        It is believed when two answers agree. Raises BenchError when it fails, or after ``timeout`` seconds, and
+        HostRefusesError at once when it is too long for a terminal.
         """
+        self._must_fit(command)
         deadline = time.monotonic() + timeout
         answers: Counter[tuple[int, str]] = Counter()
         for _ in range(_TRIES):
@@ -143,13 +145,19 @@ class BoardShell:
             raise BenchError(f"{self._console.name}: {command!r} ended with exit status {status}: {output.strip()}")
         return output
 
+    def _must_fit(self, command: str) -> None:
+        if len(command.encode()) > _LONGEST_COMMAND:
+            raise HostRefusesError(
+                f"{self._console.name}: a command for a serial console is at most {_LONGEST_COMMAND} bytes long:"
+                f" {command!r}",
+                remedy="shorten it in the target file, or put it into a script on the host",
+            )
+
     def _ask(self, command: str, timeout: float) -> tuple[int, str]:
         """Exit status and output between two marks. In the echo of the line the marks are in halves."""
         mark = secrets.token_hex(3)
         half, rest = mark[:3], mark[3:]
         line = f"echo {half}''{rest}B; {command}; echo {half}''{rest}E$?"
-        if len(line) > _LONGEST_LINE:
-            raise BenchError(f"a command for a serial console is at most {_LONGEST_LINE - 40} bytes long: {command!r}")
         self._console.forget()
         self._console.send(f"{line}\n")
         pattern = rf"{mark}B\n((?:.|\n)*?){mark}E(\d+)\n"

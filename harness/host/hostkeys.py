@@ -9,12 +9,13 @@ from typing import Final, Literal
 
 import paramiko
 
-from harness.errors import BenchError
+from harness.host.refused import HostRefusesError
 
 Check = Literal["known_hosts", "console", "unchecked"]
 CHECKS: Final[tuple[Check, ...]] = ("known_hosts", "console", "unchecked")
 """By a file of known keys; by the key that the machine itself shows on its serial console; not at all."""
 
+_FIELDS: Final = 3
 _HOW: Final[dict[Check, str]] = {
     "known_hosts": "as in the file of known hosts",
     "console": "as shown on the serial console",
@@ -41,30 +42,30 @@ class HostKeys:
         return _HOW[self.check]
 
     def client(self, host: str, port: int) -> paramiko.SSHClient:
-        """A client that accepts the keys that are known for this address. Raises BenchError for an unreadable file."""
+        """A client that accepts the keys that are known for this address. Raises HostRefusesError for bad ones."""
         self._stranger = None
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(_Note(self))
         if self.check == "known_hosts":
-            self._load(client)
+            file = self.file or Path("~/.ssh/known_hosts").expanduser()
+            for number, line in enumerate(self._lines(file), 1):
+                _know(client, line, f"line {number} of the file of known hosts {file}")
         elif self.check == "console":
             for line in self.shown:
-                entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{_name(host, port)} {line}")
-                if entry and entry.key:
-                    client.get_host_keys().add(_name(host, port), entry.key.get_name(), entry.key)
+                _know(client, f"{_name(host, port)} {line}", "a host key that was shown on the serial console")
         return client
 
-    def _load(self, client: paramiko.SSHClient) -> None:
-        file = self.file or Path("~/.ssh/known_hosts").expanduser()
+    def _lines(self, file: Path) -> list[str]:
         try:
-            client.load_host_keys(str(file))
+            return file.read_text().splitlines()
         except FileNotFoundError:
-            if self.file:
-                raise BenchError(
-                    f"there is no file of known hosts {file}", remedy=f"ssh-keyscan HOST > {file}, and compare"
-                ) from None
-        except OSError as error:
-            raise BenchError(f"the file of known hosts {file} cannot be read: {error.strerror}") from error
+            if self.file is None:
+                return []
+            raise HostRefusesError(
+                f"there is no file of known hosts {file}", remedy=f"ssh-keyscan HOST > {file}, and compare"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise HostRefusesError(f"the file of known hosts {file} cannot be read: {error}") from error
 
     def wrong(self, where: str, error: paramiko.BadHostKeyException) -> str:
         """The message for a machine that shows another key than the one that is known."""
@@ -105,6 +106,26 @@ class _Note(paramiko.MissingHostKeyPolicy):
             return
         self._keys.note(key)
         raise paramiko.SSHException(f"the key of {hostname} is not known")
+
+
+def _know(client: paramiko.SSHClient, line: str, where: str) -> None:
+    """Let a client know the key of one line in the format of known_hosts. Raises HostRefusesError for a damaged one."""
+    line = line.strip()
+    # Markers are of certificate authorities and of keys that are not to be believed; paramiko knows neither.
+    if not line or line.startswith(("#", "@")):
+        return
+    try:
+        entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
+    except (paramiko.hostkeys.InvalidHostKey, paramiko.SSHException, ValueError) as error:
+        raise HostRefusesError(f"{where} is damaged: {line!r}") from error
+    if entry is None and len(line.split()) < _FIELDS:
+        raise HostRefusesError(f"{where} is damaged: {line!r}")
+    if entry is None or entry.key is None:  # a kind of key that paramiko does not know
+        return
+    keys, kind = client.get_host_keys(), entry.key.get_name()
+    for name in entry.hostnames or ():
+        if kind not in (keys.lookup(name) or {}):
+            keys.add(name, kind, entry.key)
 
 
 def _name(host: str, port: int) -> str:

@@ -154,7 +154,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         network = self.network
         address = SshAddress(self._address or network.address, network.port, network.username)
         if not address.host:
-            raise BenchError(
+            raise HostRefusesError(
                 f"the address of {self.target.name} is not known",
                 remedy="write it into the NetworkService of the target file, or let the strategy find it on the console"
                 " (address_command)",

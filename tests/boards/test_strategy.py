@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 import tty
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,58 @@ def test_the_password_is_not_in_the_steps_that_labgrid_logs_and_keeps_the_pace_o
     at = next(number for number, words in enumerate(said) if words[-1] == "(a secret)")
     prompt = next(words for words in said[at:] if words[1:] == ["<", "# "])
     assert float(prompt[0]) - float(said[at][0]) > 0.05 * len("loopback")
+
+
+def _no_file(lab: Lab) -> None:
+    lab.set("ShmemQnxHostDriver", known_hosts="nowhere")
+
+
+def _folder_for_file(lab: Lab) -> None:
+    lab.known_hosts.mkdir()
+
+
+def _damaged_line(lab: Lab) -> None:
+    lab.known_hosts.write_text(f"# mine\n[127.0.0.1]:{lab.board.port} ssh-ed25519 AAA\n")
+
+
+def _short_line(lab: Lab) -> None:
+    lab.known_hosts.write_text(f"[127.0.0.1]:{lab.board.port} ssh-ed25519\n")
+
+
+def _damaged_key_on_the_console(lab: Lab) -> None:
+    lab.set("ShmemQnxHostDriver", host_key="console", known_hosts="")
+    lab.set("ShmemBoardStrategy", host_key_command="echo ssh-ed25519 AAAA")
+
+
+def _no_address(lab: Lab) -> None:
+    lab.network["address"] = ""
+
+
+def _long_command(lab: Lab) -> None:
+    lab.set("ShmemBoardStrategy", address_command="ifconfig " + "x" * 230)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_no_file, "no file of known hosts"),
+        (_folder_for_file, "cannot be read"),
+        (_damaged_line, "line 2 of the file of known hosts .*known_hosts is damaged"),
+        (_short_line, "line 1 of the file of known hosts .*known_hosts is damaged"),
+        (_damaged_key_on_the_console, "a host key that was shown on the serial console is damaged"),
+        (_no_address, "the address of board is not known"),
+        (_long_command, "at most 210 bytes"),
+    ],
+)
+def test_a_mistake_in_the_target_file_ends_at_once_without_a_power_cycle(
+    lab: Lab, spoil: Callable[[Lab], None], said: str
+) -> None:
+    spoil(lab)
+    strategy = lab.open()
+    with within(10, f"mistake in the target file ({spoil.__name__}): error"), pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert re.search(said, _reason(error))
+    assert strategy.recoveries == []
 
 
 def test_a_board_that_hangs_in_its_boot_is_power_cycled_and_the_reason_is_kept(lab: Lab) -> None:
