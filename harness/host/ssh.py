@@ -11,6 +11,7 @@ import contextlib
 import select
 import shlex
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -189,8 +190,30 @@ class SshConnection:
         with self.translated("a new channel"):
             channel = self._transport().open_session(timeout=_STEP_SECONDS)
             channel.set_combine_stderr(merged)
-            channel.exec_command(f"exec sh -c {shlex.quote(command)}")
+            with self._answered(channel, "start a command"):
+                channel.exec_command(f"exec sh -c {shlex.quote(command)}")
         return channel
+
+    @contextmanager
+    def _answered(self, channel: paramiko.Channel, what: str) -> Iterator[None]:
+        """A limit for a request on a channel: paramiko waits for an answer without one, but not on a closed channel."""
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            channel.close()
+
+        alarm = threading.Timer(_STEP_SECONDS, give_up)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield
+        except paramiko.SSHException as error:
+            if late.is_set():
+                raise SshLostError(f"{self.name} did not {what} within {_STEP_SECONDS:g} s over SSH") from error
+            raise
+        finally:
+            alarm.cancel()
 
     def tunnel(self, port: int) -> paramiko.Channel:
         """A connection to a port of the machine itself, through this one. Raises SshLostError, also when refused."""
@@ -227,12 +250,12 @@ class SshConnection:
         """File transfer over the same connection. Raises SshLostError."""
         if self._sftp is None:
             with self.translated("file transfer"):
-                self._sftp = paramiko.SFTPClient.from_transport(self._transport())
-            if self._sftp is None:
-                raise BenchError(f"{self.name} does not offer file transfer (SFTP)")
-            channel = self._sftp.get_channel()
-            assert channel is not None
-            channel.settimeout(_SILENCE_MILLISECONDS / 1000)
+                channel = self._transport().open_session(timeout=_STEP_SECONDS)
+                # Before the first word: a server that has stopped says none.
+                channel.settimeout(_SILENCE_MILLISECONDS / 1000)
+                with self._answered(channel, "begin file transfer (SFTP)"):
+                    channel.invoke_subsystem("sftp")
+                self._sftp = paramiko.SFTPClient(channel)
         return self._sftp
 
     @contextmanager
@@ -321,6 +344,8 @@ def _socket(address: SshAddress, timeout: float) -> socket.socket:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return str(error) or "no answer came"
     return str(error) or type(error).__name__
 
 

@@ -25,7 +25,8 @@ from harness.host.ssh import (
 )
 from harness.loopback.resource import LoopbackBoard
 from harness.loopback.tell import tell
-from tests.boards.lab import Lab, within
+from tests.boards.half_server import half_a_server
+from tests.boards.lab import Lab, stopped, within
 from tests.boards.proxy import Proxy
 
 Connect = Callable[..., SshConnection]
@@ -199,6 +200,51 @@ def test_somebody_who_says_nothing_is_not_waited_for_without_end(up: Lab) -> Non
         port = silent.getsockname()[1]
         with within(5, "SSH server that says nothing: error"), pytest.raises(SshUnreachableError, match="banner"):
             _connection(up.board, HostKeys("unchecked"), port=port).connect(1)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waits that are long, because hosts are slow, are short."""
+    monkeypatch.setattr("harness.host.ssh._STEP_SECONDS", 1.0)
+    monkeypatch.setattr("harness.host.ssh._SILENCE_MILLISECONDS", 1000)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("begun", [True, False], ids=["old transfer", "new transfer"])
+def test_file_transfer_with_a_server_that_stopped_has_an_end(connection: SshConnection, up: Lab, begun: bool) -> None:
+    connection.run(["true"], 5)  # the process that serves the session is there
+    if begun:
+        connection.sftp()
+    with (
+        stopped(up.board, "sshd-session"),
+        within(5, "SSH server stopped, file transfer: error"),
+        pytest.raises(SshLostError, match=r"board: the connection was lost during .*: (no answer|Timeout opening)"),
+        connection.translated("a look at its files"),
+    ):
+        connection.sftp().listdir(".")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_command_on_a_server_that_stopped_has_an_end(connection: SshConnection, up: Lab) -> None:
+    connection.run(["true"], 5)
+    with (
+        stopped(up.board, "sshd-session"),
+        within(5, "SSH server stopped, command: error"),
+        pytest.raises(SshLostError, match="board: the connection was lost during a new channel: Timeout"),
+    ):
+        connection.run(["true"], 60)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("what", ["command", "transfer"])
+def test_a_server_that_opens_a_channel_and_stops_has_an_end(what: str, tmp_path: Path) -> None:
+    """A server of ours, because a real one cannot be stopped so exactly."""
+    with half_a_server(tmp_path) as (port, login):
+        connection = SshConnection("half", SshAddress("127.0.0.1", port, "board"), login, HostKeys("unchecked"))
+        connection.connect(5)
+        with within(5, f"SSH server stops before a {what}: error"), pytest.raises(SshLostError, match="within 1 s"):
+            connection.run(["true"], 60) if what == "command" else connection.sftp()
+        connection.close()
 
 
 def test_a_connection_that_the_machine_closes_is_noticed(up: Lab, connection: SshConnection) -> None:
