@@ -8,7 +8,7 @@ import posixpath
 import secrets
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -63,6 +63,8 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Called again and again while the server is waited for; what it raises ends the wait."""
         service = self.service
         self._ssh = SshConnection(
             self.target.name,
@@ -74,7 +76,7 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
     def on_activate(self) -> None:
         """Connect. Raises SshUnreachableError or SshRefusedError with the reason."""
         deadline = time.monotonic() + self.connect_seconds
-        wait_for_server(self._ssh.address, self.target.name, self.connect_seconds)
+        wait_for_server(self._ssh.address, self.target.name, self.connect_seconds, self.meanwhile)
         self._ssh.connect(max(1.0, deadline - time.monotonic()))
 
     def on_deactivate(self) -> None:

@@ -13,6 +13,7 @@ import os
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from typing import Final
 
 from harness.host.ssh import SshAddress, SshUnreachableError
@@ -25,13 +26,17 @@ _GREETING: Final = b"SSH-"
 _GREETING_BYTES: Final = 255  # RFC 4253, section 4.2
 
 
-def wait_for_server(address: SshAddress, name: str, timeout: float) -> None:
-    """Return when the server has greeted. Raises SshUnreachableError with the last reason after ``timeout`` seconds."""
+def wait_for_server(address: SshAddress, name: str, timeout: float, meanwhile: Callable[[], None]) -> None:
+    """Return when the server has greeted. Raises SshUnreachableError with the last reason after ``timeout`` seconds.
+
+    ``meanwhile`` is called between two tries; what it raises ends the wait.
+    """
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as all_tries, selectors.DefaultSelector() as selector:
         tries: list[socket.socket] = []
         reason = "no greeting came"
         while (now := time.monotonic()) < deadline:
+            meanwhile()
             tries.append(all_tries.enter_context(_begin(address)))
             selector.register(tries[-1], selectors.EVENT_READ)
             if len(tries) > _LISTENED_TO:

@@ -36,6 +36,7 @@ from harness.host.board_console import BoardConsole
 from harness.host.board_shell import BoardShell, Prompts
 from harness.host.qnx import ShmemQnxHostDriver
 from harness.host.refused import HostRefusesError
+from harness.host.ssh import SshUnreachableError
 from harness.host.typed import stepped, unrepeatable
 
 _BETWEEN_MILLISECONDS: Final = 100
@@ -206,7 +207,13 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         self.target.activate(self.host)
         poll = select.poll()
         self.host.set_ways(self._ways())
-        self.host.connect(self.ssh_seconds, lambda: poll.poll(_BETWEEN_MILLISECONDS) and None)
+        try:
+            self.host.connect(self.ssh_seconds, lambda: poll.poll(_BETWEEN_MILLISECONDS) and None)
+        except SshUnreachableError as error:
+            if self._listening is None:
+                raise
+            lines = self._listening.last_lines()
+            raise SshUnreachableError(f"{error.message}; last lines of its console:\n{lines}") from error
         self.host.start()
 
     def _ways(self) -> list[str]:

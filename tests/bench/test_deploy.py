@@ -51,8 +51,8 @@ def test_3(deploy):
     assert "test_it.py::test_3" in third["guest1.console.log"].read_text()
 
 
-def _booting(mini: MiniSuite, image: str) -> str:
-    """A bench whose guests boot an image of the folder beside this file."""
+def image_of_a_test(image: str) -> Path:
+    """An image of the folder beside this file."""
     recipe = provision.Recipe(
         name=f"image {image} of a test",
         folder=CHECKOUT / "tests/bench/images",
@@ -62,9 +62,13 @@ def _booting(mini: MiniSuite, image: str) -> str:
         inputs=(f"{image}.S", "guest.ld"),
         output=f"{image}.elf",
     )
-    file = provision.compile_c(recipe).path / recipe.output
+    return provision.compile_c(recipe).path / recipe.output
+
+
+def _booting(mini: MiniSuite, image: str) -> str:
+    """A bench whose guests boot an image of a test."""
     template = (CHECKOUT / "targets/qemu-aarch64/probe.qvmconf.j2").read_text()
-    mini.write("templates/probe.qvmconf.j2", template.replace("{{ image }}", str(file)))
+    mini.write("templates/probe.qvmconf.j2", template.replace("{{ image }}", str(image_of_a_test(image))))
     return emulated("boot_seconds: 2", templates=mini.folder / "templates")
 
 
@@ -100,6 +104,18 @@ def test_5(deploy): deploy("")[0].attach("works")
     assert "qvm of guest guest1 ended with exit status 65" in reasons
     assert "guest0.qvmconf:" in reasons
     assert "not the options of one vdev shmem: 'allow'" in reasons
+
+
+def test_a_guest_that_does_not_end_is_shown_with_its_last_words(mini: MiniSuite) -> None:
+    body = """
+import fixtures.guest
+def test_1(deploy):
+    fixtures.guest._END_SECONDS = 0.3
+    deploy("")[0].wait_end()
+"""
+    _run(mini, body, status=2)
+    assert "did not end in 0.3 s" in mini.reasons()
+    assert "last lines of its console:\n" in mini.reasons()
 
 
 def test_a_missing_image_is_qvms_to_tell(mini: MiniSuite) -> None:

@@ -231,6 +231,17 @@ def test_an_address_that_comes_late_is_waited_for(lab: Lab, before: str) -> None
     assert "board@192.0.2.9:" in _reason(error)
 
 
+def test_a_board_without_ssh_is_shown_with_its_console(lab: Lab) -> None:
+    lab.network["port"] = 1
+    lab.set("ShmemQnxHostDriver", host_key="unchecked")
+    lab.set("ShmemBoardStrategy", ssh_seconds=0.5, power_cycles=0)
+    strategy = lab.open()
+    with pytest.raises(StrategyError) as error:
+        strategy.transition("ready")
+    assert "Connection refused; tried for 0.5 s; last lines of its console:\n" in _reason(error)
+    assert "| hypervisor host ready" in _reason(error)
+
+
 def test_an_answer_without_an_address_is_shown(lab: Lab) -> None:
     lab.set("ShmemBoardStrategy", address_command="echo no carrier", address_seconds=0.5, power_cycles=0)
     strategy = lab.open()
