@@ -15,6 +15,7 @@ A board without a power switch stays on in every state. One without a console go
 from __future__ import annotations
 
 import enum
+import errno
 import select
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ from labgrid.binding import BindingState
 from labgrid.driver.exception import ExecutionError
 from labgrid.factory import target_factory
 from labgrid.protocol import ConsoleProtocol, PowerProtocol
+from labgrid.resource.base import SerialPort
 from labgrid.strategy import Strategy, StrategyError
 
 from harness import events
@@ -34,6 +36,7 @@ from harness.errors import BenchError
 from harness.host.board_address import find_address
 from harness.host.board_console import BoardConsole
 from harness.host.board_shell import BoardShell, Prompts
+from harness.host.bounded import bounded
 from harness.host.qnx import ShmemQnxHostDriver
 from harness.host.refused import HostRefusesError
 from harness.host.ssh import SshUnreachableError
@@ -72,6 +75,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         address_seconds (float): longest time until the command shows an address
         host_key_command (str): command on the console that shows the public SSH host keys (``host_key: console``)
         ssh_seconds (float): longest time until the SSH server answers
+        power_seconds (float): longest time for one switch of the power
         power_cycles (int): how often a start that fails is tried again from a power cycle
     """
 
@@ -95,6 +99,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
     address_seconds: float = attr.ib(default=30.0, validator=attr.validators.gt(0.0))
     host_key_command: str = attr.ib(default="cat /etc/ssh/ssh_host_*_key.pub", validator=_text)
     ssh_seconds: float = attr.ib(default=60.0, validator=attr.validators.gt(0.0))
+    power_seconds: float = attr.ib(default=120.0, validator=attr.validators.gt(0.0))
     power_cycles: int = attr.ib(default=2, validator=attr.validators.ge(0))
 
     status: BoardStatus = attr.ib(default=BoardStatus.unknown, init=False)
@@ -104,6 +109,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         self.recoveries: list[str] = []
         """Why the power was cycled, each time."""
         self._listening: BoardConsole | None = None
+        self._in_use = False
 
     @unrepeatable
     @stepped(["status"])
@@ -176,15 +182,36 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             return
         self.target.activate(self.power)
         if self.status is BoardStatus.off:
-            self.power.on()
+            self._switch("on")
         else:
             # Whatever state it is in, a boot from cold begins with a board that has no power.
-            self.power.cycle()
+            self._switch("cycle")
+
+    def _switch(self, how: str) -> None:
+        what = f"{self.target.name}: the power switch ({how}, {type(self.power).__name__})"
+        bounded(getattr(self.power, how), self.power_seconds, what)
 
     def _listen(self) -> None:
         if self.console is not None:
-            self.target.activate(self.console)
+            self._open_console()
             self._listening = BoardConsole(self.console, self.target.name, self.host.journal)
+
+    def _open_console(self) -> None:
+        """For this run alone: two that read the same port would get a part each of what the board says."""
+        port = getattr(self.console, "port", None)
+        if isinstance(port, SerialPort):
+            self.console.serial.exclusive = True
+        try:
+            self.target.activate(self.console)
+        except serial.SerialException as error:
+            self._in_use = getattr(error.__cause__, "errno", None) == errno.EWOULDBLOCK
+            if not self._in_use:
+                raise
+            raise HostRefusesError(
+                f"{self.target.name}: the serial port {_where(port)} of its console is in use by another run",
+                remedy="wait for that run or end it; the board's power was not touched",
+            ) from error
+        self._in_use = False
 
     def _login(self) -> None:
         """Log in on the console, and learn there what the network needs."""
@@ -237,13 +264,19 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
                 listening.close()
         finally:
             with self._translated("the power switch"):
-                if self.power is not None:
-                    self.target.activate(self.power)
-                    self.power.off()
-                if self.console is not None and self.console is not self.power:
-                    self.target.deactivate(self.console)
+                self._cut_power()
             self.host.close_journal()
             self.status = BoardStatus.off
+
+    def _cut_power(self) -> None:
+        """Power off, console closed; the console of a board whose power cannot be cut is closed too."""
+        try:
+            if self.power is not None and not self._in_use:
+                self.target.activate(self.power)
+                self._switch("off")
+        finally:
+            if self.console is not None and self.console is not self.power:
+                self.target.deactivate(self.console)
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import threading
 import time
 import tty
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import serial
 from labgrid.step import steps
 from labgrid.strategy import StrategyError
 
@@ -259,6 +261,36 @@ def test_a_power_switch_that_fails_is_shown_with_its_own_words(lab: Lab) -> None
     assert "fuse blown" in _reason(error)
     lab.set("ExternalPowerDriver", cmd_off=f"{lab.folder}/switch off")
     lab.target = None
+
+
+def test_a_power_switch_that_hangs_is_ended_and_named(lab: Lab) -> None:
+    lab.set("ExternalPowerDriver", cmd_on="sh -c 'sleep 4711; true'")
+    lab.set("ShmemBoardStrategy", power_seconds=0.5, power_cycles=0)
+    strategy = lab.open()
+    with within(5, "power switch hangs: error"), pytest.raises(StrategyError) as error:
+        strategy.transition("booting")
+    assert re.search(r"board: the power switch \(.*\) did not end within 0.5 s; killed: .*sleep 4711", _reason(error))
+    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert "sleep 4711" not in commands
+
+
+def test_a_console_that_another_run_has_is_left_to_it_and_the_power_too(lab: Lab) -> None:
+    tell(lab.folder, "on")
+    with serial.Serial(os.path.realpath(lab.folder / "serial"), exclusive=True):
+        strategy = lab.open()
+        with within(5, "console in use by another run: error"), pytest.raises(StrategyError) as error:
+            strategy.transition("booting")
+        strategy.force("off")
+        assert "is in use by another run" in _reason(error)
+        assert strategy.recoveries == []
+    del lab.data["drivers"]["ExternalPowerDriver"]
+    lab.ready().check()
+
+
+def test_a_console_is_open_for_one_run_alone(lab: Lab) -> None:
+    lab.open().transition("shell")
+    with pytest.raises(serial.SerialException, match="exclusively lock"):
+        serial.Serial(os.path.realpath(lab.folder / "serial"), exclusive=True)
 
 
 def test_a_board_without_a_power_switch_is_taken_as_it_is(lab: Lab) -> None:
