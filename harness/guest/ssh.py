@@ -27,6 +27,7 @@ from harness.guest.ssh_channel import SshTransport, wait_readable
 from harness.guest.ssh_forward import forwarded
 from harness.guest.ssh_ready import wait_for_server
 from harness.host.hostkeys import HostKeys
+from harness.host.sftp import replace
 from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, exit_status
 from harness.host.typed import active, stepped
 
@@ -149,7 +150,7 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
                 sftp.put(filename, temporary, confirm=False)
                 self._compare(temporary, source)
                 sftp.chmod(temporary, source.stat().st_mode & 0o777)
-                sftp.posix_rename(temporary, place)
+                replace(sftp, temporary, place)
             except (OSError, BenchError) as error:
                 self._remove(sftp, temporary)
                 if isinstance(error, BenchError) or not self._ssh.connected:
@@ -162,6 +163,8 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
         """Get a file from the machine, whole or not at all, compared by SHA-256. Raises BenchError."""
         place = Path(destination)
         place = place / posixpath.basename(filename) if place.is_dir() else place
+        if not place.parent.is_dir():
+            raise BenchError(f"there is no folder {place.parent} on this machine to get {filename} into")
         temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.new")
         with self._ssh.translated(f"the download of {filename}"):
             try:
@@ -170,6 +173,10 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
                 temporary.replace(place)
             except FileNotFoundError as error:
                 raise BenchError(f"{self.target.name} has no file {filename}") from error
+            except OSError as error:
+                if isinstance(error, TimeoutError) or not self._ssh.connected:
+                    raise
+                raise BenchError(f"{self.target.name}: {filename} could not be got to {place}: {error}") from error
             finally:
                 temporary.unlink(missing_ok=True)
 

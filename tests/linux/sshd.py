@@ -24,7 +24,7 @@ CONNECT_SECONDS = 15.0
 class Server:
     """The server, listening on ``port``; ``home`` is the account's folder, ``tools`` the first one on its PATH."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sftp_options: str = "") -> None:
         self.home, self.tools = folder / "home", folder / "tools"
         for place in (self.home, self.tools):
             place.mkdir()
@@ -35,7 +35,7 @@ class Server:
         self.log = folder / "sshd.log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
-        self._process = self._ssh.start(self.port, "", self.log)
+        self._process = self._ssh.start(self.port, sftp_options, self.log)
 
     def close(self) -> None:
         """End the server. Its sessions are processes of their own and go when their connections do."""

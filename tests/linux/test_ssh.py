@@ -103,6 +103,27 @@ def test_a_transfer_that_fails_leaves_nothing(ssh: ShmemSSHDriver, server: Serve
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "known_hosts"]
 
 
+def test_what_cannot_be_got_is_said_with_its_reason(ssh: ShmemSSHDriver, server: Server, tmp_path: Path) -> None:
+    (server.home / "there").write_text("content")
+    with pytest.raises(BenchError, match=f"there is no folder {tmp_path}/gone on this machine"):
+        ssh.get("there", str(tmp_path / "gone/there"))
+    with pytest.raises(BenchError, match="machine: /proc/self/mem could not be got to"):
+        ssh.get("/proc/self/mem", str(tmp_path))
+
+
+def test_a_server_without_atomic_rename_is_served_in_two_steps(tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    with contextlib.closing(Server(tmp_path / "server", "-P posix-rename")) as server:
+        known_hosts = str(server.known_hosts(tmp_path, server.port))
+        with driver(server.port, keyfile=str(server.keyfile), known_hosts=known_hosts) as made:
+            made.target.activate(made)
+            for text in ("old", "new"):
+                (tmp_path / "file").write_text(text)
+                made.put(str(tmp_path / "file"), "file")
+        assert (server.home / "file").read_text() == "new"
+        assert [path.name for path in server.home.iterdir()] == ["file"]
+
+
 def test_a_file_that_was_damaged_on_its_way_is_noticed(ssh: ShmemSSHDriver, server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content")
     liar = server.tools / "sha256sum"
