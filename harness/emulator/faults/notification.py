@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from harness.emulator.device.function import ShmemFunction
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
 from harness.emulator.interrupts import Interrupt
 from harness.emulator.regions import Client, Region
+from harness.emulator.vfio_user.wire import PciIrq
 from harness.shmem import registers as reg
 
 _notification = partial(fault_in, Region, "notification")
@@ -66,7 +69,7 @@ def _silent(_was: Callable[..., None], _region: Region, sender: Client, client: 
 
 def _doubled(was: Callable[..., None], region: Region, sender: Client, client: Client) -> None:
     was(region, sender, client)
-    client.changed()
+    asyncio.get_running_loop().call_later(0.01, was, region, sender, client)
 
 
 def _elsewhere(was: Callable[..., None], region: Region, sender: Client, client: Client) -> None:
@@ -84,6 +87,7 @@ def _only_interrupt(_was: Callable[..., None], _region: Region, _sender: Client,
 _deliver("signal-wrong-bit", "the pending bit is the receiver's, not the sender's", _wrong_bit)
 _deliver("signal-without-interrupt", "a signal sets its bit and interrupts nobody", _silent)
 _deliver("signal-without-bit", "a signal interrupts and sets no bit", _only_interrupt)
+_deliver("signal-doubled", "a signal arrives twice, the second time after it has been read", _doubled)
 _deliver("signal-leaks", "a signal reaches the clients of other regions", _elsewhere)
 fault_in(
     Client,
@@ -193,3 +197,29 @@ class _Alternating:
         self._count += 1
         if self._count % 2:
             self._was(instance, slot)
+
+
+@fault("pin-by-event", "notification", "the pin is told by an event, after which QEMU traps every access to the data")
+def _pin_by_event(patches: Patches) -> None:
+    patches.replace(ShmemFunction, "set_interrupts", _keep_pin_event)
+    patches.replace(Interrupt, "_tell", _tell_by_event)
+
+
+def _keep_pin_event(was: Callable[..., None]) -> Callable[..., None]:
+    def set_interrupts(self: ShmemFunction, index: int, start: int, eventfds: list[int]) -> None:
+        if index == PciIrq.INTX and eventfds:
+            vars(self.device.interrupt)["pin"] = (self.config, eventfds.pop(0))
+        was(self, index, start, eventfds)
+
+    return set_interrupts
+
+
+def _tell_by_event(was: Callable[..., None]) -> Callable[..., None]:
+    def tell(self: Interrupt) -> None:
+        config, event = vars(self).get("pin", (None, -1))
+        if config is None or config.hidden or self.event() is not None:
+            was(self)
+        else:
+            os.eventfd_write(event, 1)
+
+    return tell

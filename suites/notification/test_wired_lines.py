@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines that a driver requests as shared and level: the pin of a PCI function, a line of a device in memory.
+
+On such a line an interrupt may come that no change stands behind; the driver disowns it. All others are as many as the
+changes of the status word.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.bench import Bench
+from fixtures.deployment import Deploy
+from fixtures.guest import Region, Work
+from fixtures.settings import Setting
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+MESSAGES = 1000
+# A line that is told again although it was read is disowned about as often as it is owned.
+SPURIOUS = MESSAGES // 20
+# Longest time that an interrupt may take; it is only waited for when one is missing.
+SECONDS = 5.0
+FEW = 10
+PAGES = 2
+PIECES = 9
+# Of the speed of private memory; the figures themselves are measured in suites/performance.
+SLOWEST = 0.3
+
+
+def check_exchange(asking: Region, serving: Region) -> None:
+    """Every message is answered, each by one interrupt that its driver takes for its own."""
+    serving.guest.probe.irq_serve(MESSAGES, handle=serving.handle)
+    trips = asking.guest.probe.pingpong(serving.index, MESSAGES, handle=asking.handle)
+    assert (trips.lost, trips.timing.count) == (False, MESSAGES)
+    for region, peer in ((asking, serving), (serving, asking)):
+        count = region.guest.probe.irq_count()
+        changes = count.region(region.handle).from_sender(peer.index)
+        assert (count.owned, changes) == (MESSAGES, MESSAGES), region.guest.name
+        assert count.taken == count.owned + count.disowned
+        assert count.disowned <= SPURIOUS, region.guest.name
+
+
+def quiet(regions: list[Region]) -> None:
+    """Nobody has a change that was not read."""
+    for region in regions:
+        region.pending()
+
+
+@pytest.mark.requirement("SHM-PCI-03", "SHM-NOTIF-05")
+@pytest.mark.only(placement=["pci"])
+def test_a_thousand_messages_by_the_pin(deploy: Deploy, setting: Setting) -> None:
+    """Also where guest and device could use messages of their own."""
+    guests = deploy(*FREE)[:2]
+    regions = [guest.attach("pins") for guest in guests]
+    quiet(regions)
+    if not all(guest.can_listen("pin") for guest in guests):
+        pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by pin")
+    check_exchange(*regions)
+
+
+@pytest.mark.requirement("SHM-PCI-03", "SHM-CTRL-05")
+@pytest.mark.only(placement=["pci"])
+def test_data_is_memory_as_before_when_the_pin_has_told(deploy: Deploy, setting: Setting) -> None:
+    """Reads and writes of a region against private memory: each access as a message of its own takes a thousand times
+    as long."""
+    guest, peer, _ = deploy(*FREE)
+    ours, theirs = guest.attach("swift", pages=PAGES), peer.attach("swift")
+    ours.pending()
+    if not guest.can_listen("pin"):
+        pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by pin")
+    for _ in range(FEW):
+        theirs.signal(ours.index)
+        assert guest.probe.irq_wait(SECONDS).interrupts == 1
+    works: tuple[Work, ...] = ("read", "write")
+    for work in works:
+        speeds = ours.speeds(work, block=4096, piece=PAGES * 4096, count=PIECES)
+        assert speeds.region > SLOWEST * speeds.private, f"{work}: {speeds}"
+
+
+@pytest.mark.requirement("SHM-NOTIF-05")
+@pytest.mark.only(placement=["mmio"])
+def test_a_thousand_messages_by_a_level_line(deploy: Deploy, bench: Bench) -> None:
+    """The last of a guest's places whose line is a level, which may be the third of three devices."""
+    levels = [number for number, place in enumerate(bench.config.mmio) if place.told != "edge"]
+    if not levels:
+        pytest.skip(f"bench {bench.name} has no place with a level line")
+    vdev = levels[-1]
+    guests = deploy(("",) * (vdev + 1), ("",) * (vdev + 1))
+    regions = [guest.attach("levels", vdev=vdev) for guest in guests]
+    quiet(regions)
+    for guest in guests:
+        guest.listen("pin", vdev=vdev)
+    check_exchange(*regions)
