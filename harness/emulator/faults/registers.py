@@ -129,3 +129,67 @@ _request(
     "candidate",
     lambda was: lambda self: was(self) or refuse(Status.UNKNOWN_FAILURE),
 )
+
+
+def _control_load(name: str, text: str, load: Callable[[Callable[..., bytes], tuple[Any, ...]], bytes]) -> None:
+    """A fault in loads from the control page: ``load`` gets the original and device, slot, offset and length."""
+    fault_in(
+        SharedMemoryDevice,
+        "registers",
+        name,
+        text,
+        "load_control",
+        lambda was: lambda self, number, offset, length: load(was, (self, number, offset, length)),
+    )
+
+
+def _control_store(name: str, text: str, store: Callable[[Callable[..., None], tuple[Any, ...]], None]) -> None:
+    """A fault in stores to the control page: ``store`` gets the original and device, slot, offset and data."""
+    fault_in(
+        SharedMemoryDevice,
+        "registers",
+        name,
+        text,
+        "store_control",
+        lambda was: lambda self, number, offset, data: store(was, (self, number, offset, data)),
+    )
+
+
+_WORD = 4
+
+_control_load(
+    "control-narrow-load-low",
+    "a narrow load from the control page gives the lowest bytes of the register",
+    lambda was, access: was(*access[:2], access[2] & -_WORD if access[3] < _WORD else access[2], access[3]),
+)
+_control_load(
+    "control-narrow-load-keeps-signals",
+    "only a load of the whole of status takes the signals",
+    lambda was, access: was(*access) if access[3] >= _WORD else _without_taking(was, access),
+)
+_control_store(
+    "notify-narrow-signals",
+    "a store to a part of notify signals the clients of these bits",
+    lambda was, access: (
+        was(*access[:3], access[3].ljust(_WORD, b"\0")) if access[2] == reg.CONTROL_NOTIFY_OFFSET else was(*access)
+    ),
+)
+_control_store(
+    "detach-first-byte-only",
+    "a store that leaves out the first byte of detach does nothing",
+    lambda was, access: None if access[2] > reg.CONTROL_DETACH_OFFSET else was(*access),
+)
+_control_store(
+    "control-wide-store-halved",
+    "of a store over two registers of the control page only the first half counts",
+    lambda was, access: was(*access[:3], access[3][:_WORD]),
+)
+
+
+def _without_taking(was: Callable[..., bytes], access: tuple[Any, ...]) -> bytes:
+    slot = access[0].slots[access[1]]
+    before = slot.client.pending if slot else 0
+    data = was(*access)
+    if slot:
+        slot.client.pending = before
+    return data

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control page by loads and stores of 1, 2, 4 and 8 bytes, where the profile of the bench says what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from fixtures.bench import Bench
+from fixtures.deployment import Deploy
+from fixtures.guest import Guest, Region, mask
+from harness.shmem import registers as reg
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+FREE = ("", "", "")
+WIDTHS = (1, 2, 4, 8)
+STATUS, IDX, NOTIFY, DETACH = (
+    reg.CONTROL_STATUS_OFFSET,
+    reg.CONTROL_IDX_OFFSET,
+    reg.CONTROL_NOTIFY_OFFSET,
+    reg.CONTROL_DETACH_OFFSET,
+)
+# What the processor lets out on every architecture: aligned ones.
+LOADS = [(offset, width) for width in WIDTHS for offset in range(STATUS, NOTIFY, width)]
+NARROW = [(width, part) for width in (1, 2) for part in range(0, 4, width)]
+
+
+@pytest.fixture(autouse=True)
+def _any_width(bench: Bench) -> None:
+    """These tests are for devices whose registers take accesses of other widths than their own."""
+    if bench.profile.access_widths == "natural":
+        pytest.skip("registers of this bench take accesses of their own width")
+
+
+def joined(guests: Iterable[Guest], name: str) -> list[Region]:
+    """The guests in one region, with nothing pending."""
+    regions = [guest.attach(name) for guest in guests]
+    for region in regions:
+        region.pending()
+    return regions
+
+
+@pytest.mark.requirement("SHM-PROF-05")
+def test_loads_of_status_and_idx(deploy: Deploy) -> None:
+    """Each gives its bytes of the two registers, and takes the signals if it touches ``status``."""
+    theirs, ours, third = joined(deploy(*FREE), "loads")
+    word = mask([theirs.index, ours.index, third.index]) << reg.STATUS_MEMBERS_SHIFT | 1 << theirs.index
+    page = word.to_bytes(4, "little") + ours.index.to_bytes(4, "little")
+    assert ours.index, "an index of 0 would look like nothing"
+    for offset, width in LOADS:
+        theirs.signal(ours.index)
+        seen = ours.load(offset, width).to_bytes(width, "little")
+        left = ours.pending()
+        assert seen == page[offset : offset + width], f"{width} bytes at {offset:#x}"
+        assert left == (set() if offset < IDX else {theirs.index}), f"after {width} bytes at {offset:#x}"
+
+
+@pytest.mark.requirement("SHM-PROF-05")
+def test_narrow_stores_to_notify_signal_nobody(deploy: Deploy) -> None:
+    """Of ones, to each part of the register; a store of the whole register then signals."""
+    guest, peer, _ = deploy(*FREE)
+    ours, theirs = joined([guest, peer], "narrow-signals")
+    for width, part in NARROW:
+        ours.store(NOTIFY + part, (1 << 8 * width) - 1, width)
+        assert theirs.pending() == set(), f"{width} bytes at {NOTIFY + part:#x}"
+    ours.store(NOTIFY, mask([theirs.index]))
+    assert theirs.pending() == {ours.index}
+
+
+@pytest.mark.requirement("SHM-PROF-05")
+def test_narrow_stores_to_detach_leave(deploy: Deploy) -> None:
+    """One that touches any part of the register is enough."""
+    guest, peer, _ = deploy(*FREE)
+    theirs = peer.attach("narrow-leaving")
+    for width, part in NARROW:
+        ours = guest.attach("narrow-leaving")
+        ours.store(DETACH + part, 0, width)
+        assert theirs.members() == {theirs.index}, f"{width} bytes at {DETACH + part:#x}"
+        ours.forget()
+
+
+@pytest.mark.requirement("SHM-PROF-05")
+def test_stores_of_eight_bytes(deploy: Deploy) -> None:
+    """Over the two registers that are read only, nothing; over the other two, a signal, and then the sender is gone."""
+    guest, peer, _ = deploy(*FREE)
+    ours, theirs = joined([guest, peer], "wide-stores")
+    ours.store(STATUS, (1 << 64) - 1, 8)
+    assert (ours.heard(), ours.load(IDX)) == (theirs.heard(), ours.index)
+    ours.store(NOTIFY, mask([theirs.index]), 8)
+    last = theirs.heard()
+    assert (last.pending, last.members) == ({ours.index}, {theirs.index})
+    ours.forget()
