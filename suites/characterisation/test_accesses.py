@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.deployment import Deploy
-from fixtures.guest import Guest
+from fixtures.guest import Guest, Region, mask
 from fixtures.records import Observations
 from fixtures.vocabulary import BenchError
 from harness.shmem import registers as reg
@@ -103,7 +103,12 @@ def test_a_wide_store_over_two_registers(deploy: Deploy, observations: Observati
     guest, peer, _ = deploy(*FREE)
     theirs = peer.attach("wide")
     guest.probe.set_name("----")
-    if not guest.store("factory", reg.SIZE_OFFSET, 8, int.from_bytes(b"wide", "little") << 32 | 1):
+    try:
+        let_out = guest.store("factory", reg.SIZE_OFFSET, 8, int.from_bytes(b"wide", "little") << 32 | 1)
+    except BenchError:
+        observations.record("8 bytes at size", f"qvm ends with exit status {guest.wait_end()}")
+        return
+    if not let_out:
         observations.record("8 bytes at size", REFUSED)
         return
     registers = guest.probe.factory()
@@ -113,3 +118,54 @@ def test_a_wide_store_over_two_registers(deploy: Deploy, observations: Observati
     observations.record("the request has the name of the same store", together)
     if registers.status == Status.OK and registers.shmem:
         guest.store("phys", registers.shmem + reg.CONTROL_DETACH_OFFSET, 4, 1)
+
+
+@pytest.mark.requirement("SHM-FACT-10", "SHM-OPEN-17")
+def test_widths_of_the_control_page(deploy: Deploy, observations: Observations) -> None:
+    """Loads of every width from the beginning of status, stores of every width to notify and to detach."""
+    guest, peer, _ = deploy(*FREE)
+    theirs = peer.attach("control")
+    ours = guest.attach("control")
+    try:
+        for width in WIDTHS:
+            observations.record(f"load of {width} bytes from status", _load_status(ours, theirs, width))
+        for width in WIDTHS[:-1]:
+            observations.record(f"store of {width} bytes to notify", _store_notify(ours, theirs, width))
+        for width in WIDTHS[:-1]:
+            observations.record(f"store of {width} bytes to detach", _store_detach(guest, theirs, width))
+    except BenchError:
+        observations.record("bad_access", "qvm-exit")
+        observations.record("an access that ended qvm", f"exit status {guest.wait_end()}")
+
+
+def _load_status(ours: Region, theirs: Region, width: int) -> str:
+    """What a load gave, and whether it took the signal that was there."""
+    theirs.signal(ours.index)
+    ours.guest.probe.use(ours.handle)
+    word = ours.guest.load("control", reg.CONTROL_STATUS_OFFSET, width)
+    left = ours.heard()
+    page = mask(left.members) << reg.STATUS_MEMBERS_SHIFT | mask({theirs.index}) | ours.index << 32
+    whole = (1 << 8 * width) - 1
+    if word is None:
+        return REFUSED
+    gave = {page & whole: "good", whole: "ones"}.get(word, hex(word))
+    return f"{gave}, the signals {'stay' if left.pending else 'are taken'}"
+
+
+def _store_notify(ours: Region, theirs: Region, width: int) -> str:
+    ours.guest.probe.use(ours.handle)
+    if not ours.guest.store("control", reg.CONTROL_NOTIFY_OFFSET, width, mask({theirs.index})):
+        return REFUSED
+    return "signals" if theirs.pending() else "does nothing"
+
+
+def _store_detach(guest: Guest, theirs: Region, width: int) -> str:
+    """By the connection that a store before it has left, or by a new one."""
+    ours = guest.attached[-1] if guest.attached else guest.attach("control")
+    guest.probe.use(ours.handle)
+    if not guest.store("control", reg.CONTROL_DETACH_OFFSET, width, 1):
+        return REFUSED
+    if theirs.members() != {theirs.index}:
+        return "does nothing"
+    ours.forget()
+    return "leaves"
