@@ -7,7 +7,6 @@ import pytest
 
 from fixtures.access import ALLOWED, REFUSED, Access
 from fixtures.deployment import Deploy
-from fixtures.hostside import HostRegions
 
 # Rules do not depend on the placement: the examples of the manual are tried in both, these details in one.
 pytestmark = pytest.mark.only(placement=["pci"])
@@ -47,18 +46,6 @@ def test_a_refused_request_fixes_no_size_for_the_name(deploy: Deploy, access: Ac
         assert guest.request(name, pages=7).status == access.refusal
         theirs = peer.attach(name, pages=3)
         assert (theirs.pages, theirs.members()) == (3, {theirs.index})
-
-
-@pytest.mark.requirement("SHM-DENY-05")
-def test_a_refused_request_leaves_no_region_on_the_host(
-    host_regions: HostRegions, deploy: Deploy, access: Access
-) -> None:
-    """Seen from the host: no region of that name, and none more than before."""
-    guest, _ = deploy(*STEM_AND_NAME)
-    before = host_regions()
-    access.check(guest, {"live1": REFUSED, "pluto": REFUSED})
-    assert host_regions() == before
-    assert not before.keys() & {"live1", "pluto"}
 
 
 @pytest.mark.requirement("SHM-DENY-03")
