@@ -20,6 +20,10 @@ class Tally:
     verdicts: int = 0
     seconds: float = 0.0
 
+    def count(self) -> None:
+        """One verdict more."""
+        self.verdicts += 1
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """The time in the block counts."""

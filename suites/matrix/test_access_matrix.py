@@ -73,9 +73,8 @@ def test_verdicts(deploy: Deploy, access: Access, tally: Tally, number: int, pla
         for place, names in plan.items():
             if place in guests:
                 configuration, guest = guests[place]
-                trial = Trial(access, guest, peer, configuration.options)
+                trial = Trial(access, guest, peer, configuration.options, tally.count)
                 wrong += chain(trial.create(names["create"]), trial.attach(names["attach"]))
-                tally.verdicts += len(names["create"]) + len(names["attach"])
     assert not wrong, "\n".join(wrong)
 
 
@@ -86,7 +85,7 @@ def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally
     with tally.running():
         guests, peer = _deploy(deploy, number, access.profile)
         trials = {
-            Trial(access, guest, peer, configuration.options): tuple(configuration.names.values())
+            Trial(access, guest, peer, configuration.options, tally.count): tuple(configuration.names.values())
             for configuration, guest in guests.values()
         }
         trial = max(trials, key=lambda each: len(each.refusable(trials[each])))
@@ -96,10 +95,12 @@ def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally
 
 @pytest.mark.requirement("SHM-CREATE-02")
 @pytest.mark.parametrize("number", range(len(starts())))
-def test_created_regions(deploy: Deploy, access: Access, number: int) -> None:
+def test_created_regions(deploy: Deploy, access: Access, tally: Tally, number: int) -> None:
     """What the configurations of one start create is there, under the host-side names and in the sizes given."""
     guests, peer = _deploy(deploy, number, access.profile)
-    trials = [Trial(access, guest, peer, configuration.options) for configuration, guest in guests.values()]
+    trials = [
+        Trial(access, guest, peer, configuration.options, tally.count) for configuration, guest in guests.values()
+    ]
     wrong = list(chain.from_iterable(trial.created() for trial in trials))
     assert not wrong, "\n".join(wrong)
 

@@ -4,7 +4,7 @@ oracle, status by status and byte by byte."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -28,12 +28,16 @@ _UNRESTRICTED: Final = ShmemVdev(())
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A guest under test and its unrestricted peer. Each method yields what was wrong, a line per name."""
+    """A guest under test and its unrestricted peer. Each method yields what was wrong, a line per name.
+
+    ``judged`` is told of every verdict that was asked for.
+    """
 
     access: Access
     guest: Guest
     peer: Guest
     options: str
+    judged: Callable[[], None]
 
     def create(self, names: Sequence[str]) -> Iterator[str]:
         """The guest is the first to ask; what it gets is what the peer meets under the host-side name."""
@@ -46,9 +50,16 @@ class Trial:
             self.guest.detach_all()
 
     def attach(self, names: Sequence[str]) -> Iterator[str]:
-        """The peer has made the regions; the guest reads the peer's bytes in those that it gets, and no others."""
+        """The peer has made the regions; the guest reads the peer's bytes in those that it gets, and no others.
+
+        Names that nobody may have are nowhere to be attached to: the guest asks all the same.
+        """
         decided = {name: self._decide(name) for name in names}
         reachable = [name for name, decision in decided.items() if self._peer_may_have(decision.host_name)]
+        for name in names:
+            if name not in reachable:
+                yield from self._verdict(name, decided[name], self.guest.request(name).status, "attach")
+        self.guest.detach_all()
         for first in range(0, len(reachable), BATCH):
             yield from self._attach_batch({name: decided[name] for name in reachable[first : first + BATCH]})
 
@@ -125,6 +136,7 @@ class Trial:
         return decide(self.guest.shmem, name, self.access.profile)
 
     def _verdict(self, name: str, decision: Decision, seen: Status, operation: Operation) -> Iterator[str]:
+        self.judged()
         self.access.matrix.record(
             configuration=self.options or "no options",
             guest=self.guest.name,
