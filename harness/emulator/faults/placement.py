@@ -10,10 +10,13 @@ from typing import Any
 
 from harness.emulator import guest, parts
 from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.pci_config import BAR0, ConfigSpace
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
 from harness.emulator.interrupts import GicLine, IoApicLine
 from harness.emulator.machine import devicetree
+from harness.emulator.vfio_user.function import Region as FunctionRegion
+from harness.emulator.vfio_user.wire import PciRegion
 from harness.shmem import registers as reg
 
 _factory = partial(fault_in, FactoryPage, "placement")
@@ -68,6 +71,29 @@ fault_in(
     "read",
     lambda was: lambda self, offset, length: _or_at(was(self, offset, length), offset, BAR0),
 )
+
+
+fault_in(
+    ShmemFunction,
+    "placement",
+    "bar-too-small",
+    "BAR 0 is half a page",
+    "region",
+    lambda was: lambda self, index: FunctionRegion(reg.PAGE_SIZE // 2) if index == PciRegion.BAR0 else was(self, index),
+)
+fault_in(
+    ShmemFunction,
+    "placement",
+    "window-too-small",
+    "BAR 2 ends behind the second of its slots",
+    "region",
+    lambda was: lambda self, index: _cut_window(was(self, index), self) if index == PciRegion.BAR2 else was(self, index),
+)
+
+
+def _cut_window(region: FunctionRegion, function: ShmemFunction) -> FunctionRegion:
+    size = 2 * function.device.window.slot_size
+    return dataclasses.replace(region, size=size, mappable=tuple(part for part in region.mappable if part[0] < size))
 
 
 def _or_at(data: bytes, offset: int, place: int) -> bytes:
