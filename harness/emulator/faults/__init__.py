@@ -6,7 +6,17 @@ process of one host, which is why it is meant for a host that serves nothing els
 requirements that have to catch it.
 """
 
-from harness.emulator.faults import further, isolation, lifecycle, naming, notification, placement, registers, rules
+from harness.emulator.faults import (
+    further,
+    isolation,
+    lifecycle,
+    naming,
+    notification,
+    placement,
+    registers,
+    rules,
+    second,
+)
 from harness.emulator.faults.catalogue import FAULTS, Fault, Patches
 
 __all__ = [
@@ -21,4 +31,5 @@ __all__ = [
     "placement",
     "registers",
     "rules",
+    "second",
 ]

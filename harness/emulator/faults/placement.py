@@ -87,7 +87,9 @@ fault_in(
     "window-too-small",
     "BAR 2 ends behind the second of its slots",
     "region",
-    lambda was: lambda self, index: _cut_window(was(self, index), self) if index == PciRegion.BAR2 else was(self, index),
+    lambda was: (
+        lambda self, index: _cut_window(was(self, index), self) if index == PciRegion.BAR2 else was(self, index)
+    ),
 )
 
 
