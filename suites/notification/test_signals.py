@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 
 from fixtures.deployment import Deploy
-from fixtures.guest import Region
+from fixtures.guest import Guest, Region
 from fixtures.vocabulary import HostProgram
-from harness.shmem.registers import NOTIFY_ALL, NOTIFY_ALL_OTHERS
+from harness.shmem.registers import NOTIFY_ALL, NOTIFY_ALL_OTHERS, STATUS_PENDING_MASK
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -21,6 +21,14 @@ def joined(deploy: Deploy, name: str) -> list[Region]:
     for region in regions:
         region.pending()
     return regions
+
+
+def first_pending(guest: Guest, name: str) -> int:
+    """What is pending in the first word that the guest reads when it has joined."""
+    answer = guest.probe.attach(name, 1)
+    assert answer.attached
+    assert answer.control_status is not None
+    return answer.control_status & STATUS_PENDING_MASK
 
 
 @pytest.mark.requirement("SHM-NOTIF-01")
@@ -96,10 +104,17 @@ def test_a_signal_to_nobody_is_not_kept(deploy: Deploy) -> None:
     for word in (NOTIFY_ALL, NOTIFY_ALL_OTHERS, 1 << 2, 1 << 5):
         ours.notify(word)
     assert theirs.pending() == {ours.index}
-    answer = third.probe.attach("nobody", 1)
-    assert answer.attached
-    assert answer.control_status is not None
-    assert answer.control_status & 0xFFFF == 0
+    assert first_pending(third, "nobody") == 0
+
+
+@pytest.mark.requirement("SHM-NOTIF-02")
+def test_signals_that_were_not_read_end_with_the_connection(deploy: Deploy) -> None:
+    """Whoever joins next finds nothing pending: the one who has left, and another one in its place."""
+    ours, *leaving = joined(deploy, "inherited")
+    for region in leaving:
+        ours.signal(region.index)
+        region.detach()
+    assert [first_pending(region.guest, "inherited") for region in reversed(leaving)] == [0, 0]
 
 
 @pytest.mark.requirement("SHM-NOTIF-11")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from fixtures.deployment import Deploy
+from fixtures.guest import Region
 from harness.shmem import registers as reg
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
@@ -30,11 +31,14 @@ def test_every_client_has_an_index_of_its_own(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-CTRL-02")
 def test_status_has_the_bit_of_every_connected_client(deploy: Deploy) -> None:
-    """One's own included, for everybody who is there, as they come and as they go."""
-    here = []
-    for guest in deploy(*FREE):
+    """One's own included, for everybody who is there, as they come and as they go, and not of one's other regions."""
+    guests = deploy(*FREE)
+    aside = guests[0].attach("alone")
+    here: list[Region] = []
+    for guest in guests:
         here.append(guest.attach("roll-call"))
         assert [region.members() for region in here] == [{region.index for region in here}] * len(here)
+        assert aside.members() == {aside.index}
     while len(here) > 1:
         here.pop(0).detach()
         assert [region.members() for region in here] == [{region.index for region in here}] * len(here)
