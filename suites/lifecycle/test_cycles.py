@@ -31,11 +31,13 @@ def test_balanced_cycles(
     after = _after_cycles(deploy, bench, cycles)
     assert theirs.members() == {theirs.index}
     observations.record("balanced cycles that succeeded", cycles)
+    growth: dict[tuple[str, str], int] = {}
     for name in ("host", guest.name):
         for kind in ("memory", "descriptors", "mappings"):
             value, reference = getattr(after[name], kind), getattr(before[name], kind)
             who = "host" if name == "host" else "guest"
-            observations.record(f"growth of the {who}'s {kind}", value - reference)
+            growth[who, kind] = value - reference
+            observations.record(f"growth of the {who}'s {kind}", growth[who, kind])
             unit = "bytes" if kind == "memory" else "count"
             metrics.record(
                 name=f"{who} {kind} after {cycles} cycles", unit=unit, value=value, reference=reference, better="lower"

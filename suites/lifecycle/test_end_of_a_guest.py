@@ -84,6 +84,7 @@ def test_a_guest_that_is_started_again_comes_back_to_the_data(deploy: Deploy) ->
     assert [len(region.members()) for region in left] == [2, 2]
     back = started.attach("restarted")
     assert (back.pages, back.differences(seed=5)) == (4, 0)
+    assert back.index not in {region.index for region in left}
     assert left[0].members() == {back.index, *(region.index for region in left)}
 
 

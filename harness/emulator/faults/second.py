@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from harness.emulator.device.device import SharedMemoryDevice
-from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.requests import Requests
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
 from harness.emulator.regions import Client, Refused, Region
@@ -40,12 +39,12 @@ _device(
 
 
 def _mark_dead(was: Callable[..., None]) -> Callable[..., None]:
-    def disconnected(self: ShmemFunction) -> None:
-        for region in self.device.held():
+    def reset(self: SharedMemoryDevice) -> None:
+        for region in self.held():
             vars(region)["died"] = [True]
         was(self)
 
-    return disconnected
+    return reset
 
 
 def _first_connected(was: Callable[..., int | None]) -> Callable[..., int | None]:
@@ -60,7 +59,7 @@ def _first_connected(was: Callable[..., int | None]) -> Callable[..., int | None
 
 @fault("index-of-another-after-death", "lifecycle", "who joins after the death of a guest gets an index in use")
 def _index_after_death(patches: Patches) -> None:
-    patches.replace(ShmemFunction, "disconnected", _mark_dead)
+    patches.replace(SharedMemoryDevice, "reset", _mark_dead)
     patches.replace(Region, "free_index", _first_connected)
 
 
