@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Callable
 from functools import partial
 
-from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.device import SharedMemoryDevice, Slot
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
 from harness.emulator.regions import Client, Region, Registry
@@ -118,3 +119,25 @@ def _dirty(was: Callable[..., int]) -> Callable[..., int]:
 
 
 fault_in(Registry, "lifecycle", "content-not-zeroed", "a new region holds something", "content", _dirty)
+
+
+def _leaking(name: str, text: str, leak: Callable[[int], object]) -> None:
+    """A fault that keeps something of a region's file, whose descriptor ``leak`` gets, at every detach."""
+    kept: list[object] = []
+
+    def make(was: Callable[..., None]) -> Callable[..., None]:
+        def conceal(self: SharedMemoryDevice, number: int, slot: Slot) -> None:
+            kept.append(leak(slot.client.region.fd))
+            was(self, number, slot)
+
+        return conceal
+
+    fault_in(SharedMemoryDevice, "lifecycle", name, text, "conceal", make)
+
+
+_leaking("detach-leaks-descriptor", "every detach leaves a descriptor of the region open on the host", os.dup)
+_leaking(
+    "detach-leaks-mapping",
+    "every detach leaves a mapping of the region in the host",
+    lambda fd: mmap.mmap(fd, reg.PAGE_SIZE),
+)
