@@ -7,8 +7,6 @@ import pytest
 
 from fixtures.deployment import Deploy
 
-pytestmark = pytest.mark.only(guest_image=["probe"])
-
 FREE = ("", "", "")
 
 

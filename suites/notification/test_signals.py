@@ -10,8 +10,6 @@ from fixtures.guest import Guest, Region
 from fixtures.vocabulary import HostProgram
 from harness.shmem.registers import NOTIFY_ALL, NOTIFY_ALL_OTHERS, STATUS_PENDING_MASK
 
-pytestmark = pytest.mark.only(guest_image=["probe"])
-
 FREE = ("", "", "")
 
 

@@ -9,8 +9,6 @@ from fixtures.deployment import Deploy
 from fixtures.guest import Region
 from harness.shmem import registers as reg
 
-pytestmark = pytest.mark.only(guest_image=["probe"])
-
 FREE = ("", "", "")
 
 
