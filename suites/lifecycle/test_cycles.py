@@ -20,7 +20,7 @@ WARM = 50
 ONCE = 2
 
 
-@pytest.mark.parametrize("cycles", [300, pytest.param(10_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("cycles", [100, pytest.param(10_000, marks=pytest.mark.nightly)])
 @pytest.mark.requirement("SHM-LIFE-02", "SHM-LIFE-06")
 def test_balanced_cycles(
     deploy: Deploy, bench: Bench, metrics: Metrics, observations: Observations, cycles: int
