@@ -27,8 +27,16 @@ from suites.matrix.covering import Operation, starts
 from suites.matrix.statements import statement
 
 PROFILE = PROFILES["7.0"]
-# Those need longer lists and patterns, or show elsewhere than in the verdict: suites/access has their tests.
-ELSEWHERE = {"pattern-cut", "rules-beyond-four-lost", "subst-not-at-creation", "refusal-creates", "denied-as-success"}
+# Those need longer lists and patterns, show elsewhere than in the verdict, or remember the requests before it:
+# suites/access has their tests.
+ELSEWHERE = {
+    "pattern-cut",
+    "rules-beyond-four-lost",
+    "subst-not-at-creation",
+    "refusal-creates",
+    "denied-as-success",
+    "refusal-wears-off",
+}
 ACCESS = sorted(name for name, fault in FAULTS.items() if fault.group == "access")
 
 Trial = tuple[ShmemVdev, str, Operation, Decision]
