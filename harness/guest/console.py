@@ -19,6 +19,7 @@ from labgrid.driver import Driver, SerialDriver
 from labgrid.driver.consoleexpectmixin import ConsoleExpectMixin
 from labgrid.factory import target_factory
 from labgrid.protocol import ConsoleProtocol
+from serial import rfc2217
 
 from harness.errors import BenchError
 from harness.guest.intake import ConsoleLog, Intake
@@ -118,9 +119,16 @@ class ShmemConsoleDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: 
     def on_activate(self) -> None:
         """Start to listen (labgrid has opened the port)."""
         serial = self.port.serial
-        serial.write_timeout = _WRITE_SECONDS
-        self._intake = Intake(self.target.name, ConsoleLog(Path(self.log), self.target.name))
-        self._reader = _Reader(serial, self._intake)
+        # pyserial's RFC 2217 port takes no such limit; a write to its socket fails after seconds by itself.
+        if not isinstance(serial, rfc2217.Serial):
+            serial.write_timeout = _WRITE_SECONDS
+        intake = Intake(self.target.name, ConsoleLog(Path(self.log), self.target.name))
+        try:
+            self._reader = _Reader(serial, intake)
+        except BaseException:
+            intake.close()
+            raise
+        self._intake = intake
         self._reader.start()
 
     def on_deactivate(self) -> None:

@@ -36,18 +36,22 @@ class GuestTarget:
         """Open the console of guest ``name``; everything it says goes to ``log``. Raises BenchError if it cannot."""
         self.name = name
         self.target: Any = Target(name)
+        try:
+            self.console = self._open(location, log)
+        except Exception as error:
+            # labgrid and pyserial have no class of errors in common.
+            self.close()
+            raise BenchError(f"the console of guest {name} cannot be opened: {error}") from error
+
+    def _open(self, location: ConsoleLocation, log: Path) -> ShmemConsoleDriver:
         target_factory.make_resource(self.target, location.resource, None, dict(location.arguments))
         port = SerialDriver(self.target, None)
         if location.resource == _LOCAL_PORT:
             port.serial = _Serial(exclusive=True)  # a second run must not share the console
-        self.console: ShmemConsoleDriver = target_factory.make_driver(
-            self.target, ShmemConsoleDriver.__name__, None, {"log": str(log)}
-        )
-        try:
-            self.target.activate(self.console)
-        except OSError as error:
-            self.close()
-            raise BenchError(f"the console of guest {name} cannot be opened: {error}") from error
+        console = target_factory.make_driver(self.target, ShmemConsoleDriver.__name__, None, {"log": str(log)})
+        assert isinstance(console, ShmemConsoleDriver)
+        self.target.activate(console)
+        return console
 
     def close(self) -> None:
         """Close the console and all that is bound to the guest. May be called again."""

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import BenchError
+from harness.guest.probe import Probe
+from harness.guest.target import GuestTarget
+from harness.host.protocol import ConsoleLocation, stop_guests
+from harness.loopback.resource import LoopbackBoard
 from tests.boards.lab import Lab, within
 from tests.boards.ser2net import Protocol, serving
 
@@ -30,3 +35,41 @@ def test_a_board_comes_up_over_a_serial_port_on_the_network(lab: Lab, exported: 
     host.check()
     assert f"({exported})" in str(host.parts()[0].source)
     assert "< hypervisor host ready" in lab.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def cabled() -> Iterator[LoopbackBoard]:
+    """A board with a cable for the console of its first guest."""
+    board = LoopbackBoard("--guest-lines", "1")
+    yield board
+    board.close()
+
+
+@pytest.mark.parametrize("protocol", ["rfc2217", "raw"])
+def test_a_guest_answers_over_a_uart_on_the_network(cabled: LoopbackBoard, protocol: Protocol, tmp_path: Path) -> None:
+    lab = Lab(cabled, tmp_path)
+    lab.data["resources"]["RawSerialPort"]["name"] = "console"
+    lab.data["drivers"]["SerialDriver"] = {"bindings": {"port": "console"}}
+    lab.set("ShmemQnxHostDriver", consoles=[{"hostdev": "/dev/ptyp0", "resource": "uart1"}])
+    try:
+        with serving(lab.folder / "uart1", protocol, tmp_path / "bin") as port:
+            cable = {"name": "uart1", "host": "127.0.0.1", "port": port, "protocol": protocol}
+            lab.data["resources"]["NetworkSerialPort"] = cable
+            host = lab.ready()
+            with within(20, f"guest's UART over {protocol}: first answer"):
+                guest = lab.start_guest(host)
+                target = GuestTarget(guest.system, guest.wait_console(10), tmp_path / "guest0.console.log")
+                probe = Probe(target.console.transport(), guest.system)
+                assert probe.identify(timeout=10).architecture == "x86_64"
+            assert probe.attach("pluto", 2).index == 0
+            target.close()
+            stop_guests([guest], "power-cut", 10)
+    finally:
+        lab.end()
+
+
+def test_whatever_keeps_a_console_shut_is_trouble_of_the_bench(tmp_path: Path) -> None:
+    """labgrid's and pyserial's errors have no class in common."""
+    location = ConsoleLocation("NetworkSerialPort", {"host": "127.0.0.1", "port": 1, "protocol": "telepathy"})
+    with pytest.raises(BenchError, match=r"console of guest guest0 cannot be opened: .*unknown protocol"):
+        GuestTarget("guest0", location, tmp_path / "guest0.console.log")
