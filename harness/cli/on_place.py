@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 from harness.errors import EXIT_BENCH_TROUBLE, UsageError
-from harness.remote.keeper import RELEASED
+from harness.remote.group import end_group
+from harness.remote.keeper import HELD, RELEASED, RESERVED, RUNNING
 from harness.remote.place import Hold, Lab
 
 HELP = "hold a place of a labgrid lab while a command runs, and release it however that ends"
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait", type=float, default=_HOUR, metavar="SECONDS", help="how long to wait for a place with the tags"
     )
     parser.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
-    parser.epilog = "example: harness on-place --tag board=rpi4 -- pytest suites/ --lg-env targets/qnx-rpi4-lab.yaml"
+    parser.epilog = "example: harness on-place --tag board=rpi4 -- pytest suites/ --lg-env targets/qnx-lab-example.yaml"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,20 +45,28 @@ def run(args: argparse.Namespace) -> int:
     words += [word for tag in args.tag for word in ("--tag", tag)]
     ends = ["--lifeline", str(lifeline), "--report", str(reporting)]
     command = [sys.executable, "-m", "harness.remote.keeper", *words, *ends, "--", *args.command]
-    with subprocess.Popen(command, pass_fds=[lifeline, reporting], process_group=0) as keeper:
+    # In a session of its own: Ctrl-C reaches it through this process alone, and reading the terminal does not stop it.
+    with (
+        subprocess.Popen(command, pass_fds=[lifeline, reporting], start_new_session=True) as keeper,
+        os.fdopen(alive, "wb"),
+    ):
         os.close(lifeline)
         os.close(reporting)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda number, _frame: keeper.send_signal(number))
         status = keeper.wait()
-    os.close(alive)
     with os.fdopen(report) as told:
-        _release_what_is_held(Lab(args.coordinator), told.read())
+        _clean(Lab(args.coordinator), dict(line.rstrip("\n").split(" ") for line in told))
     return EXIT_BENCH_TROUBLE if status < 0 else status
 
 
-def _release_what_is_held(lab: Lab, told: str) -> None:
-    """The keeper was killed before it could. Raises BenchError."""
-    if told and not told.endswith(RELEASED):
-        place, token = told.splitlines()[0].split(" ")
-        Hold(lab, place, token).release()
+def _clean(lab: Lab, told: Mapping[str, str]) -> None:
+    """The keeper was killed before it could: end the command, then release what is held. Raises BenchError."""
+    if RELEASED in told:
+        return
+    if RUNNING in told:
+        end_group(int(told[RUNNING]))
+    if HELD in told:
+        Hold(lab, told[HELD], told.get(RESERVED, "")).release()
+    elif RESERVED in told:
+        lab.client("cancel-reservation", told[RESERVED])

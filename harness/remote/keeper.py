@@ -3,7 +3,7 @@
 
 This process does the work for ``harness on-place`` and watches it through a pipe: when that is killed, the command is
 interrupted, so that it can bring its benches down, and the place is released after that. What it holds it tells through
-another pipe, so that the release is not lost when this process is killed.
+another pipe, so that nothing stays held when this process is killed.
 """
 
 from __future__ import annotations
@@ -11,46 +11,59 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import select
 import shutil
-import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Final
 
-from harness.errors import HarnessError
-from harness.remote.place import Hold, Lab, acquire, reserve
+from harness.errors import BenchError, HarnessError
+from harness.remote.group import end_group
+from harness.remote.place import Hold, Lab, acquire, acquire_reserved, reserve
+from harness.remote.watch import Watch
 
-RELEASED: Final = "released\n"
-_CLEAN_SECONDS: Final = 60.0
-_ENDS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+RESERVED: Final = "reserved"
+HELD: Final = "held"
+RUNNING: Final = "running"
+RELEASED: Final = "released"
+"""What is told, a line each: a word, and the reservation's token, the place, or the command's process group."""
+
+_Tell = Callable[[str, object], None]
 
 
 def main() -> int:
     """Acquire, run, release; returns the command's exit status."""
     arguments = _arguments()
-    reading, writing = os.pipe()
-    for number in _ENDS:
-        # Only noted: the command gets its own interrupt, and the place is released in every case.
-        signal.signal(number, lambda _number, _frame: os.write(writing, b"!"))
-    lab = Lab(arguments.coordinator)
+    watch = Watch(arguments.lifeline)
+
+    def tell(what: str, value: object) -> None:
+        # Nobody may be there any more to be told.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(arguments.report, f"{what} {value}\n".encode())
+
     try:
-        hold = reserve(lab, arguments.tag, arguments.wait) if arguments.tag else acquire(lab, arguments.place)
+        return _on_place(arguments, watch, tell)
     except HarnessError as error:
         print(f"harness on-place: error: {error}", file=sys.stderr)
         return error.exit_status
-    _tell(arguments.report, f"{hold.place} {hold.token}\n")
+
+
+def _on_place(arguments: argparse.Namespace, watch: Watch, tell: _Tell) -> int:
+    lab = Lab(arguments.coordinator)
     try:
-        return _run(arguments.command, hold, arguments.lifeline, reading)
+        if arguments.tag:
+            token = reserve(lab, arguments.tag)
+            tell(RESERVED, token)
+            hold = acquire_reserved(lab, token, arguments.wait, watch)
+        else:
+            hold = acquire(lab, arguments.place)
+        tell(HELD, hold.place)
+        try:
+            return _run(arguments.command, hold, watch, tell)
+        finally:
+            hold.release()
     finally:
-        hold.release()
-        _tell(arguments.report, RELEASED)
-
-
-def _tell(report: int, text: str) -> None:
-    """Nobody may be there any more to be told."""
-    with contextlib.suppress(BrokenPipeError):
-        os.write(report, text.encode())
+        tell(RELEASED, "")
 
 
 def _arguments() -> argparse.Namespace:
@@ -65,28 +78,18 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(command: list[str], hold: Hold, lifeline: int, asked: int) -> int:
+def _run(command: list[str], hold: Hold, watch: Watch, tell: _Tell) -> int:
     """The command's exit status; minus a signal's number when that ended it."""
+    if watch.over():
+        raise BenchError("interrupted before the command was started")
     # A command whose keeper is killed is interrupted as well, by the kernel.
     bound = ["setpriv", "--pdeathsig", "INT", "--", *command] if shutil.which("setpriv") else command
     with subprocess.Popen(bound, env={**os.environ, **hold.environment()}, process_group=0) as process:
-        ended = os.pidfd_open(process.pid)
-        poll = select.poll()
-        for number in (ended, lifeline, asked):
-            poll.register(number, select.POLLIN | select.POLLHUP)
-        if ended not in {number for number, _ in poll.poll()}:
-            _interrupt(process)
-        os.close(ended)
+        tell(RUNNING, process.pid)
+        watch.wait(process)
+        # What the command has started is on the board as well, and may outlive it.
+        end_group(process.pid)
         return process.wait()
-
-
-def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    """As Ctrl-C does; one that does not end is killed."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_CLEAN_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
 
 
 if __name__ == "__main__":

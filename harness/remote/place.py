@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.errors import BenchError
+from harness.provision.process import bound_to_parent
+from harness.remote.watch import Watch
 
+_CLIENT: Final = (sys.executable, "-m", "labgrid.remote.client")
 _CLIENT_SECONDS: Final = 60.0
 _TOKEN: Final = re.compile(r"^export LG_TOKEN=(\S+)$", re.MULTILINE)
 
@@ -31,10 +34,9 @@ class Lab:
 
     def client(self, *words: str, timeout: float = _CLIENT_SECONDS) -> str:
         """Run labgrid-client; returns what it says. Raises BenchError with its own words."""
-        command = [sys.executable, "-m", "labgrid.remote.client", *words]
         try:
             done = subprocess.run(
-                command,
+                [*_CLIENT, *words],
                 env={**os.environ, **self.environment()},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -45,9 +47,35 @@ class Lab:
         except subprocess.TimeoutExpired:
             raise BenchError(f"labgrid-client {' '.join(words)} did not end within {timeout:g} s") from None
         if done.returncode:
-            said = (done.stderr or done.stdout).strip()
-            raise BenchError(f"labgrid-client {' '.join(words)} failed:\n{said}")
+            raise _failed(words, done.stderr or done.stdout)
         return done.stdout
+
+    def wait(self, token: str, timeout: float, watch: Watch) -> None:
+        """Until a reservation has a place. Raises BenchError after ``timeout`` seconds, or when ``watch`` is over."""
+        words = ("wait", token)
+        with subprocess.Popen(
+            bound_to_parent([*_CLIENT, *words]),
+            env={**os.environ, **self.environment()},
+            stdin=subprocess.DEVNULL,
+            # It says every second how the queue is.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as client:
+            watch.wait(client, timeout)
+            status = client.poll()
+            client.kill()
+            _, said = client.communicate()
+        if watch.over():
+            raise BenchError("interrupted while it waited for a place")
+        if status is None:
+            raise BenchError(f"no place within {timeout:g} s")
+        if status:
+            raise _failed(words, said)
+
+
+def _failed(words: Sequence[str], said: str) -> BenchError:
+    return BenchError(f"labgrid-client {' '.join(words)} failed:\n{said.strip()}")
 
 
 @dataclass(frozen=True)
@@ -77,17 +105,25 @@ def acquire(lab: Lab, place: str) -> Hold:
     return Hold(lab, place)
 
 
-def reserve(lab: Lab, tags: Sequence[str], timeout: float) -> Hold:
-    """Wait for a place with these tags (``KEY=VALUE``), and acquire it. Raises BenchError after ``timeout`` seconds."""
+def reserve(lab: Lab, tags: Sequence[str]) -> str:
+    """Queue for a place with these tags (``KEY=VALUE``); returns the reservation's token. Raises BenchError."""
     said = lab.client("reserve", "--shell", *tags)
     match = _TOKEN.search(said)
     if match is None:
         raise BenchError(f"labgrid-client reserve said no token:\n{said}")
-    token = match[1]
+    return match[1]
+
+
+def acquire_reserved(lab: Lab, token: str, timeout: float, watch: Watch) -> Hold:
+    """Wait for the place of a reservation, and acquire it.
+
+    Raises BenchError after ``timeout`` seconds, or when ``watch`` is over; the reservation is cancelled then.
+    """
+    place = f"+{token}"
     try:
-        lab.client("wait", token, timeout=timeout)
-        lab.client("-p", f"+{token}", "acquire")
+        lab.wait(token, timeout, watch)
+        lab.client("-p", place, "acquire")
     except BaseException:
         lab.client("cancel-reservation", token)
         raise
-    return Hold(lab, f"+{token}", token)
+    return Hold(lab, place, token)

@@ -37,19 +37,14 @@ def lab(servers: RemoteLab) -> Iterator[RemoteLab]:
         servers.lab.client("-p", PLACE, "release", "--kick")
 
 
+def _command(lab: RemoteLab, *command: str, choice: tuple[str, ...] = ("--place", PLACE)) -> list[str]:
+    program = "import sys; from harness.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", program, "on-place", "--coordinator", lab.address, *choice, "--", *command]
+
+
 def _on_place(lab: RemoteLab, *command: str, choice: tuple[str, ...] = ("--place", PLACE)) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys; from harness.cli import main; sys.exit(main())",
-            "on-place",
-            "--coordinator",
-            lab.address,
-            *choice,
-            "--",
-            *command,
-        ],
+        _command(lab, *command, choice=choice),
         cwd=CHECKOUT,
         env={**os.environ, **lab.environment},
         stdout=subprocess.PIPE,
@@ -117,6 +112,93 @@ def test_an_interrupt_reaches_the_command_before_the_place_is_released(lab: Remo
     run.communicate(timeout=60)
     assert note.exists()
     assert lab.acquired_by() == ""
+
+
+_CLEANS_UP = """
+import pathlib, sys, time
+try:
+    print("up", flush=True)
+    time.sleep(600)
+finally:
+    time.sleep(0.3)
+    pathlib.Path(sys.argv[1]).touch()
+"""
+
+
+@pytest.mark.parametrize("victim", ["nobody", "command", "keeper"])
+def test_the_place_is_held_until_what_the_command_started_has_ended(
+    lab: RemoteLab, victim: str, tmp_path: Path
+) -> None:
+    """The command is a shell script; what needs the interrupt is a program in it."""
+    program, cleaned = tmp_path / "program.py", tmp_path / "cleaned"
+    program.write_text(_CLEANS_UP)
+    script = tmp_path / "script"
+    script.write_text(f"echo $$ $PPID\n{sys.executable} {program} {cleaned}\nexit 0\n")
+    run = _on_place(lab, "sh", str(script))
+    assert run.stdout is not None
+    command, keeper = map(int, run.stdout.readline().split())
+    assert run.stdout.readline() == "up\n"
+    if victim == "nobody":
+        run.send_signal(signal.SIGINT)
+    else:
+        os.kill({"command": command, "keeper": keeper}[victim], signal.SIGKILL)
+    while lab.acquired_by():
+        assert run.poll() is None, "it ended without releasing the place"
+    assert cleaned.exists()
+    run.communicate(timeout=30)
+
+
+def _reservations(lab: RemoteLab) -> str:
+    return lab.lab.client("reservations")
+
+
+@pytest.mark.parametrize("end", ["interrupt", "keeper", "caller"])
+def test_nobody_waits_for_a_place_any_longer_than_somebody_wants_it(lab: RemoteLab, end: str, tmp_path: Path) -> None:
+    hold = acquire(lab.lab, PLACE)
+    owner = lab.acquired_by()
+    run = _on_place(lab, "touch", str(tmp_path / "ran"), choice=("--tag", "board=loopback"))
+    try:
+        deadline = time.monotonic() + 30
+        while "waiting" not in _reservations(lab):
+            assert time.monotonic() < deadline
+        (keeper,) = map(int, Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split())
+        if end == "interrupt":
+            run.send_signal(signal.SIGINT)
+        else:
+            os.kill({"keeper": keeper, "caller": run.pid}[end], signal.SIGKILL)
+        said, _ = run.communicate(timeout=30)
+        while _reservations(lab):
+            assert time.monotonic() < deadline, "the reservation was not cancelled"
+        assert lab.acquired_by() == owner
+        if end == "interrupt":
+            assert run.returncode == 2
+            assert "interrupted while it waited for a place" in said
+    finally:
+        run.kill()
+        hold.release()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_command_may_read_from_the_terminal(lab: RemoteLab, tmp_path: Path) -> None:
+    """One that is stopped for it, as programs in the background are, would hold the place for ever."""
+    note = tmp_path / "read"
+    controller, terminal = os.openpty()
+    read = f"import pathlib; pathlib.Path({str(note)!r}).write_text(input())"
+    with subprocess.Popen(
+        _command(lab, sys.executable, "-c", read),
+        cwd=CHECKOUT,
+        env={**os.environ, **lab.environment},
+        preexec_fn=lambda: os.login_tty(os.dup(terminal)),
+        pass_fds=[terminal],
+    ) as run:
+        os.write(controller, b"words\n")
+        try:
+            assert run.wait(30) == 0
+        finally:
+            run.kill()
+    os.close(controller)
+    os.close(terminal)
+    assert note.read_text() == "words"
 
 
 def test_a_place_that_somebody_has_is_not_taken(lab: RemoteLab) -> None:
