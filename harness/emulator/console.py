@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import select
 import sys
 import termios
 import tty
@@ -36,6 +37,11 @@ class OpenConsole:
     @property
     def unread(self) -> int:
         """Bytes of the guest that nobody has read yet; a hang-up would lose them."""
+        # The kernel carries bytes over to the user side a moment later, but at once for whoever polls.
+        poll = select.poll()
+        for fd in self.keep:
+            poll.register(fd, select.POLLIN)
+        poll.poll(0)
         counts = (fcntl.ioctl(fd, termios.FIONREAD, bytes(4)) for fd in self.keep)
         return sum(int.from_bytes(count, sys.byteorder) for count in counts)
 
