@@ -35,7 +35,7 @@ provision: venv
 	@$(BOUND) $(BIN)/harness provision
 
 test: venv-dev
-	@$(BOUND) $(BIN)/harness provision
+	@$(BOUND) $(BIN)/harness provision --loopback
 	@$(BOUND) $(BIN)/ruff check .
 	@$(BOUND) $(BIN)/ruff format --check .
 	@$(BOUND) $(BIN)/mypy
@@ -43,7 +43,7 @@ test: venv-dev
 	@echo "make test: passed in $$(($$(date +%s) - $(BEGAN))) s"
 
 test-long: venv-dev
-	@$(BOUND) $(BIN)/harness provision
+	@$(BOUND) $(BIN)/harness provision --loopback
 	@$(BOUND) $(BIN)/python -m pytest tests -m long
 
 venv:

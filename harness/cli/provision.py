@@ -7,8 +7,8 @@ import argparse
 
 from harness.arch import ARCHES
 from harness.errors import EXIT_PASS
-from harness.provision.everything import IMAGES, provision
-from harness.provision.programs import board_programs
+from harness.loopback.openssh import account_library
+from harness.provision.everything import IMAGES, provision, provision_board
 
 HELP = "fetch and build everything that a bench needs"
 
@@ -26,8 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Provision, and say what is there."""
-    for name, path in provision(args.arch or ARCHES, args.image or IMAGES).items():
-        print(f"{name}: {path}")
+    found = provision(args.arch or ARCHES, args.image or IMAGES)
     if args.loopback:
-        print(f"servers of the loopback board: {board_programs().root}")
+        found |= provision_board() | {"account library of the loopback board": account_library()}
+    for name, path in found.items():
+        print(f"{name}: {path}")
     return EXIT_PASS

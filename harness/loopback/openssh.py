@@ -75,7 +75,7 @@ class OpenSsh:
             if not (self.etc / name).exists():
                 self._make_key(programs, self.etc / name)
         (self.etc / "authorized_keys").write_bytes((self.etc / f"{CLIENT_KEY}.pub").read_bytes())
-        library = _account_library()
+        library = account_library()
         for program in ("/usr/sbin/sshd", "/usr/lib/openssh/sshd-session", "/usr/lib/openssh/sshd-auth"):
             self._write_script(programs.command(program, preload=library), Path(program).name)
 
@@ -123,7 +123,8 @@ class OpenSsh:
             )
 
 
-def _account_library() -> Path:
+def account_library() -> Path:
+    """The library that gives the server the board's account, built now if the cache has it not. Raises HarnessError."""
     recipe = Recipe(
         name="account library",
         folder=Path(__file__).parent,

@@ -19,10 +19,11 @@ from labgrid.resource.common import Resource
 
 from harness.errors import BenchError
 from harness.loopback.machine import SERIAL, guest_lines
-from harness.loopback.openssh import USER
+from harness.loopback.openssh import USER, account_library
 from harness.loopback.tell import CONTROL
+from harness.provision.programs import board_programs
 
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 30.0
 _LOOK_MILLISECONDS: Final = 20
 _STOP_SECONDS: Final = 10.0
 
@@ -32,6 +33,9 @@ class LoopbackBoard:
 
     def __init__(self, *options: str) -> None:
         """Start it, without power. ``options`` are those of ``python -m harness.loopback``. Raises BenchError."""
+        # What the board is made of may have to be fetched and built first, which takes as long as it takes.
+        board_programs()
+        account_library()
         # A UNIX socket's path has about 100 bytes: not below a deep working directory.
         self.folder = Path(tempfile.mkdtemp(prefix="shmem-board-"))
         self._log = self.folder / "board.log"
@@ -54,7 +58,7 @@ class LoopbackBoard:
             raise
 
     def _wait(self) -> None:
-        """Until it can be handled. The first time ever, its servers are fetched and built."""
+        """Until it can be handled."""
         deadline = time.monotonic() + _START_SECONDS
         poll = select.poll()
         while not (self.folder / CONTROL).exists():

@@ -20,6 +20,7 @@ from harness.provision.cache import Entry, cache_dir
 from harness.provision.compiler import Recipe, compiler, find_compiled
 from harness.provision.images import built
 from harness.provision.linux_image import find_linux
+from harness.provision.programs import find_board_prefix
 from harness.provision.qemu_program import Qemu, find_prefix, on_path
 
 _PROVISION: Final = "harness provision"
@@ -34,7 +35,7 @@ class State(StrEnum):
     OK = "ok"
     MISSING = "missing"
     UNUSED = "not needed"
-    """Missing, but nothing that is here needs it: it would only be used to fetch what is here already."""
+    """Missing, but what is here does without it."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def checks() -> list[Check]:
         *qemus,
         *_images(),
         *linux,
+        _guarded("loopback board", _board),
     ]
 
 
@@ -165,6 +167,16 @@ def _linux_found(arch: Arch) -> Check:
     found = f"{kernel.facts['release']} from packages of the distribution"
     whole = _sound(name, kernel, found)
     return whole if whole.state is State.MISSING else _sound(name, root, found)
+
+
+def _board() -> Check:
+    """Only the harness's own tests and targets/loopback.yaml use it."""
+    name = "loopback board"
+    entry = find_board_prefix()
+    if entry is None:
+        return Check(name, State.UNUSED, "not fetched; harness provision --loopback does that")
+    versions = {package: version for package, version, *_ in entry.facts["packages"]}
+    return _sound(name, entry, f"OpenSSH {versions['openssh-server']}, ser2net {versions['ser2net']}")
 
 
 def _sound(name: str, entry: Entry, found: str) -> Check:

@@ -16,6 +16,7 @@ from harness.provision.images import probe_recipe, window_recipe
 from harness.provision.linux_driver import MODULE, has_headers, linux_driver
 from harness.provision.linux_image import linux_kernel, linux_root
 from harness.provision.notice import notice
+from harness.provision.programs import board_prefix
 from harness.provision.qemu_program import on_path, prefix, qemu
 
 IMAGES: Final = ("probe", "linux")
@@ -51,6 +52,11 @@ def _driver(arch: Arch) -> dict[str, Path]:
     except HarnessError as error:
         notice(f"no driver for the Linux guest for {arch}, which only tests of it need: {error}")
         return {}
+
+
+def provision_board() -> dict[str, Path]:
+    """The same for the servers of the loopback board. Raises HarnessError."""
+    return {"servers of the loopback board": _sound(board_prefix).path}
 
 
 def _compiled(recipe: Recipe) -> Path:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.provision.apt import Request, packages
-from harness.provision.cache import Entry, cached
+from harness.provision.cache import Entry, cached, find
 from harness.provision.notice import notice
 from harness.provision.process import run
 from harness.provision.qemu_program import own_architecture
 
 _UNPACK_SECONDS: Final = 120
+_KIND: Final = "board"
 _RECIPE: Final = "2"
 _PACKAGES: Final = ("openssh-server", "ser2net")
 
@@ -57,7 +58,7 @@ def board_programs() -> Programs:
 
 def board_prefix() -> Entry:
     """The cache entry of the same; its facts name the packages."""
-    request = Request(_PACKAGES, own_architecture())
+    request = _request()
 
     def unpack(folder: Path) -> Mapping[str, Any]:
         fetched = packages(request)
@@ -71,7 +72,20 @@ def board_prefix() -> Entry:
         _make_harmless(folder)
         return {"packages": [[package.name, package.version, package.sha256, package.source] for package in fetched]}
 
-    return cached("board", {"recipe": _RECIPE, **request.inputs}, unpack, what="the loopback board's servers")
+    return cached(_KIND, _inputs(request), unpack, what="the loopback board's servers")
+
+
+def find_board_prefix() -> Entry | None:
+    """As ``board_prefix``, but fetches nothing: None when the cache does not have it."""
+    return find(_KIND, _inputs(_request()))
+
+
+def _request() -> Request:
+    return Request(_PACKAGES, own_architecture())
+
+
+def _inputs(request: Request) -> dict[str, str]:
+    return {"recipe": _RECIPE, **request.inputs}
 
 
 def _make_harmless(folder: Path) -> None:
