@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import shlex
 import socket
 import subprocess
@@ -34,6 +35,9 @@ HOME: Final = "home"
 HOST: Final = "host"
 USER: Final = "root"
 PASSWORD: Final = "loopback"
+"""For the serial line, which nobody else on this machine can open."""
+SSH_PASSWORD: Final = "etc/password"
+"""Every user of this machine can reach the SSH server: its password is made for one board and kept in its folder."""
 READY: Final = "hypervisor host ready"
 _SCRIPT_MODE: Final = 0o755
 _LISTEN_SECONDS: Final = 10.0
@@ -67,9 +71,11 @@ class Machine:
         self.folder = folder
         self.behaviour = behaviour
         self.powered = False
-        self.port = _free_port()
+        self._port = _kept_port()
+        self.port: int = self._port.getsockname()[1]
         self._path = f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+        self._ssh_password = secrets.token_urlsafe()
+        hashed = bcrypt.hashpw(self._ssh_password.encode(), bcrypt.gensalt(4)).decode()
         self._ssh = OpenSsh(folder, Account(folder / HOME, hashed), self._path)
         self._lines: dict[str, Line] = {}
         self._host: EmulatedHost | None = None
@@ -87,6 +93,7 @@ class Machine:
         qvm.write_text(f'#!/bin/sh\nQVM_HOST={socket_path} exec {command} "$@"\n')
         qvm.chmod(_SCRIPT_MODE)
         self._ssh.install()
+        (self.folder / SSH_PASSWORD).write_text(self._ssh_password)
         (self.folder / "port").write_text(f"{self.port}\n")
         self._lines = {name: Line(self.folder / name) for name in (SERIAL, *guest_lines(self.behaviour.guest_lines))}
 
@@ -132,6 +139,7 @@ class Machine:
         await self.off()
         for line in self._lines.values():
             line.close()
+        self._port.close()
 
     async def _run(self) -> None:
         """From power on until power off."""
@@ -209,8 +217,12 @@ def _report(task: asyncio.Task[None]) -> None:
         _log.error("the board broke", exc_info=error)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _kept_port() -> socket.socket:
+    """A port that stays the board's while it has no power: bound here, so nobody who wants any free port gets it.
+
+    The kernel lets the SSH server listen on it all the same, because both sides set SO_REUSEADDR.
+    """
+    kept = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    return kept

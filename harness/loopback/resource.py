@@ -18,7 +18,7 @@ from labgrid.resource import NetworkService, RawSerialPort
 from labgrid.resource.common import Resource
 
 from harness.errors import BenchError
-from harness.loopback.machine import SERIAL, guest_lines
+from harness.loopback.machine import SERIAL, SSH_PASSWORD, guest_lines
 from harness.loopback.openssh import USER, account_library
 from harness.loopback.tell import CONTROL
 from harness.provision.programs import board_programs
@@ -76,6 +76,11 @@ class LoopbackBoard:
     def port(self) -> int:
         """TCP port of its SSH server."""
         return int((self.folder / "port").read_text())
+
+    @property
+    def password(self) -> str:
+        """Password of its account for SSH; that of the serial line is a fixed one."""
+        return (self.folder / SSH_PASSWORD).read_text()
 
     def close(self) -> None:
         """Cut its power and remove it. May be called again."""

@@ -183,7 +183,7 @@ def _key(folder: Path, kind: str, passphrase: str = "") -> Path:
 
 
 def test_the_password_of_the_account_is_enough(up: Lab) -> None:
-    connection = _connection(up.board, HostKeys("unchecked"), SshLogin(agent=False, password="loopback"))
+    connection = _connection(up.board, HostKeys("unchecked"), SshLogin(agent=False, password=up.board.password))
     connection.connect(5)
     assert connection.run(["id", "-u"], 5).status == 0
     assert "NOT CHECKED" in connection.host_key()
