@@ -22,6 +22,7 @@ from harness.remote.place import Lab
 from tests.boards import ser2net
 
 PLACE = "loop"
+_HELD = "the place that is held"
 _START_SECONDS = 30.0
 
 
@@ -110,9 +111,9 @@ class RemoteLab:
             assert time.monotonic() < deadline, f"the place was not released within {seconds:g} s"
 
     def target(self, templates: Path) -> Path:
-        """A target file that knows nothing of the board but the place's name."""
+        """A target file that knows nothing of the board but that its place is held."""
         target = {
-            "resources": {"RemotePlace": {"name": PLACE}},
+            "resources": {"RemotePlace": {"name": _HELD}},
             "drivers": {
                 "ExternalPowerDriver": {
                     "cmd_on": f"{self.board.folder}/switch on",
@@ -144,9 +145,9 @@ class RemoteLab:
             },
         }
         path = self.folder / "target.yaml"
-        path.write_text(
-            yaml.safe_dump({"imports": ["harness.labgrid"], "targets": {"remote": target}}, sort_keys=False)
-        )
+        text = yaml.safe_dump({"imports": ["harness.labgrid"], "targets": {"remote": target}}, sort_keys=False)
+        # As in targets/qnx-lab-example.yaml.
+        path.write_text(text.replace(f"name: {_HELD}", 'name: !template "$LG_PLACE"'))
         return path
 
     def close(self) -> None:
