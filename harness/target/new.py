@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import jinja2
+import yaml
 
 from harness.arch import Arch
 from harness.errors import UsageError
@@ -32,6 +34,7 @@ _MMIO: Final[dict[Arch, list[dict[str, str]]]] = {
     "x86_64": [],
 }
 _ADDRESS_COMMAND: Final = "ifconfig"
+_PLAIN: Final = re.compile(r"[\w./~-]+")
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def text(answers: Answers) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
+    environment.filters["scalar"] = _scalar
     values: dict[str, Any] = {name: getattr(answers, name) for name in Answers.__dataclass_fields__}
     values |= {
         "title": answers.title or f"A QNX Hypervisor host: {answers.name}.",
@@ -132,6 +136,13 @@ def text(answers: Answers) -> str:
         "address_command": _ADDRESS_COMMAND,
     }
     return environment.get_template("target.yaml.j2").render(values)
+
+
+def _scalar(value: str) -> str:
+    """A text as YAML has it, in quotes where it would be read as anything else."""
+    if _PLAIN.fullmatch(value) and yaml.safe_load(value) == value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def write(answers: Answers, folder: Path) -> Path:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.target.check import check
 from harness.target.new import Answers, Console, Power, write
@@ -40,6 +41,33 @@ def test_every_combination_of_answers_is_a_good_file(console: str, power: list[s
             key="~/.ssh/id_ed25519",
         )
         assert check(write(answers, tmp_path)) == []
+
+
+def test_an_answer_is_taken_as_it_is_whatever_yaml_makes_of_its_characters(tmp_path: Path) -> None:
+    answers = Answers(
+        name="on",
+        architecture="aarch64",
+        release="8.0",
+        console=Console.of("/dev/serial/by-id/a #1: b"),
+        power=Power.of("command", "relay on #2", "sh -c 'echo a: b'"),
+        address="no",
+        user="{user}",
+        key="keys/my key: 1",
+        password='"',
+        boot=["[a, b]", "c\\d"],
+    )
+    file = write(answers, tmp_path)
+    assert check(file) == []
+    target = yaml.safe_load(file.read_text())["targets"]["on"]
+    resources, drivers = target["resources"], target["drivers"]
+    assert resources["RawSerialPort"]["port"] == answers.console.port
+    assert resources["NetworkService"] == {"address": "no", "username": "{user}"}
+    assert drivers["ExternalPowerDriver"]["cmd_on"] == answers.power.on
+    assert drivers["ExternalPowerDriver"]["cmd_off"] == answers.power.off
+    assert drivers["ShmemQnxHostDriver"]["keyfile"] == answers.key
+    assert drivers["ShmemBoardStrategy"]["password"] == '"'
+    assert drivers["ShmemBoardStrategy"]["boot"] == answers.boot
+    assert target["options"]["profile"] == "8.0"
 
 
 def test_the_command_writes_a_checked_file_without_asking(tmp_path: Path) -> None:
@@ -93,5 +121,5 @@ def test_a_person_is_asked(tmp_path: Path) -> None:
     assert "one of: x86_64, aarch64" in said
     text = (tmp_path / "desk.yaml").read_text()
     assert 'profile: "7.1"' in text
-    assert 'address: "192.0.2.9"' in text
+    assert "address: 192.0.2.9\n" in text
     assert "SerialDriver" not in text
