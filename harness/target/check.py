@@ -85,6 +85,7 @@ def _target(path: Path, name: str, target: Item) -> Iterator[Problem]:
     yield from _roles(str(path), name, target, parts)
     for part in parts.of(ShmemQnxHostDriver):
         yield from _host(str(path), part, parts)
+        yield from _files(path, part)
     for part in parts.of(ShmemBoardStrategy):
         yield from _strategy(str(path), part, parts)
     yield from _options(path, name, target)
@@ -117,6 +118,18 @@ def _host(file: str, host: Part, parts: Parts) -> Iterator[Problem]:
             yield Problem(file, entry.line, f"an entry of consoles has hostdev and resource; missing: {min(missing)}")
         elif entry.keys["resource"].value not in names and not parts.remote:
             yield Problem(file, entry.line, f"consoles: no resource is named {entry.keys['resource'].value!r}")
+
+
+def _files(path: Path, host: Part) -> Iterator[Problem]:
+    """Files that it names. They may well be on the machine alone that the board is used from."""
+    for name in ("keyfile", "known_hosts"):
+        item = host.arguments.get(name)
+        # A variable of labgrid's is known to whoever runs it.
+        if item is None or not item.value or _VARIABLE.search(str(item.value)):
+            continue
+        place = path.absolute().parent / os.path.expandvars(Path(str(item.value)).expanduser())
+        if not place.is_file():
+            yield Problem(str(path), item.line, f"{name}: there is no file {place}", warning=True)
 
 
 def _strategy(file: str, strategy: Part, parts: Parts) -> Iterator[Problem]:

@@ -35,7 +35,28 @@ def command(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_the_files_that_we_ship_are_good(file: Path) -> None:
+def test_the_files_that_we_ship_are_good(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/id_ed25519").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check(file) == []
+
+
+@pytest.mark.parametrize("name", ["keyfile", "known_hosts"])
+def test_a_file_that_is_not_there_is_warned_of(name: str, tmp_path: Path) -> None:
+    text = (TARGETS / "qnx-aarch64-generic.yaml").read_text()
+    text = text.replace(
+        "        host_key: known_hosts\n", f"        host_key: known_hosts\n        {name}: keys/a\n", 1
+    )
+    (tmp_path / "qnx-aarch64").symlink_to(TARGETS / "qnx-aarch64")
+    file = tmp_path / "target.yaml"
+    file.write_text(text)
+    (warning,) = check(file)
+    assert warning.warning
+    assert warning.line == _line(text, f"{name}: keys/a")
+    assert f"there is no file {tmp_path}/keys/a" in warning.text
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/a").touch()
     assert check(file) == []
 
 

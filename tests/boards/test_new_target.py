@@ -29,6 +29,7 @@ POWERS = [
 
 @pytest.mark.parametrize(("console", "power"), list(itertools.product(CONSOLES, POWERS)), ids=str)
 def test_every_combination_of_answers_is_a_good_file(console: str, power: list[str], tmp_path: Path) -> None:
+    (tmp_path / "key").touch()
     words = dict(zip(power[1::2], power[2::2], strict=True))
     for arch in ("aarch64", "x86_64"):
         answers = Answers(
@@ -38,7 +39,7 @@ def test_every_combination_of_answers_is_a_good_file(console: str, power: list[s
             console=Console.of(console),
             power=Power.of(power[0], words.get("--power-on", ""), words.get("--power-off", "")),
             address="192.0.2.7",
-            key="~/.ssh/id_ed25519",
+            key="key",
         )
         assert check(write(answers, tmp_path)) == []
 
@@ -52,11 +53,12 @@ def test_an_answer_is_taken_as_it_is_whatever_yaml_makes_of_its_characters(tmp_p
         power=Power.of("command", "relay on #2", "sh -c 'echo a: b'"),
         address="no",
         user="{user}",
-        key="keys/my key: 1",
+        key="my key: 1",
         password='"',
         boot=["[a, b]", "c\\d"],
     )
     file = write(answers, tmp_path)
+    (tmp_path / answers.key).touch()
     assert check(file) == []
     target = yaml.safe_load(file.read_text())["targets"]["on"]
     resources, drivers = target["resources"], target["drivers"]
