@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from labgrid import Environment
-from labgrid.exceptions import NoStrategyFoundError
+from labgrid.exceptions import InvalidConfigError, NoStrategyFoundError
 from labgrid.strategy import StrategyError
 
 from harness import provision
-from harness.errors import HarnessError, UsageError
+from harness.errors import UsageError
 from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget
 from harness.host.board import ShmemBoardStrategy
@@ -31,7 +31,10 @@ Say = Callable[[str], object]
 
 def walk(file: Path, only: str | None, log: Path | None, say: Say) -> bool:
     """Go over every target of a file, or ``only`` one. ``say`` gets a line per step. Whether all went well."""
-    environment = Environment(str(file))
+    try:
+        environment = Environment(str(file))
+    except InvalidConfigError as error:
+        raise UsageError(str(error)) from error
     names = list(environment.config.get_targets())
     if only is not None and only not in names:
         raise UsageError(f"{file} has no target {only}", remedy=f"there are: {', '.join(names)}")
@@ -92,7 +95,9 @@ class _Walk:
             self._say(f"       after a power cycle, because: {reason}")
 
     def _guest(self, host: Any) -> None:
-        for part in host.parts():
+        with self._step("what the host is"):
+            parts = host.parts()
+        for part in parts:
             if part.name.startswith("host "):
                 self._say(f"       {part.name}: {part.version}; {part.source}")
         bench = self._bench
@@ -101,10 +106,11 @@ class _Walk:
         with self._step(f"upload of {image.stat().st_size} bytes"):
             place = host.put(image)
         console = host.console(0)
-        where = bench.mmio[0].options if "pci" not in bench.placements else ""
-        shmem = f"vdev shmem\n    {where}\n    allow *\n"
-        values = {"system": _SYSTEM, "image": place, "console": console, "shmem": shmem}
-        text = templates.render(bench.templates, "probe", values)
+        with self._step("guest's configuration from its template"):
+            where = bench.mmio[0].options if "pci" not in bench.placements else ""
+            shmem = f"vdev shmem\n    {where}\n    allow *\n"
+            values = {"system": _SYSTEM, "image": place, "console": console, "shmem": shmem}
+            text = templates.render(bench.templates, "probe", values)
         with self._step("qvm and the guest's console"):
             guest = host.start_guest(_SYSTEM, host.put_text(f"{_SYSTEM}.qvmconf", text), console)
             location = guest.wait_console(bench.boot_seconds)
@@ -141,15 +147,17 @@ class _Walk:
 
     @contextmanager
     def _step(self, what: str) -> Iterator[None]:
-        """Print how the block went and how long it took. Raises _StepFailedError."""
+        """Print how the block went and how long it took, whatever went wrong. Raises _StepFailedError."""
         began = time.monotonic()
         try:
             yield
-        except (HarnessError, StrategyError, OSError) as error:
+        except Exception as error:
+            # labgrid, its drivers, jinja2 and paramiko have no class of errors in common.
             self._failed = True
             reason = error.__cause__ if isinstance(error, StrategyError) and error.__cause__ else error
+            words = str(reason) or type(reason).__name__
             self._say(f"failed {time.monotonic() - began:7.2f} s  {what}")
-            self._say("".join(f"       {line}\n" for line in str(reason).splitlines()).rstrip("\n"))
+            self._say("".join(f"       {line}\n" for line in words.splitlines()).rstrip("\n"))
             raise _StepFailedError from error
         self._say(f"ok     {time.monotonic() - began:7.2f} s  {what}")
 

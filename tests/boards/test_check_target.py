@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,10 +175,48 @@ def test_a_walk_over_a_board_shows_every_step_with_its_time(lab: Lab) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     steps = re.findall(r"^ok +\d+\.\d\d s  (.*)$", done.stdout, re.MULTILINE)
     assert [step.split(" ")[0] for step in steps] == [
-        *("target", "power", "power", "login", "SSH,", "probe", "upload"),
-        *("qvm", "first", "region", "end", "host"),
+        *("target", "power", "power", "login", "SSH,", "what", "probe", "upload"),
+        *("guest's", "qvm", "first", "region", "end", "host"),
     ]
     assert "hypervisor host ready" in lab.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "step", "words"),
+    [
+        # The check cannot know what a lab brings: labgrid's own words.
+        ({"RemotePlace": {"name": "nowhere"}}, "target file", "Could not connect to coordinator"),
+        # More than the check fills in.
+        ("{% if image != '/data/guest.elf' %}{{ more }}{% endif %}", "guest's configuration from its template", "more"),
+    ],
+    ids=["labgrid's", "jinja2's"],
+)
+def test_errors_of_others_end_a_step_and_not_the_walk(
+    lab: Lab, change: dict[str, Any] | str, step: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.trust()
+    monkeypatch.setenv("LG_COORDINATOR", "127.0.0.1:1")
+    if isinstance(change, dict):
+        lab.data["resources"] = change
+    else:
+        folder = tmp_path / "templates"
+        shutil.copytree(TARGETS / "qemu-x86_64", folder)
+        template = folder / "probe.qvmconf.j2"
+        template.write_text(template.read_text().replace("{{ shmem }}", "{{ shmem }}\n" + change))
+        lab.data["options"]["templates"] = str(folder)
+    done = command("check-target", "--live", str(lab.file()))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    failed = re.search(rf"^failed +\d+\.\d\d s  {step}\n(.*)", done.stdout, re.MULTILINE)
+    assert failed
+    assert words in failed[1]
+
+
+def test_a_place_that_nobody_holds_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LG_PLACE", raising=False)
+    done = command("check-target", "--live", str(TARGETS / "qnx-lab-example.yaml"))
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "LG_PLACE" in done.stderr
 
 
 def test_a_walk_ends_at_the_first_step_that_fails_and_switches_off(lab: Lab) -> None:
