@@ -25,6 +25,7 @@ from harness.guest.ssh_port import KeptPort
 from harness.guest.target import GuestTarget
 from harness.host.emulated import EmulatedGuest
 from harness.provision.linux_image import LinuxImage
+from harness.shmem.config import parse
 
 BOOT_SECONDS: Final = 60.0
 _TEMPLATES: Final = Path(__file__).resolve().parents[2] / "targets"
@@ -73,13 +74,18 @@ class Trial:
         self._stack.close()
 
     def start(self, image: LinuxImage, name: str, shmem: str = "") -> TrialGuest:
-        """Start a guest with these lines of ``vdev shmem``; raises BenchError. It has a console from the beginning."""
+        """Start a guest with these lines of ``vdev shmem``; it has a console from the beginning.
+
+        Raises BenchError, and HarnessError for an image that is too large for the guest of the template.
+        """
         keys = BenchKeys.create(self._scratch / name)
         port = self._stack.enter_context(contextlib.closing(KeptPort())).number
         configuration = self.folder / f"{name}.qvmconf"
         line, self._count = f"p{self._count}", self._count + 1
         variables = {"system": name, "console": f"/dev/pty{line}", "port": port, "shmem": shmem}
-        configuration.write_text(_configuration(image, keys, self._scratch / f"{name}.initrd", variables))
+        text = _configuration(image, keys, self._scratch / f"{name}.initrd", variables)
+        image.check_memory(sum(ram.length for ram in parse(text).rams))
+        configuration.write_text(text)
         client = self._stack.enter_context(contextlib.closing(self.host.client()))
         started = time.monotonic()
         qvm = EmulatedGuest(name, str(configuration), self.host.root / f"dev/tty{line}", self.host, client)
