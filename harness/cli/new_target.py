@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     for problem in problems:
         print(problem)
     print(f"{file}: written, templates of guests in {file.with_suffix('')}")
-    print(f"next: fill in the boot messages, then harness check-target --live {file}")
+    print(f"next: fill in the lines that are marked with FILL IN, then harness check-target --live {file}")
     return EXIT_REQUIREMENT_FAILED if any(not problem.warning for problem in problems) else EXIT_PASS
 
 

@@ -44,6 +44,14 @@ def test_the_files_that_we_ship_are_good(file: Path, tmp_path: Path, monkeypatch
     assert check(file) == []
 
 
+@pytest.mark.parametrize("name", ["qnx-aarch64-generic", "qnx-x86_64-generic", "qnx-rpi5", "qnx-nuc"])
+def test_what_has_to_be_filled_in_is_marked(name: str) -> None:
+    text = (TARGETS / f"{name}.yaml").read_text()
+    assert "marked with FILL IN" in text
+    assert re.search(r"^ +boot: .*  # FILL IN$", text, re.MULTILINE)
+    assert re.search(r"^ +(address|host): .*  # FILL IN$", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", ["keyfile", "known_hosts"])
 def test_a_file_that_is_not_there_is_warned_of(name: str, tmp_path: Path) -> None:
     text = (TARGETS / "qnx-aarch64-generic.yaml").read_text()
@@ -93,9 +101,9 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
     "wrong kind of value": ("ssh_seconds: 60", "ssh_seconds: soon", "ssh_seconds: soon", "ssh_seconds is 'soon'"),
     "wrong choice": ("host_key: known_hosts", "host_key: trust", "host_key: trust", "host_key is 'trust'"),
     "missing argument": ("        username: root\n", "", "NetworkService:", "needs the argument username"),
-    "missing port": ("        port: /dev/ttyUSB0\n", "", "RawSerialPort:", "needs the argument port"),
+    "missing port": ("        port: /dev/ttyUSB0  # FILL IN\n", "", "RawSerialPort:", "needs the argument port"),
     "missing resource": (
-        "      RawSerialPort:\n        port: /dev/ttyUSB0\n        speed: 115200\n",
+        "      RawSerialPort:\n        port: /dev/ttyUSB0  # FILL IN\n        speed: 115200\n",
         "",
         "      SerialDriver:",
         "needs a NetworkSerialPort or SerialPort (port), and none stands before it",

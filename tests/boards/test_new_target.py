@@ -79,6 +79,7 @@ def test_the_command_writes_a_checked_file_without_asking(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     assert check(tmp_path / "desk.yaml") == []
     assert "harness check-target --live" in done.stdout
+    assert "boot: []  # FILL IN\n" in (tmp_path / "desk.yaml").read_text()
     assert (tmp_path / "desk/probe.qvmconf.j2").is_file()
 
 
