@@ -48,7 +48,8 @@ class GuestTarget:
         port = SerialDriver(self.target, None)
         if location.resource == _LOCAL_PORT:
             port.serial = _Serial(exclusive=True)  # a second run must not share the console
-        console = target_factory.make_driver(self.target, ShmemConsoleDriver.__name__, None, {"log": str(log)})
+        arguments = {"log": str(log), "txdelay": location.txdelay, "txchunk": location.txchunk}
+        console = target_factory.make_driver(self.target, ShmemConsoleDriver.__name__, None, arguments)
         assert isinstance(console, ShmemConsoleDriver)
         self.target.activate(console)
         return console

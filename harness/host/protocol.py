@@ -47,10 +47,15 @@ StopHow = Literal["power-button", "power-cut"]
 
 @dataclass(frozen=True)
 class ConsoleLocation:
-    """Where a guest's console is reached from this machine: a labgrid resource class and its arguments."""
+    """Where a guest's console is reached from this machine: a labgrid resource class and its arguments.
+
+    ``txdelay`` is the pause in seconds before each ``txchunk`` bytes that a guest can take without flow control.
+    """
 
     resource: str
     arguments: Mapping[str, Any]
+    txdelay: float = 0.0
+    txchunk: int = 1
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             from the serial console) or ``unchecked``
         known_hosts (str): file of known hosts, relative to the target file; the user's own without one
         consoles (list): for guests whose console is a UART of the board: ``hostdev`` as qvm gets it and ``resource``,
-            the name of the labgrid serial port on this side of its cable, in the order of the guests
+            the name of the labgrid serial port on this side of its cable, in the order of the guests; for a UART that
+            loses what comes too fast also ``txdelay`` and ``txchunk``: seconds before each so many bytes
         raw_mode (str): command that puts the terminal on its standard input into raw mode
         root (str): where the host's ``/dev`` is; ``/`` on every real host
         keep_images (bool): leave uploaded images on the host, so that the next run need not upload them
@@ -79,7 +80,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     agent: bool = attr.ib(default=True, validator=attr.validators.instance_of(bool))
     host_key: str = attr.ib(default="known_hosts", validator=attr.validators.in_(CHECKS))
     known_hosts: str = attr.ib(default="", validator=_text)
-    consoles: Sequence[Mapping[str, str]] = attr.ib(factory=list, validator=attr.validators.instance_of(list))
+    consoles: Sequence[Mapping[str, Any]] = attr.ib(factory=list, validator=attr.validators.instance_of(list))
     raw_mode: str = attr.ib(default="stty raw -echo", validator=_text)
     root: str = attr.ib(default="/", validator=_text)
     keep_images: bool = attr.ib(default=True, validator=attr.validators.instance_of(bool))
@@ -270,7 +271,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     def console(self, number: int) -> str:
         """See ShmemHostProtocol."""
         if number < len(self.consoles):
-            return self.consoles[number]["hostdev"]
+            return str(self.consoles[number]["hostdev"])
         return super().console(number)
 
     @active
@@ -300,7 +301,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         """The user side of a pseudo-terminal of the host, or where the cable of a UART ends. Raises BenchError."""
         for entry in self.consoles:
             if entry["hostdev"] == console:
-                return "", uart_location(self.target, entry["resource"])
+                return "", uart_location(self.target, entry)
         match = _PSEUDO_TERMINAL.fullmatch(console)
         if match is None:
             raise BenchError(

@@ -27,6 +27,7 @@ from harness.target.parts import Part, Parts
 
 _TOP: Final = ("imports", "targets", "options", "features", "images", "paths", "tools")
 _TARGET: Final = ("resources", "drivers", "features", "options")
+_CABLE: Final = ("hostdev", "resource", "txdelay", "txchunk")
 _PATTERNS: Final = ("login_prompt", "password_prompt", "refused", "shell_prompt", "address_pattern")
 _VARIABLE: Final = re.compile(r"\$\{?(LG_\w+)")
 _OPTION: Final = re.compile(r"option (\w+)")
@@ -113,11 +114,21 @@ def _host(file: str, host: Part, parts: Parts) -> Iterator[Problem]:
         yield Problem(file, host.line_of("host_key"), "host_key: console needs a console, and the target has none")
     names = {part.name for part in parts.resources} | {name for _, name in parts.provided}
     for entry in host.arguments.get("consoles") or ():
+        yield from _unknown_keys(file, entry, _CABLE)
+        yield from _pace(file, entry)
         missing = {"hostdev", "resource"} - entry.keys.keys()
         if missing:
             yield Problem(file, entry.line, f"an entry of consoles has hostdev and resource; missing: {min(missing)}")
         elif entry.keys["resource"].value not in names and not parts.remote:
             yield Problem(file, entry.line, f"consoles: no resource is named {entry.keys['resource'].value!r}")
+
+
+def _pace(file: str, cable: Item) -> Iterator[Problem]:
+    """How fast a guest behind a cable takes what it is sent."""
+    for key, kind in (("txdelay", int | float), ("txchunk", int)):
+        item = cable.get(key)
+        if item is not None and not (isinstance(item.value, kind) and item.value > 0):
+            yield Problem(file, item.line, f"consoles: {key} is {item.value!r}; expected a number above 0")
 
 
 def _files(path: Path, host: Part) -> Iterator[Problem]:

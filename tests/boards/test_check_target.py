@@ -121,6 +121,12 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         "uart7",
         "no resource is named 'uart7'",
     ),
+    "cable with a pace that is none": (
+        "        host_key: known_hosts",
+        "        host_key: known_hosts\n        consoles:\n          - {hostdev: a, resource: a, txdelay: slow}",
+        "slow",
+        "txdelay is 'slow'; expected a number above 0",
+    ),
 }
 
 

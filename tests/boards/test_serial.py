@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +52,9 @@ def test_a_guest_answers_over_a_uart_on_the_network(cabled: LoopbackBoard, proto
     lab = Lab(cabled, tmp_path)
     lab.data["resources"]["RawSerialPort"]["name"] = "console"
     lab.data["drivers"]["SerialDriver"] = {"bindings": {"port": "console"}}
-    lab.set("ShmemQnxHostDriver", consoles=[{"hostdev": "/dev/ptyp0", "resource": "uart1"}])
+    lab.set(
+        "ShmemQnxHostDriver", consoles=[{"hostdev": "/dev/ptyp0", "resource": "uart1", "txdelay": 0.001, "txchunk": 4}]
+    )
     try:
         with serving(lab.folder / "uart1", protocol, tmp_path / "bin") as port:
             cable = {"name": "uart1", "host": "127.0.0.1", "port": port, "protocol": protocol}
@@ -58,7 +62,9 @@ def test_a_guest_answers_over_a_uart_on_the_network(cabled: LoopbackBoard, proto
             host = lab.ready()
             with within(20, f"guest's UART over {protocol}: first answer"):
                 guest = lab.start_guest(host)
-                target = GuestTarget(guest.system, guest.wait_console(10), tmp_path / "guest0.console.log")
+                location = guest.wait_console(10)
+                assert (location.txdelay, location.txchunk) == (0.001, 4)
+                target = GuestTarget(guest.system, location, tmp_path / "guest0.console.log")
                 probe = Probe(target.console.transport(), guest.system)
                 assert probe.identify(timeout=10).architecture == "x86_64"
             assert probe.attach("pluto", 2).index == 0
@@ -66,6 +72,22 @@ def test_a_guest_answers_over_a_uart_on_the_network(cabled: LoopbackBoard, proto
             stop_guests([guest], "power-cut", 10)
     finally:
         lab.end()
+
+
+def test_what_a_guest_is_sent_has_the_pace_of_its_uart(tmp_path: Path) -> None:
+    end, port = os.openpty()
+    location = ConsoleLocation("RawSerialPort", {"port": os.ttyname(port)}, txdelay=0.02, txchunk=2)
+    target = GuestTarget("guest0", location, tmp_path / "guest0.console.log")
+    try:
+        began = time.monotonic()
+        target.console.transport().write(b"ten bytes\n")
+        assert time.monotonic() - began >= 5 * 0.02
+        with os.fdopen(os.dup(end), "rb") as line:
+            assert line.read(10) == b"ten bytes\n"
+    finally:
+        target.close()
+        os.close(end)
+        os.close(port)
 
 
 def test_whatever_keeps_a_console_shut_is_trouble_of_the_bench(tmp_path: Path) -> None:
