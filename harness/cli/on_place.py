@@ -65,7 +65,8 @@ def _clean(lab: Lab, told: Mapping[str, str]) -> None:
     if RELEASED in told:
         return
     if RUNNING in told:
-        end_group(int(told[RUNNING]))
+        # The kernel has interrupted the command itself.
+        end_group(int(told[RUNNING]), leader_knows=True)
     if HELD in told:
         Hold(lab, told[HELD], told.get(RESERVED, "")).release()
     elif RESERVED in told:

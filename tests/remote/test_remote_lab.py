@@ -155,6 +155,34 @@ def test_the_place_is_held_until_what_the_command_started_has_ended(
     run.communicate(timeout=30)
 
 
+_COUNTS = """
+import os, pathlib, signal, sys, time
+interrupts = []
+signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
+print(os.getppid(), flush=True)
+while not interrupts:
+    time.sleep(0.02)
+time.sleep(1)
+pathlib.Path(sys.argv[1]).write_text(str(len(interrupts)))
+"""
+
+
+@pytest.mark.parametrize("victim", ["nobody", "keeper"])
+def test_a_command_is_interrupted_once(lab: RemoteLab, victim: str, tmp_path: Path) -> None:
+    """A second interrupt would break off the clean-up that the first one began."""
+    note = tmp_path / "interrupts"
+    run = _on_place(lab, sys.executable, "-c", _COUNTS, str(note))
+    assert run.stdout is not None
+    keeper = int(run.stdout.readline())
+    if victim == "keeper":
+        os.kill(keeper, signal.SIGKILL)
+    else:
+        run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    assert note.read_text() == "1"
+    assert lab.acquired_by() == ""
+
+
 def _reservations(lab: RemoteLab) -> str:
     return lab.lab.client("reservations")
 
