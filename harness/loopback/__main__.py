@@ -50,7 +50,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 async def _run(arguments: argparse.Namespace) -> None:
     folder: Path = arguments.folder.absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    # It has keys and passwords, also when it was there before.
+    folder.chmod(0o700)
     overrides = dict(item.split("=", 1) for item in arguments.set)
     behaviour = Behaviour(profile=arguments.profile, overrides=overrides, guest_lines=arguments.guest_lines)
     ending = asyncio.Event()
