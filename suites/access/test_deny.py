@@ -9,7 +9,7 @@ from fixtures.access import ALLOWED, REFUSED, Access
 from fixtures.deployment import Deploy
 
 # Rules do not depend on the placement: the examples of the manual are tried in both, these details in one.
-pytestmark = pytest.mark.only(placement=["pci"])
+pytestmark = pytest.mark.one_placement
 
 STEM_AND_NAME = ("deny live* deny pluto", "")
 

@@ -13,7 +13,7 @@ from fixtures.deployment import Deploy
 from fixtures.hostside import HostRegions
 
 # Rules do not depend on the placement: the examples of the manual are tried in both, these details in one.
-pytestmark = pytest.mark.only(placement=["pci"])
+pytestmark = pytest.mark.one_placement
 
 PREFIX = ("subst ,guest0", "")
 STEM = ("subst foo,guest0", "")

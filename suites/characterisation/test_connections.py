@@ -14,7 +14,7 @@ from fixtures.records import Observations
 from fixtures.vocabulary import PULSES, HostProgram
 from harness.shmem.registers import DATA_OFFSET, MAX_CLIENTS
 
-pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["pci"]), pytest.mark.every_release]
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
 FREE = ("", "", "")
 CREATED = ("create stock,0x5000", "", "")

@@ -16,7 +16,7 @@ from fixtures.records import Observations
 from harness.shmem.registers import MAX_NAME_LENGTH
 from harness.shmem.status import Status
 
-pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["pci"]), pytest.mark.every_release]
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
 LONG = "a-prefix-of-some-letters-"
 SUBSTITUTED = (

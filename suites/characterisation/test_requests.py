@@ -15,7 +15,7 @@ from fixtures.records import Observations
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
 
-pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["pci"]), pytest.mark.every_release]
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
 FREE = ("", "", "")
 TWO_DEVICES = (("", ""), "")

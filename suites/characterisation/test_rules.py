@@ -14,7 +14,7 @@ from fixtures.deployment import Deploy
 from fixtures.records import Observations
 from harness.shmem.status import Status
 
-pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["pci"]), pytest.mark.every_release]
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
 MIXED = ("deny neo allow neo*", "allow neo* deny neo", "deny neo* allow neo", "deny a* allow b*", "allow b* deny a*")
 

@@ -36,6 +36,7 @@ def idle(guest: Guest) -> None:
     guest.linux.run("kill $(cat /run/busy); rm /tmp/busy")
 
 
+@pytest.mark.quiet
 @pytest.mark.requirement("SHM-PERF-01")
 def test_the_other_measures_on(deploy: Deploy, metrics: Metrics) -> None:
     """The bytes stay right, and the region is as fast as private memory of the guest under the same load."""

@@ -156,6 +156,7 @@ def test_signals_before_a_read_are_one_change(deploy: Deploy) -> None:
     assert count.disowned <= 1
 
 
+@pytest.mark.quiet
 @pytest.mark.requirement("SHM-NOTIF-10", "SHM-PERF-04")
 def test_a_thousand_messages_by_interrupt(deploy: Deploy, metrics: Metrics) -> None:
     """Each guest takes exactly as many interrupts as its status word has changed; the times are recorded."""
