@@ -4,6 +4,9 @@
 Python raises KeyboardInterrupt wherever the program happens to be. Where that is the clean-up of an object (a
 destructor, the callback of a weak reference, a lock of the import machinery), the interpreter prints it and goes on,
 and the session would run to its end as if nobody had asked.
+
+A shell that starts jobs in the background turns signals off for them and for all that they start. For the session that
+stays so; a qvm, which is stopped by these signals, must get them from its first moment on.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ class InterruptKeeper:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._interrupt)
             self._installed = True
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                # Programs that are started inherit what is ignored, but not what has a handler.
+                signal.signal(number, lambda _number, _frame: None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -384,6 +385,19 @@ def test_an_interrupt_that_some_clean_up_swallows_ends_the_run_all_the_same(make
     session = suite.run()
     assert session.report.run.reasons[:2] == ["the run was interrupted: Ctrl-C", "3 planned tests did not run"]
     assert len(session.verdicts()) == 1
+
+
+def test_signals_that_a_shell_has_turned_off_reach_what_the_tests_start(make_suite: MakeSuite) -> None:
+    suite = make_suite("""
+        import signal, subprocess, sys
+
+        def test_a(bench):
+            print_ = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (2, 3)))"
+            assert subprocess.check_output([sys.executable, "-c", print_], text=True).split() == ["False", "False"]
+    """)
+    command = ["sh", "-c", "trap '' INT QUIT; exec \"$@\"", "sh", *suite.command()]
+    done = subprocess.run(command, cwd=suite.folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_stop_at_the_first_failure_lists_the_rest(make_suite: MakeSuite) -> None:
