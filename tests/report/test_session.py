@@ -392,8 +392,8 @@ def test_signals_that_a_shell_has_turned_off_reach_what_the_tests_start(make_sui
         import signal, subprocess, sys
 
         def test_a(bench):
-            print_ = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (2, 3)))"
-            assert subprocess.check_output([sys.executable, "-c", print_], text=True).split() == ["False", "False"]
+            asked = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (2, 3)))"
+            assert subprocess.check_output([sys.executable, "-c", asked], text=True).split() == ["False", "False"]
     """)
     command = ["sh", "-c", "trap '' INT QUIT; exec \"$@\"", "sh", *suite.command()]
     done = subprocess.run(command, cwd=suite.folder, capture_output=True, text=True, timeout=SECONDS, check=False)
