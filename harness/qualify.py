@@ -40,7 +40,7 @@ class Qualification:
     async def run(self, benches: Sequence[str], jobs: int) -> None:
         """Run all sessions, ``jobs`` at a time. One that breaks stops no other."""
         free = asyncio.Semaphore(jobs)
-        beside = ["--beside", str(self._folder / _SHARED)] if jobs > 1 and len(benches) > 1 else []
+        beside = [f"--beside={self._folder / _SHARED}"] if jobs > 1 and len(benches) > 1 else []
 
         async def one(bench: str) -> None:
             async with free:

@@ -38,6 +38,7 @@ def test_three(bench, number):
 
 def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
     suites = []
+    (tmp_path / "beside").mkdir()
     for number in range(2):
         folder = tmp_path / f"suite{number}"
         folder.mkdir()
@@ -45,7 +46,8 @@ def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
         suite.benches(one=fake())
         suite.write("test_it.py", "import pytest\n" + _BODY.format(log=str(tmp_path / f"log{number}")))
         suites.append(suite)
-    shared = ["--lg-env", "benches.yaml", "--beside", str(tmp_path / "beside")]
+    # In one word: pytest would take the folder, once it is there, for a path of tests.
+    shared = ["--lg-env", "benches.yaml", f"--beside={tmp_path / 'beside'}"]
     sessions = [
         subprocess.Popen(suite.command(*shared), cwd=suite.folder, env=suite.variables(), stdout=subprocess.DEVNULL)
         for suite in suites
