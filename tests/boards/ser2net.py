@@ -16,6 +16,7 @@ from typing import Literal
 
 from harness.provision.process import bound_to_parent
 from harness.provision.programs import board_programs
+from tests.boards.preloaded import preloaded
 
 Protocol = Literal["rfc2217", "raw"]
 _ACCEPTERS: dict[Protocol, str] = {"rfc2217": "telnet(rfc2217,mode=server),tcp", "raw": "tcp"}
@@ -29,7 +30,7 @@ def install(folder: Path) -> Path:
     programs = board_programs()
     # Where its library looks for modules of its own, which are not installed.
     modules = next(programs.root.glob("usr/libexec/*/gensio/*"))
-    command = shlex.join(programs.command("/usr/sbin/ser2net"))
+    command = shlex.join(programs.command("/usr/sbin/ser2net", preload=preloaded("lookup")))
     script.write_text(f'#!/bin/sh\nGENSIO_LIBRARY_PATH={shlex.quote(str(modules))} exec {command} "$@"\n')
     script.chmod(0o755)
     return folder

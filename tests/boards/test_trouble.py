@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ import pytest
 from harness.errors import BenchError
 from harness.host.protocol import GuestEndedError
 from harness.loopback.processes import descendants
-from harness.provision.compiler import Recipe, compile_c
 from tests.boards.lab import Lab, within
+from tests.boards.preloaded import preloaded
 from tests.boards.session import Session
 
 _ATTACH = 'guest, = deploy("")\nguest.attach("pluto").detach()'
@@ -137,7 +136,7 @@ def test_a_clock_that_jumps_does_not_end_or_hang_a_run(session: Session, tmp_pat
     """The clock of the machine that tests jumps by a day while guests run."""
     clock = tmp_path / "clock"
     clock.write_text("0")
-    session.environment |= {"LD_PRELOAD": str(_clock_library()), "CLOCK_FILE": str(clock)}
+    session.environment |= {"LD_PRELOAD": str(preloaded("clock")), "CLOCK_FILE": str(clock)}
     jump = f"pathlib.Path(os.environ['CLOCK_FILE']).write_text('{seconds}')"
     session.test("before", _ATTACH)
     session.test("during", f'guest, = deploy("")\nregion = guest.attach("pluto")\n{jump}\nregion.detach()')
@@ -147,16 +146,3 @@ def test_a_clock_that_jumps_does_not_end_or_hang_a_run(session: Session, tmp_pat
     assert run.returncode == 0, run.stdout + run.stderr
     assert set(session.verdicts.values()) == {"pass"}
     assert "1970" not in run.stdout
-
-
-def _clock_library() -> Path:
-    recipe = Recipe(
-        name="clock library of a test",
-        folder=Path(__file__).parent,
-        target=f"{platform.machine()}-linux-gnu.2.28",
-        sources=("clock.c",),
-        flags=("-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror"),
-        inputs=("clock.c",),
-        output="clock.so",
-    )
-    return compile_c(recipe).path / recipe.output
