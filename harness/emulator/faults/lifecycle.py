@@ -11,6 +11,7 @@ from functools import partial
 from harness.emulator.device.device import SharedMemoryDevice, Slot
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
+from harness.emulator.parts import Parts
 from harness.emulator.regions import Client, Region, Registry
 from harness.shmem import registers as reg
 
@@ -59,14 +60,26 @@ def _member_kept(patches: Patches) -> None:
     patches.replace(Region, "members", lambda was: lambda self: was(self) | vars(self).get("departed", [0])[0])
 
 
-fault_in(
-    ShmemFunction,
-    "lifecycle",
-    "death-not-noticed",
-    "a guest that ends keeps its connections",
-    "disconnected",
-    lambda _: lambda self: [self.device.slots.__setitem__(number, None) for number in range(len(self.device.slots))],
-)
+def _forget(device: SharedMemoryDevice) -> None:
+    device.slots[:] = [None] * len(device.slots)
+
+
+def _closed_without_detach(was: Callable[[Parts], None]) -> Callable[[Parts], None]:
+    def close(self: Parts) -> None:
+        for device in self._devices:
+            _forget(device)
+        was(self)
+
+    return close
+
+
+@fault("death-not-noticed", "lifecycle", "a guest that ends keeps its connections")
+def _death_not_noticed(patches: Patches) -> None:
+    # The end of QEMU shows in its process and in its channel, and either may be seen first.
+    patches.replace(ShmemFunction, "disconnected", lambda _: lambda self: _forget(self.device))
+    patches.replace(Parts, "close", _closed_without_detach)
+
+
 fault_in(
     Registry,
     "lifecycle",
