@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 from asyncio.subprocess import DEVNULL
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -113,39 +115,39 @@ def _take_and_end(listener: socket.socket) -> None:
             return
 
 
-def test_a_host_that_ends_after_its_answer_gives_96_and_the_guest_is_not_started_again(tmp_path: Path) -> None:
+@contextmanager
+def _qvm_of_a_made_up_host(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    """A qvm, and the host's end of its channel."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(str(tmp_path / "host"))
+        listener.bind(str(folder / "host"))
         listener.listen()
         command = [sys.executable, "-m", "harness.emulator.qvm", "@guest"]
-        environment = {**os.environ, "QVM_HOST": str(tmp_path / "host")}
+        environment = {**os.environ, "QVM_HOST": str(folder / "host")}
         with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qvm:
-            host, _ = listener.accept()
-            # What has not been read when the socket closes makes qvm's read fail with a reset.
-            host.recv(1, socket.MSG_PEEK)
-            host.sendall(b'{"ok": true, "started": "one"}\n')
-            host.close()
-            assert qvm.communicate(timeout=20)[1] == b"qvm: the host is gone\n"
-            assert qvm.returncode == 96
+            yield qvm, listener.accept()[0]
+
+
+def test_a_host_that_ends_after_its_answer_gives_96_and_the_guest_is_not_started_again(tmp_path: Path) -> None:
+    with _qvm_of_a_made_up_host(tmp_path) as (qvm, host):
+        # What has not been read when the socket closes makes qvm's read fail with a reset.
+        host.recv(1, socket.MSG_PEEK)
+        host.sendall(b'{"ok": true, "started": "one"}\n')
+        host.close()
+        assert qvm.communicate(timeout=20)[1] == b"qvm: the host is gone\n"
+        assert qvm.returncode == 96
 
 
 def test_a_signal_after_the_last_word_of_the_host_changes_nothing(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(str(tmp_path / "host"))
-        listener.listen()
-        command = [sys.executable, "-m", "harness.emulator.qvm", "@guest"]
-        environment = {**os.environ, "QVM_HOST": str(tmp_path / "host")}
-        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qvm:
-            host, _ = listener.accept()
-            host.makefile("rb").readline()
-            qvm.send_signal(signal.SIGSTOP)
-            os.waitpid(qvm.pid, os.WUNTRACED)
-            host.sendall(b'{"ok": true, "started": "one"}\n{"ok": true, "exit": 3, "message": ""}\n')
-            host.close()
-            qvm.send_signal(signal.SIGTERM)
-            qvm.send_signal(signal.SIGCONT)
-            assert qvm.communicate(timeout=20)[1] == b""
-            assert qvm.returncode == 3
+    with _qvm_of_a_made_up_host(tmp_path) as (qvm, host):
+        host.makefile("rb").readline()
+        qvm.send_signal(signal.SIGSTOP)
+        os.waitpid(qvm.pid, os.WUNTRACED)
+        host.sendall(b'{"ok": true, "started": "one"}\n{"ok": true, "exit": 3, "message": ""}\n')
+        host.close()
+        qvm.send_signal(signal.SIGTERM)
+        qvm.send_signal(signal.SIGCONT)
+        assert qvm.communicate(timeout=20)[1] == b""
+        assert qvm.returncode == 3
 
 
 def test_a_long_name_is_no_trouble_and_one_that_no_file_can_have_is_told(bench: Bench) -> None:
