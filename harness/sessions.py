@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import signal
@@ -112,6 +113,19 @@ def last_words(place: Path) -> str:
     """The last lines of what the session in ``place`` said, each marked."""
     lines = (place / OUTPUT).read_text(errors="replace").splitlines()[-_SAID_LINES:]
     return "\n".join(f"  | {line}" for line in lines)
+
+
+def count(text: str) -> int:
+    """A number of sessions as an option of a command says it. Raises ArgumentTypeError."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def processors() -> int:
+    """How many sessions this machine can run side by side without one waiting for another."""
+    return len(os.sched_getaffinity(0))
 
 
 def until_interrupted(work: Coroutine[Any, Any, T]) -> T:

@@ -7,7 +7,6 @@ Each fault of the emulated device runs in a session of its own, which ends with 
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
@@ -24,7 +23,7 @@ from harness.prove.groups import SHORT, selected
 from harness.prove.model import ProofReport
 from harness.prove.proving import Progress, Proving, gather, line
 from harness.report import folder, provenance
-from harness.sessions import CHECKOUT, Sessions, until_interrupted
+from harness.sessions import CHECKOUT, Sessions, count, processors, until_interrupted
 
 HELP = "put faults into the device, one at a time, and show which requirement catches each"
 
@@ -41,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--short", action="store_true", help=f"{len(SHORT)} faults of all groups")
     parser.add_argument(
-        "--jobs", type=_count, default=_cores(), metavar="N", help="sessions side by side (%(default)s)"
+        "--jobs", type=count, default=processors(), metavar="N", help="sessions side by side (%(default)s)"
     )
     parser.add_argument(
         "--random-order",
-        type=_count,
+        type=count,
         metavar="N",
         help="no faults: N sessions in N orders, whose verdicts have to be the same",
     )
@@ -59,17 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for reports (default: reports of the checkout)")
     parser.add_argument("--list", action="store_true", help="only list the faults")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,7 +9,6 @@ pytest's life in the same way.
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import shutil
 import sys
@@ -24,7 +23,7 @@ from harness.qualify import Qualification
 from harness.report import html
 from harness.report.folder import INDEX
 from harness.report.progress import Progress
-from harness.sessions import CHECKOUT, Sessions, until_interrupted
+from harness.sessions import CHECKOUT, Sessions, count, processors, until_interrupted
 
 HELP = "run the suites on every bench, write the report, and say the verdict"
 
@@ -40,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="this bench only; repeatable")
     parser.add_argument(
         "--jobs",
-        type=int,
-        default=len(os.sched_getaffinity(0)),
+        type=count,
+        default=processors(),
         metavar="N",
         help="benches side by side (default: as many as this machine has processors, %(default)s)",
     )
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     )
     status = None
     try:
-        until_interrupted(qualification.run(benches, max(1, args.jobs)))
+        until_interrupted(qualification.run(benches, args.jobs))
     except KeyboardInterrupt:
         qualification.trouble("the run was interrupted")
         status = _INTERRUPTED
