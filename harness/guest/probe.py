@@ -19,24 +19,26 @@ from harness.guest.probe_link import (
     ProbeTimeoutError,
     Transport,
 )
-from harness.guest.probe_results import (
-    Attachment,
+from harness.guest.probe_measurements import (
     Comparison,
-    ControlStatus,
-    Detachment,
-    Factory,
-    Handle,
-    Identity,
     Interrupt,
     InterruptCount,
     InterruptWait,
     Rampage,
     RoundTrips,
     Scan,
-    ShmemDevice,
     Throughput,
     Timing,
     Verification,
+)
+from harness.guest.probe_results import (
+    Attachment,
+    ControlStatus,
+    Detachment,
+    Factory,
+    Handle,
+    Identity,
+    ShmemDevice,
 )
 
 __all__ = [
