@@ -13,7 +13,6 @@ import fcntl
 import logging
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from harness.emulator.host import Host
 from harness.emulator.protocol import SOCKET_NAME
 from harness.emulator.service import Service
 from harness.errors import BenchError, HarnessError
+from harness.lifeline import watch_for_the_end
 from harness.shmem.profile import Profile
 
 _LOCK = "lock"
@@ -56,7 +56,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     _take(arguments.run_dir)
     _clean(arguments.run_dir)
     ending = asyncio.Event()
-    _watch_for_the_end(ending, arguments.lifeline)
+    watch_for_the_end(ending, arguments.lifeline)
     host = Host(arguments.run_dir, profile)
     service = Service(host, ending, linger=arguments.linger)
     try:
@@ -93,21 +93,6 @@ def _clean(run_directory: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         elif path.name != _LOCK:
             path.unlink(missing_ok=True)
-
-
-def _watch_for_the_end(ending: asyncio.Event, lifeline: int | None) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.set)
-    if lifeline is None:
-        return
-
-    def check() -> None:
-        if not os.read(lifeline, 1):
-            loop.remove_reader(lifeline)
-            ending.set()
-
-    loop.add_reader(lifeline, check)
 
 
 if __name__ == "__main__":

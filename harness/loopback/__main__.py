@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.lifeline import watch_for_the_end
 from harness.loopback.control import Controls, install_switch
 from harness.loopback.machine import Behaviour, Machine
 from harness.loopback.processes import adopt_orphans
@@ -56,7 +55,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     overrides = dict(item.split("=", 1) for item in arguments.set)
     behaviour = Behaviour(profile=arguments.profile, overrides=overrides, guest_lines=arguments.guest_lines)
     ending = asyncio.Event()
-    _watch_for_the_end(ending, arguments.lifeline)
+    watch_for_the_end(ending, arguments.lifeline)
     machine = Machine(folder, behaviour)
     try:
         machine.install()
@@ -67,21 +66,6 @@ async def _run(arguments: argparse.Namespace) -> None:
         await machine.close()
         if arguments.remove:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _watch_for_the_end(ending: asyncio.Event, lifeline: int | None) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.set)
-    if lifeline is None:
-        return
-
-    def check() -> None:
-        if not os.read(lifeline, 1):
-            loop.remove_reader(lifeline)
-            ending.set()
-
-    loop.add_reader(lifeline, check)
 
 
 if __name__ == "__main__":
