@@ -9,19 +9,20 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from harness.emulator.faults import Fault
-from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.prove import pages
 from harness.prove.groups import SHORT, selected
-from harness.prove.model import ProofReport
-from harness.prove.proving import Progress, Proving, gather, line
+from harness.prove.model import Difference, ProofReport
+from harness.prove.proving import CONTROL, Proving
+from harness.prove.record import Record
 from harness.report import folder, provenance
 from harness.sessions import CHECKOUT, Sessions, count, processors, until_interrupted
 
@@ -30,7 +31,6 @@ HELP = "put faults into the device, one at a time, and show which requirement ca
 _INTERRUPTED: Final = 130
 _SUITES: Final = "suites"
 _REPORTS: Final = "reports"
-_CONTROL: Final = "control"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lg-env", type=Path, metavar="FILE", help="labgrid environment file (default: boards.yaml of the checkout)"
     )
     parser.add_argument(
-        "--limit", type=float, default=600.0, metavar="SECONDS", help="longest time of one session (%(default)g)"
+        "--limit", type=float, default=1800.0, metavar="SECONDS", help="longest time of one session (%(default)g)"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for reports (default: reports of the checkout)")
     parser.add_argument("--list", action="store_true", help="only list the faults")
@@ -68,38 +68,41 @@ def run(args: argparse.Namespace) -> int:
             print(f"{fault.name:28} {fault.group:13} {fault.text}")
         return EXIT_PASS
     sessions, base = _sessions(args), _folder(args.out)
-    report = _begun(base)
-    proving = Proving(sessions, base, args.jobs)
-    whole = not (args.short or args.select)
-    began = time.monotonic()
+    orders = [f"order-{number}" for number in range(1, (args.random_order or 0) + 1)]
+    record = Record(_begun(base, orders or [CONTROL, *(fault.name for fault in faults)]), _say, partial(_keep, base))
+    proving = Proving(sessions, base, args.jobs, record)
     try:
-        found = _orders(proving, args.random_order) if args.random_order else _faults(proving, faults, whole=whole)
-        report = replace(report, **until_interrupted(found), duration_s=round(time.monotonic() - began, 1))
+        return _prove(record, base, _work(proving, orders, faults, whole=not (args.short or args.select)))
+    except OSError as error:
+        raise BenchError(f"the proof could not be written down: {error}", remedy=f"make room in {base}") from error
+
+
+def _prove(record: Record, base: Path, work: Coroutine[Any, Any, None]) -> int:
+    interrupted = False
+    try:
+        until_interrupted(work)
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        interrupted = True
+    report = record.report()
     pages.write(base, report)
     for text in _trouble(report):
         print(text)
     print(pages.last_line(report, base / folder.INDEX))
-    return _status(report)
+    return _INTERRUPTED if interrupted else _status(report)
 
 
-async def _faults(proving: Proving, faults: Sequence[Fault], *, whole: bool) -> dict[str, Any]:
-    """Proofs, and a session without a fault: of everything, or of the tests that caught something."""
-    progress = Progress(len(faults) + 1, proving.jobs, _say)
-    if whole:
-        control, proofs = await gather(proving.control(_CONTROL, progress), proving.faults(faults, progress))
-    else:
-        proofs = await proving.faults(faults, progress)
-        tests = sorted({proof.catch.test for proof in proofs if proof.catch})
-        control = await proving.control(_CONTROL, progress, tests=tests)
-    return {"proofs": proofs, "controls": [control]}
+def _work(
+    proving: Proving, orders: Sequence[str], faults: Sequence[Fault], *, whole: bool
+) -> Coroutine[Any, Any, None]:
+    if orders:
+        return proving.shuffled(orders)
+    return proving.everything(faults) if whole else proving.some(faults)
 
 
-async def _orders(proving: Proving, count: int) -> dict[str, Any]:
-    """Sessions without a fault in several orders."""
-    controls, differences = await proving.shuffled(count, Progress(count, proving.jobs, _say))
-    return {"controls": controls, "differences": differences}
+def _keep(base: Path, report: ProofReport) -> None:
+    """For a proof that is killed. If there is no room for a page now, the last one will say so."""
+    with suppress(OSError):
+        pages.write(base, report)
 
 
 def _sessions(args: argparse.Namespace) -> Sessions:
@@ -121,7 +124,7 @@ def _folder(out: Path | None) -> Path:
     return base
 
 
-def _begun(base: Path) -> ProofReport:
+def _begun(base: Path, planned: list[str]) -> ProofReport:
     return ProofReport(
         id=base.name,
         started=datetime.now(UTC).isoformat(),
@@ -129,6 +132,7 @@ def _begun(base: Path) -> ProofReport:
         command=shlex.join(["harness", *sys.argv[1:]]),
         harness_version=provenance.harness_version(),
         harness_commit=provenance.harness_commit(),
+        planned=planned,
     )
 
 
@@ -140,16 +144,23 @@ def _trouble(report: ProofReport) -> Iterator[str]:
     """What keeps the proof from holding, a line each."""
     for proof in report.proofs:
         if proof.outcome != "caught":
-            yield f"hole: {line(proof)}"
+            yield f"hole: {proof.line}"
     for control in report.controls:
+        if control.trouble:
+            yield f"without a fault ({control.what}): {control.trouble}"
         for test in control.failed:
             yield f"without a fault ({control.what}): {test}"
     for difference in report.differences:
-        yield f"depends on the order: {difference.test}: {', '.join(difference.verdicts)}"
+        yield f"depends on the order: {difference.test}: {_verdicts(difference)}"
+
+
+def _verdicts(difference: Difference) -> str:
+    return ", ".join(f"{what} {verdict}" for what, verdict in difference.verdicts.items())
 
 
 def _status(report: ProofReport) -> int:
-    if report.holds:
+    if report.clean:
         return EXIT_PASS
     troubled = any(proof.outcome == "trouble" for proof in report.proofs)
+    troubled = troubled or any(control.trouble for control in report.controls)
     return EXIT_BENCH_TROUBLE if troubled else EXIT_REQUIREMENT_FAILED

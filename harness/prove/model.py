@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from harness.report.model import Case
 
 Outcome = Literal["caught", "elsewhere", "survived", "trouble"]
 """``elsewhere``: only a requirement of another group failed. ``trouble``: the session gave no verdict to judge by."""
+
+Verdict = Literal["PASS", "FAIL", "INCOMPLETE"]
+"""``INCOMPLETE``: nothing is wrong so far, but not all sessions have ended."""
+
+_WORDS: Final = {"caught": "caught by", "elsewhere": "CAUGHT ONLY BY", "survived": "SURVIVED", "trouble": "TROUBLE:"}
 
 
 @dataclass(frozen=True)
@@ -42,29 +47,49 @@ class Proof:
     catch: Catch | None = None
     trouble: str = ""
 
+    @property
+    def line(self) -> str:
+        """All of it in one line of text."""
+        by = self.trouble.partition("\n")[0]
+        if self.catch:
+            by = ", ".join(self.catch.requirements) + (f" on {self.catch.place}" if self.catch.place else "")
+        text = f"{self.fault} ({self.group}): {_WORDS[self.outcome]} {by}".rstrip()
+        return f"{text}, {self.duration_s:.1f} s"
+
 
 @dataclass(frozen=True)
 class Control:
-    """A session without a fault: what must pass. ``failed`` are its tests with another verdict than it should have."""
+    """A session without a fault: what must pass. ``failed`` are its tests with another verdict than it should have.
+
+    ``trouble``: why the session did not come to all of its tests.
+    """
 
     what: str
     duration_s: float
     tests: int
     folder: str
     failed: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+    @property
+    def line(self) -> str:
+        """All of it in one line of text."""
+        failed = f"{len(self.failed)} FAILED" if self.failed else "none failed"
+        found = f"TROUBLE: {self.trouble.partition(chr(10))[0]}" if self.trouble else f"{self.tests} tests, {failed}"
+        return f"no fault ({self.what}): {found}, {self.duration_s:.0f} s"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A test whose verdict was not the same in all sessions: verdict by the number of the session."""
+    """A test whose verdict was not the same in all sessions: verdict by session."""
 
     test: str
-    verdicts: list[str]
+    verdicts: dict[str, str]
 
 
 @dataclass(frozen=True)
 class ProofReport:
-    """All of ``prove.json``."""
+    """All of ``prove.json``. ``planned``: the sessions, by the name of their fault or what they are for."""
 
     id: str
     started: str
@@ -72,6 +97,7 @@ class ProofReport:
     command: str
     harness_version: str
     harness_commit: str
+    planned: list[str]
     proofs: list[Proof] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -82,7 +108,19 @@ class ProofReport:
         return sum(proof.outcome == "caught" for proof in self.proofs)
 
     @property
-    def holds(self) -> bool:
-        """Whether every fault was caught as it should be, and nothing failed without one."""
-        clean = not any(control.failed for control in self.controls)
-        return self.caught == len(self.proofs) and clean and not self.differences
+    def ended(self) -> int:
+        """How many of the planned sessions have ended."""
+        return len(self.proofs) + len(self.controls)
+
+    @property
+    def clean(self) -> bool:
+        """Whether, as far as it went, every fault was caught as it should be, and nothing failed without one."""
+        quiet = not any(control.failed or control.trouble for control in self.controls)
+        return self.caught == len(self.proofs) and quiet and not self.differences
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the proof says."""
+        if not self.clean:
+            return "FAIL"
+        return "PASS" if self.ended == len(self.planned) else "INCOMPLETE"

@@ -20,7 +20,7 @@ _STYLE: Final = "style.css"
 
 def write(target: Path, report: ProofReport) -> None:
     """Write both into the folder ``target``. Raises OSError."""
-    summary = {"faults": len(report.proofs), "caught": report.caught, "holds": report.holds}
+    summary = {"faults": len(report.proofs), "caught": report.caught, "verdict": report.verdict}
     text = json.dumps({**asdict(report), **summary}, indent=1, ensure_ascii=False) + "\n"
     folder.write_whole(target / RESULTS, text.encode())
     environment = jinja2.Environment(
@@ -39,6 +39,9 @@ def write(target: Path, report: ProofReport) -> None:
 
 def last_line(report: ProofReport, page: Path) -> str:
     """The verdict in one line, for the end of a terminal session."""
-    verdict = "PASS" if report.holds else "FAIL"
-    caught = f"  {report.caught} of {len(report.proofs)} faults caught" if report.proofs else ""
-    return f"proof: {verdict}{caught}  report: {page}"
+    parts = [f"proof: {report.verdict}"]
+    if report.ended < len(report.planned):
+        parts.append(f"{report.ended} of {len(report.planned)} sessions")
+    if report.proofs:
+        parts.append(f"{report.caught} of {len(report.proofs)} faults caught")
+    return "  ".join([*parts, f"report: {page}"])

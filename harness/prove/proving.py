@@ -5,130 +5,94 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from harness.emulator.faults import Fault
 from harness.errors import BenchError
 from harness.prove.groups import matches
-from harness.prove.model import Catch, Control, Difference, Outcome, Proof
-from harness.report.model import Report
+from harness.prove.model import Catch, Control, Outcome, Proof
+from harness.prove.record import Record
 from harness.sessions import Finished, Sessions
 
-T = TypeVar("T")
-U = TypeVar("U")
+CONTROL: Final = "control"
+"""The session without a fault."""
 
 _TESTS: Final = "tests.txt"
 _GOOD: Final = ("pass", "skipped", "recorded")
 
 
-@dataclass
-class Progress:
-    """A line for each session that has ended, with the time that is left; ``say`` gets it."""
-
-    total: int
-    jobs: int
-    say: Callable[[str], None]
-    _began: float = field(default_factory=time.monotonic)
-    _done: int = 0
-
-    def done(self, text: str) -> None:
-        """One more session has ended."""
-        self._done += 1
-        left = (time.monotonic() - self._began) / self._done * (self.total - self._done)
-        self.say(f"[{self._done:{len(str(self.total))}}/{self.total}] {text}{_left(left) if left >= 1 else ''}")
-
-
-def _left(seconds: float) -> str:
-    return f"  (about {seconds / 60:.0f} min left)" if seconds >= 90 else f"  (about {seconds:.0f} s left)"
-
-
 @dataclass(frozen=True)
 class Proving:
-    """The proof below the folder ``base``: ``jobs`` sessions run side by side."""
+    """The proof below the folder ``base``: ``jobs`` sessions run side by side, and ``record`` takes what they found."""
 
     sessions: Sessions
     base: Path
     jobs: int
+    record: Record
 
-    async def faults(self, faults: Sequence[Fault], progress: Progress) -> list[Proof]:
-        """One session with each fault, in the given order."""
-        return await self._side_by_side([self._fault(fault, progress) for fault in faults])
+    async def everything(self, faults: Sequence[Fault]) -> None:
+        """One session with each fault, and all of the suites without one."""
+        await self._side_by_side([self.control(CONTROL), *map(self._fault, faults)])
 
-    async def control(self, what: str, progress: Progress, *, tests: Sequence[str] = ()) -> Control:
+    async def some(self, faults: Sequence[Fault]) -> None:
+        """One session with each fault, then without one the tests that have caught something."""
+        await self._side_by_side([self._fault(fault) for fault in faults])
+        tests = {proof.catch.test for proof in self.record.report().proofs if proof.catch}
+        await self.control(CONTROL, tests=sorted(tests))
+
+    async def shuffled(self, names: Sequence[str]) -> None:
+        """Sessions without a fault, each in another order: the first in that of seed 1, the second of seed 2 ..."""
+        seeds = enumerate(names, 1)
+        await self._side_by_side([self.control(name, "--prove-shuffle", str(seed)) for seed, name in seeds])
+
+    async def control(self, what: str, *options: str, tests: Sequence[str] = ()) -> None:
         """A session without a fault, of the tests with these ids or of everything."""
         place = self.base / what
-        options = []
+        place.mkdir()
         if tests:
-            place.mkdir()
             chosen = place / _TESTS
             chosen.write_text("\n".join(tests) + "\n")
-            options = ["--prove-tests", str(chosen)]
-        finished = await self.sessions.run(place, *options)
-        control = _control(what, finished, self.base)
-        trouble = f"{len(control.failed)} FAILED" if control.failed else "all passed"
-        progress.done(f"no fault ({what}): {control.tests} tests, {trouble}, {control.duration_s:.0f} s")
-        return control
+            options = (*options, "--prove-tests", str(chosen))
+        began = time.monotonic()
+        try:
+            finished = await self.sessions.run(place, *options)
+        except BenchError as error:
+            self.record.control(Control(what, time.monotonic() - began, 0, what, trouble=str(error)), {})
+        else:
+            self.record.control(_control(what, finished), {case.test: case.verdict for case in finished.report.cases})
 
-    async def shuffled(self, count: int, progress: Progress) -> tuple[list[Control], list[Difference]]:
-        """``count`` sessions without a fault, each in another order, and the tests whose verdict was not always one."""
-        runs = await self._side_by_side([self._shuffle(seed, progress) for seed in range(1, count + 1)])
-        return [control for control, _ in runs], _differences([report for _, report in runs])
-
-    async def _shuffle(self, seed: int, progress: Progress) -> tuple[Control, Report]:
-        what = f"order-{seed}"
-        finished = await self.sessions.run(self.base / what, "--prove-shuffle", str(seed))
-        control = _control(what, finished, self.base)
-        progress.done(f"{what}: {control.tests} tests, {len(control.failed)} failed, {control.duration_s:.0f} s")
-        return control, finished.report
-
-    async def _fault(self, fault: Fault, progress: Progress) -> Proof:
+    async def _fault(self, fault: Fault) -> None:
         place = self.base / "faults" / fault.name
+        where = place.relative_to(self.base).as_posix()
         began = time.monotonic()
         try:
             finished = await self.sessions.run(place, "--fault", fault.name, "--prove-group", fault.group)
-            proof = _proof(fault, finished, place.relative_to(self.base).as_posix())
+            proof = _proof(fault, finished, where)
         except BenchError as error:
-            where = place.relative_to(self.base).as_posix()
             seconds = time.monotonic() - began
             proof = Proof(fault.name, fault.group, fault.text, "trouble", seconds, 0, where, trouble=str(error))
-        progress.done(line(proof))
-        return proof
+        self.record.proof(proof)
 
-    async def _side_by_side(self, work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """The results in the order of ``work``. When one fails or all are cancelled, the others are brought down."""
+    async def _side_by_side(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """When one fails or all are cancelled, the others are brought down. Raises what the first one raised."""
         free = asyncio.Semaphore(self.jobs)
 
-        async def one(coroutine: Coroutine[Any, Any, T]) -> T:
+        async def one(coroutine: Coroutine[Any, Any, None]) -> None:
             async with free:
-                return await coroutine
+                await coroutine
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(coroutine)) for coroutine in work]
+                for coroutine in work:
+                    group.create_task(one(coroutine))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         finally:
             for coroutine in work:
                 coroutine.close()
-        return [task.result() for task in tasks]
-
-
-async def gather(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U]) -> tuple[T, U]:
-    """Both results; when one fails or both are cancelled, the other is brought down."""
-    async with asyncio.TaskGroup() as group:
-        first, second = group.create_task(one), group.create_task(other)
-    return first.result(), second.result()
-
-
-def line(proof: Proof) -> str:
-    """A proof in one line."""
-    catch = proof.catch
-    by = proof.trouble.partition("\n")[0]
-    if catch:
-        by = ", ".join(catch.requirements) + (f" on {catch.place}" if catch.place else "")
-    words = {"caught": "caught by", "elsewhere": "CAUGHT ONLY BY", "survived": "SURVIVED", "trouble": "TROUBLE:"}
-    return f"{proof.fault} ({proof.group}): {words[proof.outcome]} {by}".rstrip() + f", {proof.duration_s:.1f} s"
 
 
 def _proof(fault: Fault, finished: Finished, place: str) -> Proof:
@@ -162,19 +126,11 @@ def _trouble(finished: Finished) -> str:
     return f"{len(reasons)} tests had trouble, the first: {reasons[0]}" if reasons else "no test ran"
 
 
-def _control(what: str, finished: Finished, base: Path) -> Control:
+def _control(what: str, finished: Finished) -> Control:
     cases = finished.report.cases
     failed = [f"{case.test}: {case.verdict}" for case in cases if case.verdict not in _GOOD]
-    if finished.late or not cases:
-        failed.append(_trouble(finished))
+    trouble = _trouble(finished) if finished.late or not cases else ""
     # What went wrong beside the tests: a bench that could not be brought down, a suite that cannot be read.
-    if not failed and finished.report.run.exit_status:
-        failed += finished.report.run.reasons
-    return Control(what, round(finished.duration_s, 2), len(cases), (base / what).relative_to(base).as_posix(), failed)
-
-
-def _differences(reports: Sequence[Report]) -> list[Difference]:
-    tables: list[dict[str, str]] = [{case.test: case.verdict for case in report.cases} for report in reports]
-    tests = sorted({test for table in tables for test in table})
-    rows = [Difference(test, [table.get(test, "not run") for table in tables]) for test in tests]
-    return [row for row in rows if len(set(row.verdicts)) > 1]
+    if not failed and not trouble and finished.report.run.exit_status:
+        trouble = "; ".join(finished.report.run.reasons)
+    return Control(what, round(finished.duration_s, 2), len(cases), what, failed, trouble)

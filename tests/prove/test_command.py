@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -126,7 +128,8 @@ def test_verdicts_in_other_orders(tmp_path: Path) -> None:
     assert run.status == 1, run.output
     (difference,) = run.proof["differences"]
     assert difference["test"].endswith("test_wants_to_be_late")
-    assert set(difference["verdicts"]) == {"pass", "fail"}
+    assert list(difference["verdicts"]) == [f"order-{number}" for number in range(1, 6)]
+    assert set(difference["verdicts"].values()) == {"pass", "fail"}
     assert len(run.proof["controls"]) == 5
     assert "depends on the order: " in run.output
 
@@ -135,6 +138,30 @@ def test_equal_verdicts_in_all_orders(suite: MadeUp) -> None:
     run = suite.prove("--random-order", "2")
     assert run.status == 0, run.output
     assert [control["tests"] for control in run.proof["controls"]] == [3, 3]
+
+
+def test_a_session_that_breaks_says_nothing_about_the_order(tmp_path: Path) -> None:
+    suite = MadeUp.of(
+        tmp_path,
+        f"""
+        import os, pathlib
+
+        @needs("SHM-ALLOW-02")
+        def test_survives(): pass
+
+        @needs("SHM-ALLOW-05")
+        def test_dies_once():
+            mark = pathlib.Path({str(tmp_path / "died")!r})
+            if not mark.exists():
+                mark.touch()
+                os.abort()
+        """,
+    )
+    run = suite.prove("--random-order", "3", "--jobs", "1")
+    assert run.status == 2, run.output
+    assert not run.proof["differences"]
+    assert "without a fault (order-1): " in run.output
+    assert [control["failed"] for control in run.proof["controls"]][1:] == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -184,6 +211,53 @@ def test_an_interrupt_ends_the_sessions(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_what_has_ended_is_kept_when_the_rest_is_interrupted(tmp_path: Path) -> None:
+    suite = MadeUp.of(
+        tmp_path,
+        f"""
+        import os, threading, pathlib
+
+        @needs("SHM-ALLOW-02")
+        def test_stays_the_second_time():
+            first = pathlib.Path({str(tmp_path / "first")!r})
+            if first.exists():
+                pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))
+                threading.Event().wait(300)
+            first.touch()
+        """,
+    )
+    command = suite.command("--random-order", "3", "--jobs", "1")
+    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    try:
+        _number_in(tmp_path / "pid")
+        (page,) = tmp_path.glob("out/prove-*/index.html")
+        # Also for those who cannot be told of the end.
+        assert "1 of 3 sessions have ended" in page.read_text()
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("proof: INCOMPLETE  1 of 3 sessions  report: ")
+    proof = json.loads(page.with_name("prove.json").read_text())
+    assert proof["planned"] == ["order-1", "order-2", "order-3"]
+    assert [control["what"] for control in proof["controls"]] == ["order-1"]
+
+
+def test_no_room_for_the_page(suite: MadeUp) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+    command = suite.command(*faults("rules-ignored"))
+    done = subprocess.run(
+        command, cwd=CHECKOUT, capture_output=True, text=True, timeout=SECONDS, check=False, preexec_fn=limit
+    )
+    assert done.returncode == 2
+    assert "harness prove: error: the proof could not be written down: " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def _number_in(path: Path) -> int:
