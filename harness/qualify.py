@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import EXIT_USAGE, BenchError
-from harness.report import catalogue, folder, html, merge, provenance, reader
+from harness.report import catalogue, folder, html, merge, provenance, reader, readings
 from harness.report.document import accepted, build
 from harness.report.journal import NOTHING_SELECTED, Ended, Journal, Trouble
 from harness.report.model import Case, Report
@@ -89,6 +89,7 @@ class Qualification:
         yield from (_line(case) for case in bad[:_SHOWN_CASES])
         if len(bad) > _SHOWN_CASES:
             yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
+        yield from readings.disagreements(report)
         yield from self._said
         yield from (f"  {reason}" for reason in report.run.reasons)
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import jinja2
 
-from harness.report import figures, folder, matrix, trend, view
+from harness.report import figures, folder, matrix, readings, trend, view
 from harness.report.model import Access, Report, Run
 from harness.report.place import place_of
 
@@ -79,6 +79,7 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "deviations": view.deviations(report),
         "healed": view.healed(report),
         "skipped": view.skipped(report),
+        "readings": readings.by_bench(report),
         "parts": view.parts_of_note(report),
         "libraries": view.libraries_by_kind(report),
         "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],

@@ -7,7 +7,8 @@ before its first line. Both sides meet in the stash of the pytest item, under th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ class BenchFacts:
     """Where one test runs; the values are the ones that ``results.json`` shows.
 
     ``placement`` is ``pci`` or ``mmio``, ``guest_image`` the image that the guests boot (``probe``, ``linux``), ``via``
-    the way by which the suite reaches the probe (``console``, ``ssh``). A field that does not apply is empty.
+    the way by which the suite reaches the probe (``console``, ``ssh``). ``readings`` are those of the bench's profile,
+    by open question. A field that does not apply is empty.
     """
 
     bench: str
@@ -29,6 +31,7 @@ class BenchFacts:
     guest_image: str = ""
     via: str = ""
     capabilities: frozenset[str] = frozenset()
+    readings: Mapping[str, str] = field(default_factory=dict)
 
 
 BENCH = pytest.StashKey[BenchFacts]()

@@ -38,10 +38,14 @@ class KnownFailure:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a characterisation saw: an answer to a question that the documents leave open."""
+    """What a characterisation saw: an answer to a question that the documents leave open.
+
+    ``declared`` is what the bench's profile says, if the name is that of a field of it.
+    """
 
     name: str
     value: str
+    declared: str = ""
 
 
 @dataclass(frozen=True)

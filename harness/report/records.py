@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 
 from harness.measure.statistics import mad, median, ratio_of_interleaved
-from harness.report.keys import place
+from harness.report.keys import BENCH, place
 from harness.report.model import Access, Metric, Observation, Seen
 
 METRICS = pytest.StashKey[list[Metric]]()
@@ -119,8 +119,14 @@ class Observations:
         self._item = item
 
     def record(self, name: str, value: object) -> None:
-        """Record the answer ``value`` to the question ``name``."""
-        self._item.stash.setdefault(OBSERVATIONS, []).append(Observation(name, str(value)))
+        """Record the answer ``value`` to the question ``name``.
+
+        The name of a field of the profile is for one of its readings, or for several joined by " or " that could not be
+        told apart: the report compares them with the bench's profile.
+        """
+        facts = self._item.stash.get(BENCH, None)
+        declared = facts.readings.get(name, "") if facts else ""
+        self._item.stash.setdefault(OBSERVATIONS, []).append(Observation(name, str(value), declared))
 
 
 def _word(allowed: bool) -> Seen:

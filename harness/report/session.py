@@ -14,7 +14,7 @@ from typing import TextIO
 import pytest
 
 from harness import events
-from harness.report import catalogue, eventlog, folder, html, known, provenance, reader
+from harness.report import catalogue, eventlog, folder, html, known, provenance, reader, readings
 from harness.report.case import CaseUnderWay
 from harness.report.document import accepted, build
 from harness.report.eventlog import EventLog
@@ -182,6 +182,8 @@ class RunRecorder:
             # Refused before the session began: pytest then never says that it finished.
             self._report = self._finish_run(pytest.ExitCode.USAGE_ERROR)
         self._journal.close()
+        for line in readings.disagreements(self._report):
+            print(line)
         print(html.last_line(self._report.run, self._base / self.folder.name / folder.INDEX))
 
     def _finish_case(self, case: CaseUnderWay) -> None:

@@ -66,7 +66,7 @@ def test_patterns(deploy: Deploy, attempt: Try, observations: Observations) -> N
     for field, name, special in (("pattern_slash", "sl/sh", "separator"), ("pattern_dot", ".dot", "explicit")):
         status = guest.request(name).status
         if status == Status.ILLEGAL_NAME:
-            observations.record(field, "cannot be seen: such a name is illegal")
+            observations.record(f"{field} cannot be seen", "such a name is illegal")
         else:
             observations.record(field, "ordinary" if status == Status.OK else special)
     tried = attempt('vdev shmem {place} allow ""')

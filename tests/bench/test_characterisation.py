@@ -65,6 +65,7 @@ def test_unusual_readings_are_recognised(tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
+    assert "profile of odd" not in run.stdout
     results = json.loads((tmp_path / "reports/latest/results.json").read_text())
     assert {case["verdict"] for case in results["cases"]} == {"recorded"}
     seen = {item["name"]: item["value"] for case in results["cases"] for item in case["observations"]}

@@ -24,6 +24,7 @@ from harness.report.keys import BENCH, BenchFacts
 pytest_plugins = ["harness.report.recorder"]
 
 BENCHES = {"left": "x86_64", "right": "aarch64"}
+READINGS = {"tail": "deny", "anchor": "start", "syntax": "glob", "unseen": "yes"}
 
 def pytest_generate_tests(metafunc):
     if "bench" in metafunc.fixturenames:
@@ -32,7 +33,7 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     for item in items:
         name = item.callspec.params["bench"] if hasattr(item, "callspec") else "left"
-        item.stash[BENCH] = BenchFacts(name, BENCHES[name], "pci", "probe", "console")
+        item.stash[BENCH] = BenchFacts(name, BENCHES[name], "pci", "probe", "console", readings=READINGS)
 
 @pytest.fixture
 def bench(request):
