@@ -16,6 +16,7 @@ from harness.emulator.faults import (
     registers,
     rules,
     second,
+    third,
 )
 from harness.emulator.faults.catalogue import FAULTS, Fault, Patches
 
@@ -32,4 +33,5 @@ __all__ = [
     "registers",
     "rules",
     "second",
+    "third",
 ]
