@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -59,7 +60,9 @@ def _mark_configured(was: Callable[..., Region]) -> Callable[..., Region]:
 
 def _open_if_configured(was: Callable[..., None]) -> Callable[..., None]:
     def check_rules(self: Requests, guest_name: str, name: str) -> None:
-        region = self.registry.find(self.rules.host_name(guest_name))
+        region = None
+        with suppress(Refused):
+            region = self.registry.find(self.rules.host_name(guest_name))
         if region is None or region.creator == self.system or not vars(region).get("configured"):
             was(self, guest_name, name)
 
