@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.access import ALLOWED, REFUSED, Access
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostAttach, HostRegions
 
@@ -45,6 +46,23 @@ def test_every_way_to_write_a_size_counts_bytes(deploy: Deploy) -> None:
     """Decimal, hexadecimal, with a size letter."""
     guest, _ = deploy(*SEVERAL)
     assert {name: guest.attach(name, pages=1).pages for name in SEVERAL_PAGES} == SEVERAL_PAGES
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param("deny dep*", marks=pytest.mark.requirement("SHM-DENY-04"), id="denied"),
+        pytest.param("allow pot*", marks=pytest.mark.requirement("SHM-ALLOW-04"), id="not-allowed"),
+    ],
+)
+def test_what_another_guest_creates_is_as_refused_as_anything(deploy: Deploy, access: Access, rules: str) -> None:
+    """The region is there, by the other one's configuration, and nobody but its guest gets in."""
+    guest, peer = deploy(rules, "create depot,0xf0000")
+    access.check(guest, {"depot": REFUSED}, operation="attach")
+    theirs = peer.attach("depot")
+    access.check(guest, {"depot": REFUSED}, operation="attach")
+    access.check(guest, {"potential": ALLOWED})
+    assert theirs.members() == {theirs.index}
 
 
 @pytest.mark.requirement("SHM-CREATE-04")
