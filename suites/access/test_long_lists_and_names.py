@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from fixtures.access import ALLOWED, REFUSED, Access
+from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from harness.shmem.registers import MAX_NAME_LENGTH
 
@@ -13,6 +14,8 @@ MANY = [f"room{number}" for number in range(24)]
 LONG = "a-name-of-the-greatest-length-"
 EXACT, OTHER = f"{LONG}1", f"{LONG}2"
 STEM = "a-stem-of-more-than-sixteen-"
+DENIED = "5to15"
+"""No bit makes another case of its first and last character: case is a question of its own."""
 
 
 def each(kind: str, names: list[str]) -> str:
@@ -61,3 +64,29 @@ def test_long_names_that_differ_in_the_last_character_are_two_regions(deploy: De
     ours.fill(seed=22)
     assert theirs.differences(seed=21) == 0
     assert theirs.members() == {theirs.index}
+
+
+@pytest.mark.requirement("SHM-ISOL-02")
+@pytest.mark.parametrize("place", [0, 4], ids=["first", "last"])
+def test_names_that_differ_in_one_bit_are_two_regions(deploy: Deploy, access: Access, bench: Bench, place: int) -> None:
+    """In the first character and in the last one, as far as the others make a legal name."""
+    guest, owner = deploy(f"deny {DENIED}", "")
+    theirs = owner.attach(DENIED)
+    theirs.fill(seed=23)
+    assert guest.request(DENIED).status == access.refusal
+    for name in _one_bit_off(DENIED.encode(), place, beyond_ascii=bench.profile.name_non_ascii == "legal"):
+        ours = guest.request(name).region
+        assert ours is not None, name
+        assert ours.members() == {ours.index}, name
+        ours.fill(seed=24)
+        ours.detach()
+    assert theirs.differences(seed=23) == 0
+    assert theirs.members() == {theirs.index}
+
+
+def _one_bit_off(name: bytes, place: int, *, beyond_ascii: bool) -> list[bytes]:
+    """The names with a letter, a digit or, where that is legal, a byte beyond ASCII in this place."""
+    others = [name[place] ^ 1 << bit for bit in range(8)]
+    legal = [byte for byte in others if (beyond_ascii if byte >= 0x80 else chr(byte).isalnum())]
+    assert len(legal) >= 4
+    return [name[:place] + bytes([byte]) + name[place + 1 :] for byte in legal]
