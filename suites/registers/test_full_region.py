@@ -8,6 +8,7 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.vocabulary import HostProgram
 from harness.shmem.registers import MAX_CLIENTS
+from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -22,3 +23,15 @@ def test_the_16th_connection_is_not_one_too_many(deploy: Deploy, host_program: H
     regions = [guest.attach("sixteen") for guest in guests]
     assert {seat.index for seat in (*clients, *regions)} == set(range(MAX_CLIENTS))
     assert [region.members() for region in regions] == [set(range(MAX_CLIENTS))] * len(guests)
+
+
+@pytest.mark.requirement("SHM-STAT-01", "SHM-STAT-02")
+def test_requests_for_a_full_region_cost_nothing(deploy: Deploy, host_program: HostProgram) -> None:
+    """More of them than there are places; the guest gets what it asks for next, and nobody else has noticed."""
+    guest, _, _ = deploy(*FREE)
+    clients = [host_program.create("besieged", 1) for _ in range(MAX_CLIENTS)]
+    assert [guest.request("besieged").status for _ in range(2 * MAX_CLIENTS)] == [Status.CLIENT_MAX] * 2 * MAX_CLIENTS
+    region = guest.attach("spared", pages=2)
+    assert (region.pages, region.members()) == (2, {region.index})
+    clients[5].detach()
+    assert guest.attach("besieged").members() == set(range(MAX_CLIENTS))
