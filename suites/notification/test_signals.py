@@ -74,6 +74,18 @@ def test_all_ones_is_everybody_but_the_sender(deploy: Deploy) -> None:
             assert region.pending() == ({sender.index} if region is not sender else set())
 
 
+@pytest.mark.requirement("SHM-NOTIF-03")
+@pytest.mark.parametrize("left", [0, 1, 2], ids=["first", "middle", "last"])
+def test_all_ones_is_everybody_where_somebody_has_left(deploy: Deploy, left: int) -> None:
+    """In front of the others, between them and behind them."""
+    regions = joined(deploy, "gap")
+    regions.pop(left).detach()
+    for sender, receiver in (regions, regions[::-1]):
+        sender.notify(NOTIFY_ALL_OTHERS)
+        assert receiver.pending() == {sender.index}
+        assert sender.pending() == set()
+
+
 @pytest.mark.requirement("SHM-NOTIF-04")
 def test_sixteen_ones_are_everybody_and_the_sender(deploy: Deploy) -> None:
     """The mask that the host's header has for it."""
@@ -113,6 +125,18 @@ def test_signals_that_were_not_read_end_with_the_connection(deploy: Deploy) -> N
         ours.signal(region.index)
         region.detach()
     assert [first_pending(region.guest, "inherited") for region in reversed(leaving)] == [0, 0]
+
+
+@pytest.mark.requirement("SHM-NOTIF-01", "SHM-CTRL-04")
+def test_a_signal_outlives_the_connection_of_its_sender(deploy: Deploy) -> None:
+    """Only a read takes it: who has signalled before leaving is still named, although it is no member any more."""
+    ours, *leaving = joined(deploy, "farewell")
+    for region in leaving:
+        region.signal(ours.index)
+        region.detach()
+    heard = ours.heard()
+    assert (heard.pending, heard.members) == ({region.index for region in leaving}, {ours.index})
+    assert ours.pending() == set()
 
 
 @pytest.mark.requirement("SHM-NOTIF-11")
