@@ -14,6 +14,7 @@ from harness.shmem.registers import CONTROL_IDX_OFFSET
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
+CREATING = ("create founded,0x4000", "", "")
 SECONDS = 5.0
 
 END: dict[str, Callable[[Guest], object]] = {
@@ -102,3 +103,19 @@ def test_two_guests_that_end_at_once_leave_the_third_alone(deploy: Deploy) -> No
     assert ours.members() == {ours.index}
     assert ours.differences(seed=6) == 0
     assert ours.index not in {region.index for region in regions}
+
+
+@pytest.mark.requirement("SHM-LIFE-05", "SHM-CTRL-05")
+def test_a_guest_that_is_started_again_with_a_create_leaves_the_data_alone(deploy: Deploy) -> None:
+    """The others are in the region that its configuration creates, and keep their bytes and their connections."""
+    victim, *guests = deploy(*CREATING)
+    left = [guest.attach("founded") for guest in guests]
+    left[0].fill(seed=23)
+    victim.cut_power()
+    started, *same = deploy(*CREATING)
+    assert same == guests
+    assert [region.differences(seed=23) for region in left] == [0, 0]
+    back = started.attach("founded")
+    assert (back.pages, back.differences(seed=23)) == (4, 0)
+    everybody = {back.index, *(region.index for region in left)}
+    assert [region.members() for region in (back, *left)] == [everybody] * 3
