@@ -7,16 +7,16 @@ requirements that have to catch it.
 """
 
 from harness.emulator.faults import (
-    further,
+    history,
     isolation,
     lifecycle,
+    limits,
     naming,
     notification,
+    oversights,
     placement,
     registers,
     rules,
-    second,
-    third,
 )
 from harness.emulator.faults.catalogue import FAULTS, Fault, Patches
 
@@ -24,14 +24,14 @@ __all__ = [
     "FAULTS",
     "Fault",
     "Patches",
-    "further",
+    "history",
     "isolation",
     "lifecycle",
+    "limits",
     "naming",
     "notification",
+    "oversights",
     "placement",
     "registers",
     "rules",
-    "second",
-    "third",
 ]
