@@ -38,10 +38,13 @@ class Proving:
         await self._side_by_side([self.control(CONTROL), *map(self._fault, faults)])
 
     async def some(self, faults: Sequence[Fault]) -> None:
-        """One session with each fault, then without one the tests that have caught something."""
+        """One session with each fault, then without one the tests that have caught something, if any has."""
         await self._side_by_side([self._fault(fault) for fault in faults])
         tests = {proof.catch.test for proof in self.record.report().proofs if proof.catch}
-        await self.control(CONTROL, tests=sorted(tests))
+        if tests:
+            await self.control(CONTROL, tests=sorted(tests))
+        else:
+            self.record.needless(CONTROL)
 
     async def shuffled(self, names: Sequence[str]) -> None:
         """Sessions without a fault, each in another order: the first in that of seed 1, the second of seed 2 ..."""

@@ -41,6 +41,10 @@ class Record:
             self._tables[control.what] = verdicts
         self._ended(control.line)
 
+    def needless(self, name: str) -> None:
+        """A planned session has nothing to find out."""
+        self.begun = replace(self.begun, planned=[planned for planned in self.begun.planned if planned != name])
+
     def report(self) -> ProofReport:
         """All that is known, in the order in which it was planned."""
         names = self.begun.planned

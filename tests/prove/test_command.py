@@ -69,6 +69,9 @@ def test_faults_that_nobody_or_somebody_else_catches_are_holes(suite: MadeUp) ->
 def test_trouble_of_a_bench_is_no_proof(suite: MadeUp) -> None:
     run = suite.prove(*faults("rule-prefix"))
     assert run.status == 2
+    # Nothing was caught, so that there is nothing to hold against a session without a fault.
+    assert run.proof["planned"] == ["rule-prefix"]
+    assert not run.proof["controls"]
     assert run.outcomes == {"rule-prefix": "trouble"}
     assert "1 tests had trouble, the first:" in run.output
     assert "the power supply smokes" in run.output
