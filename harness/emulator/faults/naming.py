@@ -3,22 +3,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from harness.emulator import parts
 from harness.emulator.device import creation
+from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.names import legal_name
 from harness.emulator.device.requests import Requests
-from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.regions import Region
-from harness.emulator.rules import Rules
+from harness.emulator.faults.catalogue import Patches, fault, fault_in, refuse
+from harness.emulator.regions import Refused, Region
+from harness.emulator.rules import Rules, as_bytes
 from harness.shmem import registers as reg
+from harness.shmem.status import Status
 
 _rule = partial(fault_in, Rules, "access")
 _request = partial(fault_in, Requests, "access")
 _attach = partial(fault_in, Requests, "create")
 _create = partial(fault_in, creation, "create")
+
+_THIRTY_TWO_BITS: Final = 0xFFFF_FFFF
 
 
 _rule("subst-ignored", "the host sees the guest's name", "translated", lambda _: lambda self, name, substitutions: name)
@@ -119,4 +126,82 @@ _attach(
     "an attach with another page count changes the size that everybody reads",
     "check_attach",
     _resizing,
+)
+
+
+def _longest_of_both(was: Callable[..., str]) -> Callable[..., str]:
+    def substituted(self: Rules, name: str, entry: Any) -> str:
+        original, prefix = as_bytes(entry.original), as_bytes(entry.prefix)
+        if original and self.occurs(original, name) and len(prefix) + len(name) > reg.MAX_NAME_LENGTH:
+            refuse(Status.ILLEGAL_NAME)
+        return was(self, name, entry)
+
+    return substituted
+
+
+_rule(
+    "subst-room-for-both",
+    "a name is too long when it and the prefix do not fit together, although the first field goes away",
+    "substituted",
+    _longest_of_both,
+)
+
+
+def _leave_host_name(was: Callable[..., None]) -> Callable[..., None]:
+    def failed(self: SharedMemoryDevice, status: Status, size_before: int) -> None:
+        was(self, status, size_before)
+        if status in (Status.UNKNOWN_FAILURE, Status.NOMEM, Status.CLIENT_MAX):
+            with suppress(Refused):
+                guest_name = legal_name(bytes(self.factory.name), self.profile)
+                self.factory.set_name(self.requests.rules.host_name(guest_name))
+
+    return failed
+
+
+fault_in(
+    SharedMemoryDevice,
+    "access",
+    "subst-left-by-failure",
+    "a request that fails after the substitution leaves the host's name in the register, so the next one has it twice",
+    "failed",
+    _leave_host_name,
+)
+_create(
+    "create-size-32-bits",
+    "the size of a create is taken modulo 4 GiB",
+    "pages",
+    lambda was: lambda size_bytes: was(size_bytes & _THIRTY_TWO_BITS) or 1,
+)
+
+
+def _frozen_by_first(was: Callable[..., Region]) -> Callable[..., Region]:
+    def create(option: Any, before: Any, *arguments: Any) -> Region:
+        first = vars(before).setdefault("first", list(before.substitutions))
+        return was(option, dataclasses.replace(before, substitutions=first), *arguments)
+
+    return create
+
+
+_create(
+    "create-subst-of-first",
+    "a subst between two creates of a vdev does not count for the second",
+    "_create",
+    _frozen_by_first,
+)
+
+
+def _mode_of_last(was: Callable[..., Region]) -> Callable[..., Region]:
+    def create(option: Any, before: Any, *arguments: Any) -> Region:
+        if option.mode is not None:
+            vars(before)["mode"] = option.mode
+        return was(dataclasses.replace(option, mode=vars(before).get("mode")), before, *arguments)
+
+    return create
+
+
+_create(
+    "create-mode-sticks",
+    "a create without MODE has the MODE of the one before it",
+    "_create",
+    _mode_of_last,
 )

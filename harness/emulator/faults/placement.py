@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any
 
 from harness.emulator import guest, parts
+from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.factory import FactoryPage
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.pci_config import BAR0, ConfigSpace
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
 from harness.emulator.interrupts import GicLine, IoApicLine
 from harness.emulator.machine import devicetree
+from harness.emulator.rules import Rules
 from harness.emulator.vfio_user.function import Region as FunctionRegion
 from harness.emulator.vfio_user.wire import PciRegion
 from harness.shmem import registers as reg
@@ -123,3 +125,25 @@ def _tree_line(patches: Patches) -> None:
 @fault("tree-node-missing", "placement", "the device tree has no node for the device")
 def _tree_missing(patches: Patches) -> None:
     patches.replace(guest, "with_devices", lambda was: lambda blob, _placements: was(blob, []))
+
+
+def _know_others(was: Callable[..., None]) -> Callable[..., None]:
+    def make(self: SharedMemoryDevice, *arguments: Any, **options: Any) -> None:
+        was(self, *arguments, **options)
+        vars(self.requests.rules)["devices"] = self.others
+
+    return make
+
+
+def _implicit_of_all(was: Callable[..., bool]) -> Callable[..., bool]:
+    def implicit(self: Rules) -> bool:
+        lists = [device.requests.rules.list for device in vars(self)["devices"]]
+        return was(self) and not any(rule.kind == "allow" for rules in lists for rule in rules)
+
+    return implicit
+
+
+@fault("implicit-deny-of-all-devices", "placement", "one allow closes the lists of all devices of the VM")
+def _implicit_deny_of_all(patches: Patches) -> None:
+    patches.replace(SharedMemoryDevice, "__init__", _know_others)
+    patches.replace(Rules, "implicit", _implicit_of_all)

@@ -193,3 +193,21 @@ def _without_taking(was: Callable[..., bytes], access: tuple[Any, ...]) -> bytes
     if slot:
         slot.client.pending = before
     return data
+
+
+def _whole_register(was: Callable[..., str]) -> Callable[..., str]:
+    def legal_name(register: bytes, profile: Any) -> str:
+        name = was(register, profile)
+        return refuse(Status.ILLEGAL_NAME) if profile.name_slash == "illegal" and b"/" in register else name
+
+    return legal_name
+
+
+fault_in(
+    requests,
+    "registers",
+    "name-residue-illegal",
+    "a slash behind the terminator makes a name illegal",
+    "legal_name",
+    _whole_register,
+)

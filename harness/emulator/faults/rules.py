@@ -11,7 +11,7 @@ from typing import Any
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.requests import Requests
 from harness.emulator.faults.catalogue import fault_in, refuse
-from harness.emulator.pattern import Pattern
+from harness.emulator.pattern import Pattern, _Star
 from harness.emulator.regions import Refused
 from harness.emulator.rules import Rules
 from harness.shmem.status import Status
@@ -217,4 +217,26 @@ fault_in(
     "a refused request reports success",
     "failed",
     lambda was: lambda self, status, size: was(self, Status.OK if status == Status.NO_PERMISSION else status, size),
+)
+
+
+def _plain_behind_star(was: Callable[..., Any]) -> Callable[..., Any]:
+    def step(self: Pattern) -> Any:
+        opening, behind_star = self._text[self._position], vars(self).get("starred", False)
+        made = was(self)
+        vars(self)["starred"] = isinstance(made, _Star)
+        if behind_star and not isinstance(made, _Star) and opening in "[\\" and opening in self._special:
+            return lambda character: character == opening and made(character)
+        return made
+
+    return step
+
+
+fault_in(
+    Pattern,
+    "access",
+    "rule-star-seeks-plain",
+    "a star skips to the character that stands behind it, also where that opens a set or an escape",
+    "_step",
+    _plain_behind_star,
 )
