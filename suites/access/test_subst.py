@@ -11,6 +11,9 @@ import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostRegions
+from fixtures.vocabulary import HostProgram
+from harness.shmem import registers as reg
+from harness.shmem.status import Status
 
 # Rules do not depend on the placement: the examples of the manual are tried in both, these details in one.
 pytestmark = pytest.mark.one_placement
@@ -18,6 +21,7 @@ pytestmark = pytest.mark.one_placement
 PREFIX = ("subst ,guest0", "")
 STEM = ("subst foo,guest0", "")
 STEM_AND_CREATE = ("subst foo,guest0 create foomem,0xf0000", "")
+BETWEEN_CREATES = ("create foo1,0x2000 subst foo,guest0 create foo2,0x3000", "")
 
 
 @pytest.mark.requirement("SHM-SUBST-01")
@@ -70,3 +74,29 @@ def test_the_host_lists_the_translated_create(host_regions: HostRegions, deploy:
     regions = host_regions()
     assert regions["guest0mem"].pages == 0xF0000 // 4096
     assert "foomem" not in regions
+
+
+@pytest.mark.requirement("SHM-SUBST-01")
+@pytest.mark.only(guest_image=["probe"])
+def test_the_name_of_a_failed_request_is_translated_once(deploy: Deploy, host_program: HostProgram) -> None:
+    """The region is full. When somebody has left, the guest stores the size again, and the name is what it was."""
+    guest, _ = deploy(*PREFIX)
+    clients = [host_program.create("guest0busy", 1) for _ in range(reg.MAX_CLIENTS)]
+    assert guest.request("busy").status == Status.CLIENT_MAX
+    clients[5].detach()
+    guest.probe.write("factory", reg.SIZE_OFFSET, 4, 1)
+    registers = guest.probe.factory()
+    assert registers.status == Status.OK
+    members = clients[0].status() >> reg.STATUS_MEMBERS_SHIFT
+    guest.probe.write("phys", registers.shmem + reg.CONTROL_DETACH_OFFSET, 4, 1)
+    assert members == (1 << reg.MAX_CLIENTS) - 1, "the guest is in another region"
+
+
+@pytest.mark.requirement("SHM-SUBST-05")
+def test_a_substitution_counts_for_every_create_after_it(deploy: Deploy) -> None:
+    """Also when the vdev has a create before it. What that one is called, the documents leave open."""
+    guest, peer = deploy(*BETWEEN_CREATES)
+    theirs = peer.attach("guest02", pages=1)
+    assert theirs.pages == 3
+    ours = guest.attach("foo2", pages=1)
+    assert theirs.members() == {theirs.index, ours.index}
