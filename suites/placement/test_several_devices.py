@@ -11,6 +11,7 @@ from fixtures.configuration import Options
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from harness.shmem.registers import SIGNATURE
+from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -104,3 +105,34 @@ def test_a_function_and_a_device_in_memory_are_independent(
     assert sorted(device.placement for device in guest.probe.find()) == ["mmio", "pci"]
     check_independent(guest, peer, access)
     check_interrupts(guest, peer)
+
+
+UNLIKE: tuple[Options, Options] = (("allow a*", "deny b*"), ("", "allow a*"))
+
+
+def check_lists(guests: tuple[Guest, ...], access: Access) -> None:
+    """What no rule of a device covers: the rules of the other device of the guest say nothing of it."""
+    tables = (
+        ({"a3": True, "b3": False, "c3": False}, {"a3": True, "b3": False, "c3": True}),
+        ({"a3": True, "b3": True, "c3": True}, {"a3": True, "b3": False, "c3": False}),
+    )
+    for guest, devices in zip(guests, tables, strict=True):
+        for vdev, table in enumerate(devices):
+            told = {name: guest.request(name, vdev=vdev).status for name in table}
+            guest.detach_all()
+            expected = {name: Status.OK if permitted else access.refusal for name, permitted in table.items()}
+            assert told == expected, f"{guest.name}, device {vdev}"
+
+
+@pytest.mark.requirement("SHM-MMIO-07")
+@pytest.mark.only(placement=["mmio"])
+def test_lists_of_two_devices_in_memory_end_each_in_its_own_way(deploy: Deploy, access: Access) -> None:
+    """One has an allow, the other only a deny or no rule at all."""
+    check_lists(deploy(*UNLIKE), access)
+
+
+@pytest.mark.requirement("SHM-PCI-01")
+@pytest.mark.only(placement=["pci"])
+def test_lists_of_two_functions_end_each_in_its_own_way(deploy: Deploy, access: Access) -> None:
+    """One has an allow, the other only a deny or no rule at all."""
+    check_lists(deploy(*UNLIKE), access)
