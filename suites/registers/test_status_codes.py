@@ -83,3 +83,26 @@ def test_a_find_that_finds_nothing(deploy: Deploy, number: int) -> None:
     guest.probe.set_name("nowhere")
     guest.probe.write("factory", reg.FIND_OFFSET, 4, number)
     assert guest.probe.read("factory", reg.STATUS_OFFSET, 4) == Status.DOES_NOT_EXIST
+
+
+LONGER = {
+    "slash": b"before/behind",
+    "control character": b"before\x07behind",
+    "beyond ASCII": b"before\xe9behind",
+    "unterminated": b"32-characters-and-no-terminator-",
+}
+
+
+@pytest.mark.parametrize("kind", LONGER)
+@pytest.mark.requirement("SHM-STAT-01")
+def test_a_name_is_legal_whatever_the_register_holds_behind_it(deploy: Deploy, kind: str) -> None:
+    """A short name is written over a longer one, whose rest stays behind the terminator."""
+    guest, peer, _ = deploy(*FREE)
+    first = guest.request(LONGER[kind])
+    if first.region:
+        first.region.detach()
+    answer = guest.request("short")
+    assert answer.status == Status.OK
+    assert answer.region is not None
+    theirs = peer.attach("short")
+    assert theirs.members() == {answer.region.index, theirs.index}
