@@ -148,7 +148,7 @@ class Pattern:
 
     def _members(self, end: int) -> set[str]:
         """The next class, range or single character of a set."""
-        if self._text.startswith("[:", self._position) and (close := self._text.find(":]", self._position)) >= 0:
+        if self._text.startswith("[:", self._position) and (close := self._text.find(":]", self._position + 2)) >= 0:
             name = self._text[self._position + 2 : close]
             self._position = close + 2
             members = _CLASSES.get(name, "")

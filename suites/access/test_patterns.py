@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Patterns with several metacharacters, one right behind the other."""
+"""Patterns with several metacharacters, one right behind the other, and sets whose members look like some."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ def test_a_star_before_a_set_an_escape_and_a_question_mark(deploy: Deploy, acces
     allowing, denying, _ = deploy(*BEHIND_A_STAR)
     access.check(allowing, {**dict.fromkeys(COVERED, ALLOWED), **dict.fromkeys(UNCOVERED, REFUSED)})
     access.check(denying, {"night1": REFUSED, "night-1": REFUSED, "night": ALLOWED, "day[": REFUSED, "day": ALLOWED})
+
+
+SETS = (r"allow [[:]x allow []:]y allow [[:digit:]_-]z allow [!]a-c]w allow [\]\-]v", "")
+IN_SETS = ("[x", ":x", "]y", ":y", "7z", "_z", "-z", "dw", "[w", "]v", "-v")
+NOT_IN_SETS = ("x", "]x", "[:x", "[y", "az", ":z", "]w", "bw", "\\v", "[v", "[[:]x", "7", "[:digit:]z")
+
+
+@pytest.mark.requirement("SHM-PROF-02")
+def test_a_set_has_the_members_that_it_has_in_a_shell(deploy: Deploy, access: Access, bench: Bench) -> None:
+    """Brackets, colons, hyphens and escapes among them, and classes."""
+    if bench.profile.pattern_syntax != "glob-escape":
+        pytest.skip(f"patterns of bench {bench.name} have not all of these: {bench.profile.pattern_syntax}")
+    guest, _ = deploy(*SETS)
+    access.check(guest, {**dict.fromkeys(IN_SETS, ALLOWED), **dict.fromkeys(NOT_IN_SETS, REFUSED)})
