@@ -7,6 +7,7 @@ Matching Notation", says what that is. Which special characters there are is a q
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable
 from typing import Final
@@ -27,6 +28,10 @@ _CLASSES: Final[dict[str, str]] = {
     "print": "".join(map(chr, range(32, 127))),
     "graph": "".join(map(chr, range(33, 127))),
 }
+
+_CLASS: Final = re.compile(r"\[:([a-z]*):\]")
+# A hyphen that ends the set is a member.
+_RANGE: Final = re.compile(r"-[^\]]", re.DOTALL)
 
 _Accepts = Callable[[str], bool]
 
@@ -106,8 +111,8 @@ class Pattern:
                 return _Star(self._not_separator)
             if character == "?":
                 return self._not_separator
-            if character == "[" and (end := self._end_of_set()) is not None:
-                return self._set(end)
+            if character == "[" and (accepts := self._set()) is not None:
+                return accepts
             if character == "\\" and self._position < len(self._text):
                 character = self._take()
         self._literals += 1
@@ -120,45 +125,36 @@ class Pattern:
     def _not_separator(self, character: str) -> bool:
         return not (self._separator and character == "/")
 
-    def _end_of_set(self) -> int | None:
-        """Where the set closes; None when it never does. A bracket right after the opening is a member."""
-        position = self._position
-        if self._text[position : position + 1] in ("!", "^"):
-            position += 1
-        first = position
-        while position < len(self._text):
-            if self._text.startswith("[:", position) and (close := self._text.find(":]", position + 2)) >= 0:
-                position = close + 2
-            elif self._text[position] == "\\" and "\\" in self._special:
-                position += 2
-            elif self._text[position] == "]" and position > first:
-                return position
-            else:
-                position += 1
-        return None
+    def _set(self) -> _Accepts | None:
+        """A set whose bracket was just taken; None, and nothing is taken, when it never closes.
 
-    def _set(self, end: int) -> _Accepts:
-        negated = self._text[self._position] in "!^"
+        A bracket right after the opening is a member.
+        """
+        opening = self._position
+        negated = self._text[opening : opening + 1] in ("!", "^")
         self._position += negated
         members: set[str] = set()
-        while self._position < end:
-            members |= self._members(end)
-        self._position = end + 1
-        return lambda character: self._not_separator(character) and (character in members) != negated
+        while self._position < len(self._text):
+            members |= self._members()
+            if self._text[self._position : self._position + 1] == "]":
+                self._position += 1
+                return lambda character: self._not_separator(character) and (character in members) != negated
+        self._position = opening
+        return None
 
-    def _members(self, end: int) -> set[str]:
-        """The next class, range or single character of a set."""
-        if self._text.startswith("[:", self._position) and (close := self._text.find(":]", self._position + 2)) >= 0:
-            name = self._text[self._position + 2 : close]
-            self._position = close + 2
-            members = _CLASSES.get(name, "")
+    def _members(self) -> set[str]:
+        """The next class, range or single character of a set. A class has letters for a name, and ends no range."""
+        if found := _CLASS.match(self._text, self._position):
+            self._position = found.end()
+            members = _CLASSES.get(found[1], "")
             return set(members.lower() if self._fold else members)
         first = self._member()
-        if self._text[self._position : self._position + 1] == "-" and self._position + 1 < end:
+        if _RANGE.match(self._text, self._position):
             self._position += 1
             return {chr(code) for code in range(ord(first), ord(self._member()) + 1)}
         return {first}
 
     def _member(self) -> str:
         character = self._take()
-        return self._take() if character == "\\" and "\\" in self._special else character
+        escapes = character == "\\" and "\\" in self._special and self._position < len(self._text)
+        return self._take() if escapes else character

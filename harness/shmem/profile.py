@@ -77,7 +77,8 @@ class Profile:
             4,
             "'star': only * is special. 'glob': also ? and bracket sets with ! or ^ and ranges and [:class:]. "
             "'glob-escape': also a backslash, inside sets too, makes the next character ordinary. An unclosed set is "
-            "an ordinary '[', a trailing backslash an ordinary backslash, a reversed range is empty. Patterns match "
+            "an ordinary '[', a trailing backslash an ordinary backslash, a reversed range is empty; a class has small "
+            "letters for a name, and an unknown one is empty; a class cannot end a range. Patterns match "
             "the bytes of the whole name. Default: the manual says 'as in shell file-name expansion'.",
         ),
     ] = "glob-escape"

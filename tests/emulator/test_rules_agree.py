@@ -67,6 +67,21 @@ def _emulated(vdev: ShmemVdev, name: str, profile: Profile) -> tuple[Status, str
         registry.close()
 
 
+_pieces = st.sampled_from(["[", "]", "[:", ":]", "[:alpha:]", "[:digit:]", *"-!^\\*?:al5"])
+_shapes = st.lists(_pieces, min_size=1, max_size=7).map("".join)
+_PATTERNS = ("pattern_syntax", "pattern_case", "pattern_slash", "pattern_dot")
+
+
+@settings(max_examples=3000, deadline=None)
+@given(_shapes, st.text("[]:-!^\\al5", min_size=1, max_size=4), _profiles(*_PATTERNS))
+@example("[[:]", ":", PROFILES["7.0"])
+@example("[a-[:alpha:]]", "a]", PROFILES["7.0"])
+def test_emulator_and_oracle_read_sets_alike(pattern: str, name: str, profile: Profile) -> None:
+    """Classes, ranges and brackets, well formed or not."""
+    vdev = ShmemVdev((Rule("allow", pattern),))
+    assert _emulated(vdev, name, profile)[0] == oracle.decide(vdev, name, profile).status
+
+
 @settings(max_examples=1500, deadline=None)
 @given(_vdevs, _names, _profiles(*_QUESTIONS))
 @example(ShmemVdev((Rule("deny", "pluto"), Rule("allow", "pluto*"))), "pluto", PROFILES["7.0"])

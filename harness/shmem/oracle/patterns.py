@@ -20,6 +20,7 @@ ALL_BYTES = frozenset(range(256))
 _SLASH = frozenset(b"/")
 _DOT = ord(".")
 
+_CLASS_LETTERS = string.ascii_lowercase.encode()
 _CLASSES = {
     name: frozenset(members.encode("ascii"))
     for name, members in {
@@ -177,7 +178,10 @@ class _Reader:
     def _item(self, at: int) -> tuple[frozenset[int], int]:
         """One class, range or character of a set."""
         if self._text.startswith(b"[:", at) and (end := self._text.find(b":]", at + 2)) >= 0:
-            return _CLASSES.get(self._text[at + 2 : end], frozenset()), end + 2
+            name = self._text[at + 2 : end]
+            # Anything else between the colons makes two ordinary characters of the bracket and the first colon.
+            if not name.strip(_CLASS_LETTERS):
+                return _CLASSES.get(name, frozenset()), end + 2
         low, at = self._character(at)
         if self._text[at : at + 1] == b"-" and self._text[at + 1 : at + 2] not in (b"]", b""):
             high, at = self._character(at + 1)
