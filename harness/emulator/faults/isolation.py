@@ -94,3 +94,19 @@ _device(
         )
     ),
 )
+
+
+def _hide_first_size(was: Callable[..., None]) -> Callable[..., None]:
+    def conceal(self: SharedMemoryDevice, number: int, slot: Slot) -> None:
+        first = vars(self).setdefault("first_sizes", {}).setdefault(number, slot.pages)
+        was(self, number, Slot(slot.client, min(first, slot.pages)))
+
+    return conceal
+
+
+_device(
+    "slot-keeps-first-size",
+    "a detach takes away as many pages as the first region in this place had",
+    "conceal",
+    _hide_first_size,
+)

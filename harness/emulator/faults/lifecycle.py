@@ -154,3 +154,43 @@ _leaking(
     "every detach leaves a mapping of the region in the host",
     lambda fd: mmap.mmap(fd, reg.PAGE_SIZE),
 )
+
+
+def _latest_only(was: Callable[..., None]) -> Callable[..., None]:
+    def reset(self: SharedMemoryDevice) -> None:
+        latest = (self.factory.shmem - self.window_base()) // self.window.slot_size
+        self.slots[:] = [slot if number == latest else None for number, slot in enumerate(self.slots)]
+        was(self)
+
+    return reset
+
+
+fault_in(
+    SharedMemoryDevice,
+    "lifecycle",
+    "death-ends-latest-connection",
+    "a guest that ends leaves only the region that shmem points to",
+    "reset",
+    _latest_only,
+)
+
+
+def _end_of_longer_names(was: Callable[[Parts], None]) -> Callable[[Parts], None]:
+    def close(self: Parts) -> None:
+        was(self)
+        for region in self.registry:
+            for client in list(region.connected()):
+                if client.owner != self.system and client.owner.startswith(self.system):
+                    client.detach()
+
+    return close
+
+
+fault_in(
+    Parts,
+    "lifecycle",
+    "end-by-beginning-of-name",
+    "the end of a VM ends the connections of all VMs whose names begin with its name",
+    "close",
+    _end_of_longer_names,
+)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
 from harness.emulator.interrupts import Interrupt
@@ -223,3 +224,44 @@ def _tell_by_event(was: Callable[..., None]) -> Callable[..., None]:
             os.eventfd_write(event, 1)
 
     return tell
+
+
+_notification(
+    "joining-told-below",
+    "joining is told only to clients with a lower index",
+    "tell_others",
+    lambda was: (
+        lambda self, origin: (
+            [client.changed() for client in self.connected() if client.index < origin.index]
+            if origin in self.connected()
+            else was(self, origin)
+        )
+    ),
+)
+
+
+def _with_others(was: Callable[..., None]) -> Callable[..., None]:
+    def make(self: SharedMemoryDevice, *arguments: Any, **options: Any) -> None:
+        was(self, *arguments, **options)
+        vars(self.interrupt)["devices"] = self.others
+
+    return make
+
+
+def _unless_told(was: Callable[..., None]) -> Callable[..., None]:
+    def tell(self: Interrupt) -> None:
+        interrupts = [device.interrupt for device in vars(self).get("devices", ())]
+        if not any(other.asserted for other in interrupts if other is not self):
+            was(self)
+
+    return tell
+
+
+@fault(
+    "interrupt-flag-of-all-devices",
+    "notification",
+    "while one device of a VM has a change that nobody has read, the others interrupt nobody",
+)
+def _one_flag(patches: Patches) -> None:
+    patches.replace(SharedMemoryDevice, "__init__", _with_others)
+    patches.replace(Interrupt, "_tell", _unless_told)

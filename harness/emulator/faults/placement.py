@@ -12,7 +12,7 @@ from harness.emulator import guest, parts
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.factory import FactoryPage
 from harness.emulator.device.function import ShmemFunction
-from harness.emulator.device.pci_config import BAR0, ConfigSpace
+from harness.emulator.device.pci_config import BAR0, COMMAND, COMMAND_MEMORY, ConfigSpace
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
 from harness.emulator.interrupts import GicLine, IoApicLine
 from harness.emulator.machine import devicetree
@@ -147,3 +147,31 @@ def _implicit_of_all(was: Callable[..., bool]) -> Callable[..., bool]:
 def _implicit_deny_of_all(patches: Patches) -> None:
     patches.replace(SharedMemoryDevice, "__init__", _know_others)
     patches.replace(Rules, "implicit", _implicit_of_all)
+
+
+_LINE_BITS = 0xFF
+
+
+@fault("line-eight-bits", "placement", "the interrupt comes on the line modulo 256")
+def _line_eight_bits(patches: Patches) -> None:
+    patches.replace(GicLine, "__init__", lambda was: lambda self, qtest, intid: was(self, qtest, intid & _LINE_BITS))
+
+
+def _reset_with_memory(was: Callable[..., None]) -> Callable[..., None]:
+    def write(self: ShmemFunction, index: int, offset: int, data: bytes) -> None:
+        before = self.config.stored(COMMAND, 1)[0]
+        was(self, index, offset, data)
+        if before & ~self.config.stored(COMMAND, 1)[0] & COMMAND_MEMORY:
+            self.device.reset()
+
+    return write
+
+
+fault_in(
+    ShmemFunction,
+    "placement",
+    "memory-off-detaches",
+    "the connections end when the guest switches the memory of the PCI function off for a moment",
+    "write",
+    _reset_with_memory,
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.emulator.device import requests
 from harness.emulator.device.device import SharedMemoryDevice
-from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.factory import FactoryPage, word_at
 from harness.emulator.device.requests import Requests
 from harness.emulator.faults.catalogue import Patches, fault, fault_in, refuse
 from harness.shmem import registers as reg
@@ -210,4 +210,19 @@ fault_in(
     "a slash behind the terminator makes a name illegal",
     "legal_name",
     _whole_register,
+)
+
+
+def _acknowledge(was: Callable[..., None], access: tuple[Any, ...]) -> None:
+    device, number, offset, data = access
+    word, slot = word_at(reg.CONTROL_STATUS_OFFSET, offset, data), device.slots[number]
+    if word is not None and slot is not None:
+        slot.client.pending &= ~word
+    was(*access)
+
+
+_control_store(
+    "status-store-takes",
+    "a store to status of the control page takes the signals of the bits that it has set",
+    _acknowledge,
 )
