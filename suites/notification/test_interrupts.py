@@ -84,6 +84,20 @@ def test_those_who_are_there_are_interrupted_when_one_comes(deploy: Deploy) -> N
         check_told(guests, regions, stay | {regions[2].index})
 
 
+@pytest.mark.requirement("SHM-NOTIF-08")
+def test_those_with_higher_indices_are_interrupted_when_one_comes_back(deploy: Deploy) -> None:
+    """Each of the guests leaves and comes again, the first one too, whose index is below those of the others."""
+    guests, regions = listening(deploy, "come-back")
+    for number, guest in enumerate(guests):
+        stay = [other for other in range(3) if other != number]
+        regions[number].detach()
+        for other in stay:
+            guests[other].probe.irq_wait(SECONDS)
+        regions[number] = guest.attach("come-back")
+        members = {region.index for region in regions}
+        check_told([guests[other] for other in stay], [regions[other] for other in stay], members)
+
+
 @pytest.mark.requirement("SHM-NOTIF-09")
 def test_those_who_remain_are_interrupted_when_one_goes(deploy: Deploy) -> None:
     """Once each time."""
@@ -200,3 +214,21 @@ def test_the_message_that_pci_offers_comes(deploy: Deploy, setting: Setting) -> 
     exchange(regions[0], regions[1], FEW)
     counts = [guest.probe.irq_count() for guest in guests]
     assert [count.owned for count in counts] == [FEW + 1, FEW]
+
+
+@pytest.mark.requirement("SHM-NOTIF-05")
+def test_a_guest_is_interrupted_by_one_device_while_it_leaves_another_unread(deploy: Deploy) -> None:
+    """Two devices, and a signal for each; the guest listens to one of them, and reads the other one at the end."""
+    guest, peer = deploy(("", ""), "")
+    ours = [guest.attach(f"beside{vdev}", vdev=vdev) for vdev in (0, 1)]
+    theirs = [peer.attach(f"beside{vdev}") for vdev in (0, 1)]
+    for listening_to in (0, 1):
+        for region in ours:
+            region.pending()
+        guest.listen(vdev=listening_to)
+        for vdev in (1 - listening_to, listening_to):
+            theirs[vdev].signal(ours[vdev].index)
+        told = guest.probe.irq_wait(SECONDS)
+        assert told.senders(ours[listening_to].handle) == 1 << theirs[listening_to].index
+        assert ours[1 - listening_to].pending() == {theirs[1 - listening_to].index}
+        guest.probe.irq_off()
