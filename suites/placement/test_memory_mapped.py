@@ -14,6 +14,8 @@ pytestmark = pytest.mark.only(guest_image=["probe"], placement=["mmio"])
 
 FREE = ("", "", "")
 SECONDS = 5.0
+# Of the GIC, whose lines have ten bits: around a byte's limit, and the last one that an embedded guest can have.
+HIGH_LINES = ((255, 256), (260, 287))
 device_tree = pytest.mark.lg_feature("device-tree")
 
 
@@ -66,6 +68,25 @@ def test_the_interrupt_of_the_node_is_the_line_of_the_configuration(deploy: Depl
         assert guest.probe.irq_wait(SECONDS).interrupts == 1
         theirs.signal(ours.index)
         assert guest.probe.irq_wait(SECONDS).interrupts == 1
+
+
+@device_tree
+@pytest.mark.parametrize("lines", HIGH_LINES, ids=lambda lines: "-".join(map(str, lines)))
+@pytest.mark.requirement("SHM-MMIO-05")
+def test_a_line_of_a_high_number_is_the_interrupt(deploy: Deploy, bench: Bench, lines: tuple[int, int]) -> None:
+    """Of each of two devices, in the tree as well as in the guest."""
+    if bench.config.architecture != "aarch64":
+        pytest.skip("lines of these numbers are the GIC's")
+    one, two = (f"loc {place.loc:#x} intr gic:{line}" for place, line in zip(bench.config.mmio, lines, strict=False))
+    guest, peer = deploy((one, two), "")
+    assert [device.interrupt for device in sorted(guest.probe.find(), key=lambda device: device.factory)] == [*lines]
+    for vdev, line in enumerate(lines):
+        ours, theirs = guest.attach(f"line{line}", vdev=vdev), peer.attach(f"line{line}")
+        ours.pending()
+        guest.listen("pin", vdev=vdev)
+        theirs.signal(ours.index)
+        told = guest.probe.irq_wait(SECONDS)
+        assert told.senders(ours.handle) == 1 << theirs.index, f"line {line}"
 
 
 @pytest.mark.requirement("SHM-MMIO-06")
