@@ -64,3 +64,17 @@ def test_reading_status_takes_the_signals_and_leaves_the_members(deploy: Deploy)
     first, second = ours.heard(), ours.heard()
     assert (first.pending, first.members) == ({region.index for region in theirs}, everybody)
     assert (second.pending, second.members) == (set(), everybody)
+
+
+@pytest.mark.requirement("SHM-CTRL-04")
+def test_a_store_to_status_takes_no_signal(deploy: Deploy) -> None:
+    """Of ones, of nothing, and of a sender's own bit: only a read takes the signals."""
+    ours, *theirs = [guest.attach("stored-status") for guest in deploy(*FREE)]
+    everybody = {region.index for region in (ours, *theirs)}
+    ours.pending()
+    for word in (0xFFFF_FFFF, 0, 1 << theirs[0].index):
+        for region in theirs:
+            region.signal(ours.index)
+        ours.store(reg.CONTROL_STATUS_OFFSET, word)
+        heard = ours.heard()
+        assert (heard.pending, heard.members) == ({region.index for region in theirs}, everybody), f"after {word:#x}"
