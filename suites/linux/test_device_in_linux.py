@@ -10,7 +10,7 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.records import Observations
-from harness.shmem.registers import PAGE_SIZE, PCI_DEVICE, PCI_VENDOR
+from harness.shmem.registers import CONTROL_IDX_OFFSET, PAGE_SIZE, PCI_DEVICE, PCI_VENDOR, SIGNATURE
 
 pytestmark = pytest.mark.only(guest_image=["linux"], placement=["pci"], via=["serial"])
 
@@ -21,6 +21,10 @@ BUS = "/sys/bus/pci/devices"
 MEMORY = 0x200
 PREFETCHABLE = 0x2000
 WIDE = 0x100000
+
+# Of the low byte of the command register in the configuration space (PCI Local Bus Specification 3.0, section 6.2.2).
+COMMAND = 4
+DECODES_MEMORY = 2
 
 
 @dataclass(frozen=True)
@@ -107,3 +111,38 @@ def unaligned_kinds(guest: Guest) -> tuple[str, str]:
     """The same, from what an unaligned load does."""
     control, data = (guest.load(page, 2, 4) is None for page in ("control", "data"))
     return ("device" if control else "memory", "device" if data else "memory")
+
+
+@pytest.mark.requirement("SHM-PCI-02")
+def test_nothing_is_lost_while_the_memory_of_the_function_is_off(deploy: Deploy) -> None:
+    """As when a system asks for the sizes of BARs: accesses are not answered, and everything is there afterwards."""
+    guest, peer = deploy(*FREE)
+    (function,) = functions(guest)
+    ours, theirs = guest.attach("decoded", pages=4), peer.attach("decoded")
+    ours.fill(seed=2)
+    theirs.pending()
+    before = command(guest, function)
+    assert before & DECODES_MEMORY
+    set_command(guest, function, before & ~DECODES_MEMORY)
+    assert not command(guest, function) & DECODES_MEMORY
+    theirs.signal(ours.index)
+    set_command(guest, function, before)
+    assert guest.probe.factory().signature == SIGNATURE
+    assert ours.load(CONTROL_IDX_OFFSET) == ours.index
+    heard = ours.heard()
+    assert (heard.pending, heard.members) == ({theirs.index}, {ours.index, theirs.index})
+    assert theirs.members() == {ours.index, theirs.index}
+    assert ours.differences(seed=2) == theirs.differences(seed=2) == 0
+
+
+def command(guest: Guest, function: str) -> int:
+    """The low byte of the function's command register."""
+    said = guest.linux.run(f"od -An -tu1 -j{COMMAND} -N1 {BUS}/{function}/config")
+    return int(said.lines[0])
+
+
+def set_command(guest: Guest, function: str, value: int) -> None:
+    """Write it."""
+    place = f"of={BUS}/{function}/config bs=1 seek={COMMAND} conv=notrunc"
+    said = guest.linux.run(f"printf '\\{value:03o}' | dd {place} 2>/dev/null")
+    assert said.status == 0
