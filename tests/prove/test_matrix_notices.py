@@ -27,8 +27,8 @@ from suites.matrix.covering import Operation, starts
 from suites.matrix.statements import statement
 
 PROFILE = PROFILES["7.0"]
-# Those need longer lists and patterns or a region that another guest's create has made, show elsewhere than in the
-# verdict, or remember the requests before it: suites/access has their tests.
+# Those need longer lists and patterns, metacharacters next to each other or a region that another guest's create has
+# made, show elsewhere than in the verdict, or remember the requests before it: suites/access has their tests.
 ELSEWHERE = {
     "pattern-cut",
     "rules-beyond-four-lost",
@@ -37,6 +37,8 @@ ELSEWHERE = {
     "denied-as-success",
     "refusal-wears-off",
     "created-open-to-all",
+    "rule-star-seeks-plain",
+    "subst-left-by-failure",
 }
 ACCESS = sorted(name for name, fault in FAULTS.items() if fault.group == "access")
 

@@ -143,7 +143,7 @@ fault_in(
     "access",
     "rule-brackets-plain",
     "brackets are ordinary characters",
-    "_end_of_set",
+    "_set",
     lambda _: lambda self: None,
 )
 
