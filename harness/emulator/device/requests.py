@@ -44,7 +44,7 @@ class Requests:
     has_room: Callable[[], bool]
     """Whether the device can hold one more connection."""
     held_here: Callable[[], Sequence[Region]]
-    """Regions to which this device is connected, in the order of the connections."""
+    """Regions to which this device is connected, in the order of their windows."""
     held_elsewhere: Callable[[], Sequence[Region]]
     """The same for the other devices of the VM."""
 
