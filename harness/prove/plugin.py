@@ -62,11 +62,22 @@ def _only_records(item: pytest.Item, known: dict[str, Requirement]) -> bool:
 
 
 def _shuffled(items: list[pytest.Item], chance: random.Random) -> list[pytest.Item]:
-    """Another order of places, of modules in a place and of tests in a module.
+    """Another order of places, of modules in a place, of starts in a module and of tests in a start.
 
-    A place stays together, because every change of it costs a start of all guests and tells nothing about the device.
+    A place stays together, because every change of it costs a start of all guests and tells nothing about the device;
+    so do the tests of a module that say by a parameter ``start`` that they need the same guests.
     """
-    return _by(items, chance, [lambda item: str(sorted(place(item).items())), lambda item: item.nodeid.split("::")[0]])
+    return _by(items, chance, [lambda item: str(sorted(place(item).items())), _module, _start])
+
+
+def _module(item: pytest.Item) -> str:
+    return item.nodeid.split("::")[0]
+
+
+def _start(item: pytest.Item) -> str:
+    """A test without the parameter goes where chance puts it."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("start", item.nodeid)) if callspec else item.nodeid
 
 
 def _by(items: list[pytest.Item], chance: random.Random, keys: list[Callable[[pytest.Item], str]]) -> list[pytest.Item]:

@@ -33,7 +33,7 @@ Plan = dict[int, dict[str, list[str]]]
 
 def _plans() -> Iterator[Any]:
     """What each test does: all names of one start that give evidence for one requirement."""
-    for number, group in enumerate(starts()):
+    for start, group in enumerate(starts()):
         plans: dict[str, Plan] = {}
         for place, configuration in enumerate(group):
             vdev = shmem(configuration.options).vdev
@@ -43,14 +43,14 @@ def _plans() -> Iterator[Any]:
                     plan.setdefault(place, {"create": [], "attach": []})[operation].append(name)
         for requirement, plan in sorted(plans.items()):
             mark = pytest.mark.requirement(requirement)
-            yield pytest.param(number, plan, marks=mark, id=f"start{number}-{requirement}")
+            yield pytest.param(start, plan, marks=mark, id=f"start{start}-{requirement}")
 
 
-def _deploy(deploy: Deploy, number: int, profile: Profile) -> tuple[dict[int, tuple[Configuration, Guest]], Guest]:
+def _deploy(deploy: Deploy, start: int, profile: Profile) -> tuple[dict[int, tuple[Configuration, Guest]], Guest]:
     """The guests of one start by their numbers, without those that the bench's profile refuses, and their peer."""
     usable = {
         place: configuration
-        for place, configuration in enumerate(starts()[number])
+        for place, configuration in enumerate(starts()[start])
         if _can_start(configuration, profile)
     }
     *guests, peer = deploy(*(configuration.options for configuration in usable.values()), "")
@@ -64,12 +64,12 @@ def _can_start(configuration: Configuration, profile: Profile) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("number", "plan"), list(_plans()))
-def test_verdicts(deploy: Deploy, access: Access, tally: Tally, number: int, plan: Plan) -> None:
+@pytest.mark.parametrize(("start", "plan"), list(_plans()))
+def test_verdicts(deploy: Deploy, access: Access, tally: Tally, start: int, plan: Plan) -> None:
     """The guest gets what the oracle says, by creation and by attaching, under the name that the oracle says."""
     wrong: list[str] = []
     with tally.running():
-        guests, peer = _deploy(deploy, number, access.profile)
+        guests, peer = _deploy(deploy, start, access.profile)
         for place, names in plan.items():
             if place in guests:
                 configuration, guest = guests[place]
@@ -79,11 +79,11 @@ def test_verdicts(deploy: Deploy, access: Access, tally: Tally, number: int, pla
 
 
 @pytest.mark.requirement("SHM-ISOL-01")
-@pytest.mark.parametrize("number", range(len(starts())))
-def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally, number: int) -> None:
+@pytest.mark.parametrize("start", range(len(starts())))
+def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally, start: int) -> None:
     """The guest of a start that is refused most searches its whole window for the bytes of the peer's regions."""
     with tally.running():
-        guests, peer = _deploy(deploy, number, access.profile)
+        guests, peer = _deploy(deploy, start, access.profile)
         trials = {
             Trial(access, guest, peer, configuration.options, tally.count): tuple(configuration.names.values())
             for configuration, guest in guests.values()
@@ -94,10 +94,10 @@ def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally
 
 
 @pytest.mark.requirement("SHM-CREATE-02")
-@pytest.mark.parametrize("number", range(len(starts())))
-def test_created_regions(deploy: Deploy, access: Access, tally: Tally, number: int) -> None:
+@pytest.mark.parametrize("start", range(len(starts())))
+def test_created_regions(deploy: Deploy, access: Access, tally: Tally, start: int) -> None:
     """What the configurations of one start create is there, under the host-side names and in the sizes given."""
-    guests, peer = _deploy(deploy, number, access.profile)
+    guests, peer = _deploy(deploy, start, access.profile)
     trials = [
         Trial(access, guest, peer, configuration.options, tally.count) for configuration, guest in guests.values()
     ]

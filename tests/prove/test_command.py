@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -141,6 +142,33 @@ def test_equal_verdicts_in_all_orders(suite: MadeUp) -> None:
     run = suite.prove("--random-order", "2")
     assert run.status == 0, run.output
     assert [control["tests"] for control in run.proof["controls"]] == [3, 3]
+
+
+def test_tests_of_one_start_stay_together(tmp_path: Path) -> None:
+    """Starts come in another order, so do the tests of each, but no start comes twice."""
+    orders = tmp_path / "orders"
+    suite = MadeUp.of(
+        tmp_path,
+        f"""
+        import pathlib
+
+        @needs("SHM-ALLOW-02")
+        @pytest.mark.parametrize("start", range(4))
+        @pytest.mark.parametrize("number", range(3))
+        def test_of_a_start(start, number):
+            with pathlib.Path({str(orders)!r}).open("a") as ran:
+                print(start, number, file=ran)
+        """,
+    )
+    run = suite.prove("--random-order", "2", "--jobs", "1")
+    assert run.status == 0, run.output
+    ran = [tuple(line.split()) for line in orders.read_text().splitlines()]
+    first, second = ran[:12], ran[12:]
+    for order in first, second:
+        assert len(set(order)) == 12
+        assert len([start for start, _ in itertools.groupby(order, key=lambda test: test[0])]) == 4
+        assert order != sorted(order)
+    assert first != second
 
 
 def test_a_session_that_breaks_says_nothing_about_the_order(tmp_path: Path) -> None:
