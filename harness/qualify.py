@@ -35,7 +35,7 @@ class Qualification:
         self._progress = progress
         self._said: list[str] = []
         self._journal = Journal(self._folder / folder.JOURNAL)
-        self._journal.write(provenance.began(name, command, list(catalogue.load(CATALOGUE).values())))
+        self._journal.write(provenance.began(name, command, list(catalogue.load(CATALOGUE).values()), {}))
 
     async def run(self, benches: Sequence[str], jobs: int) -> None:
         """Run all sessions, ``jobs`` at a time. One that breaks stops no other."""
@@ -91,6 +91,7 @@ class Qualification:
             yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
         yield from readings.disagreements(report)
         yield from self._said
+        yield from map(str, report.run.narrowed)
         yield from (f"  {reason}" for reason in report.run.reasons)
 
 

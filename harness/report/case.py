@@ -9,18 +9,31 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import catalogue, known
-from harness.report.classify import Outcome, Phase, case_outcome, judged_as_characterisation, phase_outcome
+from harness.report import catalogue, known, plugins
+from harness.report.body import Body
+from harness.report.classify import (
+    Outcome,
+    Phase,
+    case_outcome,
+    judged_as_characterisation,
+    phase_outcome,
+    reported_outcome,
+    worse,
+)
 from harness.report.keys import place
 from harness.report.model import Case, KnownFailure, Requirement
 from harness.report.records import OBSERVATIONS
 
+_PROPERTIES = pytest.StashKey[list[tuple[str, object]]]()
+
 
 class CaseUnderWay:
-    """Collects the phases of one item. ``started`` is the time of its first phase, UTC in ISO 8601."""
+    """Collects the phases of one attempt at one item. ``started`` is the time of its first phase, UTC in ISO 8601."""
 
-    def __init__(self, item: pytest.Item, requirements: Mapping[str, Requirement]) -> None:
+    def __init__(self, item: pytest.Item, requirements: Mapping[str, Requirement], attempt: int = 1) -> None:
         self.item = item
+        self.attempt = attempt
+        self.body = Body()
         self.started = datetime.now(UTC).isoformat()
         self.requirements = catalogue.requirements_of(item)
         self._recorded_only = catalogue.recorded_only(item, requirements)
@@ -31,8 +44,29 @@ class CaseUnderWay:
     def add(self, call: pytest.CallInfo[None]) -> None:
         """Take a phase that has ended."""
         phase: Phase = call.when if call.when != "collect" else "setup"
-        self._outcomes[phase] = phase_outcome(phase, call.excinfo.value if call.excinfo else None)
+        foreign = plugins.who_failed(call.excinfo, self.item.config) if call.excinfo else ""
+        self._take(phase, phase_outcome(phase, call.excinfo.value if call.excinfo else None, foreign))
         self._seconds[phase] = call.duration
+
+    def hear(self, report: pytest.TestReport) -> None:
+        """Take what a plugin says of a phase that ended well: checks that it collects and raises for none of them."""
+        phase = _phase(report)
+        if phase in self._outcomes and self._outcomes[phase].verdict == "pass":
+            self._take(phase, reported_outcome(phase, report))
+
+    @property
+    def begun(self) -> bool:
+        """Whether a phase of this attempt has ended; the next set-up then is another attempt."""
+        return bool(self._outcomes)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last phase of this attempt has ended."""
+        return "teardown" in self._outcomes
+
+    def _take(self, phase: Phase, outcome: Outcome) -> None:
+        """A part of a body (a subtest) ends like the body itself: the worst of them counts."""
+        self._outcomes[phase] = worse(self._outcomes.get(phase, outcome), outcome)
 
     def keep_text(self, report: pytest.TestReport) -> None:
         """Keep what pytest prints about a phase that broke, with the output that it captured."""
@@ -49,6 +83,9 @@ class CaseUnderWay:
     def outcome(self) -> Outcome:
         """The outcome of the phases so far."""
         outcome = case_outcome(self._outcomes)
+        if outcome.verdict == "pass" and self.ended and not self.body.ended:
+            how_far = "did not come to its end" if self.body.entered else "did not run"
+            outcome = Outcome("error", f"the body of the test {how_far}, though nothing is reported to be wrong")
         if self.requirements and len(self._recorded_only) == len(self.requirements):
             return judged_as_characterisation(outcome)
         return outcome
@@ -57,6 +94,17 @@ class CaseUnderWay:
     def known_failure(self) -> KnownFailure | None:
         """The known failure that the item is marked with, on its bench and of today."""
         return known.known_failure(self.item, place(self.item)["bench"], datetime.now(UTC).date())
+
+    @property
+    def text_name(self) -> str:
+        """The name of the file for what is to be told."""
+        return "failure.txt" if self.attempt == 1 else f"failure-{self.attempt}.txt"
+
+    def tell_properties(self) -> None:
+        """Give the item its properties for the JUnit file, those of its last attempt."""
+        others = [each for each in self.item.user_properties if each not in self.item.stash.get(_PROPERTIES, [])]
+        self.item.stash[_PROPERTIES] = self.properties()
+        self.item.user_properties[:] = [*others, *self.item.stash[_PROPERTIES]]
 
     def properties(self) -> list[tuple[str, object]]:
         """Properties for the JUnit file. StrictDoc and sphinx-needs read ``verifies`` as a link to a requirement."""
@@ -83,6 +131,8 @@ class CaseUnderWay:
             reason=outcome.reason,
             known_failure=self.known_failure,
             observations=self.item.stash.get(OBSERVATIONS, []),
+            attempt=self.attempt,
+            attempts=[],
             **place(self.item),
         )
 

@@ -18,6 +18,7 @@ from harness.report.model import Verdict
 Phase = Literal["setup", "call", "teardown"]
 
 _LONGEST_REASON = 2000
+_WORST_FIRST: tuple[Verdict, ...] = ("fail", "error", "skipped", "pass")
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,34 @@ class Outcome:
     reason: str = ""
 
 
-def phase_outcome(phase: Phase, error: BaseException | None) -> Outcome:
-    """The outcome of one phase of a test; ``error`` is what it raised."""
+def phase_outcome(phase: Phase, error: BaseException | None, foreign: str = "") -> Outcome:
+    """The outcome of one phase of a test; ``error`` is what it raised.
+
+    ``foreign`` names the plugin that raised it in the place of the test: a time limit is no finding.
+    """
     if error is None:
         return Outcome("pass")
     if isinstance(error, pytest.skip.Exception):
         return Outcome("skipped", str(error.msg))
+    if foreign:
+        return Outcome("error", _told(error, f"{phase}: ended by the plugin {foreign}: "))
     failed = phase == "call" and _is_finding(error)
     return Outcome("fail" if failed else "error", _told(error, "" if phase == "call" else f"{phase}: "))
+
+
+def reported_outcome(phase: Phase, report: pytest.TestReport) -> Outcome:
+    """The outcome that a report tells of a phase in which nothing was raised."""
+    if report.failed:
+        text = report.longreprtext.strip()[:_LONGEST_REASON] or "a plugin reports a failure and no reason"
+        return Outcome("fail" if phase == "call" else "error", text if phase == "call" else f"{phase}: {text}")
+    if report.skipped:
+        return Outcome("skipped", report.longreprtext.strip()[:_LONGEST_REASON] or "a plugin reports it as skipped")
+    return Outcome("pass")
+
+
+def worse(one: Outcome, other: Outcome) -> Outcome:
+    """The worse of two outcomes of one phase, the first of two that are equally bad."""
+    return min(one, other, key=lambda outcome: _WORST_FIRST.index(outcome.verdict))
 
 
 def case_outcome(phases: Mapping[Phase, Outcome]) -> Outcome:
@@ -44,8 +65,7 @@ def case_outcome(phases: Mapping[Phase, Outcome]) -> Outcome:
     A failure in the body stays a failure when the teardown breaks too (the reason tells both); a body that passed is
     worth nothing when its bench broke on the way out.
     """
-    order: tuple[Verdict, ...] = ("fail", "error", "skipped", "pass")
-    worst = min(phases.values(), key=lambda outcome: order.index(outcome.verdict))
+    worst = min(phases.values(), key=lambda outcome: _WORST_FIRST.index(outcome.verdict))
     told = [outcome.reason for outcome in phases.values() if outcome.verdict in ("fail", "error") and outcome.reason]
     return Outcome(worst.verdict, "\n".join(told) or worst.reason)
 

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, EXIT_USAGE
-from harness.report.journal import Began, CaseBegan, CaseDone, Ended, Entry, PartsKnown, PlanMade, Trouble
+from harness.report import attempts, narrowing
+from harness.report.journal import Began, CaseBegan, CaseDone, Ended, Entry, Narrowed, PartsKnown, PlanMade, Trouble
 from harness.report.model import (
     Case,
     CaseVerdict,
@@ -43,7 +44,7 @@ def build(entries: Sequence[Entry]) -> Report:
     if began is None:
         raise ReportError("the journal does not say which run it belongs to", remedy="run the qualification again")
     done = _of(entries, CaseDone)
-    cases = [entry.case for entry in done]
+    cases = attempts.joined(entry.case for entry in done)
     planned = [case for entry in _of(entries, PlanMade) for case in entry.cases]
     not_run = _not_run(planned, cases)
     known = {requirement.id: requirement for requirement in began.catalogue}
@@ -131,6 +132,9 @@ def _run(began: Began, entries: Sequence[Entry], cases: Sequence[Case], not_run:
         packages=began.packages,
         # Two benches may tell of the same QEMU.
         parts=list(dict.fromkeys(part for entry in _of(entries, PartsKnown) for part in entry.parts)),
+        surroundings=began.surroundings,
+        narrowed=narrowing.together(each for entry in _of(entries, Narrowed) for each in entry.narrowed),
+        harness_commit_note=began.harness_commit_note,
     )
 
 

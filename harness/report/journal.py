@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from harness.report.codec import decode, encode
-from harness.report.model import Access, Case, Metric, Part, Planned, ReportError, Requirement
+from harness.report.model import Access, Case, Metric, Narrowing, Part, Planned, ReportError, Requirement
 
 NOTHING_SELECTED: Final = "no test was selected"
 """The trouble of a session that has nothing to do."""
@@ -33,6 +33,8 @@ class Began:
     platform: str
     packages: dict[str, str] = field(default_factory=dict)
     catalogue: list[Requirement] = field(default_factory=list)
+    harness_commit_note: str = ""
+    surroundings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class PlanMade:
     """What is going to run."""
 
     cases: list[Planned]
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """The run is less than the suites have."""
+
+    narrowed: list[Narrowing]
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class CaseBegan:
 
 @dataclass(frozen=True)
 class CaseDone:
-    """A test has ended, with everything that it recorded."""
+    """A test has ended, or one attempt at it, with everything that it recorded."""
 
     case: Case
     metrics: list[Metric] = field(default_factory=list)
@@ -85,9 +94,9 @@ class Ended:
     ended: str
 
 
-Entry = Began | PlanMade | CaseBegan | CaseDone | Trouble | PartsKnown | Ended
+Entry = Began | PlanMade | Narrowed | CaseBegan | CaseDone | Trouble | PartsKnown | Ended
 _ENTRIES: Final[dict[str, type[Entry]]] = {
-    entry.__name__: entry for entry in (Began, PlanMade, CaseBegan, CaseDone, Trouble, PartsKnown, Ended)
+    entry.__name__: entry for entry in (Began, PlanMade, Narrowed, CaseBegan, CaseDone, Trouble, PartsKnown, Ended)
 }
 
 

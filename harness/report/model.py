@@ -49,8 +49,21 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One of several times that a plugin ran the same test."""
+
+    verdict: Verdict
+    duration_s: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Case:
-    """One pytest item that ran. ``recorded_only`` are those of its requirements that are observed, not judged."""
+    """One pytest item that ran. ``recorded_only`` are those of its requirements that are observed, not judged.
+
+    In the journal each attempt at a test is a case, numbered by ``attempt``. The report has one case for all of them,
+    and ``attempts`` lists them when there was more than one.
+    """
 
     test: str
     requirements: list[str]
@@ -70,6 +83,8 @@ class Case:
     reason: str = ""
     known_failure: KnownFailure | None = None
     observations: list[Observation] = field(default_factory=list)
+    attempt: int = 1
+    attempts: list[Attempt] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -183,8 +198,30 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Narrowing:
+    """Something that the suites have and a run left out.
+
+    ``count`` of ``what`` (test, test function) were ``left`` (deselected, not collected, not run) because of ``by``:
+    an option with the place where it was given, a file, a plugin.
+    """
+
+    count: int
+    what: str
+    left: str
+    by: str
+
+    def __str__(self) -> str:
+        plural = "" if self.count == 1 else "s"
+        return f"narrowed: {self.count} {self.what}{plural} {self.left}, by {self.by}"
+
+
+@dataclass(frozen=True)
 class Run:
-    """The run as a whole. ``reasons`` say why the verdict is fail; ``finished`` is false when it was cut short."""
+    """The run as a whole. ``reasons`` say why the verdict is fail; ``finished`` is false when it was cut short.
+
+    ``surroundings`` is what changes a run beside its command line, by name: variables, files of settings. When
+    ``harness_commit`` is empty, ``harness_commit_note`` says why; else it tells what is special about it.
+    """
 
     id: str
     verdict: RunVerdict
@@ -201,6 +238,9 @@ class Run:
     platform: str
     packages: dict[str, str] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
+    surroundings: dict[str, str] = field(default_factory=dict)
+    narrowed: list[Narrowing] = field(default_factory=list)
+    harness_commit_note: str = ""
 
 
 @dataclass(frozen=True)

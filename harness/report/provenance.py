@@ -6,29 +6,31 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import harness
+from harness.report import git
 from harness.report.journal import Began
 from harness.report.model import Part, Requirement
 
 DISTRIBUTION: Final = "shmem-harness"
 _TAKING_PART: Final = ("pytest", "labgrid", "pyserial-labgrid", "pexpect", "paramiko", "ziglang")
-_GIT_SECONDS: Final = 20
 
 
-def began(name: str, command: str, requirements: Sequence[Requirement]) -> Began:
-    """The first entry of a run's journal."""
+def began(name: str, command: str, requirements: Sequence[Requirement], surroundings: Mapping[str, str]) -> Began:
+    """The first entry of a run's journal. ``surroundings`` is what changes the run beside ``command``."""
+    commit, note = git.commit(Path(harness.__file__).resolve().parent.parent)
     return Began(
         id=name,
         started=datetime.now(UTC).isoformat(),
         command=command,
         harness_version=harness_version(),
-        harness_commit=harness_commit(),
+        harness_commit=commit,
+        harness_commit_note=note,
+        surroundings=dict(surroundings),
         python=python(),
         platform=machine(),
         packages=packages(),
@@ -46,12 +48,7 @@ def harness_commit() -> str:
 
     Empty when the harness does not run from a checkout, or git is not there.
     """
-    checkout = Path(harness.__file__).resolve().parent.parent
-    if not (checkout / ".git").exists():
-        return ""
-    commit = _git(checkout, "rev-parse", "HEAD")
-    changed = bool(_git(checkout, "status", "--porcelain", "--untracked-files=no"))
-    return f"{commit}+changes" if commit and changed else commit
+    return git.commit(Path(harness.__file__).resolve().parent.parent)[0]
 
 
 def packages() -> dict[str, str]:
@@ -72,13 +69,3 @@ def machine() -> str:
 def file_part(name: str, path: Path) -> Part:
     """A file that took part, by content."""
     return Part(name, "", hashlib.sha256(path.read_bytes()).hexdigest(), path.name)
-
-
-def _git(checkout: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(checkout), *arguments], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()

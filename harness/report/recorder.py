@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.provision import ManifestItem
-from harness.report import catalogue, known
+from harness.report import catalogue, known, plugins, surroundings
 from harness.report.interrupt import InterruptKeeper
 from harness.report.keys import EVIDENCE, SHARED_EVIDENCE
 from harness.report.model import Part
@@ -111,7 +111,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"{known.MARKER}(reason, link, expires, bench): a failure that is accepted until a date"
     )
-    if not config.option.collectonly:
+    if config.option.setuponly and not config.option.setupplan:
+        where = surroundings.source(config, "--setup-only")
+        raise pytest.UsageError(
+            f"--setup-only ({where}) starts benches and runs no test, so there is nothing to judge;"
+            " --setup-plan shows what would be set up, --setup-show what is"
+        )
+    if not (config.option.collectonly or config.option.setupplan):
+        plugins.refuse_runners(config, surroundings.hint(config))
         try:
             config.stash[_RECORDER] = RunRecorder(config, catalogue.load(config.getoption("--requirements")))
         except HarnessError as error:

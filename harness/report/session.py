@@ -9,12 +9,23 @@ import shutil
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 
 import pytest
 
 from harness import events
-from harness.report import catalogue, eventlog, folder, html, known, provenance, reader, readings
+from harness.report import (
+    attempts,
+    catalogue,
+    eventlog,
+    folder,
+    html,
+    known,
+    plugins,
+    provenance,
+    reader,
+    readings,
+    surroundings,
+)
 from harness.report.case import CaseUnderWay
 from harness.report.document import accepted, build
 from harness.report.eventlog import EventLog
@@ -23,39 +34,50 @@ from harness.report.journal import (
     CaseBegan,
     CaseDone,
     Ended,
+    Entry,
     Journal,
+    Narrowed,
     PartsKnown,
     PlanMade,
     Trouble,
 )
 from harness.report.keys import EVIDENCE, SHARED_EVIDENCE, place
-from harness.report.model import Part, Planned, Report, Requirement
-from harness.report.progress import Progress
-from harness.report.records import ACCESS, METRICS
+from harness.report.model import Case, Part, Planned, Report, Requirement
+from harness.report.records import ACCESS, METRICS, OBSERVATIONS
+from harness.report.selection import Selection
+from harness.report.terminal import TerminalProgress
 
-_FAILURE_TEXT = "failure.txt"
-_STDOUT = 1
+_ATTEMPT = pytest.StashKey[int]()
 
 
 class RunRecorder:
-    """Records one session into one folder. ``folder`` is its absolute path; ``requirements`` the catalogue by id."""
+    """Records one session into one folder. ``folder`` is its absolute path; ``requirements`` the catalogue by id.
+
+    The folder is made when pytest looks for tests, or when it refuses to. pytest also answers questions (``--markers``,
+    ``--fixtures``): then it does neither, and there is no run.
+    """
 
     def __init__(self, config: pytest.Config, requirements: Mapping[str, Requirement]) -> None:
-        name = folder.run_id()
         self._base: Path = config.getoption("--report-dir")
-        self.folder = folder.create(self._base.absolute(), name)
+        self.folder: Path = self._base.absolute() / folder.run_id()
         self._config = config
-        self._journal = Journal(self.folder / folder.JOURNAL)
+        self._process = os.getpid()
+        self._journal: Journal | None = None
+        self._early: list[Entry] = []
         self._catalogue = requirements
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
-        self._journal.write(provenance.began(name, command, list(requirements.values())))
+        around = surroundings.of_session(config)
+        self._write(provenance.began(self.folder.name, command, list(requirements.values()), around))
         self.add_parts(_environment(config))
+        self._selection = Selection(config)
+        config.pluginmanager.register(self._selection, "harness-selection")
         self._case: CaseUnderWay | None = None
+        self._attempts: list[Case] = []
+        self._started = False
         self._report: Report | None = None
         self._junit = _junit_path(config, self.folder / folder.JUNIT)
-        self._terminal: TextIO | None = None
         self._subscriptions: list[Callable[[], None]] = []
-        self._progress: Progress | None = None
+        self._progress: TerminalProgress | None = None
 
     def make_evidence_folder(self, item: pytest.Item) -> Path:
         """Make the folder of an item's evidence; its name tells the test and is fit for any file system."""
@@ -67,28 +89,31 @@ class RunRecorder:
 
     def add_parts(self, parts: Iterable[Part]) -> None:
         """Write down what takes part in the run."""
-        self._journal.write(PartsKnown(list(parts)))
+        self._write(PartsKnown(list(parts)))
 
     def trouble(self, message: str, *, usage: bool = False) -> None:
         """Write down something that went wrong outside of all tests."""
-        self._journal.write(Trouble(message, usage))
+        self._write(Trouble(message, usage))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Connect the event stream with its files and with the terminal."""
+        """Refuse what would run tests without this recorder."""
+        self._started = True
+        try:
+            plugins.refuse_loops(self._config, surroundings.hint(self._config))
+        except pytest.UsageError as error:
+            self.trouble(str(error), usage=True)
+            raise
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Now it is a run. Connect the event stream with its files and with the terminal."""
+        self._open()
         self._subscriptions.append(events.session.subscribe(EventLog(self.folder, self._case_folder)))
         descriptor = self._config.getoption("--events-to")
         if descriptor is not None:
             self._subscriptions.append(events.session.subscribe(eventlog.pipe(descriptor)))
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or self._config.option.verbose != 0:
-            return
-        # pytest captures what is written to standard output while a test runs; the copy reaches the terminal.
-        terminal = open(os.dup(_STDOUT), "w", encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
-        columns = shutil.get_terminal_size().columns if terminal.isatty() else None
-        reporter.showfspath = False
-        self._terminal = terminal
-        self._progress = Progress(terminal, columns)
-        self._subscriptions.append(events.session.subscribe(self._progress))
+        self._progress = TerminalProgress.wanted(self._config)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -106,39 +131,59 @@ class RunRecorder:
         if report.failed:
             self.trouble(f"cannot collect {report.nodeid}: {report.longreprtext.strip().splitlines()[-1]}")
 
+    @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write down what is going to run."""
         planned = [
             Planned(item.nodeid, catalogue.requirements_of(item), place(item)["bench"]) for item in session.items
         ]
-        self._journal.write(PlanMade(planned))
+        self._write(PlanMade(planned))
+        if self._selection.narrowed:
+            self._write(Narrowed(self._selection.narrowed))
         events.session.emit(events.CasesPlanned(total=len(planned)))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Write down that a test begins, before anything of it can hang."""
-        self._case = case = CaseUnderWay(item, self._catalogue)
-        bench = place(item)["bench"]
-        self._journal.write(CaseBegan(item.nodeid, bench, case.started))
+        case = self._begin_attempt(item)
+        self._attempts = []
         self._flush_terminal()
+        bench = place(item)["bench"]
         events.session.emit(events.CaseStarted(case=item.nodeid, bench=bench, requirements=tuple(case.requirements)))
         try:
-            return (yield)
+            result = yield
+            if not self._attempts:
+                self.trouble(f"{item.nodeid} was run out of the recorder's sight, by another plugin", usage=True)
+                item.session.shouldstop = "a test was run out of the recorder's sight"
+            return result
         finally:
             self._case = None
+            if self._attempts:
+                self._tell(attempts.whole(self._attempts))
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Watch the body itself."""
+        if self._case is None or self._case.item is not item:
+            return (yield)
+        with self._case.body.watched(item):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Judge a phase; after the last one, write the case down."""
         case = self._case
-        if case is None or case.item is not item:
+        if case is None or case.item is not item or os.getpid() != self._process:
             return (yield)
+        if call.when == "setup" and case.begun:
+            case = self._begin_attempt(item)
         case.add(call)
         if call.when == "teardown":
-            item.user_properties += case.properties()
+            case.tell_properties()
         report = yield
+        case.hear(report)
         case.keep_text(report)
         failure = case.known_failure
         if call.when == "call" and case.outcome.verdict == "fail" and failure and not failure.expired:
@@ -154,6 +199,13 @@ class RunRecorder:
         """Keep pytest's letters off the terminal while the progress has it."""
         status = yield
         return (status[0], "", "") if self._progress else status
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Hear what plugins have made of a report after it was judged."""
+        case = self._case
+        if case is not None and case.item.nodeid == report.nodeid and not case.ended:
+            case.hear(report)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Ctrl-C, or ``pytest.exit`` with a message."""
@@ -172,29 +224,65 @@ class RunRecorder:
         finally:
             for unsubscribe in self._subscriptions:
                 unsubscribe()
-            self._close_terminal()
-            self._report = self._finish_run(exitstatus)
-            session.exitstatus = self._report.run.exit_status
+            if self._progress:
+                self._progress.close()
+                self._progress = None
+            if self._journal is not None or exitstatus != pytest.ExitCode.OK:
+                self._end_narrowed(session)
+                self._report = self._finish_run(exitstatus)
+                session.exitstatus = self._report.run.exit_status
+            else:
+                # A question was answered.
+                self._started = False
 
     def pytest_unconfigure(self) -> None:
         """Say the verdict in the last line of all."""
-        if self._report is None:
+        if self._report is None and self._started:
             # Refused before the session began: pytest then never says that it finished.
             self._report = self._finish_run(pytest.ExitCode.USAGE_ERROR)
+        if self._report is None or self._journal is None:
+            # The JUnit plugin writes its file whatever pytest does.
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
         self._journal.close()
-        for line in readings.disagreements(self._report):
+        for line in [*readings.disagreements(self._report), *self._report.run.narrowed]:
             print(line)
         print(html.last_line(self._report.run, self._base / self.folder.name / folder.INDEX))
+
+    def _write(self, entry: Entry) -> None:
+        if self._journal is None:
+            self._early.append(entry)
+        else:
+            self._journal.write(entry)
+
+    def _open(self) -> None:
+        if self._journal is None:
+            folder.create(self._base.absolute(), self.folder.name)
+            self._journal = Journal(self.folder / folder.JOURNAL)
+            for entry in self._early:
+                self._journal.write(entry)
+
+    def _begin_attempt(self, item: pytest.Item) -> CaseUnderWay:
+        number = item.stash.get(_ATTEMPT, 0) + 1
+        item.stash[_ATTEMPT] = number
+        self._case = case = CaseUnderWay(item, self._catalogue, number)
+        self._write(CaseBegan(item.nodeid, place(item)["bench"], case.started))
+        return case
 
     def _finish_case(self, case: CaseUnderWay) -> None:
         item = case.item
         if case.text:
-            (self.make_evidence_folder(item) / _FAILURE_TEXT).write_text(case.text + "\n", encoding="utf-8")
+            (self.make_evidence_folder(item) / case.text_name).write_text(case.text + "\n", encoding="utf-8")
             item.stash[EVIDENCE] = self.make_evidence_folder(item)
         own = folder.files_below(item.stash[EVIDENCE]) if EVIDENCE in item.stash else []
         shared = [path for path in item.stash.get(SHARED_EVIDENCE, []) if path.is_file()]
         record = case.record([*own, *shared], self.folder)
-        self._journal.write(CaseDone(record, item.stash.get(METRICS, []), item.stash.get(ACCESS, [])))
+        self._write(CaseDone(record, item.stash.get(METRICS, []), item.stash.get(ACCESS, [])))
+        self._attempts.append(record)
+        # Another attempt at the test records its own.
+        item.stash[METRICS], item.stash[ACCESS], item.stash[OBSERVATIONS] = [], [], []
+
+    def _tell(self, record: Case) -> None:
         self._flush_terminal()
         events.session.emit(
             events.CaseEnded(
@@ -206,7 +294,15 @@ class RunRecorder:
             )
         )
 
+    def _end_narrowed(self, session: pytest.Session) -> None:
+        if self._journal is not None:
+            left = len(build(self._journal.entries).not_run)
+            stopped = self._selection.stopped(session, left)
+            if stopped:
+                self._write(Narrowed(stopped))
+
     def _finish_run(self, exitstatus: int) -> Report:
+        self._open()
         report = self._end(exitstatus)
         folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
         if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
@@ -215,6 +311,7 @@ class RunRecorder:
         return report
 
     def _end(self, exitstatus: int) -> Report:
+        assert self._journal is not None
         end = Ended(datetime.now(UTC).isoformat())
         report = build([*self._journal.entries, end])
         explained = bool(report.run.reasons)
@@ -226,22 +323,15 @@ class RunRecorder:
             self.trouble("the run was refused, see the message of pytest", usage=True)
         elif exitstatus != pytest.ExitCode.OK and not explained:
             self.trouble(f"pytest ended with status {int(exitstatus)}")
-        self._journal.write(end)
+        self._write(end)
         return build(self._journal.entries)
 
     def _case_folder(self) -> Path | None:
         return self._case.item.stash.get(EVIDENCE, None) if self._case else None
 
     def _flush_terminal(self) -> None:
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and self._terminal is not None:
-            reporter.flush()
-
-    def _close_terminal(self) -> None:
-        if self._progress and self._terminal:
-            self._progress.close()
-            self._terminal.close()
-            self._progress, self._terminal = None, None
+        if self._progress:
+            self._progress.flush()
 
 
 def _environment(config: pytest.Config) -> list[Part]:

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commit of a checkout, or the reason why nobody can say it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Final
+
+_SECONDS: Final = 20
+
+
+def commit(checkout: Path) -> tuple[str, str]:
+    """The commit, with ``+changes`` when files differ from it, and a note.
+
+    Without a commit the note is the reason; with one it says what is special about it, and is empty otherwise.
+    """
+    if not (checkout / ".git").exists():
+        return "", "it does not run from a git repository"
+    head = _git(checkout, "rev-parse", "HEAD")
+    if isinstance(head, _Refused):
+        return "", head.reason
+    changes = _git(checkout, "status", "--porcelain", "--untracked-files=no")
+    if isinstance(changes, _Refused):
+        return head, f"whether files differ from it is not known: {changes.reason}"
+    shallow = _git(checkout, "rev-parse", "--is-shallow-repository") == "true"
+    return f"{head}+changes" if changes else head, "a shallow clone, without its history" if shallow else ""
+
+
+class _Refused:
+    """git gave no answer."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def _git(checkout: Path, *arguments: str) -> str | _Refused:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(checkout), *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+            # The reasons are told apart by git's own words.
+            env=os.environ | {"LC_ALL": "C"},
+        )
+    except FileNotFoundError:
+        return _Refused("there is no git program")
+    except OSError as error:
+        return _Refused(f"git cannot be started: {error.strerror}")
+    except subprocess.TimeoutExpired:
+        return _Refused(f"git gave no answer in {_SECONDS} seconds")
+    if done.returncode == 0:
+        return done.stdout.strip()
+    return _Refused(_reason(done.stderr, checkout))
+
+
+def _reason(said: str, checkout: Path) -> str:
+    if "dubious ownership" in said:
+        return (
+            f"the repository belongs to somebody else, and git does not trust it;"
+            f" `git config --global --add safe.directory {checkout}` makes it"
+        )
+    if "ambiguous argument 'HEAD'" in said or "unknown revision" in said:
+        return "the repository has no commit yet"
+    first = next((line for line in said.splitlines() if line.strip()), "git failed without a word")
+    return f"the repository is broken: {first.removeprefix('fatal: ').strip()}"

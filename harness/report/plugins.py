@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other people's pytest plugins: which of them take the tests out of the recorder's sight, or speak for them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, Final
+
+import pytest
+
+# Options of plugins that run tests in other processes or threads: pytest-xdist, pytest-forked, pytest-parallel.
+_ELSEWHERE: Final[dict[str, tuple[str, tuple[object, ...]]]] = {
+    "dist": ("pytest-xdist (-n, --dist)", (None, "no")),
+    "tx": ("pytest-xdist (--tx)", (None, [], ())),
+    "forked": ("pytest-forked (--forked)", (None, False)),
+    "workers": ("pytest-parallel (--workers)", (None, "", "1")),
+    "tests_per_worker": ("pytest-parallel (--tests-per-worker)", (None, "", "1")),
+}
+_OUT_OF_SIGHT: Final = "runs tests out of the recorder's sight, so nothing of them would be in the report"
+_REMEDY: Final = "leave it out; `harness qualify` runs benches side by side"
+
+
+def refuse_runners(config: pytest.Config, given: str) -> None:
+    """Raises UsageError when an option asks for tests that run elsewhere. ``given`` says which settings there are."""
+    for option, (who, harmless) in _ELSEWHERE.items():
+        if config.getoption(option, default=None) not in harmless:
+            raise pytest.UsageError(f"{who} {_OUT_OF_SIGHT}: {_REMEDY}{given}")
+
+
+def refuse_loops(config: pytest.Config, given: str) -> None:
+    """Raises UsageError when a plugin has taken the place of pytest's loop over the tests."""
+    for hook in config.hook.pytest_runtestloop.get_hookimpls():
+        module = _module(hook.plugin)
+        wraps = hook.hookwrapper or hook.wrapper
+        if not wraps and module.partition(".")[0] not in ("_pytest", "harness"):
+            raise pytest.UsageError(f"the plugin {module} {_OUT_OF_SIGHT}: {_REMEDY}{given}")
+
+
+def who_failed(error: pytest.ExceptionInfo[BaseException], config: pytest.Config) -> str:
+    """The plugin that called ``pytest.fail`` in the middle of a test (a time limit), or nothing.
+
+    The suites' own plugins and conftests may fail a test; others know nothing of the device.
+    """
+    if not isinstance(error.value, pytest.fail.Exception) or not error.traceback:
+        return ""
+    frames = [entry.frame.f_globals.get("__name__", "") for entry in error.traceback]
+    callers = [name for name in frames if name.partition(".")[0] != "_pytest"]
+    if not callers:
+        return ""
+    registered = {
+        plugin.__name__ for plugin in config.pluginmanager.get_plugins() if isinstance(plugin, ModuleType)
+    } - {module.__name__ for module in _own(config)}
+    return callers[-1] if callers[-1] in registered else ""
+
+
+def _own(config: pytest.Config) -> list[ModuleType]:
+    """What the suites bring along: conftests, and the plugins of this project."""
+    found = []
+    for plugin in config.pluginmanager.get_plugins():
+        if isinstance(plugin, ModuleType):
+            conftest = (plugin.__file__ or "").endswith("conftest.py")
+            if conftest or plugin.__name__.partition(".")[0] in ("harness", "fixtures"):
+                found.append(plugin)
+    return found
+
+
+def _module(plugin: Any) -> str:
+    return str(plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What changes a pytest session beside its command line, and where an option of it was given."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import pytest
+
+_VARIABLES: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+# Plugins that come with the harness itself.
+_EXPECTED: Final = frozenset({"labgrid", "hypothesis", "platformdirs", "shmem-harness"})
+
+
+def of_session(config: pytest.Config) -> dict[str, str]:
+    """All of it by name: variables, the file of settings and its options, conftests above the suites, plugins."""
+    told = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
+    if config.inipath is not None:
+        told["ini file"] = str(config.inipath)
+    if config.getini("addopts"):
+        told["addopts of the ini file"] = shlex.join(config.getini("addopts"))
+    above = [str(path) for path in conftests(config) if path.parent not in suites(config) and _above(config, path)]
+    if above:
+        told["conftest files above the suites"] = ", ".join(above)
+    installed = {
+        distribution.project_name: distribution for _, distribution in config.pluginmanager.list_plugin_distinfo()
+    }
+    others = [f"{name} {found.version}" for name, found in sorted(installed.items()) if name not in _EXPECTED]
+    if others:
+        told["other pytest plugins"] = ", ".join(others)
+    return told
+
+
+def source(config: pytest.Config, *spellings: str) -> str:
+    """Where an option was given that is written in one of these ways, in words; ``value`` ends its last word."""
+    ini = config.inipath.name if config.inipath else "the ini file"
+    places: dict[str, Sequence[str]] = {
+        "on the command line": [str(argument) for argument in config.invocation_params.args],
+        "in PYTEST_ADDOPTS": shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
+        f"in addopts of {ini}": config.getini("addopts"),
+    }
+    for place, words in places.items():
+        if any(_written(word, spelling) for word in words for spelling in spellings):
+            return place
+    return "set by a plugin or a conftest"
+
+
+def hint(config: pytest.Config) -> str:
+    """For a refusal: the places beside the command line that may have asked for what is refused."""
+    places = [name for name in ("PYTEST_ADDOPTS", "addopts of the ini file") if name in of_session(config)]
+    return f" (look at {' and '.join(places)} as well)" if places else ""
+
+
+def conftests(config: pytest.Config) -> list[Path]:
+    """The conftest files that the session has read."""
+    return [Path(plugin.__file__) for plugin in _modules(config) if (plugin.__file__ or "").endswith("conftest.py")]  # type: ignore[arg-type]
+
+
+def suites(config: pytest.Config) -> list[Path]:
+    """The folders of the suites: those whose conftest asks for the recorder."""
+    return [
+        Path(plugin.__file__ or "").parent
+        for plugin in _modules(config)
+        if (plugin.__file__ or "").endswith("conftest.py")
+        and "harness.report.recorder" in getattr(plugin, "pytest_plugins", ())
+    ]
+
+
+def _above(config: pytest.Config, conftest: Path) -> bool:
+    return not any(conftest.is_relative_to(folder) for folder in suites(config))
+
+
+def _modules(config: pytest.Config) -> list[ModuleType]:
+    plugins: set[Any] = config.pluginmanager.get_plugins()
+    return sorted((plugin for plugin in plugins if isinstance(plugin, ModuleType)), key=lambda module: module.__name__)
+
+
+def _written(word: str, spelling: str) -> bool:
+    """Whether a word of a command line is the option or value: ``-kfoo`` and ``--ignore=foo`` end with it."""
+    return word == spelling or (word.startswith("-") and word.endswith(spelling))
