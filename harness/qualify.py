@@ -35,7 +35,8 @@ class Qualification:
         self._progress = progress
         self._said: list[str] = []
         self._journal = Journal(self._folder / folder.JOURNAL)
-        self._journal.write(provenance.began(name, command, list(catalogue.load(CATALOGUE).values()), {}))
+        around = {"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {}
+        self._journal.write(provenance.began(name, command, list(catalogue.load(CATALOGUE).values()), around))
 
     async def run(self, benches: Sequence[str], jobs: int) -> None:
         """Run all sessions, ``jobs`` at a time. One that breaks stops no other."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from harness import events
+from harness import events, isolation
 from harness.errors import BenchError
 from harness.provision.process import bound_to_parent
 from harness.report import eventlog, folder, reader
@@ -59,6 +59,15 @@ class Sessions:
     options: Sequence[str] = ()
     longest_s: float | None = None
 
+    @property
+    def ignored(self) -> list[str]:
+        """What would change a pytest that a person starts, and does not change these sessions."""
+        return isolation.ignored(CHECKOUT, self._places)
+
+    @property
+    def _places(self) -> list[Path]:
+        return [CHECKOUT / suite.partition("::")[0] for suite in self.suites]
+
     async def run(self, place: Path, *options: str, watch: Callable[[events.Event], None] | None = None) -> Finished:
         """Run one session with its report below ``place``, which is made unless it is there.
 
@@ -73,6 +82,7 @@ class Sessions:
                 process = await asyncio.create_subprocess_exec(
                     *self._command(place, [*options, "--events-to", str(writing)]),
                     cwd=CHECKOUT,
+                    env=isolation.environment(),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -96,7 +106,7 @@ class Sessions:
     def _command(self, place: Path, options: Sequence[str]) -> list[str]:
         command = [sys.executable, "-m", "pytest", *self.suites]
         # What no suite needs and every session would pay for.
-        command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+        command += ["-p", "no:cacheprovider", *isolation.options(CHECKOUT, self._places)]
         command += ["--lg-env", str(self.environment), "--report-dir", str(place)]
         for name in self.benches:
             command += ["--bench", name]

@@ -68,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"{fault.name:28} {fault.group:13} {fault.text}")
         return EXIT_PASS
     sessions, base = _sessions(args), _folder(args.out)
+    for text in sessions.ignored:
+        _say(f"ignored: {text} (a proof runs the suites as they are)")
     orders = [f"order-{number}" for number in range(1, (args.random_order or 0) + 1)]
     record = Record(_begun(base, orders or [CONTROL, *(fault.name for fault in faults)]), _say, partial(_keep, base))
     proving = Proving(sessions, base, args.jobs, record)

@@ -58,9 +58,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"there are no suites in {CHECKOUT}", remedy="run this command from a checkout")
     benches = _benches(environment, args.bench)
     options = [*(["--nightly"] if args.nightly else []), *(["-k", args.keyword] if args.keyword else [])]
+    sessions = Sessions(environment.resolve(), options=options)
+    for text in sessions.ignored:
+        print(f"ignored: {text} (a qualification runs the suites as the checkout has them)")
     progress = Progress(sys.stdout, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
     qualification = Qualification(
-        Sessions(environment.resolve(), options=options),
+        sessions,
         _reports_folder(args.out),
         shlex.join(["harness", *sys.argv[1:]]),
         progress,

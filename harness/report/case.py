@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,6 +56,26 @@ class CaseUnderWay:
         if phase in self._outcomes and self._outcomes[phase].verdict == "pass":
             self._take(phase, reported_outcome(phase, report))
 
+    @contextmanager
+    def unreported(self) -> Iterator[None]:
+        """The block is a call of which pytest makes no report."""
+        began = time.perf_counter()
+        try:
+            yield
+        except BaseException as error:
+            foreign = plugins.who_failed(pytest.ExceptionInfo.from_exception(error), self.item.config)
+            self._take("call", phase_outcome("call", error, foreign))
+            raise
+        else:
+            self._take("call", Outcome("pass"))
+        finally:
+            self._seconds["call"] = time.perf_counter() - began
+
+    @property
+    def called(self) -> bool:
+        """Whether the call of this attempt has ended."""
+        return "call" in self._outcomes
+
     @property
     def begun(self) -> bool:
         """Whether a phase of this attempt has ended; the next set-up then is another attempt."""
@@ -70,7 +92,8 @@ class CaseUnderWay:
 
     def keep_text(self, report: pytest.TestReport) -> None:
         """Keep what pytest prints about a phase that broke, with the output that it captured."""
-        if self._outcomes[_phase(report)].verdict in ("fail", "error"):
+        outcome = self._outcomes.get(_phase(report))
+        if outcome and outcome.verdict in ("fail", "error"):
             sections = [f"--- {title} ---\n{content}" for title, content in report.sections]
             self._texts.append("\n".join([f"=== {report.when} ===", report.longreprtext, *sections]))
 
@@ -86,6 +109,8 @@ class CaseUnderWay:
         if outcome.verdict == "pass" and self.ended and not self.body.ended:
             how_far = "did not come to its end" if self.body.entered else "did not run"
             outcome = Outcome("error", f"the body of the test {how_far}, though nothing is reported to be wrong")
+        if outcome.verdict == "fail" and not self.body.entered:
+            outcome = Outcome("error", f"the body of the test did not run: {outcome.reason}")
         if self.requirements and len(self._recorded_only) == len(self.requirements):
             return judged_as_characterisation(outcome)
         return outcome

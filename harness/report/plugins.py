@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other people's pytest plugins: which of them take the tests out of the recorder's sight, or speak for them."""
+"""Other people's pytest plugins: which of them take tests out of the recorder's sight, or speak for them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -47,21 +48,20 @@ def who_failed(error: pytest.ExceptionInfo[BaseException], config: pytest.Config
     callers = [name for name in frames if name.partition(".")[0] != "_pytest"]
     if not callers:
         return ""
-    registered = {
-        plugin.__name__ for plugin in config.pluginmanager.get_plugins() if isinstance(plugin, ModuleType)
-    } - {module.__name__ for module in _own(config)}
-    return callers[-1] if callers[-1] in registered else ""
+    installed = {
+        plugin.__name__
+        for plugin in config.pluginmanager.get_plugins()
+        if isinstance(plugin, ModuleType) and _installed(plugin, config.rootpath)
+    }
+    return callers[-1] if callers[-1] in installed else ""
 
 
-def _own(config: pytest.Config) -> list[ModuleType]:
-    """What the suites bring along: conftests, and the plugins of this project."""
-    found = []
-    for plugin in config.pluginmanager.get_plugins():
-        if isinstance(plugin, ModuleType):
-            conftest = (plugin.__file__ or "").endswith("conftest.py")
-            if conftest or plugin.__name__.partition(".")[0] in ("harness", "fixtures"):
-                found.append(plugin)
-    return found
+def _installed(plugin: ModuleType, root: Path) -> bool:
+    """Whether a plugin comes from elsewhere, and not with the suites or this project."""
+    if plugin.__name__.partition(".")[0] in ("harness", "fixtures"):
+        return False
+    file = Path(plugin.__file__ or "")
+    return "site-packages" in file.parts or not file.is_relative_to(root)
 
 
 def _module(plugin: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -22,6 +23,18 @@ from harness.report.model import Part
 from harness.report.records import AccessMatrix, Metrics, Observations
 from harness.report.session import RunRecorder
 from harness.shmem.requirements import CATALOGUE
+
+# What pytest is asked instead of running tests, under the names that it gives its options.
+_QUESTIONS: Final = (
+    "cacheshow",
+    "collectonly",
+    "help",
+    "markers",
+    "setupplan",
+    "show_fixtures_per_test",
+    "showfixtures",
+    "version",
+)
 
 _RECORDER = pytest.StashKey[RunRecorder]()
 
@@ -117,7 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
             f"--setup-only ({where}) starts benches and runs no test, so there is nothing to judge;"
             " --setup-plan shows what would be set up, --setup-show what is"
         )
-    if not (config.option.collectonly or config.option.setupplan):
+    if not any(config.getoption(name, default=False) for name in _QUESTIONS):
         plugins.refuse_runners(config, surroundings.hint(config))
         try:
             config.stash[_RECORDER] = RunRecorder(config, catalogue.load(config.getoption("--requirements")))

@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from harness.report.model import Narrowing
 from harness.report.narrowing import FUNCTIONS, TESTS
 
 _OWN: Final = ("harness.", "fixtures.")
+# Functions of pytest's plugin "mark".
+_SERVED: Final = {"deselect_by_keyword": "-k", "deselect_by_mark": "-m"}
 _UNKNOWN: Final = "a plugin or a conftest"
 
 
@@ -35,7 +38,7 @@ class Selection:
         self._files = FilesLeftOut(config)
         self._collected: dict[str, Function] = {}
         self._removed: dict[str, str] = {}
-        self._finer = ""
+        self._option: dict[str, str] = {}
         self.narrowed: list[Narrowing] = []
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -67,13 +70,13 @@ class Selection:
         with self._watched(items):
             return (yield)
 
-    def pytest_deselected(self) -> None:
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """One plugin of pytest serves two options: who called tells them apart."""
         frame = sys._getframe()
         while frame.f_back is not None:
             frame = frame.f_back
-            if frame.f_code.co_name in ("deselect_by_keyword", "deselect_by_mark"):
-                self._finer = frame.f_code.co_name.rpartition("_")[2]
+            if frame.f_code.co_name in _SERVED:
+                self._option |= dict.fromkeys((item.nodeid for item in items), _SERVED[frame.f_code.co_name])
                 return
 
     @pytest.hookimpl(trylast=True)
@@ -118,33 +121,28 @@ class Selection:
     def _noting(self, function: Callable[..., Any], plugin: str, items: Sequence[pytest.Item]) -> Callable[..., Any]:
         def noted(*arguments: Any) -> Any:
             before = [item.nodeid for item in items]
-            self._finer = ""
             try:
                 return function(*arguments)
             finally:
                 kept = {item.nodeid for item in items}
                 gone = [test for test in before if test not in kept]
-                if gone:
-                    self._removed |= dict.fromkeys(gone, self._cause(plugin))
+                self._removed |= {test: self._cause(self._option.get(test, plugin)) for test in gone}
 
         return noted
 
-    def _cause(self, plugin: str) -> str:
-        """Which option it is that a plugin serves; empty for the suites' own choice."""
-        if plugin.startswith(_OWN):
-            return ""
+    def _cause(self, server: str) -> str:
+        """What a plugin's removal is called, or that of one option of it; empty for the suites' own choice."""
+        return "" if server.startswith(_OWN) else self._causes.get(server) or f"the plugin {server}"
+
+    @cached_property
+    def _causes(self) -> dict[str, str]:
+        """By plugin or option; empty texts for options that were not given."""
         option, config = self._config.getoption, self._config
-        keyword = f"-k {option('keyword')!r} ({surroundings.source(config, option('keyword') or '-k')})"
-        mark = f"-m {option('markexpr')!r} ({surroundings.source(config, option('markexpr') or '-m')})"
-        named = {
-            "keyword": keyword,
-            "mark": mark
-            if self._finer
-            else " and ".join([keyword] * bool(option("keyword")) + [mark] * bool(option("markexpr"))),
-            "main": ", ".join(
-                f"--deselect {text} ({surroundings.source(config, text)})" for text in option("deselect") or []
-            ),
+        keyword, mark, deselected = option("keyword"), option("markexpr"), option("deselect") or []
+        return {
+            "-k": f"-k {keyword!r} ({surroundings.source(config, keyword or '-k')})",
+            "-m": f"-m {mark!r} ({surroundings.source(config, mark or '-m')})",
+            "main": ", ".join(f"--deselect {text} ({surroundings.source(config, text)})" for text in deselected),
             "lfplugin": f"--last-failed ({surroundings.source(config, '--lf', '--last-failed')})",
             "stepwiseplugin": f"--stepwise ({surroundings.source(config, '--sw', '--stepwise', '--sw-skip')})",
         }
-        return named.get(self._finer or plugin) or f"the plugin {plugin}"

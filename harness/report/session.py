@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -53,8 +54,8 @@ _ATTEMPT = pytest.StashKey[int]()
 class RunRecorder:
     """Records one session into one folder. ``folder`` is its absolute path; ``requirements`` the catalogue by id.
 
-    The folder is made when pytest looks for tests, or when it refuses to. pytest also answers questions (``--markers``,
-    ``--fixtures``): then it does neither, and there is no run.
+    The folder is made when pytest looks for tests, or when it refuses to. A plugin may also answer a question and do
+    neither: then there is no run.
     """
 
     def __init__(self, config: pytest.Config, requirements: Mapping[str, Requirement]) -> None:
@@ -164,9 +165,16 @@ class RunRecorder:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Watch the body itself."""
-        if self._case is None or self._case.item is not item:
+        case = self._case
+        if case is None or case.item is not item or os.getpid() != self._process:
             return (yield)
-        with self._case.body.watched(item):
+        if not case.called:
+            with case.body.watched(item):
+                return (yield)
+        # A plugin tries again in the middle of its own report, and will make none of this attempt.
+        self._finish_case(case)
+        case = self._begin_attempt(item)
+        with case.unreported(), case.body.watched(item):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -209,7 +217,8 @@ class RunRecorder:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Ctrl-C, or ``pytest.exit`` with a message."""
-        message = str(excinfo.value) if isinstance(excinfo.value, pytest.exit.Exception) else "Ctrl-C"
+        told = isinstance(excinfo.value, pytest.exit.Exception | pytest.Session.Interrupted)
+        message = str(excinfo.value) if told else "Ctrl-C"
         self.trouble(f"the run was interrupted: {message}")
 
     def pytest_internalerror(self, excrepr: object) -> None:
@@ -241,8 +250,7 @@ class RunRecorder:
             # Refused before the session began: pytest then never says that it finished.
             self._report = self._finish_run(pytest.ExitCode.USAGE_ERROR)
         if self._report is None or self._journal is None:
-            # The JUnit plugin writes its file whatever pytest does.
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._leave_nothing()
             return
         self._journal.close()
         for line in [*readings.disagreements(self._report), *self._report.run.narrowed]:
@@ -261,6 +269,12 @@ class RunRecorder:
             self._journal = Journal(self.folder / folder.JOURNAL)
             for entry in self._early:
                 self._journal.write(entry)
+
+    def _leave_nothing(self) -> None:
+        """The JUnit plugin writes its file also when a plugin has only answered a question."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._base.absolute().rmdir()
 
     def _begin_attempt(self, item: pytest.Item) -> CaseUnderWay:
         number = item.stash.get(_ATTEMPT, 0) + 1

@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        name = item.callspec.params["bench"] if hasattr(item, "callspec") else "left"
+        name = item.callspec.params.get("bench", "left") if hasattr(item, "callspec") else "left"
         item.stash[BENCH] = BenchFacts(name, BENCHES[name], "pci", "probe", "console", readings=READINGS)
 
 @pytest.fixture
