@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +81,17 @@ class Session:
 
 @dataclass(frozen=True)
 class Suite:
-    """A folder with tests, ready to run."""
+    """A folder with tests, ready to run. ``environment`` are further variables."""
 
     folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file beside the tests."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        return path
 
     def command(self, *options: str) -> list[str]:
         """The command that runs it, with the report below ``folder/reports``."""
@@ -108,14 +116,36 @@ class Suite:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env=self.variables(),
         )
+
+    def variables(self) -> dict[str, str]:
+        """The variables of the session: those of this process without what speaks to pytest."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        return {**inherited, "COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **self.environment}
 
     def run(self, *options: str) -> Session:
         """Run it to its end."""
         process = self.start(*options)
         output, _ = process.communicate(timeout=SECONDS)
         return Session(process.returncode, output, self.latest)
+
+    def run_paths(self, *paths: str) -> Session:
+        """Run these files of it alone."""
+        command = [word for word in self.command(*paths) if word != "."]
+        done = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=self.variables(), timeout=SECONDS, check=False
+        )
+        return Session(done.returncode, done.stdout, self.latest)
+
+    def refused(self, *options: str) -> str:
+        """Run it, see that it is refused without a report, and return what it said."""
+        process = self.start(*options)
+        output, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode not in (0, 1), output
+        assert not (self.folder / "reports").exists()
+        assert "Traceback" not in output
+        return output
 
     @property
     def latest(self) -> Path:

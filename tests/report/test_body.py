@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A test passes only if its own body ran to its end, whatever a plugin or an option reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from recorded_suite import Suite
+
+MakeSuite = Callable[[str], Suite]
+
+
+@pytest.mark.parametrize(
+    ("hook", "told"),
+    [
+        # Answers in the place of the test, as a dry run does.
+        ("def pytest_pyfunc_call(pyfuncitem): return True", "did not run"),
+        # Leaves the call out, as --setup-only does.
+        (
+            """
+            from _pytest import runner
+
+            def pytest_runtest_protocol(item, nextitem):
+                item._initrequest()
+                for when in ("setup", "teardown"):
+                    more = {"nextitem": nextitem} if when == "teardown" else {}
+                    runner.call_and_report(item, when, **more)
+                return True
+            """,
+            "did not run",
+        ),
+        # Enters the test and swallows what it raises.
+        (
+            """
+            import pytest
+
+            @pytest.hookimpl(wrapper=True)
+            def pytest_pyfunc_call(pyfuncitem):
+                try:
+                    return (yield)
+                except BaseException:
+                    return True
+            """,
+            "did not come to its end",
+        ),
+    ],
+    ids=["answered", "left out", "swallowed"],
+)
+def test_a_pass_that_a_plugin_reports_is_none(make_suite: MakeSuite, hook: str, told: str) -> None:
+    suite = make_suite("""
+        @pytest.mark.requirement("TST-REQ-01")
+        def test_a(bench):
+            raise OSError("cable")
+    """)
+    suite.write("answering.py", hook)
+    session = suite.run("-p", "answering")
+    assert session.status == 2, session.output
+    assert set(session.verdicts().values()) == {"error"}
+    assert all(told in case.reason for case in session.report.cases)
+
+
+def test_coroutines_count_when_somebody_awaits_them(make_suite: MakeSuite) -> None:
+    suite = make_suite("""
+        async def test_a(): ...
+
+        async def test_b():
+            assert False, "found"
+    """)
+    suite.write(
+        "awaiting.py",
+        """
+        import asyncio
+
+        def pytest_pyfunc_call(pyfuncitem):
+            coroutine = pyfuncitem.obj()
+            if pyfuncitem.config.option.keyword == "unawaited":
+                coroutine.close()
+            else:
+                asyncio.run(coroutine)
+            return True
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                item.extra_keyword_matches.add("unawaited")
+        """,
+    )
+    assert suite.run("-p", "awaiting").verdicts() == {"test_a": "pass", "test_b": "fail"}
+    assert suite.run("-p", "awaiting", "-k", "unawaited").verdicts() == {"test_a": "error", "test_b": "error"}
+
+
+def test_a_coroutine_that_nobody_awaits_speaks_of_no_device(make_suite: MakeSuite) -> None:
+    session = make_suite("async def test_a(): ...").run()
+    assert (session.status, session.verdicts()) == (2, {"test_a": "error"})
+
+
+def test_the_checks_of_unittest_count(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        import unittest
+
+        class TestIt(unittest.TestCase):
+            def test_a(self):
+                pass
+
+            def test_b(self):
+                self.assertEqual(1, 2)
+
+            def test_c(self):
+                with self.subTest("part"):
+                    self.fail("part")
+
+            @unittest.expectedFailure
+            def test_d(self):
+                self.fail("expected")
+    """).run()
+    assert session.verdicts() == {f"TestIt::test_{name}": "pass" if name == "a" else "fail" for name in "abcd"}
+
+
+SETTING_UP = """
+    def pytest_cmdline_main(config):
+        config.option.setuponly = True
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "variables", "settings", "where"),
+    [
+        ("--setup-only", {}, "", "on the command line"),
+        ("-q", {"PYTEST_ADDOPTS": "--setup-only"}, "", "in PYTEST_ADDOPTS"),
+        ("-q", {}, "addopts = --setup-only", "in addopts of pytest.ini"),
+        ("-q", {"PYTEST_PLUGINS": "setting_up"}, "", "by a plugin or a conftest"),
+    ],
+    ids=["option", "variable", "file", "plugin"],
+)
+def test_setting_up_alone_is_refused_wherever_it_is_asked_for(
+    make_suite: MakeSuite, option: str, variables: dict[str, str], settings: str, where: str
+) -> None:
+    suite = make_suite("def test_a(bench): ...")
+    suite.write("setting_up.py", SETTING_UP)
+    suite.write("pytest.ini", f"[pytest]\n{settings}\n")
+    suite.environment.update(variables)
+    output = suite.refused(option)
+    assert where in output
+    assert "runs no test" in output
