@@ -127,7 +127,10 @@ class Suite:
     def run(self, *options: str) -> Session:
         """Run it to its end."""
         process = self.start(*options)
-        output, _ = process.communicate(timeout=SECONDS)
+        try:
+            output, _ = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
         return Session(process.returncode, output, self.latest)
 
     def run_paths(self, *paths: str) -> Session:

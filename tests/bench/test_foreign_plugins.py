@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The suites beside other people's plugins: tests that would run elsewhere, tests in another order."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from mini_suite import MiniSuite, fake
+
+_TESTS = """
+@pytest.mark.parametrize("number", range(4))
+def test_1(bench, number): pass
+
+def test_2(bench): pass
+"""
+
+
+@pytest.mark.parametrize("given", ["option", "variable", "file"])
+def test_workers_are_wrong_use_in_one_sentence_and_no_bench_is_started(mini: MiniSuite, given: str) -> None:
+    mini.test(_TESTS)
+    mini.benches(left=fake())
+    mini.write("workers.py", "def pytest_addoption(parser): parser.addoption('--dist', default='no')\n")
+    mini.environment["PYTHONPATH"] = f"{mini.variables()['PYTHONPATH']}:{mini.folder}"
+    options = ["--dist=load"] if given == "option" else []
+    if given == "variable":
+        mini.environment["PYTEST_ADDOPTS"] = "--dist=load"
+    if given == "file":
+        mini.write("pytest.ini", "[pytest]\naddopts = --dist=load\n")
+    run = mini.run("-p", "workers", *options)
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "pytest-xdist (-n, --dist) runs tests out of the recorder's sight" in run.stderr
+    assert mini.host_log == []
+    assert not (mini.folder / "reports").exists()
+
+
+@pytest.mark.parametrize("hook", ["wrapper=True, tryfirst=True", "trylast=True"])
+def test_a_plugin_that_shuffles_does_not_start_a_bench_twice(mini: MiniSuite, hook: str) -> None:
+    mini.test(_TESTS)
+    mini.benches(left=fake(), right=fake())
+    between = "    yield\n" if "wrapper" in hook else ""
+    mini.write(
+        "shuffling.py",
+        f"import pytest\n\n@pytest.hookimpl({hook})\ndef pytest_collection_modifyitems(items):\n{between}"
+        "    items[:] = items[::2] + items[1::2][::-1]\n",
+    )
+    mini.environment["PYTHONPATH"] = f"{mini.variables()['PYTHONPATH']}:{mini.folder}"
+    run = mini.run("-p", "shuffling")
+    assert run.returncode == 0, run.stdout + run.stderr
+    benches = [case["bench"] for case in mini.results()["cases"]]
+    assert benches in (["left"] * 5 + ["right"] * 5, ["right"] * 5 + ["left"] * 5)
+    assert len(mini.host_log) == 4
+    numbers = [case["test"] for case in mini.results()["cases"] if case["bench"] == "left"]
+    assert numbers != sorted(numbers), json.dumps(numbers)
