@@ -41,11 +41,19 @@ def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) ->
     assert len(keys) == len(results) > 40
 
 
-def test_one_bench_can_be_chosen(tmp_path: Path) -> None:
+def test_one_bench_can_be_chosen_and_what_narrows_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--setup-plan --deselect suites/access")
     run = _qualify("-k", "test_mixed", "--bench", "qemu-aarch64", "--out", str(tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
-    results = json.loads((tmp_path / "latest/results.json").read_text())["results"]
-    assert {record["bench"] for record in results} == {"qemu-aarch64"}
+    told = json.loads((tmp_path / "latest/results.json").read_text())
+    assert {record["bench"] for record in told["results"]} == {"qemu-aarch64"}
+    # The variable has no effect, and that is told; the option has one, and that is told as well.
+    ignored = "PYTEST_ADDOPTS=--setup-plan --deselect suites/access"
+    assert run.stdout.startswith(f"ignored: {ignored} ")
+    assert ignored in told["run"]["surroundings"]["ignored"]
+    [narrowed] = told["run"]["narrowed"]
+    assert (narrowed["left"], narrowed["by"]) == ("deselected", "-k 'test_mixed' (on the command line)")
+    assert run.stdout.splitlines()[-2] == f"narrowed: {narrowed['count']} tests deselected, by {narrowed['by']}"
 
 
 @pytest.mark.parametrize(

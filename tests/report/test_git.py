@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commit that a report names, and the reason when it names none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.report import git
+
+AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+
+
+def _run(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *AUTHOR, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with two commits."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    _run(folder, "init", "-q")
+    for text in ("one", "two"):
+        (folder / "file").write_text(text)
+        _run(folder, "add", "file")
+        _run(folder, "commit", "-q", "-m", text)
+    return folder
+
+
+def test_a_sound_repository_needs_no_note(checkout: Path) -> None:
+    head = _run(checkout, "rev-parse", "HEAD")
+    assert git.commit(checkout) == (head, "")
+    (checkout / "file").write_text("three")
+    assert git.commit(checkout) == (f"{head}+changes", "")
+
+
+def test_a_shallow_clone_is_told(checkout: Path, tmp_path: Path) -> None:
+    shallow = tmp_path / "shallow"
+    _run(tmp_path, "clone", "-q", "--depth=1", f"file://{checkout}", str(shallow))
+    assert git.commit(shallow) == (_run(checkout, "rev-parse", "HEAD"), "a shallow clone, without its history")
+
+
+def _somebody_elses(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # git's own switch for its tests: every folder counts as that of another user.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("HOME", str(checkout.parent))
+
+
+def _no_program(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(checkout))
+
+
+def _no_repository(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    (checkout / ".git").rename(checkout / "git")
+
+
+def _no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    _run(checkout, "checkout", "-q", "--orphan", "empty")
+
+
+def _broken_head(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    (checkout / ".git" / "HEAD").write_text("nonsense\n")
+
+
+def _gone_worktree(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    (checkout / ".git").rename(checkout / "git")
+    (checkout / ".git").write_text("gitdir: /nowhere/at/all\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (_somebody_elses, "the repository belongs to somebody else, and git does not trust it"),
+        (_no_program, "there is no git program"),
+        (_no_repository, "it does not run from a git repository"),
+        (_no_commit, "the repository has no commit yet"),
+        (_broken_head, "the repository is broken: not a git repository"),
+        (_gone_worktree, "the repository is broken: not a git repository: /nowhere/at/all"),
+    ],
+)
+def test_without_a_commit_there_is_a_reason(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, pytest.MonkeyPatch], None], told: str
+) -> None:
+    spoil(checkout, monkeypatch)
+    commit, note = git.commit(checkout)
+    assert commit == ""
+    assert note.startswith(told)
+
+
+def test_the_remedy_for_a_repository_of_somebody_else_works(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _somebody_elses(checkout, monkeypatch)
+    _, note = git.commit(checkout)
+    command = note.partition("`")[2].partition("`")[0]
+    subprocess.run(command, shell=True, env=os.environ, timeout=60, check=True)
+    commit, note = git.commit(checkout)
+    assert (len(commit), note) == (40, "")
