@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
 def _print(report: Report, earlier: list[Report]) -> None:
     for reason in report.run.reasons:
         print(f"  {reason}")
+    for narrowing in report.run.narrowed:
+        print(narrowing)
     if earlier:
         baseline = max(earlier, key=lambda old: old.run.started)
         moved = [change for change in trend.changes(report, baseline).values() if change.verdict != "same"]

@@ -18,6 +18,7 @@ from harness.report.model import Verdict
 Phase = Literal["setup", "call", "teardown"]
 
 _LONGEST_REASON = 2000
+_PASSED_AGAINST_MARK = "[XPASS(strict)]"
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "error", "skipped", "pass")
 
 
@@ -46,12 +47,16 @@ def phase_outcome(phase: Phase, error: BaseException | None, foreign: str = "") 
 
 def reported_outcome(phase: Phase, report: pytest.TestReport) -> Outcome:
     """The outcome that a report tells of a phase in which nothing was raised."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    told = (crash.message if crash else report.longreprtext).strip()[:_LONGEST_REASON]
+    if told.startswith(_PASSED_AGAINST_MARK):
+        return Outcome("error", f"the test passes against its mark: {told}")
     # What pytest and its plugins call an expected failure is none: it has no end and no link.
     if report.failed or (report.skipped and hasattr(report, "wasxfail")):
-        text = report.longreprtext.strip()[:_LONGEST_REASON] or "a plugin reports a failure and no reason"
-        return Outcome("fail" if phase == "call" else "error", text if phase == "call" else f"{phase}: {text}")
+        told = told or "a plugin reports a failure and no reason"
+        return Outcome("fail" if phase == "call" else "error", told if phase == "call" else f"{phase}: {told}")
     if report.skipped:
-        return Outcome("skipped", report.longreprtext.strip()[:_LONGEST_REASON] or "a plugin reports it as skipped")
+        return Outcome("skipped", told or "a plugin reports it as skipped")
     return Outcome("pass")
 
 

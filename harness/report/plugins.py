@@ -28,6 +28,19 @@ def refuse_runners(config: pytest.Config, given: str) -> None:
             raise pytest.UsageError(f"{who} {_OUT_OF_SIGHT}: {_REMEDY}{given}")
 
 
+def refuse_sudden_ends(config: pytest.Config) -> None:
+    """Raises UsageError when a time limit would end pytest itself, with the status of a requirement that failed."""
+    method = config.getoption("timeout_method", default=None) or _setting(config, "timeout_method")
+    if method == "thread":
+        raise pytest.UsageError(
+            "pytest-timeout with the method thread ends pytest without a report: use --timeout-method=signal"
+        )
+    if _setting(config, "faulthandler_exit_on_timeout"):
+        raise pytest.UsageError(
+            "faulthandler_exit_on_timeout ends pytest without a report: leave it out, faulthandler_timeout may stay"
+        )
+
+
 def refuse_loops(config: pytest.Config, given: str) -> None:
     """Raises UsageError when a plugin has taken the place of pytest's loop over the tests."""
     for hook in config.hook.pytest_runtestloop.get_hookimpls():
@@ -62,6 +75,14 @@ def _installed(plugin: ModuleType, root: Path) -> bool:
         return False
     file = Path(plugin.__file__ or "")
     return "site-packages" in file.parts or not file.is_relative_to(root)
+
+
+def _setting(config: pytest.Config, name: str) -> Any:
+    """A setting of the ini file, None when no plugin knows it."""
+    try:
+        return config.getini(name)
+    except ValueError:
+        return None
 
 
 def _module(plugin: Any) -> str:

@@ -132,6 +132,7 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     if not any(config.getoption(name, default=False) for name in _QUESTIONS):
         plugins.refuse_runners(config, surroundings.hint(config))
+        plugins.refuse_sudden_ends(config)
         try:
             config.stash[_RECORDER] = RunRecorder(config, catalogue.load(config.getoption("--requirements")))
         except HarnessError as error:

@@ -94,6 +94,21 @@ def test_a_coroutine_that_nobody_awaits_speaks_of_no_device(make_suite: MakeSuit
     assert (session.status, session.verdicts()) == (2, {"test_a": "error"})
 
 
+def test_marks_of_expected_failures_judge_nothing(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        @pytest.mark.xfail
+        def test_a():
+            assert False
+
+        @pytest.mark.xfail
+        def test_b(): ...
+
+        @pytest.mark.xfail(strict=True)
+        def test_c(): ...
+    """).run()
+    assert session.verdicts() == {"test_a": "fail", "test_b": "pass", "test_c": "error"}
+
+
 def test_the_checks_of_unittest_count(make_suite: MakeSuite) -> None:
     session = make_suite("""
         import unittest

@@ -243,6 +243,30 @@ def test_a_time_limit_says_nothing_about_the_device(make_suite: MakeSuite, tmp_p
     assert session.report.cases[0].reason == "call: ended by the plugin limiting: Timeout (>0.2s)"
 
 
+@pytest.mark.parametrize(
+    ("options", "settings", "told"),
+    [
+        (["--timeout-method=thread"], "", "--timeout-method=signal"),
+        ([], "timeout_method = thread", "--timeout-method=signal"),
+        ([], "faulthandler_exit_on_timeout = true", "faulthandler_timeout may stay"),
+    ],
+)
+def test_time_limits_that_end_pytest_itself_are_refused(
+    make_suite: MakeSuite, options: list[str], settings: str, told: str
+) -> None:
+    suite = make_suite("def test_a(bench): ...")
+    suite.write(
+        "limiting.py",
+        """
+        def pytest_addoption(parser):
+            parser.addoption("--timeout-method")
+            parser.addini("timeout_method", "")
+        """,
+    )
+    suite.write("pytest.ini", f"[pytest]\n{settings}\n")
+    assert told in suite.refused("-p", "limiting", *options)
+
+
 # pytest-xdist and others of its kind, as far as the recorder can see them.
 ELSEWHERE = """
     def pytest_addoption(parser):
