@@ -133,7 +133,7 @@ def _begun(base: Path, planned: list[str]) -> ProofReport:
         duration_s=0.0,
         command=shlex.join(["harness", *sys.argv[1:]]),
         harness_version=provenance.harness_version(),
-        harness_commit=provenance.harness_commit(),
+        harness_commit=provenance.commit_in_words(),
         planned=planned,
     )
 

@@ -22,7 +22,7 @@ _TAKING_PART: Final = ("pytest", "labgrid", "pyserial-labgrid", "pexpect", "para
 
 def began(name: str, command: str, requirements: Sequence[Requirement], surroundings: Mapping[str, str]) -> Began:
     """The first entry of a run's journal. ``surroundings`` is what changes the run beside ``command``."""
-    commit, note = git.commit(Path(harness.__file__).resolve().parent.parent)
+    commit, note = git.commit(_checkout())
     return Began(
         id=name,
         started=datetime.now(UTC).isoformat(),
@@ -43,12 +43,14 @@ def harness_version() -> str:
     return importlib.metadata.version(DISTRIBUTION)
 
 
-def harness_commit() -> str:
-    """The commit of the checkout that the harness runs from, with ``+changes`` when files differ from it.
+def commit_in_words() -> str:
+    """The commit of the checkout that the harness runs from, or why it is not known."""
+    commit, note = git.commit(_checkout())
+    return commit or f"commit unknown: {note}"
 
-    Empty when the harness does not run from a checkout, or git is not there.
-    """
-    return git.commit(Path(harness.__file__).resolve().parent.parent)[0]
+
+def _checkout() -> Path:
+    return Path(harness.__file__).resolve().parent.parent
 
 
 def packages() -> dict[str, str]:

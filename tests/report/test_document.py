@@ -17,8 +17,8 @@ from harness.report import journal, reader
 from harness.report.codec import decode, encode
 from harness.report.document import build, results
 from harness.report.folder import safe_name
-from harness.report.journal import Began, CaseDone, Ended, Entry, PartsKnown, PlanMade, Trouble
-from harness.report.model import Case, KnownFailure, Part, Planned, Report, ReportError, Requirement
+from harness.report.journal import Began, CaseDone, Ended, Entry, Narrowed, PartsKnown, PlanMade, Trouble
+from harness.report.model import Case, KnownFailure, Narrowing, Part, Planned, Report, ReportError, Requirement
 
 BEGAN = Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "", "", "")
 ENDED = Ended("2026-01-01T00:01:00+00:00")
@@ -63,6 +63,33 @@ def test_fresh_failure_decides_before_an_accepted_one() -> None:
 def test_error_decides_before_an_accepted_failure() -> None:
     (record,) = results([case("known", "fail", "R", known_failure=KNOWN), case("broken", "error", "R")])
     assert record.test == "broken"
+
+
+def test_attempts_belong_to_the_test_before_them_also_in_merged_sessions() -> None:
+    left = [case("t", "fail", "R", attempt=1), case("t", "pass", "R", attempt=2)]
+    right = [case("t", "pass", "R", bench="right"), case("u", "pass", "R", bench="right")]
+    report = report_of(*left, *right)
+    assert [(each.test, each.bench, each.verdict, len(each.attempts)) for each in report.cases] == [
+        ("t", "left", "fail", 2),
+        ("t", "right", "pass", 0),
+        ("u", "right", "pass", 0),
+    ]
+    assert report.cases[0].duration_s == 2.0
+
+
+def test_an_accepted_failure_hides_no_trouble_of_another_attempt() -> None:
+    both = [case("t", "fail", "R", known_failure=KNOWN), case("t", "error", "R", attempt=2)]
+    assert report_of(*both).run.exit_status == 2
+    assert report_of(both[0], case("t", "pass", "R", attempt=2)).run.exit_status == 0
+
+
+def test_narrowing_of_sessions_is_counted_once_for_functions_and_together_for_tests() -> None:
+    each = Narrowed([Narrowing(3, "test", "deselected", "-k x"), Narrowing(2, "test function", "not collected", "y")])
+    narrowed = report_of(case("t", "pass", "R"), more=(each, each)).run.narrowed
+    assert [str(line) for line in narrowed] == [
+        "narrowed: 6 tests deselected, by -k x",
+        "narrowed: 2 test functions not collected, by y",
+    ]
 
 
 def test_requirement_that_is_only_recorded_beside_one_that_is_judged() -> None:

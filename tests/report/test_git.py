@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from recorded_suite import Suite
 
 from harness.report import git
 
@@ -93,6 +94,18 @@ def test_without_a_commit_there_is_a_reason(
     commit, note = git.commit(checkout)
     assert commit == ""
     assert note.startswith(told)
+
+
+def test_the_report_tells_the_reason(make_suite: Callable[[str], Suite]) -> None:
+    suite = make_suite("def test_a(): ...")
+    suite.environment["PATH"] = str(suite.folder)
+    session = suite.run()
+    assert session.status == 0
+    assert (session.report.run.harness_commit, session.report.run.harness_commit_note) == (
+        "",
+        "there is no git program",
+    )
+    assert "commit unknown (there is no git program)" in (session.folder / "index.html").read_text()
 
 
 def test_the_remedy_for_a_repository_of_somebody_else_works(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
