@@ -48,6 +48,8 @@ from harness.report.records import ACCESS, METRICS, OBSERVATIONS
 from harness.report.selection import Selection
 from harness.report.terminal import TerminalProgress
 
+# How a session ends that did not even come to look for tests; any other status is the answer to a question.
+_BROKE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
 _ATTEMPT = pytest.StashKey[int]()
 
 
@@ -236,7 +238,7 @@ class RunRecorder:
             if self._progress:
                 self._progress.close()
                 self._progress = None
-            if self._journal is not None or exitstatus != pytest.ExitCode.OK:
+            if self._journal is not None or exitstatus in _BROKE:
                 self._end_narrowed(session)
                 self._report = self._finish_run(exitstatus)
                 session.exitstatus = self._report.run.exit_status
