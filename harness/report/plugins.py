@@ -9,23 +9,26 @@ from typing import Any, Final
 
 import pytest
 
+from harness.report import surroundings
+
 # Options of plugins that run tests in other processes or threads: pytest-xdist, pytest-forked, pytest-parallel.
-_ELSEWHERE: Final[dict[str, tuple[str, tuple[object, ...]]]] = {
-    "dist": ("pytest-xdist (-n, --dist)", (None, "no")),
-    "tx": ("pytest-xdist (--tx)", (None, [], ())),
-    "forked": ("pytest-forked (--forked)", (None, False)),
-    "workers": ("pytest-parallel (--workers)", (None, "", "1")),
-    "tests_per_worker": ("pytest-parallel (--tests-per-worker)", (None, "", "1")),
+_ELSEWHERE: Final[dict[str, tuple[str, tuple[str, ...], tuple[object, ...]]]] = {
+    "dist": ("pytest-xdist", ("-n", "--numprocesses", "--dist"), (None, "no")),
+    "tx": ("pytest-xdist", ("--tx",), (None, [], ())),
+    "forked": ("pytest-forked", ("--forked",), (None, False)),
+    "workers": ("pytest-parallel", ("--workers",), (None, "", "1")),
+    "tests_per_worker": ("pytest-parallel", ("--tests-per-worker",), (None, "", "1")),
 }
 _OUT_OF_SIGHT: Final = "runs tests out of the recorder's sight, so nothing of them would be in the report"
 _REMEDY: Final = "leave it out; `harness qualify` runs benches side by side"
 
 
-def refuse_runners(config: pytest.Config, given: str) -> None:
-    """Raises UsageError when an option asks for tests that run elsewhere. ``given`` says which settings there are."""
-    for option, (who, harmless) in _ELSEWHERE.items():
+def refuse_runners(config: pytest.Config) -> None:
+    """Raises UsageError when an option asks for tests that run elsewhere."""
+    for option, (who, names, harmless) in _ELSEWHERE.items():
         if config.getoption(option, default=None) not in harmless:
-            raise pytest.UsageError(f"{who} {_OUT_OF_SIGHT}: {_REMEDY}{given}")
+            where = surroundings.source_of_option(config, *names)
+            raise pytest.UsageError(f"{who} ({', '.join(names)} {where}) {_OUT_OF_SIGHT}: {_REMEDY}")
 
 
 def refuse_sudden_ends(config: pytest.Config) -> None:
@@ -41,13 +44,13 @@ def refuse_sudden_ends(config: pytest.Config) -> None:
         )
 
 
-def refuse_loops(config: pytest.Config, given: str) -> None:
+def refuse_loops(config: pytest.Config) -> None:
     """Raises UsageError when a plugin has taken the place of pytest's loop over the tests."""
     for hook in config.hook.pytest_runtestloop.get_hookimpls():
         module = _module(hook.plugin)
         wraps = hook.hookwrapper or hook.wrapper
         if not wraps and module.partition(".")[0] not in ("_pytest", "harness"):
-            raise pytest.UsageError(f"the plugin {module} {_OUT_OF_SIGHT}: {_REMEDY}{given}")
+            raise pytest.UsageError(f"the plugin {module} {_OUT_OF_SIGHT}: {_REMEDY}")
 
 
 def who_failed(error: pytest.ExceptionInfo[BaseException], config: pytest.Config) -> str:

@@ -131,7 +131,7 @@ def pytest_configure(config: pytest.Config) -> None:
             " --setup-plan shows what would be set up, --setup-show what is"
         )
     if not any(config.getoption(name, default=False) for name in _QUESTIONS):
-        plugins.refuse_runners(config, surroundings.hint(config))
+        plugins.refuse_runners(config)
         plugins.refuse_sudden_ends(config)
         try:
             config.stash[_RECORDER] = RunRecorder(config, catalogue.load(config.getoption("--requirements")))

@@ -103,7 +103,7 @@ class RunRecorder:
         """Refuse what would run tests without this recorder."""
         self._started = True
         try:
-            plugins.refuse_loops(self._config, surroundings.hint(self._config))
+            plugins.refuse_loops(self._config)
         except pytest.UsageError as error:
             self.trouble(str(error), usage=True)
             raise

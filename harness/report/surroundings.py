@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -37,23 +37,23 @@ def of_session(config: pytest.Config) -> dict[str, str]:
 
 
 def source(config: pytest.Config, *spellings: str) -> str:
-    """Where an option was given that is written in one of these ways, in words; ``value`` ends its last word."""
+    """Where an option was given that is written in one of these ways, in words."""
+    return _place(config, lambda word: any(_written(word, spelling) for spelling in spellings))
+
+
+def source_of_option(config: pytest.Config, *names: str) -> str:
+    """Where an option of one of these names was given, with whatever value."""
+    return _place(config, lambda word: word.startswith(names))
+
+
+def _place(config: pytest.Config, fits: Callable[[str], bool]) -> str:
     ini = config.inipath.name if config.inipath else "the ini file"
     places: dict[str, Sequence[str]] = {
         "on the command line": [str(argument) for argument in config.invocation_params.args],
         "in PYTEST_ADDOPTS": shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
         f"in addopts of {ini}": config.getini("addopts"),
     }
-    for place, words in places.items():
-        if any(_written(word, spelling) for word in words for spelling in spellings):
-            return place
-    return "set by a plugin or a conftest"
-
-
-def hint(config: pytest.Config) -> str:
-    """For a refusal: the places beside the command line that may have asked for what is refused."""
-    places = [name for name in ("PYTEST_ADDOPTS", "addopts of the ini file") if name in of_session(config)]
-    return f" (look at {' and '.join(places)} as well)" if places else ""
+    return next((place for place, words in places.items() if any(map(fits, words))), "set by a plugin or a conftest")
 
 
 def conftests(config: pytest.Config) -> list[Path]:

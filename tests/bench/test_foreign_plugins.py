@@ -30,7 +30,8 @@ def test_workers_are_wrong_use_in_one_sentence_and_no_bench_is_started(mini: Min
     run = mini.run("-p", "workers", *options)
     assert run.returncode == 3, run.stdout + run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
-    assert "pytest-xdist (-n, --dist) runs tests out of the recorder's sight" in run.stderr
+    places = {"option": "on the command line", "variable": "in PYTEST_ADDOPTS", "file": "in addopts of pytest.ini"}
+    assert f"pytest-xdist (-n, --numprocesses, --dist {places[given]}) runs tests out of" in run.stderr
     assert mini.host_log == []
     assert not (mini.folder / "reports").exists()
 

@@ -271,7 +271,7 @@ def test_time_limits_that_end_pytest_itself_are_refused(
 ELSEWHERE = """
     def pytest_addoption(parser):
         parser.addoption("--dist", default="no")
-        parser.addoption("--jobs", dest="numprocesses")
+        parser.addoption("--numprocesses")
         parser.addoption("--forked", action="store_true")
         parser.addoption("--workers")
 
@@ -284,9 +284,9 @@ ELSEWHERE = """
 @pytest.mark.parametrize(
     ("options", "variable", "told"),
     [
-        (["--jobs=2"], "", "pytest-xdist"),
+        (["--numprocesses=2"], "", "pytest-xdist"),
         (["--dist", "each"], "", "pytest-xdist"),
-        ([], "--jobs=2", "look at PYTEST_ADDOPTS"),
+        ([], "--numprocesses=2", "in PYTEST_ADDOPTS"),
         (["--forked"], "", "pytest-forked"),
         (["--workers", "4"], "", "pytest-parallel"),
     ],
