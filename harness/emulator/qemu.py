@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from qemu.qmp import EventListener, QMPClient, QMPError
 
 from harness.emulator.qtest import Qtest
+from harness.narrow import present
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -117,8 +118,8 @@ class Qemu:
         return qemu
 
     async def _read_words(self) -> None:
-        assert self._process.stderr is not None
-        while data := await self._process.stderr.read(4096):
+        stderr = present(self._process.stderr)
+        while data := await stderr.read(4096):
             self._words += data
             del self._words[:-_STDERR_KEPT]
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from fixtures.access import Access
 from fixtures.guest import Guest, Region
+from fixtures.vocabulary import judged
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, creations, decide
 from harness.shmem.status import Status
@@ -68,6 +69,7 @@ class Trial:
         for creation in creations(self.guest.shmem, self.access.profile):
             region = self.peer.attach(creation.host_name)
             seen, expected = region.pages, creation.pages
+            judged()
             if seen != expected:
                 yield f"{self.options}: peer, {creation.host_name!r}: expected {expected} pages, seen {seen}"
             region.detach()
@@ -137,6 +139,7 @@ class Trial:
 
     def _verdict(self, name: str, decision: Decision, seen: Status, operation: Operation) -> Iterator[str]:
         self.judged()
+        judged()
         self.access.matrix.record(
             configuration=self.options or "no options",
             guest=self.guest.name,
