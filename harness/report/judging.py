@@ -48,8 +48,10 @@ def arm(config: pytest.Config) -> None:
 
 def check(config: pytest.Config) -> None:
     """Raise UsageError where pytest leaves assertions alone, so that they could not be counted."""
-    if config.getoption("assertmode") != "rewrite":
-        raise pytest.UsageError("--assert=plain: the judgements of a test cannot be counted then; run without it")
+    if config.getoption("assertmode", None) != "rewrite":
+        raise pytest.UsageError(
+            "pytest leaves assertions alone (--assert=plain), so that the judgements of a test cannot be counted"
+        )
 
 
 class JudgementKeeper:

@@ -31,14 +31,14 @@ _UNRESTRICTED: Final = ShmemVdev(())
 class Trial:
     """A guest under test and its unrestricted peer. Each method yields what was wrong, a line per name.
 
-    ``judged`` is told of every verdict that was asked for.
+    ``counted`` is told of every verdict that was asked for.
     """
 
     access: Access
     guest: Guest
     peer: Guest
     options: str
-    judged: Callable[[], None]
+    counted: Callable[[], None]
 
     def create(self, names: Sequence[str]) -> Iterator[str]:
         """The guest is the first to ask; what it gets is what the peer meets under the host-side name."""
@@ -138,8 +138,8 @@ class Trial:
         return decide(self.guest.shmem, name, self.access.profile)
 
     def _verdict(self, name: str, decision: Decision, seen: Status, operation: Operation) -> Iterator[str]:
-        self.judged()
         judged()
+        self.counted()
         self.access.matrix.record(
             configuration=self.options or "no options",
             guest=self.guest.name,
