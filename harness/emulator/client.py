@@ -94,6 +94,10 @@ class HostClient:
         """All regions: ``name`` (of the host's side), ``pages``, ``mode``, ``group`` and ``clients`` of each."""
         return list(self.call("regions")["regions"])
 
+    def shortages(self) -> list[str]:
+        """What the host ran out of since its start, a line each (``harness.emulator.shortages``)."""
+        return list(self.call("shortages")["shortages"])
+
     def create(self, name: str, pages: int) -> HostConnection:
         """Create the region or attach to it, as a host program does. Raises RequestRefused as a guest's would be."""
         return HostConnection(self, self.call("create", name=name, pages=pages))

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from qemu.qmp import QMPError
 
 from harness import provision
+from harness.emulator import shortages
 from harness.emulator.console import STANDARD_STREAMS, OpenConsole, open_console
 from harness.emulator.machine import Plan, plan
 from harness.emulator.machine.devicetree import with_devices
@@ -109,6 +110,7 @@ class Guest:
         try:
             await self._start(streams)
         except BaseException as error:
+            shortages.note(error, f"the start of guest {self.name}")
             await self._kill()
             self.close()
             refused = _exit_for(error)
@@ -256,7 +258,7 @@ def _exit_for(error: BaseException) -> Exit | None:
             return Exit(EXIT_NORMAL)
         case QemuDied():
             return Exit(EXIT_BEFORE_START, f"the virtual machine did not start; QEMU says:\n{error}")
-        case QtestError() | QMPError() | HarnessError() | OSError():
+        case QtestError() | QMPError() | HarnessError() | OSError() | MemoryError():
             return Exit(EXIT_BEFORE_START, f"the virtual machine cannot be set up: {error}")
         case _:
             return None

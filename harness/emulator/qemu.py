@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
+from harness.emulator import shortages
 from harness.emulator.qtest import Qtest
 from harness.narrow import present
 
@@ -53,6 +54,7 @@ class Qemu:
         self.qtest = qtest
         self._process = process
         self._qmp = qmp
+        self._cut = False
         self._words = bytearray()
         self._reason = ""
         self._end: asyncio.Task[Ending] | None = None
@@ -119,9 +121,13 @@ class Qemu:
 
     async def _read_words(self) -> None:
         stderr = present(self._process.stderr)
+        line = b""
         while data := await stderr.read(4096):
             self._words += data
+            whole, _, line = (line + data).rpartition(b"\n")
+            shortages.note_words(whole.decode(errors="replace"), "QEMU")
             del self._words[:-_STDERR_KEPT]
+        shortages.note_words(line.decode(errors="replace"), "QEMU")
 
     async def _watch(self) -> None:
         async for event in self._events:
@@ -141,6 +147,8 @@ class Qemu:
     async def _finish(self) -> Ending:
         returncode = await self._process.wait()
         await self._reader
+        if not self._cut:
+            shortages.note_signal(-returncode, "QEMU")
         with contextlib.suppress(QMPError, EOFError, OSError):
             await self._qmp.disconnect()
         self._watcher.cancel()
@@ -157,6 +165,7 @@ class Qemu:
 
     def cut(self) -> None:
         """End the process now, whatever its guest does, without waiting for its end."""
+        self._cut = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 

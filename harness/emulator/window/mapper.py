@@ -8,6 +8,8 @@ import socket
 import struct
 from typing import Final
 
+from harness.emulator import shortages
+
 _REQUEST: Final = struct.Struct("=QQQQQ")
 _ANSWER: Final = struct.Struct("=i")
 _TIMEOUT = 3.0
@@ -57,6 +59,7 @@ class Mapper:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise QemuEnded("QEMU has ended") from error
         except OSError as error:
+            shortages.note(error, "a message to the library inside QEMU")
             # A late answer would be taken for the next request's.
             self._socket.close()
             raise NoAnswer(f"no answer from inside QEMU: {error}") from error
@@ -64,6 +67,7 @@ class Mapper:
             raise QemuEnded("QEMU has ended")
         (number,) = _ANSWER.unpack(answer)
         if number:
+            shortages.note_number(number, "QEMU maps a region")
             raise WindowBroken(f"cannot map {length:#x} bytes at window offset {offset:#x}: {os.strerror(number)}")
 
     def close(self) -> None:
