@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -67,7 +68,9 @@ class Mapper:
             raise QemuEnded("QEMU has ended")
         (number,) = _ANSWER.unpack(answer)
         if number:
-            shortages.note_number(number, "QEMU maps a region")
+            # A QEMU that could not map the window when it started goes on without a word.
+            cause = errno.ENOMEM if number in (errno.ENOENT, errno.ENXIO) else number
+            shortages.note_number(cause, "QEMU maps the window of a device")
             raise WindowBroken(f"cannot map {length:#x} bytes at window offset {offset:#x}: {os.strerror(number)}")
 
     def close(self) -> None:
