@@ -7,7 +7,10 @@ Assertions of pytest count by themselves. What judges in another way, as code ou
 
 from __future__ import annotations
 
-_count = 0
+from collections.abc import Sequence
+
+_judgements = 0
+_demands = 0
 
 
 class Finding(AssertionError):
@@ -19,22 +22,39 @@ class Finding(AssertionError):
 
 def judged() -> None:
     """Something of the device was compared with what it has to be, whatever came of it."""
-    global _count
-    _count += 1
+    global _judgements
+    _judgements += 1
 
 
 def taken() -> int:
     """How many judgements this process has made."""
-    return _count
+    return _judgements
+
+
+def demands() -> int:
+    """How many demands of this process were met."""
+    return _demands
 
 
 def judge(holds: bool, finding: str) -> None:
     """Count a judgement, and raise Finding with the text ``finding`` unless it holds."""
     judged()
-    demand(holds, finding)
+    if not holds:
+        raise Finding(finding)
 
 
 def demand(holds: bool, finding: str) -> None:
-    """The same for what a test takes for granted: to find it there is no judgement, to miss it is a finding."""
+    """The same for a step that has to succeed on the way to what a test is about.
+
+    To have met it is a judgement only for a test without assertions of its own.
+    """
+    global _demands
     if not holds:
         raise Finding(finding)
+    _demands += 1
+
+
+def conclude(findings: Sequence[str], heading: str = "") -> None:
+    """Raise Finding with all the lines, if there are any. That there are none is no judgement: was anything tried?"""
+    if findings:
+        raise Finding("\n".join([heading, *findings] if heading else findings))

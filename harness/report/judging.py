@@ -20,10 +20,10 @@ from _pytest.assertion import rewrite
 
 from harness.errors import HarnessError
 from harness.report import catalogue
-from harness.report.judgements import judged, taken
+from harness.report.judgements import demands, judged, taken
 from harness.report.model import Requirement
 from harness.report.records import ACCESS, METRICS, OBSERVATIONS
-from harness.report.vacuous import fails_by_itself, vacuous
+from harness.report.vacuous import judges_silently, vacuous
 
 _OPTION: Final = "enable_assertion_pass_hook"
 _REWRITTEN: Final = "@pytest_ar"
@@ -95,7 +95,8 @@ class JudgementKeeper:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Raise JudgedNothingError after a body that did not judge, or did not record what it was to record."""
-        before = taken()
+        __tracebackhide__ = True
+        before, met = taken(), demands()
         self._in_body = True
         try:
             yield
@@ -112,7 +113,7 @@ class JudgementKeeper:
             raise JudgedNothingError(
                 "the characterisation recorded nothing", remedy="record an observation, a figure or an access"
             )
-        if taken() == before and not fails_by_itself(item.function):
+        if taken() == before and not judges_silently(item.function, demands() > met):
             raise JudgedNothingError(
                 "the test judged nothing: its body ended without a check of anything",
                 remedy="assert something that the device decides; code outside of test modules tells of its checks with"

@@ -29,11 +29,17 @@ def vacuous(text: str, frame: FrameType | None) -> bool:
     return name is not None and _never_filled(name, frame)
 
 
-def fails_by_itself(function: object) -> bool:
-    """Whether a body judges with ``pytest.fail`` or ``raise AssertionError``, which nobody sees as long as it holds."""
+def judges_silently(function: object, met_demands: bool) -> bool:
+    """Whether a body without assertions judges in a way that nobody sees as long as all is well.
+
+    With ``pytest.fail`` or ``raise AssertionError``, or by steps that had to succeed. A body with assertions, of which
+    none was carried out, does not.
+    """
     code = getattr(inspect.unwrap(function), "__code__", None)  # type: ignore[arg-type]
     body = _function(code) if code else None
-    return body is not None and any(_fails(node) for node in ast.walk(body))
+    if body is None or any(isinstance(node, ast.Assert) for node in ast.walk(body)):
+        return False
+    return met_demands or any(_fails(node) for node in ast.walk(body))
 
 
 def _fails(node: ast.AST) -> bool:

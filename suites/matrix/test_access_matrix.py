@@ -19,7 +19,7 @@ from fixtures.configuration import shmem
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.records import Metrics
-from fixtures.vocabulary import demand
+from fixtures.vocabulary import conclude
 from harness.shmem.config import ConfigError
 from harness.shmem.oracle import creations
 from harness.shmem.profile import Profile
@@ -76,7 +76,7 @@ def test_verdicts(deploy: Deploy, access: Access, tally: Tally, start: int, plan
                 configuration, guest = guests[place]
                 trial = Trial(access, guest, peer, configuration.options, tally.count)
                 wrong += chain(trial.create(names["create"]), trial.attach(names["attach"]))
-    demand(not wrong, "\n".join(wrong))
+    conclude(wrong)
 
 
 @pytest.mark.requirement("SHM-ISOL-01")
@@ -91,7 +91,7 @@ def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally
         }
         trial = max(trials, key=lambda each: len(each.refusable(trials[each])))
         wrong = list(trial.concealed(trials[trial]))
-    demand(not wrong, "\n".join(wrong))
+    conclude(wrong)
 
 
 def _creating() -> list[int]:
@@ -108,7 +108,7 @@ def test_created_regions(deploy: Deploy, access: Access, tally: Tally, start: in
         Trial(access, guest, peer, configuration.options, tally.count) for configuration, guest in guests.values()
     ]
     wrong = list(chain.from_iterable(trial.created() for trial in trials))
-    demand(not wrong, "\n".join(wrong))
+    conclude(wrong)
 
 
 @pytest.mark.requirement("SHM-PERF-03")
