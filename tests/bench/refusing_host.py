@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A host whose qvm refuses guests, for tests of what a refusal is taken for; environment files import it by its path."""
+"""A host whose qvm refuses guests, for tests of what that is taken for; environment files import it by its path."""
 
 from __future__ import annotations
 
