@@ -29,6 +29,9 @@ _OPTION: Final = "enable_assertion_pass_hook"
 _REWRITTEN: Final = "@pytest_ar"
 _SUITES: Final = ("suites", "fixtures")
 
+KEEPER: Final = "harness-judgement-keeper"
+"""The name of this plugin."""
+
 
 class JudgedNothingError(HarnessError):
     """The body of a test ended and nothing is known about the device."""
@@ -47,7 +50,9 @@ def arm(config: pytest.Config) -> None:
 
 
 def check(config: pytest.Config) -> None:
-    """Raise UsageError where pytest leaves assertions alone, so that they could not be counted."""
+    """Raise UsageError where judgements could not be counted: pytest leaves assertions alone, or is told not to."""
+    if config.pluginmanager.is_blocked(KEEPER):
+        raise pytest.UsageError(f"-p no:{KEEPER}: the judgements of a test cannot be counted")
     if config.getoption("assertmode", None) != "rewrite":
         raise pytest.UsageError(
             "pytest leaves assertions alone (--assert=plain), so that the judgements of a test cannot be counted"

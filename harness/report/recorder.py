@@ -122,6 +122,6 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[_RECORDER] = RunRecorder(config, requirements)
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
-        config.pluginmanager.register(judging.JudgementKeeper(requirements), "harness-judgement-keeper")
+        config.pluginmanager.register(judging.JudgementKeeper(requirements), judging.KEEPER)
         config.pluginmanager.register(config.stash[_RECORDER], "harness-run-recorder")
         config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")

@@ -174,7 +174,9 @@ def test_modules_that_pytest_has_cached_without_counting_count_all_the_same(make
     assert suite.run().verdicts() == {"test_a[left]": "pass", "test_a[right]": "pass"}
 
 
-@pytest.mark.parametrize("options", [["--assert=plain"], ["-p", "no:assertion"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [["--assert=plain"], ["-p", "no:assertion"], ["-p", "no:harness-judgement-keeper"]], ids=" ".join
+)
 def test_a_run_whose_assertions_cannot_be_counted_is_refused(make_suite: MakeSuite, options: list[str]) -> None:
     session = make_suite("def test_a(bench): assert bench").run(*options)
     assert session.status in (3, pytest.ExitCode.USAGE_ERROR)
