@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from harness import events, isolation
 from harness.errors import BenchError
+from harness.narrow import present
 from harness.provision.process import bound_to_parent
 from harness.report import eventlog, folder, reader
 from harness.report.model import Report, ReportError
@@ -99,8 +100,7 @@ class Sessions:
             late = await _ended(process, self.longest_s)
         finally:
             await told
-        status = process.returncode
-        assert status is not None
+        status = present(process.returncode)
         return Finished(self._report(place), time.monotonic() - began, late, status)
 
     def _command(self, place: Path, options: Sequence[str]) -> list[str]:

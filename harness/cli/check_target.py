@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED
+from harness.interpreter import refuse_optimised
 
 HELP = "check a target file, and with --live the board that it describes"
 
@@ -29,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     from harness.target.check import check
     from harness.target.live import walk
 
+    if args.live:
+        refuse_optimised()
     problems = [problem for file in args.files for problem in check(file)]
     for problem in problems:
         print(problem)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from harness.emulator.faults import Fault
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
+from harness.interpreter import refuse_optimised
 from harness.prove import pages
 from harness.prove.groups import SHORT, selected
 from harness.prove.model import Difference, ProofReport
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         for fault in faults:
             print(f"{fault.name:28} {fault.group:13} {fault.text}")
         return EXIT_PASS
+    refuse_optimised()
     sessions, base = _sessions(args), _folder(args.out)
     for text in sessions.ignored:
         _say(f"ignored: {text} (a proof runs the suites as they are)")

@@ -19,6 +19,7 @@ from labgrid.config import Config
 from labgrid.exceptions import InvalidConfigError, NoConfigFoundError
 
 from harness.errors import UsageError
+from harness.interpreter import refuse_optimised
 from harness.qualify import Qualification
 from harness.report import html
 from harness.report.folder import INDEX
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the sessions to their end; the exit status is the verdict's (0, 1, 2 or 3), 130 after an interrupt."""
+    refuse_optimised()
     environment = args.lg_env or CHECKOUT / "boards.yaml"
     if not (CHECKOUT / "suites").is_dir():
         raise UsageError(f"there are no suites in {CHECKOUT}", remedy="run this command from a checkout")

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.interpreter import refuse_optimised
 from harness.replay import script
 from harness.replay.reference import Outcome, Reference
 from harness.replay.world import World
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 when every step shows what the model says, 1 at the first that does not."""
+    refuse_optimised()
     try:
         steps = script.parse(args.file.read_text(), str(args.file))
     except OSError as error:

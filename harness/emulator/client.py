@@ -58,11 +58,9 @@ class HostClient:
             ) from error
         self._stream = self._socket.makefile("rb")
 
-    def call(self, operation: str, **arguments: object) -> dict[str, Any]:
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """One request and its answer; a ``timeout`` among the arguments is added to the usual time limit."""
-        timeout = arguments.get("timeout", 0.0)
-        assert isinstance(timeout, float | int)
-        self._socket.settimeout(_ANSWER_TIMEOUT + timeout)
+        self._socket.settimeout(_ANSWER_TIMEOUT + arguments.get("timeout", 0.0))
         try:
             self._socket.sendall(json.dumps({"op": operation, **arguments}).encode() + b"\n")
             line = self._stream.readline()
@@ -95,6 +93,10 @@ class HostClient:
     def regions(self) -> list[dict[str, Any]]:
         """All regions: ``name`` (of the host's side), ``pages``, ``mode``, ``group`` and ``clients`` of each."""
         return list(self.call("regions")["regions"])
+
+    def shortages(self) -> list[str]:
+        """What the host ran out of since its start, a line each (``harness.emulator.shortages``)."""
+        return list(self.call("shortages")["shortages"])
 
     def create(self, name: str, pages: int) -> HostConnection:
         """Create the region or attach to it, as a host program does. Raises RequestRefused as a guest's would be."""

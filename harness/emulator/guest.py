@@ -18,6 +18,7 @@ from typing import Final, Literal
 from qemu.qmp import QMPError
 
 from harness import provision
+from harness.emulator import shortages
 from harness.emulator.console import STANDARD_STREAMS, OpenConsole, open_console
 from harness.emulator.machine import Plan, plan
 from harness.emulator.machine.devicetree import with_devices
@@ -27,6 +28,7 @@ from harness.emulator.qtest import QtestError
 from harness.emulator.regions import Registry
 from harness.emulator.window import Mapper
 from harness.errors import HarnessError
+from harness.narrow import present
 from harness.shmem.config import ConfigError, VmConfig
 from harness.shmem.profile import Profile
 
@@ -108,6 +110,7 @@ class Guest:
         try:
             await self._start(streams)
         except BaseException as error:
+            shortages.note(error, f"the start of guest {self.name}")
             await self._kill()
             self.close()
             refused = _exit_for(error)
@@ -179,14 +182,12 @@ class Guest:
                 (reserved / vdev.name).touch()
 
     def _show_node(self) -> None:
-        assert self._reserved is not None
-        self._reserved = self._reserved.rename(self.node)
+        self._reserved = present(self._reserved).rename(self.node)
 
     async def wait(self) -> Exit:
         """Until the guest has ended; everything it held is given back."""
-        assert self._qemu is not None
         try:
-            ending = await self._qemu.wait()
+            ending = await present(self._qemu).wait()
             self._parts.close()
             await self._last_words_read()
         finally:
@@ -213,13 +214,12 @@ class Guest:
         QNX Hypervisor User's Guide, "Shutting down guests": an x86 guest sees an ACPI event and a second press ends it
         at once; an ARM guest ends at the first.
         """
-        assert self._qemu is not None
         pressed_before = self._stopped == "power-button"
         self._stopped = how
         if how == "power-button" and self._has_power_button and not pressed_before:
             # A QEMU that takes no commands any more is ending already.
             with contextlib.suppress(QMPError):
-                await self._qemu.execute("system_powerdown")
+                await present(self._qemu).execute("system_powerdown")
         else:
             await self._kill()
 
@@ -258,7 +258,7 @@ def _exit_for(error: BaseException) -> Exit | None:
             return Exit(EXIT_NORMAL)
         case QemuDied():
             return Exit(EXIT_BEFORE_START, f"the virtual machine did not start; QEMU says:\n{error}")
-        case QtestError() | QMPError() | HarnessError() | OSError():
+        case QtestError() | QMPError() | HarnessError() | OSError() | MemoryError():
             return Exit(EXIT_BEFORE_START, f"the virtual machine cannot be set up: {error}")
         case _:
             return None

@@ -7,6 +7,7 @@ from harness.arch import Arch
 from harness.emulator.device import pci_config
 from harness.emulator.machine.placement import Placement
 from harness.emulator.qtest import Qtest
+from harness.narrow import present
 
 _ECAM = 0x40_1000_0000
 _CONFIG_ADDRESS = 0xCF8
@@ -15,9 +16,8 @@ _CONFIG_DATA = 0xCFC
 
 async def show_at(qtest: Qtest, arch: Arch, placement: Placement) -> None:
     """Put the factory page at ``loc`` and the window at its address, and let the function answer there."""
-    assert placement.loc is not None
     for register, value in (
-        (pci_config.BAR0, placement.loc),
+        (pci_config.BAR0, present(placement.loc)),
         (pci_config.BAR2, placement.window & 0xFFFF_FFFF),
         (pci_config.BAR2 + 4, placement.window >> 32),
         (pci_config.COMMAND, pci_config.COMMAND_MEMORY),

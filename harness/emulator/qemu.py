@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
+from harness.emulator import shortages
 from harness.emulator.qtest import Qtest
+from harness.narrow import present
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -52,6 +54,7 @@ class Qemu:
         self.qtest = qtest
         self._process = process
         self._qmp = qmp
+        self._cut = False
         self._words = bytearray()
         self._reason = ""
         self._end: asyncio.Task[Ending] | None = None
@@ -117,10 +120,14 @@ class Qemu:
         return qemu
 
     async def _read_words(self) -> None:
-        assert self._process.stderr is not None
-        while data := await self._process.stderr.read(4096):
+        stderr = present(self._process.stderr)
+        line = b""
+        while data := await stderr.read(4096):
             self._words += data
+            whole, _, line = (line + data).rpartition(b"\n")
+            shortages.note_words(whole.decode(errors="replace"), "QEMU")
             del self._words[:-_STDERR_KEPT]
+        shortages.note_words(line.decode(errors="replace"), "QEMU")
 
     async def _watch(self) -> None:
         async for event in self._events:
@@ -140,6 +147,8 @@ class Qemu:
     async def _finish(self) -> Ending:
         returncode = await self._process.wait()
         await self._reader
+        if not self._cut:
+            shortages.note_signal(-returncode, "QEMU")
         with contextlib.suppress(QMPError, EOFError, OSError):
             await self._qmp.disconnect()
         self._watcher.cancel()
@@ -156,6 +165,7 @@ class Qemu:
 
     def cut(self) -> None:
         """End the process now, whatever its guest does, without waiting for its end."""
+        self._cut = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 

@@ -13,6 +13,8 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 
+from harness.narrow import instance
+
 _LOG = logging.getLogger(__name__)
 _TIMEOUT = 10.0
 
@@ -35,8 +37,7 @@ class Qtest(asyncio.Protocol):
         await asyncio.get_running_loop().create_connection(lambda: self, sock=self._channel)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = instance(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._input += data

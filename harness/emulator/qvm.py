@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = os.environ.get(HOST_VARIABLE)
     try:
         return _Qvm(_connect_to(Path(named))).run(arguments) if named else _run_on_own_host(arguments)
-    except OSError as error:
-        print(f"qvm: no host: {error}", file=sys.stderr)
+    except (OSError, MemoryError) as error:
+        print(f"qvm: no host: {error or type(error).__name__}", file=sys.stderr)
         return _EXIT_NO_HOST
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from harness.emulator import shortages
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_CLIENTS, NOTIFY_ALL_OTHERS, PAGE_SIZE
 from harness.shmem.status import Status
@@ -253,10 +254,12 @@ def allocate(pages: int) -> int:
     try:
         fd = os.memfd_create("shmem-region", os.MFD_CLOEXEC)
     except OSError as error:
+        shortages.note(error, "a region's memory")
         raise Refused(Status.NOMEM) from error
     try:
         os.ftruncate(fd, pages * PAGE_SIZE)
     except OSError as error:
+        shortages.note(error, f"a region of {pages} pages")
         os.close(fd)
         raise Refused(Status.NOMEM) from error
     return fd

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
+from harness.emulator import shortages
 from harness.emulator.guest import Exit, Guest, Streams
 from harness.emulator.host import Host
 from harness.emulator.programs import Failed, HostProgram, Message, as_text
@@ -20,6 +23,7 @@ from harness.emulator.regions import Refused
 from harness.errors import HarnessError
 
 _LOG = logging.getLogger(__name__)
+_NO_ROOM_SECONDS: Final = 0.1
 
 
 class Service:
@@ -43,7 +47,13 @@ class Service:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            client, _ = await loop.sock_accept(listener)
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError as error:
+                # Whoever wants in waits until there is room again.
+                shortages.note(error, "a connection to the host")
+                await asyncio.sleep(_NO_ROOM_SECONDS)
+                continue
             task = asyncio.create_task(self._serve(client))
             self._sessions.add(task)
             task.add_done_callback(self._sessions.discard)
@@ -54,6 +64,9 @@ class Service:
             await session.run()
         except (ConnectionError, ValueError) as error:
             _LOG.warning("a client is gone: %s", error)
+        except (OSError, MemoryError) as error:
+            shortages.note(error, "a request to the host")
+            raise
         finally:
             session.close()
             if self.linger and not self.host.guests:
@@ -100,6 +113,7 @@ class Session:
             "stop_guest": self._stop_guest,
             "regions": self._regions,
             **self._program.operations,
+            "shortages": self._shortages,
             "inject": self._inject,
             "clear_faults": self._clear_faults,
             "shutdown": self._shutdown,
@@ -150,7 +164,9 @@ class Session:
         while True:
             await self._readable()
             with contextlib.suppress(BlockingIOError):
-                data, fds, _, _ = socket.recv_fds(self._socket, 1 << 16, 8)
+                data, fds, flags, _ = socket.recv_fds(self._socket, 1 << 16, 8)
+                if flags & socket.MSG_CTRUNC:
+                    shortages.note_number(errno.EMFILE, "descriptors from a qvm")
                 self._fds += fds
                 return data
 
@@ -260,6 +276,9 @@ class Session:
                 for region in self._host.registry
             ]
         }
+
+    async def _shortages(self, _message: Message) -> Message:
+        return {"shortages": shortages.noted()}
 
     async def _inject(self, message: Message) -> Message:
         self._host.inject(str(message["fault"]))

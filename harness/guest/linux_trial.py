@@ -24,6 +24,7 @@ from harness.guest.ssh import ShmemSSHDriver
 from harness.guest.ssh_port import KeptPort
 from harness.guest.target import GuestTarget
 from harness.host.emulated import EmulatedGuest
+from harness.narrow import instance
 from harness.provision.linux_image import LinuxImage
 from harness.shmem.config import parse
 
@@ -114,8 +115,7 @@ def _ssh(target: GuestTarget, keys: BenchKeys, port: int) -> ShmemSSHDriver:
         "connect_seconds": BOOT_SECONDS,
     }
     driver = target_factory.make_driver(target.target, ShmemSSHDriver.__name__, None, arguments)
-    assert isinstance(driver, ShmemSSHDriver)
-    return driver
+    return instance(ShmemSSHDriver, driver)
 
 
 @contextmanager

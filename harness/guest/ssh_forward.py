@@ -42,8 +42,7 @@ def forwarded(connection: SshConnection, port: int) -> Iterator[int]:
 def _accept(connection: SshConnection, port: int, server: socket.socket, ending: socket.socket) -> None:
     """Serve connections until the other end of ``ending`` closes."""
     relays: list[threading.Thread] = []
-    while ending not in (ready := select.select([server, ending], [], [])[0]):
-        assert server in ready
+    while ending not in select.select([server, ending], [], [])[0]:
         near, _ = server.accept()
         relays.append(threading.Thread(target=_serve, args=(connection, port, near, ending), daemon=True))
         relays[-1].start()

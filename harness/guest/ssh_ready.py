@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 from harness.host.ssh import SshAddress, SshUnreachableError
+from harness.narrow import instance
 
 _EVERY_SECONDS: Final = 0.5
 _LISTENED_TO: Final = 6
@@ -44,8 +45,7 @@ def wait_for_server(address: SshAddress, name: str, timeout: float, meanwhile: C
             next_try = min(deadline, now + _EVERY_SECONDS)
             while (left := next_try - time.monotonic()) > 0:
                 for key, _ in selector.select(left):
-                    trial = key.fileobj
-                    assert isinstance(trial, socket.socket)
+                    trial = instance(socket.socket, key.fileobj)
                     said = _greeting(trial)
                     if said.startswith(_GREETING.decode()):
                         return

@@ -18,6 +18,7 @@ from labgrid.factory import target_factory
 from harness.errors import BenchError
 from harness.guest.console import ShmemConsoleDriver
 from harness.host.protocol import ConsoleLocation
+from harness.narrow import instance
 
 _LOCAL_PORT: Final = "RawSerialPort"
 
@@ -49,8 +50,8 @@ class GuestTarget:
         if location.resource == _LOCAL_PORT:
             port.serial = _Serial(exclusive=True)  # a second run must not share the console
         arguments = {"log": str(log), "txdelay": location.txdelay, "txchunk": location.txchunk}
-        console = target_factory.make_driver(self.target, ShmemConsoleDriver.__name__, None, arguments)
-        assert isinstance(console, ShmemConsoleDriver)
+        made = target_factory.make_driver(self.target, ShmemConsoleDriver.__name__, None, arguments)
+        console = instance(ShmemConsoleDriver, made)
         self.target.activate(console)
         return console
 

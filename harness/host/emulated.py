@@ -254,6 +254,11 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         return {name: _resources(Path(f"/proc/{pid}")) for name, pid in pids.items()}
 
     @active
+    def shortages(self) -> Sequence[str]:
+        """See ShmemHostProtocol."""
+        return self._connection.shortages()
+
+    @active
     def path_exists(self, path: str) -> bool:
         """See ShmemHostProtocol."""
         return (self._running.root / path.lstrip("/")).exists()

@@ -246,6 +246,13 @@ class ShmemHostProtocol(abc.ABC):
         """
         raise BenchError("this host does not tell its resources")
 
+    def shortages(self) -> Sequence[str]:
+        """What the machine under the host ran out of since the host's start, a line each, as far as the host can tell.
+
+        Nothing that guests met after such a thing says anything about the device.
+        """
+        return ()
+
     def path_exists(self, path: str) -> bool:
         """Whether the host has a file or directory of this absolute path (capability ``paths``)."""
         raise BenchError(f"this host does not tell whether {path} exists")

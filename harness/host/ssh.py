@@ -26,6 +26,7 @@ from paramiko.pkey import UnknownKeyType
 from harness.errors import BenchError
 from harness.host.hostkeys import HostKeys
 from harness.host.refused import HostRefusesError
+from harness.narrow import present
 
 _KEEPALIVE_SECONDS: Final = 5
 _SILENCE_MILLISECONDS: Final = 20_000
@@ -153,9 +154,7 @@ class SshConnection:
             if unknown := self._keys.unknown(where):
                 raise SshRefusedError(unknown, remedy=self._keys.remedy) from error
             raise SshUnreachableError(f"{where} cannot be reached over SSH: {_reason(error)}") from error
-        transport = client.get_transport()
-        assert transport is not None
-        transport.set_keepalive(_KEEPALIVE_SECONDS)
+        present(client.get_transport()).set_keepalive(_KEEPALIVE_SECONDS)
 
     def _login_remedy(self) -> str:
         tried = [f"the key {self._login.keyfile}"] if self._login.keyfile else []

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 from harness.errors import BenchError
 from harness.loopback.disturbance import Disturbance
 from harness.loopback.machine import Machine
+from harness.narrow import present
 
 SWITCH: Final = "switch"
 _SCRIPT_MODE: Final = 0o755
@@ -33,8 +34,7 @@ class Controls:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
+        present(self._server).close()
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.errors import HarnessError
+from harness.narrow import present
 from harness.provision import linux_elf as elf
 from harness.provision.apt import Package
 from harness.provision.process import ToolError, bound_to_parent, environment
@@ -123,18 +124,17 @@ def _unpacked(package: Package) -> Iterator[tuple[str, PackageFile]]:
     except OSError as error:
         raise HarnessError(f"{command[0]} cannot be started: {error.strerror}") from error
     with process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+        stdout, stderr = present(process.stdout), present(process.stderr)
         damage = ""
         try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+            with tarfile.open(fileobj=stdout, mode="r|") as archive:
                 yield from _members(archive, package.name)
-            process.stdout.read()  # the padding behind the archive, so that the tool can end
+            stdout.read()  # the padding behind the archive, so that the tool can end
         except tarfile.TarError as error:
             damage = str(error)
         finally:
-            process.stdout.close()
-            said = process.stderr.read(_SAID_BYTES).decode(errors="replace")
+            stdout.close()
+            said = stderr.read(_SAID_BYTES).decode(errors="replace")
     if process.returncode or damage:
         raise ToolError(f"{package.file} cannot be unpacked", output=said or damage)
 
@@ -148,7 +148,6 @@ def _members(archive: tarfile.TarFile, package: str) -> Iterator[tuple[str, Pack
         elif member.islnk():
             yield path, read[normal(member.linkname)]
         elif member.isfile():
-            content = archive.extractfile(member)
-            assert content is not None
+            content = present(archive.extractfile(member))
             read[path] = PackageFile(content.read(), member.mode, package)
             yield path, read[path]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from harness.errors import HarnessError
+from harness.narrow import present
 
 _DISK_FULL: Final = ("No space left on device", "NoSpaceLeft", "enough free space", "Disk quota exceeded", "FileTooBig")
 """How apt, dpkg and the compiler say that a disk is full (observed)."""
@@ -126,8 +127,7 @@ def run_showing_progress(argv: Sequence[str], *, what: str, keep_open: int, fold
         cwd=folder,
         pass_fds=(keep_open,),
     ) as process:
-        assert process.stderr is not None
-        reader = threading.Thread(target=_tee, args=(process.stderr, said), daemon=True)
+        reader = threading.Thread(target=_tee, args=(present(process.stderr), said), daemon=True)
         reader.start()
         try:
             status = process.wait()

@@ -207,8 +207,13 @@ class World:
         self._cleanup.close()
 
     def perform(self, step: Step) -> Outcome:
-        """Carry the step out and tell what it showed. Raises BenchError."""
-        return self._actors[step.actor].perform(step)
+        """Carry the step out and tell what it showed. Raises BenchError, also when the machine ran out of something."""
+        outcome = self._actors[step.actor].perform(step)
+        if missed := self._client.shortages():
+            raise BenchError(
+                f"after '{step}' the machine is {missed[0]}", remedy="raise the limit (ulimit -a shows them)"
+            )
+        return outcome
 
     def regions(self) -> list[dict[str, Any]]:
         """The regions that the host has."""

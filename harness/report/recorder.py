@@ -15,8 +15,10 @@ from typing import Final
 import pytest
 
 from harness.errors import HarnessError
+from harness.interpreter import refuse_optimised
+from harness.narrow import instance
 from harness.provision import ManifestItem
-from harness.report import catalogue, known, plugins, surroundings
+from harness.report import catalogue, judging, known, plugins, surroundings
 from harness.report.interrupt import InterruptKeeper
 from harness.report.keys import EVIDENCE, SHARED_EVIDENCE
 from harness.report.model import Part
@@ -88,8 +90,9 @@ def observations(request: pytest.FixtureRequest) -> Observations:
     return Observations(request.node)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where the report goes, and what the tests may name."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Where the report goes, and what the tests may name. Judgements are counted in every module that is read later."""
+    judging.arm(instance(pytest.Config, pluginmanager.get_plugin("pytestconfig")))
     group = parser.getgroup("report")
     group.addoption(
         "--report-dir",
@@ -134,8 +137,12 @@ def pytest_configure(config: pytest.Config) -> None:
         plugins.refuse_runners(config)
         plugins.refuse_sudden_ends(config)
         try:
-            config.stash[_RECORDER] = RunRecorder(config, catalogue.load(config.getoption("--requirements")))
+            refuse_optimised()
+            judging.check(config)
+            requirements = catalogue.load(config.getoption("--requirements"))
+            config.stash[_RECORDER] = RunRecorder(config, requirements)
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
+        config.pluginmanager.register(judging.JudgementKeeper(requirements), judging.KEEPER)
         config.pluginmanager.register(config.stash[_RECORDER], "harness-run-recorder")
         config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")

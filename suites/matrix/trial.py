@@ -11,6 +11,7 @@ from typing import Final
 
 from fixtures.access import Access
 from fixtures.guest import Guest, Region
+from fixtures.vocabulary import judged
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, creations, decide
 from harness.shmem.status import Status
@@ -30,14 +31,14 @@ _UNRESTRICTED: Final = ShmemVdev(())
 class Trial:
     """A guest under test and its unrestricted peer. Each method yields what was wrong, a line per name.
 
-    ``judged`` is told of every verdict that was asked for.
+    ``counted`` is told of every verdict that was asked for.
     """
 
     access: Access
     guest: Guest
     peer: Guest
     options: str
-    judged: Callable[[], None]
+    counted: Callable[[], None]
 
     def create(self, names: Sequence[str]) -> Iterator[str]:
         """The guest is the first to ask; what it gets is what the peer meets under the host-side name."""
@@ -68,6 +69,7 @@ class Trial:
         for creation in creations(self.guest.shmem, self.access.profile):
             region = self.peer.attach(creation.host_name)
             seen, expected = region.pages, creation.pages
+            judged()
             if seen != expected:
                 yield f"{self.options}: peer, {creation.host_name!r}: expected {expected} pages, seen {seen}"
             region.detach()
@@ -136,7 +138,8 @@ class Trial:
         return decide(self.guest.shmem, name, self.access.profile)
 
     def _verdict(self, name: str, decision: Decision, seen: Status, operation: Operation) -> Iterator[str]:
-        self.judged()
+        judged()
+        self.counted()
         self.access.matrix.record(
             configuration=self.options or "no options",
             guest=self.guest.name,

@@ -20,6 +20,7 @@ def stay(kind, seconds):
     time.sleep(seconds)
     with LOG.open("a") as log:
         log.write(f"{{kind}} {{began}} {{time.monotonic()}}\\n")
+    assert began
 
 @pytest.mark.parametrize("number", range(15))
 def test_one(bench, number):

@@ -29,7 +29,7 @@ seen = []
 def test_1(deploy):
     guest, peer = deploy("allow a* allow b", "")
     peer.attach("a1")
-    guest.attach("a1")
+    assert guest.attach("a1").pages == 1
     seen.append(guest)
 def test_2(deploy):
     guest, peer = deploy("allow a* allow b", "")

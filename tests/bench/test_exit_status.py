@@ -12,7 +12,7 @@ import pytest
 from mini_suite import MiniSuite, fake
 from processes import until
 
-_PASS = 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench): pass\n'
+_PASS = 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench): assert bench\n'
 
 
 def _verdicts(mini: MiniSuite) -> dict[str, str]:
@@ -22,7 +22,7 @@ def _verdicts(mini: MiniSuite) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ("pass", 0),
+        ("assert bench", 0),
         ("assert 1 == 2", 1),
         ("raise BenchError('the cable is loose')", 2),
         ("raise KeyError('a mistake of the suite')", 2),
@@ -48,7 +48,9 @@ def test_nothing_selected_is_wrong_use(mini: MiniSuite) -> None:
 
 def test_a_bench_that_stays_broken_is_given_up_and_the_other_goes_on(mini: MiniSuite) -> None:
     """Two attempts, the second from cold; after that its tests end at once with the reason."""
-    tests = "".join(f'@pytest.mark.requirement("SHM-ALLOW-0{n}")\ndef test_{n}(bench): pass\n' for n in range(1, 6))
+    tests = "".join(
+        f'@pytest.mark.requirement("SHM-ALLOW-0{n}")\ndef test_{n}(bench): assert bench\n' for n in range(1, 6)
+    )
     mini.write("test_it.py", f"import pytest\n{tests}")
     mini.benches(sick=fake(host="{broken_starts: 99}"), well=fake())
     run = mini.run()
@@ -64,7 +66,9 @@ def test_a_bench_that_stays_broken_is_given_up_and_the_other_goes_on(mini: MiniS
 
 
 def test_a_bench_that_comes_back_after_a_cold_start_goes_on(mini: MiniSuite) -> None:
-    tests = "".join(f'@pytest.mark.requirement("SHM-ALLOW-0{n}")\ndef test_{n}(bench): pass\n' for n in range(1, 4))
+    tests = "".join(
+        f'@pytest.mark.requirement("SHM-ALLOW-0{n}")\ndef test_{n}(bench): assert bench\n' for n in range(1, 4)
+    )
     mini.write("test_it.py", f"import pytest\n{tests}")
     mini.benches(moody=fake(host="{broken_starts: 1}"))
     assert mini.run().returncode == 2

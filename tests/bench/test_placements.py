@@ -99,13 +99,13 @@ def test_settings_and_releases_that_a_test_is_not_meant_for_are_left_out(mini: M
         """
 import pytest
 @pytest.mark.requirement("SHM-ALLOW-01")
-def test_all(bench): pass
+def test_all(bench): assert bench
 @pytest.mark.requirement("SHM-PERM-01")
 @pytest.mark.only(placement=["mmio"])
-def test_8(bench): pass
+def test_8(bench): assert bench
 @pytest.mark.requirement("SHM-ALLOW-08")
 @pytest.mark.only(placement=["pci"], guest_image=["probe"])
-def test_recorded(bench): pass
+def test_recorded(bench, observations): observations.record("answer", "yes")
 """,
     )
     placed = fake(PLACES).replace("[pci]", "[pci, mmio]")
@@ -145,5 +145,5 @@ def test_what_does_not_depend_on_the_placement_runs_once_on_every_bench(
     mini: MiniSuite, placements: str, where: set[str]
 ) -> None:
     target = fake(PLACES).replace("placements: [pci]", f"placements: {placements}")
-    _run(mini, "@pytest.mark.one_placement\ndef test_1(bench): pass", target=target)
+    _run(mini, "@pytest.mark.one_placement\ndef test_1(bench): assert bench", target=target)
     assert {record["placement"] for record in mini.results()["results"]} == where

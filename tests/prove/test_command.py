@@ -122,6 +122,7 @@ def test_verdicts_in_other_orders(tmp_path: Path) -> None:
         @pytest.mark.parametrize("number", range(8))
         def test_free(number):
             ran.append(number)
+            assert number in ran
 
         @needs("SHM-ALLOW-05")
         def test_wants_to_be_late():
@@ -158,6 +159,7 @@ def test_tests_of_one_start_stay_together(tmp_path: Path) -> None:
         def test_of_a_start(start, number):
             with pathlib.Path({str(orders)!r}).open("a") as ran:
                 print(start, number, file=ran)
+            assert start < 4
         """,
     )
     run = suite.prove("--random-order", "2", "--jobs", "1")
@@ -178,7 +180,7 @@ def test_a_session_that_breaks_says_nothing_about_the_order(tmp_path: Path) -> N
         import os, pathlib
 
         @needs("SHM-ALLOW-02")
-        def test_survives(): pass
+        def test_survives(): assert os.getpid()
 
         @needs("SHM-ALLOW-05")
         def test_dies_once():
@@ -186,6 +188,7 @@ def test_a_session_that_breaks_says_nothing_about_the_order(tmp_path: Path) -> N
             if not mark.exists():
                 mark.touch()
                 os.abort()
+            assert mark.exists()
         """,
     )
     run = suite.prove("--random-order", "3", "--jobs", "1")
@@ -257,6 +260,7 @@ def test_what_has_ended_is_kept_when_the_rest_is_interrupted(tmp_path: Path) -> 
                 pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))
                 threading.Event().wait(300)
             first.touch()
+            assert first.exists()
         """,
     )
     command = suite.command("--random-order", "3", "--jobs", "1")

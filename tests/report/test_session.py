@@ -29,6 +29,7 @@ EVERY_VERDICT = """
         session.emit(Action(what="start guest", bench=bench, guest="g1"))
         metrics.record(name="write", unit="MB/s", value=900.0, reference=1000.0, block_bytes=4096)
         access_matrix.record(configuration="allow a", guest="g1", name="a", expected=True, seen=True)
+        assert bench
 
     @pytest.mark.requirement("TST-REQ-02", "TST-REQ-03")
     def test_fail(bench):
@@ -47,7 +48,7 @@ EVERY_VERDICT = """
         assert False, "asserted in a fixture"
 
     @pytest.mark.requirement("TST-REQ-04")
-    def test_setup(bench, broken_setup): ...
+    def test_setup(bench, broken_setup): assert bench
 
     @pytest.fixture
     def broken_teardown():
@@ -55,7 +56,7 @@ EVERY_VERDICT = """
         raise RuntimeError("guest would not stop")
 
     @pytest.mark.requirement("TST-REQ-05")
-    def test_teardown(bench, broken_teardown): ...
+    def test_teardown(bench, broken_teardown): assert bench
 
     @pytest.mark.requirement("TST-REQ-05")
     def test_fail_and_teardown(bench, broken_teardown):
@@ -63,7 +64,7 @@ EVERY_VERDICT = """
 
     @pytest.mark.requirement("TST-REQ-06")
     @pytest.mark.skip(reason="no such feature")
-    def test_skip_mark(bench): ...
+    def test_skip_mark(bench): assert bench
 
     @pytest.mark.requirement("TST-REQ-06")
     def test_skip_call(bench):
@@ -87,6 +88,7 @@ EVERY_VERDICT = """
 
     def test_time(bench, slow):
         time.sleep(0.1)
+        assert bench
 """
 
 
@@ -199,7 +201,7 @@ def test_progress_counts_every_test(every: Session) -> None:
 def test_nothing_is_wrong_when_all_passes(make_suite: MakeSuite) -> None:
     session = make_suite("""
         @pytest.mark.requirement("TST-REQ-01")
-        def test_a(bench): ...
+        def test_a(bench): assert bench
     """).run()
     assert (session.status, session.report.run.verdict, session.report.run.reasons) == (0, "pass", [])
     assert session.output.splitlines()[-1].startswith("qualification: PASS  report: reports/")
@@ -237,6 +239,7 @@ def test_parts_and_shared_evidence(make_suite: MakeSuite) -> None:
             log.parent.mkdir()
             log.write_text("ready")
             recorder.share_evidence(request.node, log)
+            assert log.exists()
     """).run()
     assert [(part.name, part.version) for part in session.report.run.parts] == [("qemu", "11.1")]
     assert session.report.cases[0].evidence == ["consoles/g1.log"]
@@ -247,6 +250,7 @@ def test_trouble_alone_ends_with_two(make_suite: MakeSuite) -> None:
         def test_a(bench):
             if bench == "right":
                 raise OSError("cable")
+            assert bench == "left"
     """).run()
     assert session.status == 2
     assert session.report.run.reasons == ["trouble of the bench in 1 test (right)", "nothing was judged on right"]
@@ -255,13 +259,13 @@ def test_trouble_alone_ends_with_two(make_suite: MakeSuite) -> None:
 def test_skipping_everything_is_no_pass(make_suite: MakeSuite) -> None:
     session = make_suite("""
         @pytest.mark.skip(reason="none")
-        def test_a(bench): ...
+        def test_a(bench): assert bench
     """).run()
     assert (session.status, session.report.run.reasons) == (2, ["nothing was judged"])
 
 
 def test_selecting_nothing_is_wrong_use(make_suite: MakeSuite) -> None:
-    session = make_suite("def test_a(bench): ...").run("-k", "nothing_of_that_name")
+    session = make_suite("def test_a(bench): assert bench").run("-k", "nothing_of_that_name")
     assert session.status == 3
     assert session.report.run.reasons == ["no test was selected", "nothing was judged"]
 
@@ -274,7 +278,7 @@ def test_suite_that_cannot_be_read(make_suite: MakeSuite) -> None:
 
 
 def test_refusal_before_the_session_leaves_no_old_verdict(make_suite: MakeSuite) -> None:
-    suite = make_suite("def test_a(bench): ...")
+    suite = make_suite("def test_a(bench): assert bench")
     assert suite.run().status == 0
     with (suite.folder / "conftest.py").open("a") as file:
         file.write("\n\ndef pytest_sessionstart():\n    raise pytest.UsageError('no such bench')\n")
@@ -284,7 +288,7 @@ def test_refusal_before_the_session_leaves_no_old_verdict(make_suite: MakeSuite)
 
 
 def test_each_run_has_its_own_folder(make_suite: MakeSuite) -> None:
-    suite = make_suite("def test_a(bench): ...")
+    suite = make_suite("def test_a(bench): assert bench")
     first, second = suite.run(), suite.run()
     assert first.folder != second.folder
     assert suite.latest == second.folder
@@ -308,7 +312,7 @@ def test_catalogue_that_cannot_be_read(make_suite: MakeSuite) -> None:
 
 
 def test_collecting_only_writes_no_report(make_suite: MakeSuite) -> None:
-    suite = make_suite("def test_a(bench): ...")
+    suite = make_suite("def test_a(bench): assert bench")
     process = suite.start("--collect-only")
     process.communicate(timeout=SECONDS)
     assert not (suite.folder / "reports").exists()
@@ -321,13 +325,14 @@ def test_killed_run_leaves_what_it_knew(make_suite: MakeSuite, capsys: pytest.Ca
         @pytest.mark.requirement("TST-REQ-01")
         def test_a(bench, metrics):
             metrics.record(name="write", unit="MB/s", value=1.0)
+            assert bench
 
         @pytest.mark.requirement("TST-REQ-02")
         def test_b(bench):
             os.kill(os.getpid(), signal.SIGKILL)
 
         @pytest.mark.requirement("TST-REQ-03")
-        def test_c(bench): ...
+        def test_c(bench): assert bench
     """)
     process = suite.start()
     process.communicate(timeout=SECONDS)
@@ -354,7 +359,7 @@ def test_interrupted_run_says_so(make_suite: MakeSuite) -> None:
     session = make_suite("""
         import os, signal
 
-        def test_a(bench): ...
+        def test_a(bench): assert bench
 
         def test_b(bench):
             os.kill(os.getpid(), signal.SIGINT)
@@ -379,7 +384,7 @@ def test_an_interrupt_that_some_clean_up_swallows_ends_the_run_all_the_same(make
             Careless()
 
         @pytest.mark.requirement("TST-REQ-02")
-        def test_second(bench): ...
+        def test_second(bench): assert bench
         """
     )
     session = suite.run()
@@ -405,7 +410,7 @@ def test_stop_at_the_first_failure_lists_the_rest(make_suite: MakeSuite) -> None
         def test_a(bench):
             assert False
 
-        def test_b(bench): ...
+        def test_b(bench): assert bench
     """).run("-x")
     assert session.status == 1
     assert len(session.report.not_run) == 3

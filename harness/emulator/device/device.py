@@ -18,6 +18,7 @@ from harness.emulator.interrupts import Interrupt
 from harness.emulator.regions import Client, Refused, Region, Registry
 from harness.emulator.rules import Rules
 from harness.emulator.window import NoAnswer, QemuEnded, Window, WindowBroken
+from harness.narrow import present
 from harness.shmem import registers as reg
 from harness.shmem.config import ShmemVdev
 from harness.shmem.profile import Profile
@@ -103,8 +104,7 @@ class SharedMemoryDevice:
         except Refused as refusal:
             self.failed(refusal.status, size_before)
             return
-        slot = device.slots[number]
-        assert slot is not None
+        slot = present(device.slots[number])
         self.factory.status = Status.OK
         self.factory.size = slot.pages
         self.factory.shmem = device.window_base() + number * device.window.slot_size

@@ -55,7 +55,8 @@ FAULTS: Final[dict[str, Fault]] = {}
 
 def fault(name: str, group: str, text: str) -> Callable[[Callable[[Patches], None]], None]:
     def register(apply: Callable[[Patches], None]) -> None:
-        assert name not in FAULTS, name
+        if name in FAULTS:
+            raise ValueError(f"two faults have the name {name!r}")
         FAULTS[name] = Fault(name, group, text, apply)
 
     return register

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import fdt
 
 from harness.emulator.machine.placement import FIRST_SPI, Placement
+from harness.narrow import present
 from harness.shmem.registers import FDT_COMPATIBLE, PAGE_SIZE
 
 _SPI = 0
@@ -34,10 +35,10 @@ def with_devices(blob: bytes, placements: Iterable[Placement]) -> bytes:
 
 
 def _node(placement: Placement) -> fdt.Node:
-    assert placement.loc is not None
-    node = fdt.Node(f"qnx,guest_shm@{placement.loc:x}")
+    loc = present(placement.loc)
+    node = fdt.Node(f"qnx,guest_shm@{loc:x}")
     node.append(fdt.PropStrings("compatible", FDT_COMPATIBLE))
-    node.append(fdt.PropWords("reg", placement.loc >> 32, placement.loc & 0xFFFF_FFFF, 0, PAGE_SIZE))
+    node.append(fdt.PropWords("reg", loc >> 32, loc & 0xFFFF_FFFF, 0, PAGE_SIZE))
     if placement.line is not None:
         trigger = _LEVEL_HIGH if placement.level else _EDGE_RISING
         node.append(fdt.PropWords("interrupts", _SPI, placement.line - FIRST_SPI, trigger))

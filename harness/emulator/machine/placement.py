@@ -101,24 +101,23 @@ def _place(arch: Arch, vdev: ShmemVdev, number: int, controllers: dict[str, str]
         # Pin A of a device number is wired like this on both machines of QEMU.
         pin = FIRST_SPI + 3 + slot % 4 if arch == "aarch64" else 20 + slot % 4
         return Placement(vdev, slot, pin, level=True)
-    _check_address(arch, vdev)
+    _check_address(arch, vdev, vdev.loc)
     line = _line(arch, vdev, controllers, profile)
     window = _HIDDEN_WINDOWS[arch] + number * Window.size
     level = line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
     return Placement(vdev, slot, line, level, vdev.loc, window)
 
 
-def _check_address(arch: Arch, vdev: ShmemVdev) -> None:
-    assert vdev.loc is not None
+def _check_address(arch: Arch, vdev: ShmemVdev, loc: int) -> None:
     first, last = _HOLES[arch]
     position = _position_of(vdev, "loc")
-    if vdev.loc % PAGE_SIZE:
-        raise ConfigError("a factory page is page-aligned", position, found=f"{vdev.loc:#x}")
-    if not first <= vdev.loc <= last + 1 - PAGE_SIZE:
+    if loc % PAGE_SIZE:
+        raise ConfigError("a factory page is page-aligned", position, found=f"{loc:#x}")
+    if not first <= loc <= last + 1 - PAGE_SIZE:
         raise ConfigError(
             "this machine cannot have a device here",
             position,
-            found=f"{vdev.loc:#x}",
+            found=f"{loc:#x}",
             expected=f"an address from {first:#x} to {last:#x}",
         )
 
@@ -134,7 +133,7 @@ def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str], profile: Pro
     if kind != wanted or intr.line is None:
         expected = "gic:LINE" if arch == "aarch64" else "NAME:LINE of a 'vdev ioapic name NAME'"
         raise ConfigError("no such interrupt controller", intr.position, found=str(intr), expected=expected)
-    _check_line(arch, intr)
+    _check_line(arch, intr, intr.line)
     if arch == "aarch64" and intr.line in _OWN_LINES and profile.intr_collision == "rejected":
         raise ConfigError(
             f"the machine uses this interrupt line for {_OWN_LINES[intr.line]}",
@@ -145,11 +144,10 @@ def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str], profile: Pro
     return intr.line
 
 
-def _check_line(arch: Arch, intr: Intr) -> None:
-    assert intr.line is not None
-    if arch == "aarch64" and not FIRST_SPI <= intr.line <= LAST_INTID:
+def _check_line(arch: Arch, intr: Intr, line: int) -> None:
+    if arch == "aarch64" and not FIRST_SPI <= line <= LAST_INTID:
         expected = f"an INTID from {FIRST_SPI} to {LAST_INTID}"
-    elif arch == "x86_64" and intr.line not in IOAPIC_PINS:
+    elif arch == "x86_64" and line not in IOAPIC_PINS:
         expected = "one of " + ", ".join(map(str, sorted(IOAPIC_PINS)))
     else:
         return

@@ -8,7 +8,6 @@ may wait for QEMU (QMP, qtest), or both sides stand still.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import json
 import logging
@@ -18,6 +17,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.emulator import shortages
 from harness.emulator.vfio_user import wire
 from harness.emulator.vfio_user.function import PciFunction, Region
 from harness.emulator.vfio_user.wire import Command, Header
@@ -48,10 +48,16 @@ class Listener:
         asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
     def _accept(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        try:
             client, _ = self._socket.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            shortages.note(error, "the connection of a QEMU")
             self._stop_listening()
-            self._connection = Connection(client, self._function)
+            return
+        self._stop_listening()
+        self._connection = Connection(client, self._function)
 
     def _stop_listening(self) -> None:
         if self._socket.fileno() >= 0:
@@ -102,11 +108,13 @@ class Connection:
 
     def _readable(self) -> None:
         try:
-            data, fds, _, _ = socket.recv_fds(self._socket, _RECEIVE, _MAX_FDS)
+            data, fds, flags, _ = socket.recv_fds(self._socket, _RECEIVE, _MAX_FDS)
         except BlockingIOError:
             return
         except OSError:
-            data, fds = b"", []
+            data, fds, flags = b"", [], 0
+        if flags & socket.MSG_CTRUNC:
+            shortages.note_number(errno.EMFILE, "descriptors from QEMU")
         self._fds += fds
         if not data:
             self.close()
@@ -141,6 +149,11 @@ class Connection:
             number = error.errno if isinstance(error, _Refused) else errno.EINVAL
             _LOG.warning("request %d refused: %s", header.command, os.strerror(number))
             message, answer_fds = wire.reply(header, errno=number), []
+        except (OSError, MemoryError) as error:
+            # An answer all the same: QEMU would wait for it with its big lock held.
+            _LOG.error("request %d failed: %r", header.command, error)
+            shortages.note(error, "a request of QEMU's")
+            message, answer_fds = wire.reply(header, errno=errno.EIO), []
         finally:
             self._drop_fds(fds)
         if header.wants_reply:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 from typing import Final
+
+from harness.emulator import shortages
 
 _REQUEST: Final = struct.Struct("=QQQQQ")
 _ANSWER: Final = struct.Struct("=i")
@@ -57,6 +60,7 @@ class Mapper:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise QemuEnded("QEMU has ended") from error
         except OSError as error:
+            shortages.note(error, "a message to the library inside QEMU")
             # A late answer would be taken for the next request's.
             self._socket.close()
             raise NoAnswer(f"no answer from inside QEMU: {error}") from error
@@ -64,6 +68,9 @@ class Mapper:
             raise QemuEnded("QEMU has ended")
         (number,) = _ANSWER.unpack(answer)
         if number:
+            # A QEMU that could not map the window when it started goes on without a word.
+            cause = errno.ENOMEM if number in (errno.ENOENT, errno.ENXIO) else number
+            shortages.note_number(cause, "QEMU maps the window of a device")
             raise WindowBroken(f"cannot map {length:#x} bytes at window offset {offset:#x}: {os.strerror(number)}")
 
     def close(self) -> None:

@@ -123,7 +123,8 @@ static void *serve(void *argument)
     struct request request;
 
     while (receive(channel, &request, &fd)) {
-        int32_t error = fd < 0 ? EBADF : replace(&request, fd);
+        /* Every request comes with a file; a process without a free descriptor does not get it. */
+        int32_t error = fd < 0 ? EMFILE : replace(&request, fd);
 
         if (fd >= 0)
             close(fd);

@@ -7,6 +7,7 @@ import ctypes
 import os
 from typing import Final
 
+from harness.emulator import shortages
 from harness.emulator.window.mapper import Mapper, WindowBroken
 from harness.shmem.registers import PAGE_SIZE
 
@@ -48,6 +49,7 @@ class Window:
             if fill:
                 os.pwrite(self.fd, bytes([fill]) * (pages * PAGE_SIZE), self.data_offset(slot))
         except OSError as error:
+            shortages.note(error, "the private memory of a window")
             raise WindowBroken(f"cannot erase the private memory of slot {slot}: {error}") from error
         self._mapper.replace(self.fd, self.data_offset(slot), pages * PAGE_SIZE, self.fd, self.data_offset(slot))
 

@@ -227,7 +227,8 @@ class _Parser:
         self._loads.append(Load(kind, address, file, word.position))
 
     def _context_option(self, word: Word, source: _Source) -> None:
-        assert self._open is not None
+        if self._open is None:
+            raise self._unknown(word)
         if self._open.known is None:
             option = self._unknown_vdev_option(word, source)
         else:

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A host whose qvm refuses guests, for tests of what that is taken for; environment files import it by its path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attr
+from fake_bench import ShmemFakeHostDriver
+from labgrid.factory import target_factory
+
+from harness.host.protocol import ConsoleLocation, GuestEndedError, HostGuest, StopHow
+
+__all__ = ["ShmemRefusingHostDriver"]
+
+
+class ScriptedGuest(HostGuest):
+    """A guest whose qvm ends at once, or runs (status None)."""
+
+    def __init__(self, system: str, status: int | None, said: str) -> None:
+        self.system = system
+        self._status = status
+        self._said = said
+
+    def wait_console(self, timeout: float) -> ConsoleLocation:  # noqa: ARG002
+        if self._status is not None:
+            raise GuestEndedError(self.system, self._status, self._said)
+        return ConsoleLocation("RawSerialPort", {})
+
+    def exit_status(self) -> int | None:
+        return self._status
+
+    def wait_end(self, timeout: float) -> int:  # noqa: ARG002
+        return self._status or 0
+
+    def messages(self) -> str:
+        return self._said
+
+    def request_stop(self, how: StopHow) -> None:  # noqa: ARG002
+        self._status = 3
+
+    def kill(self) -> None:
+        pass
+
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class ShmemRefusingHostDriver(ShmemFakeHostDriver):
+    """``status`` is qvm's, ``said`` its message: ``LINE:WORDS:`` in it is the place of the line that has the words.
+
+    With ``plain``, a guest whose device has no options runs.
+    """
+
+    status: int = attr.ib(default=65)
+    said: str = attr.ib(default="")
+    plain: bool = attr.ib(default=False)
+
+    def check(self) -> None:
+        pass
+
+    def put(self, source: Path) -> str:
+        return str(source)
+
+    def put_text(self, name: str, text: str) -> str:
+        self._note(f"console {next(line.split()[1] for line in text.splitlines() if 'hostdev' in line)}")
+        self._text, self._name = text, name
+        return f"/tmp/{name}"
+
+    def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:  # noqa: ARG002
+        if self.plain and self._text.rstrip().endswith("vdev shmem"):
+            return ScriptedGuest(system, None, "")
+        said = self.said
+        while "LINE:" in said:
+            before, _, rest = said.partition("LINE:")
+            words, _, after = rest.partition(":")
+            number = 1 + next(at for at, line in enumerate(self._text.splitlines()) if words in line)
+            said = f"{before}[{configuration}:{number}]{after}"
+        return ScriptedGuest(system, self.status, said)
+
+    def inject(self, fault: str, **arguments: Any) -> None:
+        raise NotImplementedError(fault, arguments)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a refusal of qvm is taken for: an answer about the text that was tried, or trouble of the bench."""
+
+from __future__ import annotations
+
+import pytest
+from mini_suite import CHECKOUT, MiniSuite, emulated, fake
+
+from harness import provision
+
+TEMPLATES = f"templates: {CHECKOUT}/targets/qemu-x86_64"
+
+BODY = """
+def test_1(attempt):
+    tried = attempt("vdev shmem {place}\\n    deny a allow a*")
+    assert tried.status == 65
+    assert tried.messages
+"""
+
+TROUBLE = {
+    "console": (65, "LINE:hostdev: this pseudo-terminal is in use", "hostdev /dev/ptyp0"),
+    "image": (65, "LINE:load: no such file", "which is not under trial: load"),
+    "memory": (64, "LINE:deny a: cannot be set up: out of memory", "out of memory"),
+    "device": (6, "LINE:deny a: the device broke", "exit status 6"),
+    "tool": (127, "sh: qvm: not found", "qvm: not found"),
+    "permissions": (126, "sh: /usr/bin/qvm: Permission denied", "Permission denied"),
+    "everything": (65, "no licence", "a plain vdev shmem is refused as well"),
+    "at once": (0, "", "exit status 0"),
+}
+ANSWERS = {
+    "line": (65, "LINE:deny a: rules of both kinds"),
+    "first line": (65, "warning: x\\nLINE:vdev shmem: rules of both kinds"),
+}
+
+
+def _host(status: int, said: str, *, plain: bool = False) -> str:
+    host = f'{{status: {status}, said: "{said}", plain: {str(plain).lower()}}}'
+    return (
+        fake(host=host)
+        .replace("ShmemFakeHostDriver", "ShmemRefusingHostDriver")
+        .replace("templates: templates", TEMPLATES)
+    )
+
+
+@pytest.fixture
+def refusing(mini: MiniSuite) -> MiniSuite:
+    """A suite with a bench for each refusal, after it ran."""
+    provision.probe_image("x86_64")
+    targets = {f"trouble {name}": _host(status, said) for name, (status, said, _) in TROUBLE.items()}
+    targets |= {f"answer {name}": _host(*answer) for name, answer in ANSWERS.items()}
+    targets["answer without a line"] = _host(65, "rules of both kinds", plain=True)
+    path = mini.benches(**{name.replace(" ", "-"): text for name, text in targets.items()})
+    text = path.read_text().replace("fake_bench.py']", f"fake_bench.py', '{CHECKOUT}/tests/bench/refusing_host.py']")
+    path.write_text(text)
+    mini.test(BODY)
+    mini.environment["PYTHONPATH"] = f"{CHECKOUT}:{CHECKOUT}/tests/bench"
+    mini.run()
+    return mini
+
+
+def test_a_refusal_is_an_answer_only_when_it_is_about_the_text(refusing: MiniSuite) -> None:
+    cases = {case["bench"]: case for case in refusing.results()["cases"]}
+    assert len(cases) == len(TROUBLE) + len(ANSWERS) + 1
+    for bench, case in cases.items():
+        kind, _, name = bench.replace("-", " ").partition(" ")
+        assert case["verdict"] == {"trouble": "error", "answer": "pass"}[kind], f"{bench}: {case['reason']}"
+        if kind == "trouble":
+            assert TROUBLE[name][2] in case["reason"]
+            assert "said nothing about the configuration under trial" in case["reason"]
+
+
+def test_an_attempt_has_the_console_after_those_of_the_guests(mini: MiniSuite) -> None:
+    """Three guests and the attempt: four consoles, the first four of the host. A small host has eight."""
+    mini.test(
+        """
+def test_1(deploy, attempt, bench):
+    deploy("", "", "")
+    tried = attempt("vdev shmem")
+    assert tried.status is None
+    assert "hostdev /dev/ptyp3" in tried.text
+"""
+    )
+    mini.benches(bench=emulated())
+    run = mini.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("hostdev {{ console }}", "hostdev /dev/ptyp9z/none", "hostdev /dev/ptyp9z/none"),
+        ("load {{ image }}", "load /nowhere/probe.elf", "load /nowhere/probe.elf"),
+        ("ram ", "ram 0x1,", "ram 0x1,"),
+    ],
+    ids=["console", "image", "memory"],
+)
+def test_what_is_wrong_beside_the_device_is_trouble_on_the_emulated_host(
+    mini: MiniSuite, before: str, after: str, named: str
+) -> None:
+    template = (CHECKOUT / "targets/qemu-aarch64/probe.qvmconf.j2").read_text()
+    assert before in template
+    mini.write("templates/probe.qvmconf.j2", template.replace(before, after))
+    mini.test('def test_1(attempt): assert attempt("vdev shmem deny a allow a*").status is not None\n')
+    mini.benches(bench=emulated(templates=mini.folder / "templates"))
+    assert mini.run().returncode == 2
+    assert named in mini.reasons()

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pass of a test that judged nothing is an error; what judges is a pass, in whatever way it does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from recorded_suite import SECONDS, Session, Suite
+
+MakeSuite = Callable[[str], Suite]
+
+# Tests with "good" in their name judge, the others do not.
+BODIES = """
+    import unittest
+    from harness.report.judgements import conclude, demand, judged
+
+    TABLE, NAMES = {}, []
+
+    def none():
+        return []
+
+    @pytest.mark.requirement("TST-REQ-01")
+    def test_empty_body(bench): ...
+
+    def test_loop_over_nothing():
+        for name in NAMES:
+            assert name
+
+    def test_loop_over_what_a_call_gave():
+        for name in none():
+            assert name == "x"
+
+    def test_constant():
+        assert True
+
+    def test_all_of_nothing():
+        assert all(name > 3 for name in NAMES)
+
+    def test_all_of_a_list():
+        seen = []
+        assert all(seen)
+
+    def test_list_that_nobody_filled():
+        wrong = []
+        for name in NAMES:
+            if name:
+                wrong.append(name)
+        assert not wrong
+
+    def test_list_in_a_loop_in_a_loop():
+        wrong: list[str] = []
+        for outer in (1, 2):
+            for inner in none():
+                wrong += [outer, inner]
+        assert wrong == [], "all of them"
+
+    def test_comprehension():
+        wrong = [name for name in NAMES if name]
+        assert len(wrong) == 0
+
+    def test_table():
+        assert {name: 1 for name in TABLE} == TABLE
+
+    def test_swallowed_failure():
+        try:
+            assert NAMES
+        except AssertionError:
+            pass
+
+    def test_conclusion_from_nothing():
+        conclude([f"{name} is wrong" for name in NAMES])
+
+    def test_demand_and_a_loop_over_nothing():
+        demand(True, "it is there")
+        for name in none():
+            assert name
+
+    @pytest.fixture
+    def asserting():
+        assert TABLE is not None
+
+    def test_fixture_that_asserts(asserting): ...
+
+    @pytest.mark.requirement("TST-REC-07")
+    def test_characterisation_without_a_record(bench):
+        assert bench
+
+    class TestOldNothing(unittest.TestCase):
+        def test_it(self):
+            self.number = 1
+
+    def test_good_list():
+        wrong = []
+        for name in ("a", "b"):
+            if not name:
+                wrong.append(name)
+        assert not wrong
+
+    def test_good_empty_answer():
+        pending = set(none())
+        assert not pending
+        assert none() == []
+
+    def test_good_raises():
+        with pytest.raises(KeyError):
+            TABLE["nothing"]
+
+    def test_good_pytest_fail():
+        if none():
+            pytest.fail("there is something")
+
+    def test_good_helper():
+        compare(len(TABLE))
+
+    def compare(number):
+        assert number == 0
+
+    def test_good_told_judgement():
+        judged()
+
+    def test_good_demand():
+        demand(True, "it is there")
+
+    @pytest.mark.requirement("TST-REC-07")
+    def test_good_record(bench, observations):
+        observations.record("answer", bench)
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_good_parameter(bench, number):
+        assert number
+
+    class TestOldGood(unittest.TestCase):
+        def test_good_it(self):
+            self.assertEqual(len(NAMES), 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def judged(make_suite: MakeSuite) -> tuple[Session, Session]:
+    """The same suite twice: the second time, pytest has the modules in its cache."""
+    suite = make_suite(BODIES)
+    return suite.run(), suite.run()
+
+
+def test_what_judges_nothing_is_an_error_and_nothing_else_is(judged: tuple[Session, Session]) -> None:
+    for session in judged:
+        verdicts = session.verdicts()
+        expected = {name: {True: {"pass", "recorded"}, False: {"error"}}["good" in name] for name in verdicts}
+        assert len(verdicts) > 25
+        assert {name: verdict for name, verdict in verdicts.items() if verdict not in expected[name]} == {}
+        assert session.status == 2
+
+
+def test_the_reason_says_so(judged: tuple[Session, Session]) -> None:
+    reasons = {case.test.partition("::")[2]: case.reason for case in judged[0].report.cases}
+    assert "the test judged nothing" in reasons["test_empty_body[left]"]
+    assert "the characterisation recorded nothing" in reasons["test_characterisation_without_a_record[left]"]
+    assert "1 passed" not in judged[0].output
+
+
+def test_modules_that_pytest_has_cached_without_counting_count_all_the_same(make_suite: MakeSuite) -> None:
+    suite = make_suite("def test_a(bench): assert bench")
+    plain = [sys.executable, "-m", "pytest", "-q", "--collect-only", "test_it.py"]
+    (suite.folder / "conftest.py").rename(suite.folder / "kept")
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    subprocess.run(plain, cwd=suite.folder, env=environment, capture_output=True, timeout=SECONDS, check=True)
+    assert list((suite.folder / "__pycache__").glob("test_it*.pyc"))
+    (suite.folder / "kept").rename(suite.folder / "conftest.py")
+    assert suite.run().verdicts() == {"test_a[left]": "pass", "test_a[right]": "pass"}
+
+
+@pytest.mark.parametrize(
+    "options", [["--assert=plain"], ["-p", "no:assertion"], ["-p", "no:harness-judgement-keeper"]], ids=" ".join
+)
+def test_a_run_whose_assertions_cannot_be_counted_is_refused(make_suite: MakeSuite, options: list[str]) -> None:
+    session = make_suite("def test_a(bench): assert bench").run(*options)
+    assert session.status in (3, pytest.ExitCode.USAGE_ERROR)
+    assert "cannot be counted" in session.output
+    assert "Traceback" not in session.output
+
+
+@pytest.mark.parametrize(
+    ("flags", "variable"), [(["-O"], ""), (["-OO"], ""), ([], "1"), ([], "2"), (["-O", "-W", "error"], "")]
+)
+def test_an_interpreter_that_drops_assertions_is_refused(
+    make_suite: MakeSuite, flags: list[str], variable: str
+) -> None:
+    suite = make_suite("def test_a(bench): assert bench")
+    command = suite.command()
+    run = subprocess.run(
+        [command[0], *flags, *command[1:]],
+        cwd=suite.folder,
+        env=os.environ | {"PYTHONOPTIMIZE": variable, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert run.returncode in (3, pytest.ExitCode.USAGE_ERROR), run.stdout + run.stderr
+    assert "Python drops assertions" in run.stdout + run.stderr
+    assert "passed" not in run.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-O", "-m", "harness", "qualify"],
+        ["-OO", "-m", "harness", "prove", "--short"],
+        ["-O", "-m", "harness", "replay", "steps.txt"],
+        ["-OO", "-m", "harness", "check-target", "--live", "x.yaml"],
+    ],
+)
+def test_commands_that_judge_refuse_it_too(tmp_path: Path, words: list[str]) -> None:
+    run = subprocess.run(
+        [sys.executable, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert run.returncode == 3
+    assert "Python drops assertions" in run.stderr
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONDONTWRITEBYTECODE": "1"}, {"PYTHONWARNINGS": "error::UserWarning"}])
+def test_other_modes_of_the_interpreter_judge_the_same(make_suite: MakeSuite, variables: dict[str, str]) -> None:
+    suite = make_suite('def test_a(bench): assert bench == "left"')
+    subprocess.run(
+        suite.command(), cwd=suite.folder, env=os.environ | variables, capture_output=True, timeout=SECONDS, check=False
+    )
+    verdicts = Session(0, "", suite.latest).verdicts()
+    assert verdicts == {"test_a[left]": "pass", "test_a[right]": "fail"}
