@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+BODY = pytest.StashKey["Body"]()
+"""The body of an item while it is watched."""
+
 
 class Body:
     """The body of one test. ``entered`` and ``ended`` say how far it came."""
@@ -32,6 +35,7 @@ class Body:
         """
         name = "obj" if isinstance(item, pytest.Function) else "runtest"
         function = getattr(item, name)
+        item.stash[BODY] = self
         setattr(item, name, self._noting(function))
         try:
             yield

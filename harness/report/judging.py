@@ -20,6 +20,7 @@ from _pytest.assertion import rewrite
 
 from harness.errors import HarnessError
 from harness.report import catalogue
+from harness.report.body import BODY
 from harness.report.judgements import demands, judged, taken
 from harness.report.model import Requirement
 from harness.report.records import ACCESS, METRICS, OBSERVATIONS
@@ -107,7 +108,7 @@ class JudgementKeeper:
             yield
         finally:
             self._in_body = False
-        if not isinstance(item, pytest.Function):
+        if not isinstance(item, pytest.Function) or not item.stash[BODY].ended:
             return
         named = catalogue.requirements_of(item)
         recorded = OBSERVATIONS in item.stash or METRICS in item.stash or ACCESS in item.stash

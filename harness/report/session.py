@@ -265,12 +265,13 @@ class RunRecorder:
         else:
             self._journal.write(entry)
 
-    def _open(self) -> None:
+    def _open(self) -> Journal:
         if self._journal is None:
             folder.create(self._base.absolute(), self.folder.name)
             self._journal = Journal(self.folder / folder.JOURNAL)
             for entry in self._early:
                 self._journal.write(entry)
+        return self._journal
 
     def _leave_nothing(self) -> None:
         """The JUnit plugin writes its file also when a plugin has only answered a question."""
@@ -318,29 +319,27 @@ class RunRecorder:
                 self._write(Narrowed(stopped))
 
     def _finish_run(self, exitstatus: int) -> Report:
-        self._open()
-        report = self._end(exitstatus)
+        report = self._end(self._open(), exitstatus)
         folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
         if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
             shutil.copyfile(self._junit, self.folder / folder.JUNIT)
         html.write(self.folder, report)
         return report
 
-    def _end(self, exitstatus: int) -> Report:
-        assert self._journal is not None
+    def _end(self, journal: Journal, exitstatus: int) -> Report:
         end = Ended(datetime.now(UTC).isoformat())
-        report = build([*self._journal.entries, end])
+        report = build([*journal.entries, end])
         explained = bool(report.run.reasons)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             self.trouble(NOTHING_SELECTED, usage=True)
         elif exitstatus == pytest.ExitCode.USAGE_ERROR and not any(
-            isinstance(entry, Trouble) for entry in self._journal.entries
+            isinstance(entry, Trouble) for entry in journal.entries
         ):
             self.trouble("the run was refused, see the message of pytest", usage=True)
         elif exitstatus != pytest.ExitCode.OK and not explained:
             self.trouble(f"pytest ended with status {int(exitstatus)}")
         self._write(end)
-        return build(self._journal.entries)
+        return build(journal.entries)
 
     def _case_folder(self) -> Path | None:
         return self._case.item.stash.get(EVIDENCE, None) if self._case else None

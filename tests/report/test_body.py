@@ -62,10 +62,11 @@ def test_a_pass_that_a_plugin_reports_is_none(make_suite: MakeSuite, hook: str, 
 
 def test_coroutines_count_when_somebody_awaits_them(make_suite: MakeSuite) -> None:
     suite = make_suite("""
-        async def test_a(): ...
+        async def test_a(request):
+            assert request.node
 
-        async def test_b():
-            assert False, "found"
+        async def test_b(request):
+            assert not request.node, "found"
     """)
     suite.write(
         "awaiting.py",
@@ -73,7 +74,7 @@ def test_coroutines_count_when_somebody_awaits_them(make_suite: MakeSuite) -> No
         import asyncio
 
         def pytest_pyfunc_call(pyfuncitem):
-            coroutine = pyfuncitem.obj()
+            coroutine = pyfuncitem.obj(pyfuncitem.funcargs["request"])
             if pyfuncitem.config.option.keyword == "unawaited":
                 coroutine.close()
             else:
@@ -101,10 +102,12 @@ def test_marks_of_expected_failures_judge_nothing(make_suite: MakeSuite) -> None
             assert False
 
         @pytest.mark.xfail
-        def test_b(): ...
+        def test_b(request):
+            assert request.node
 
         @pytest.mark.xfail(strict=True)
-        def test_c(): ...
+        def test_c(request):
+            assert request.node
     """).run()
     assert session.verdicts() == {"test_a": "fail", "test_b": "pass", "test_c": "error"}
 
@@ -115,7 +118,7 @@ def test_the_checks_of_unittest_count(make_suite: MakeSuite) -> None:
 
         class TestIt(unittest.TestCase):
             def test_a(self):
-                pass
+                self.assertEqual(1, 1)
 
             def test_b(self):
                 self.assertEqual(1, 2)

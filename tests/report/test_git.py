@@ -97,7 +97,7 @@ def test_without_a_commit_there_is_a_reason(
 
 
 def test_the_report_tells_the_reason(make_suite: Callable[[str], Suite]) -> None:
-    suite = make_suite("def test_a(): ...")
+    suite = make_suite("def test_a(request): assert request.node")
     suite.environment["PATH"] = str(suite.folder)
     session = suite.run()
     assert session.status == 0

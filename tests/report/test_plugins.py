@@ -82,10 +82,12 @@ RETRIED = """
         TRIES.append(1)
         observations.record("try", len(TRIES))
         metrics.record(name="try", unit="", value=len(TRIES))
+        assert TRIES
         {body}
 
     @pytest.mark.requirement("TST-REQ-02")
-    def test_b(): ...
+    def test_b(request):
+        assert request.node
 """
 
 
@@ -133,14 +135,17 @@ def test_checks_that_raise_nothing_count(make_suite: MakeSuite) -> None:
         import collecting
 
         def test_a(bench):
+            assert bench
             if bench == "left":
                 collecting.CHECKS.append("size is 1, not 2")
 
         @pytest.mark.xfail
-        def test_b():
+        def test_b(request):
+            assert request.node
             collecting.CHECKS.append("expected")
 
-        def test_c(): ...
+        def test_c(request):
+            assert request.node
     """)
     suite.write(
         "collecting.py",
@@ -176,13 +181,16 @@ def test_a_part_that_failed_fails_its_test(make_suite: MakeSuite) -> None:
             return run
 
         def test_a(part):
+            assert part
             part(lambda: pytest.fail("the second name"))
             part(lambda: None)
 
         def test_b(part):
+            assert part
             part(lambda: {}["bug"])
 
         def test_c(part):
+            assert part
             part(lambda: None)
     """)
     session = suite.run()
@@ -254,7 +262,7 @@ def test_a_time_limit_says_nothing_about_the_device(make_suite: MakeSuite, tmp_p
 def test_time_limits_that_end_pytest_itself_are_refused(
     make_suite: MakeSuite, options: list[str], settings: str, told: str
 ) -> None:
-    suite = make_suite("def test_a(bench): ...")
+    suite = make_suite("def test_a(bench): assert bench")
     suite.write(
         "limiting.py",
         """
@@ -294,7 +302,7 @@ ELSEWHERE = """
 def test_tests_that_would_run_elsewhere_are_refused(
     make_suite: MakeSuite, options: list[str], variable: str, told: str
 ) -> None:
-    suite = make_suite("def test_a(bench): ...")
+    suite = make_suite("def test_a(bench): assert bench")
     suite.write("elsewhere.py", ELSEWHERE)
     suite.environment["PYTEST_ADDOPTS"] = variable
     output = suite.refused("-p", "elsewhere", *options)
@@ -303,13 +311,13 @@ def test_tests_that_would_run_elsewhere_are_refused(
 
 
 def test_such_a_plugin_that_is_only_there_changes_nothing(make_suite: MakeSuite) -> None:
-    suite = make_suite("def test_a(bench): ...")
+    suite = make_suite("def test_a(bench): assert bench")
     suite.write("elsewhere.py", ELSEWHERE)
     assert suite.run("-p", "elsewhere").status == 0
 
 
 def test_another_loop_over_the_tests_is_refused(make_suite: MakeSuite) -> None:
-    suite = make_suite("def test_a(bench): ...")
+    suite = make_suite("def test_a(bench): assert bench")
     suite.write("looping.py", "def pytest_runtestloop(session): return True\n")
     session = suite.run("-p", "looping")
     assert session.report.run.exit_status == 3
@@ -318,7 +326,8 @@ def test_another_loop_over_the_tests_is_refused(make_suite: MakeSuite) -> None:
 
 def test_a_test_that_ran_in_another_process_ends_the_run_with_the_reason(make_suite: MakeSuite) -> None:
     suite = make_suite("""
-        def test_a(): ...
+        def test_a(request):
+            assert request.node
 
         def test_b(): ...
 
