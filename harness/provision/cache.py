@@ -39,7 +39,7 @@ _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 def cache_dir() -> Path:
     """The root of the cache: ``$SHMEM_HARNESS_CACHE``, or the user's cache directory of the platform. May not exist."""
     override = os.environ.get("SHMEM_HARNESS_CACHE")
-    return Path(override).absolute() if override else platformdirs.user_cache_path("shmem-harness")
+    return (Path(override) if override else platformdirs.user_cache_path("shmem-harness")).absolute()
 
 
 @dataclass(frozen=True)
