@@ -41,34 +41,46 @@ def must_be_plain(path: Path, what: str) -> None:
         )
 
 
-def plain_folder(prefix: str) -> Path:
-    """A new folder with a plain path, for this user alone: in TMPDIR where that is plain itself, else in /tmp.
+def plain_base() -> Path:
+    """The folder for temporary files: TMPDIR where that has a plain path, else /tmp or another that can be written.
 
-    Whoever asks for it removes it. Raises BenchError when there is no place for one.
+    Raises BenchError when there is none.
     """
     bases = dict.fromkeys((*_wanted(), *_ALWAYS_THERE))
     for base in filter(is_plain, bases):
-        try:
-            return Path(tempfile.mkdtemp(prefix=prefix, dir=base))
-        except OSError:
-            continue
+        if os.access(base, os.W_OK | os.X_OK):
+            return Path(base)
     raise BenchError(
         f"there is no place for a folder with a short and plain name; tried {', '.join(map(repr, bases))}",
         remedy=f"set TMPDIR to one that can be written, whose path has at most {LONGEST} letters, digits and /._+-",
     )
 
 
+def plain_folder(prefix: str) -> Path:
+    """A new folder with a plain path, for this user alone. Whoever asks for it removes it. Raises BenchError."""
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=plain_base()))
+
+
 def _wanted() -> Iterator[str]:
-    """The folder for temporary files, if there is one."""
+    """The folder for temporary files as Python finds it, if there is one."""
     try:
         yield tempfile.gettempdir()
     except FileNotFoundError:
         return
 
 
+def readable(text: str) -> str:
+    """A path, or what has one in it, as one line that can be written anywhere: what is no text becomes escapes."""
+    whole = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in whole)
+
+
 @contextmanager
-def plain_link(target: Path) -> Iterator[Path]:
-    """A path without any special character that leads to ``target``, as long as the context lasts."""
+def plain_way(target: Path) -> Iterator[Path]:
+    """A plain path that leads to ``target`` as long as the context lasts: its own, or that of a link."""
+    if is_plain(target):
+        yield target
+        return
     folder = plain_folder("shmem-link-")
     try:
         link = folder / "to"
