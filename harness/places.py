@@ -22,6 +22,10 @@ from harness.errors import BenchError, UsageError
 LONGEST: Final = 72
 """Bytes of a folder's path, so that a socket two folders below it has a name of less than 108."""
 
+ROOM: Final = 400
+"""Bytes that the paths of our own making below a folder may need; the longest one so far has 200."""
+
+_PATH_MAX: Final = 4095
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/._+-]+")
 _ALWAYS_THERE: Final = ("/tmp", "/var/tmp", "/dev/shm")
 
@@ -39,6 +43,13 @@ def must_be_plain(path: Path, what: str) -> None:
             f"{what} is {str(path)!r}",
             remedy=f"it holds sockets: name one whose absolute path has at most {LONGEST} letters, digits and /._+-",
         )
+
+
+def must_have_room(path: Path, what: str, *, remedy: str) -> None:
+    """Raise UsageError for a folder whose path is so long that files below it could not be named."""
+    length = len(os.fsencode(path.absolute()))
+    if length > _PATH_MAX - ROOM:
+        raise UsageError(f"the path of {what} has {length} bytes, more than {_PATH_MAX - ROOM}: {path}", remedy=remedy)
 
 
 def plain_base() -> Path:

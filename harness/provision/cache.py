@@ -27,11 +27,13 @@ from typing import Any, Final
 import platformdirs
 
 from harness.errors import HarnessError
+from harness.places import must_have_room
 from harness.provision.notice import notice
 from harness.provision.process import ToolError
 
 _RECORD: Final = "entry.json"
 _UNFINISHED: Final = ".unfinished-"
+_ANOTHER: Final = "set SHMEM_HARNESS_CACHE to another folder"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
@@ -76,6 +78,7 @@ def cached(kind: str, inputs: Mapping[str, str], build: Builder, *, what: str) -
     remedy when the disk is full or the cache cannot be written; whatever `build` raises passes through. In each case
     the cache is as it was before.
     """
+    must_have_room(cache_dir(), "the cache", remedy=_ANOTHER)
     place = cache_dir() / kind / _key(inputs)
     found = _load(place)
     if found is not None:

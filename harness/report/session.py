@@ -35,6 +35,7 @@ from harness.report.records import ACCESS, METRICS
 
 _FAILURE_TEXT = "failure.txt"
 _STDOUT = 1
+_JUNIT = "SHMEM_HARNESS_JUNIT"
 
 
 class RunRecorder:
@@ -254,5 +255,7 @@ def _environment(config: pytest.Config) -> list[Part]:
 def _junit_path(config: pytest.Config, own: Path) -> Path:
     """Where pytest writes its JUnit file: where the user wants it, or into the folder of the run."""
     if not getattr(config.option, "xmlpath", None):
-        config.option.xmlpath = str(own)
-    return Path(config.option.xmlpath)
+        # pytest expands variables in this path, and knows no way to write a dollar sign of the path's own.
+        os.environ[_JUNIT] = str(own)
+        config.option.xmlpath = f"${_JUNIT}"
+    return Path(os.path.expandvars(config.option.xmlpath)).expanduser()
