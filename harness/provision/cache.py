@@ -44,6 +44,11 @@ def cache_dir() -> Path:
     return (Path(override) if override else platformdirs.user_cache_path("shmem-harness")).absolute()
 
 
+def cache_has_room() -> None:
+    """Raise UsageError when files in the cache could not be named, because its own path is so long."""
+    must_have_room(cache_dir(), "the cache", remedy=_ANOTHER)
+
+
 @dataclass(frozen=True)
 class Entry:
     """A complete entry of the cache."""
@@ -78,7 +83,7 @@ def cached(kind: str, inputs: Mapping[str, str], build: Builder, *, what: str) -
     remedy when the disk is full or the cache cannot be written; whatever `build` raises passes through. In each case
     the cache is as it was before.
     """
-    must_have_room(cache_dir(), "the cache", remedy=_ANOTHER)
+    cache_has_room()
     place = cache_dir() / kind / _key(inputs)
     found = _load(place)
     if found is not None:
