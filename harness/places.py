@@ -20,7 +20,10 @@ from typing import Final
 from harness.errors import BenchError, UsageError
 
 LONGEST: Final = 72
-"""Bytes of a folder's path, so that a socket two folders below it has a name of less than 108."""
+"""Bytes of the path of a folder that a run's own folder is made in."""
+
+LONGEST_OF_A_RUN: Final = LONGEST + 22
+"""Bytes of the path of that folder: the longest name of a socket in it has 13, and the kernel takes 107."""
 
 ROOM: Final = 400
 """Bytes that the paths of our own making below a folder may need; the longest one so far has 200."""
@@ -30,18 +33,18 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9/._+-]+")
 _ALWAYS_THERE: Final = ("/tmp", "/var/tmp", "/dev/shm")
 
 
-def is_plain(path: str | os.PathLike[str]) -> bool:
+def is_plain(path: str | os.PathLike[str], longest: int = LONGEST) -> bool:
     """Whether every program takes this path for what it is: short, and without a character that means something."""
     text = os.fspath(path)
-    return _PLAIN.fullmatch(text) is not None and len(text) <= LONGEST
+    return _PLAIN.fullmatch(text) is not None and len(text) <= longest
 
 
 def must_be_plain(path: Path, what: str) -> None:
     """Raise UsageError for a folder that a user has named, and that sockets and programs cannot be told of."""
-    if not is_plain(path):
+    if not is_plain(path, LONGEST_OF_A_RUN):
         raise UsageError(
             f"{what} is {str(path)!r}",
-            remedy=f"it holds sockets: name one whose absolute path has at most {LONGEST} letters, digits and /._+-",
+            remedy=f"it holds sockets: name one of at most {LONGEST_OF_A_RUN} letters, digits and /._+-",
         )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from mini_suite import MiniSuite, emulated
 
+from harness.places import LONGEST
 from harness.provision.cache import cache_dir
 
 NAMES = {
@@ -55,6 +58,7 @@ def test_a_bench_with_all_its_places_below_a_strange_name(tmp_path: Path, name: 
     assert run.returncode == 0, said
     (last,) = re.findall("^qualification: PASS  report: .*", said, re.MULTILINE)
     assert last.endswith("index.html")
+    assert len(list(tmp_path.iterdir())) == 1, "something has been written elsewhere"
     report = mini.folder / "out/latest"
     assert {"index.html", "junit.xml", "results.json"} <= {file.name for file in report.iterdir()}
 
@@ -76,6 +80,29 @@ def test_qvm_alone_has_a_host_wherever_the_runtime_folder_is(tmp_path: Path, nam
     # No configuration can name a file in a folder with a line end in its name.
     expected = b"the path of the current directory" if "\n" in name else b"nowhere"
     assert (result.returncode, expected in result.stderr) == (65, True), result.stderr
+
+
+@pytest.mark.parametrize("length", [LONGEST - 1, LONGEST, LONGEST + 1])
+def test_a_temporary_folder_that_is_just_short_enough_or_not(length: int) -> None:
+    """With the longest names of sockets that a host makes below it."""
+    short = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder = short / ("x" * (length - len(str(short)) - 1))
+    folder.mkdir()
+    command = [
+        sys.executable,
+        "-c",
+        "from harness.loopback.resource import LoopbackBoard; board = LoopbackBoard(); print(board.folder)\n"
+        "from harness.emulator.client import EmulatedHost; host = EmulatedHost(); host.start(); host.stop()\n"
+        "board.close()",
+    ]
+    try:
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert run.returncode == 0, run.stderr
+        assert (str(folder) in run.stdout) == (length <= LONGEST)
+        assert list(folder.iterdir()) == []
+    finally:
+        shutil.rmtree(short)
 
 
 @pytest.mark.parametrize("option", ["--report-dir", "SHMEM_HARNESS_CACHE"])
