@@ -23,27 +23,27 @@ help:
 	@echo 'make clean      remove the virtual environment and what tools left here (not reports, not the cache)'
 
 qualify: provision
-	@$(BOUND) $(BIN)/harness qualify
+	@$(BOUND) $(BIN)/python -m harness qualify
 
 prove: provision
-	@$(BOUND) $(BIN)/harness prove
+	@$(BOUND) $(BIN)/python -m harness prove
 
 doctor: venv
-	@$(BOUND) $(BIN)/harness doctor
+	@$(BOUND) $(BIN)/python -m harness doctor
 
 provision: venv
-	@$(BOUND) $(BIN)/harness provision
+	@$(BOUND) $(BIN)/python -m harness provision
 
 test: venv-dev
-	@$(BOUND) $(BIN)/harness provision --loopback
+	@$(BOUND) $(BIN)/python -m harness provision --loopback
 	@$(BOUND) $(BIN)/ruff check .
 	@$(BOUND) $(BIN)/ruff format --check .
-	@$(BOUND) $(BIN)/mypy
+	@$(BOUND) $(BIN)/python -m mypy
 	@$(BOUND) $(BIN)/python -m pytest tests
 	@echo "make test: passed in $$(($$(date +%s) - $(BEGAN))) s"
 
 test-long: venv-dev
-	@$(BOUND) $(BIN)/harness provision --loopback
+	@$(BOUND) $(BIN)/python -m harness provision --loopback
 	@$(BOUND) $(BIN)/python -m pytest tests -m long
 
 venv:

@@ -12,15 +12,15 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from harness.emulator.protocol import SOCKET_NAME
+from harness.emulator.protocol import SOCKET_NAME, connect
 from harness.errors import BenchError
+from harness.places import plain_folder
 
 _ANSWER_TIMEOUT: Final = 15.0
 _START_TIMEOUT: Final = 20.0
@@ -50,7 +50,7 @@ class HostClient:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(_ANSWER_TIMEOUT)
         try:
-            self._socket.connect(str(path))
+            connect(self._socket, path)
         except OSError as error:
             self._socket.close()
             raise BenchError(
@@ -208,8 +208,7 @@ class EmulatedHost:
 
     def start(self) -> None:
         """Start the process and wait until it answers. Raises BenchError with what it said otherwise."""
-        # A UNIX socket's path has about 100 bytes: not below a deep working directory.
-        self.run_directory = Path(tempfile.mkdtemp(prefix="shmem-host-"))
+        self.run_directory = plain_folder("shmem-host-")
         reading, self._lifeline = os.pipe()
         output = self._log.open("ab") if self._log else None
         try:
@@ -274,7 +273,7 @@ def wait_for_host(path: Path, process: subprocess.Popen[bytes], log: Path | None
     with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
         while time.monotonic() < deadline:
             try:
-                probe.connect(str(path))
+                connect(probe, path)
             except (FileNotFoundError, ConnectionRefusedError):
                 if process.poll() is not None:
                     break

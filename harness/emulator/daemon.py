@@ -22,6 +22,7 @@ from harness.emulator.protocol import SOCKET_NAME
 from harness.emulator.service import Service
 from harness.errors import BenchError, HarnessError
 from harness.lifeline import watch_for_the_end
+from harness.places import must_be_plain
 from harness.shmem.profile import Profile
 
 _LOCK = "lock"
@@ -53,6 +54,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 async def _run(arguments: argparse.Namespace) -> int:
     profile = Profile.load(arguments.profile, dict(item.split("=", 1) for item in arguments.set))
+    must_be_plain(arguments.run_dir, "the directory of the host")
     _take(arguments.run_dir)
     _clean(arguments.run_dir)
     ending = asyncio.Event()

@@ -144,11 +144,12 @@ class Guest:
         self._show_node()
 
     async def _launch(self, planned: Plan, arguments: list[str], streams: Streams) -> Qemu:
-        command, environment = provision.qemu(planned.arch).command(preload=provision.window_library())
+        command = provision.qemu(planned.arch).command(preload=provision.window_library())
         on_streams = any(console.hostdev == STANDARD_STREAMS for console in planned.consoles)
         return await Qemu.start(
-            [*command, *arguments],
-            environment={**environment, **self._mapper.environment()},
+            [*command.argv, *arguments],
+            environment={**command.environment, **self._mapper.environment()},
+            folder=command.folder,
             inherit=[self._mapper.child.fileno(), *(fd for console in self._consoles for fd in console.inherit)],
             stdin=streams.stdin if on_streams else asyncio.subprocess.DEVNULL,
             stdout=streams.stdout if on_streams else asyncio.subprocess.DEVNULL,
@@ -266,15 +267,16 @@ def _exit_for(error: BaseException) -> Exit | None:
 
 async def _dump_device_tree(planned: Plan, path: Path) -> bytes:
     """The device tree that QEMU makes for this machine. Raises QemuDied."""
-    command, environment = provision.qemu(planned.arch).command()
+    command = provision.qemu(planned.arch).command()
     machine = [f"{word},dumpdtb={path}" if before == "-machine" else word for before, word in _pairs(planned.machine)]
     process = await asyncio.create_subprocess_exec(
-        *command,
+        *command.argv,
         *machine,
         "-nodefaults",
         "-display",
         "none",
-        env={**os.environ, **environment},
+        env={**os.environ, **command.environment},
+        cwd=command.folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

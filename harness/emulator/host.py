@@ -14,8 +14,9 @@ from harness.emulator.faults import FAULTS, Patches
 from harness.emulator.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
 from harness.emulator.regions import Registry
 from harness.errors import UsageError
-from harness.shmem.config import ConfigError, VmConfig, parse_arguments
+from harness.shmem.config import NOWHERE, ConfigError, VmConfig, parse_arguments
 from harness.shmem.config.validate import validate
+from harness.shmem.config.words import refuse_controls, show
 from harness.shmem.profile import FIELDS, Profile
 
 _CLOSE_SECONDS: Final = 5.0
@@ -68,6 +69,12 @@ class Host:
         return guest
 
     def _read(self, arguments: Sequence[str], directory: Path) -> VmConfig:
+        try:
+            refuse_controls(str(directory), NOWHERE)
+        except ConfigError:
+            # The names of files in it could not be written in a configuration.
+            said = "the path of the current directory has a control character"
+            raise ConfigError(said, NOWHERE, found=show(str(directory))) from None
         absolute = [f"@{directory / word[1:]}" if word.startswith("@") else word for word in arguments]
         config = parse_arguments(absolute)
         if not config.system:

@@ -9,9 +9,13 @@ in their order.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import socket
 from pathlib import Path
 from typing import Final
+
+from harness.places import is_plain
 
 HOST_VARIABLE: Final = "QVM_HOST"
 """Environment variable with the path of the control socket."""
@@ -21,6 +25,26 @@ MAX_LINE: Final = 8 << 20
 
 
 def default_run_directory() -> Path:
-    """Where the host lives that ``qvm`` uses when no other is named: one for each user of the machine."""
+    """Where the host lives that ``qvm`` uses when no other is named: one for each user of the machine.
+
+    A host needs a folder with a short and plain name (``harness.places``). Where XDG_RUNTIME_DIR has none, the host is
+    another one all the same.
+    """
     base = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(base) / "shmem-host" if base else Path(f"/tmp/shmem-host-{os.getuid()}")
+    if not base:
+        return Path(f"/tmp/shmem-host-{os.getuid()}")
+    if is_plain(base) and Path(base).is_absolute():
+        return Path(base) / "shmem-host"
+    return Path(f"/tmp/shmem-host-{os.getuid()}-{hashlib.sha256(os.fsencode(base)).hexdigest()[:8]}")
+
+
+def connect(connection: socket.socket, path: Path) -> None:
+    """Connect to the socket at ``path``, however long that is: the kernel takes 107 bytes, and a folder as a number.
+
+    Raises OSError.
+    """
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        connection.connect(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)

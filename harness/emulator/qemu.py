@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
@@ -73,12 +74,13 @@ class Qemu:
         command: Sequence[str],
         *,
         environment: Mapping[str, str],
+        folder: Path,
         inherit: Sequence[int],
         stdin: int,
         stdout: int,
         inherited: Callable[[], None],
     ) -> Qemu:
-        """Start QEMU and agree on QMP; ``inherited`` is called as soon as QEMU has the descriptors.
+        """Start QEMU in ``folder`` and agree on QMP; ``inherited`` is called as soon as QEMU has the descriptors.
 
         Raises QemuDied with what QEMU said when it ends instead.
         """
@@ -93,6 +95,7 @@ class Qemu:
                 "-qtest-log",
                 "none",
                 env={**os.environ, **environment},
+                cwd=folder,
                 pass_fds=(*inherit, qmp_end.fileno(), qtest_end.fileno()),
                 stdin=stdin,
                 stdout=stdout,

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from harness.emulator.protocol import HOST_VARIABLE, SOCKET_NAME, default_run_directory
+from harness.emulator.protocol import HOST_VARIABLE, SOCKET_NAME, connect, default_run_directory
 
 _EXIT_NO_HOST: Final = 64
 _EXIT_HOST_GONE: Final = 96
@@ -67,7 +67,7 @@ def _run_on_own_host(arguments: list[str]) -> int:
 def _connect_to(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.connect(str(path))
+        connect(connection, path)
     except OSError:
         connection.close()
         raise

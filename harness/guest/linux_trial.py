@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 from labgrid.factory import target_factory
 from labgrid.resource import NetworkService
 
@@ -27,6 +26,7 @@ from harness.host.emulated import EmulatedGuest
 from harness.narrow import instance
 from harness.provision.linux_image import LinuxImage
 from harness.shmem.config import parse
+from harness.shmem.config.template import Text, fill
 
 BOOT_SECONDS: Final = 60.0
 _TEMPLATES: Final = Path(__file__).resolve().parents[2] / "targets"
@@ -83,7 +83,7 @@ class Trial:
         port = self._stack.enter_context(contextlib.closing(KeptPort())).number
         configuration = self.folder / f"{name}.qvmconf"
         line, self._count = f"p{self._count}", self._count + 1
-        variables = {"system": name, "console": f"/dev/pty{line}", "port": port, "shmem": shmem}
+        variables = {"system": name, "console": f"/dev/pty{line}", "port": port, "shmem": Text(shmem)}
         text = _configuration(image, keys, self._scratch / f"{name}.initrd", variables)
         image.check_memory(sum(ram.length for ram in parse(text).rams))
         configuration.write_text(text)
@@ -99,12 +99,8 @@ class Trial:
 
 def _configuration(image: LinuxImage, keys: BenchKeys, initrd: Path, variables: Mapping[str, object]) -> str:
     """The text that qvm gets, from the template of the embedded bench. Writes the root file system to ``initrd``."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES / f"qemu-{image.arch}"), undefined=jinja2.StrictUndefined
-    )
-    return templates.get_template("linux.qvmconf.j2").render(
-        image=image.kernel, initrd=keys.initrd(image.initrd, initrd), cmdline=image.cmdline, **variables
-    )
+    files = {"image": image.kernel, "initrd": keys.initrd(image.initrd, initrd), "cmdline": image.cmdline}
+    return fill(_TEMPLATES / f"qemu-{image.arch}", "linux", {**files, **variables})
 
 
 def _ssh(target: GuestTarget, keys: BenchKeys, port: int) -> ShmemSSHDriver:

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import Final
+
+from harness.places import plain_folder
 
 _SCRIPT: Final = 'cat >/dev/null; rm -rf -- "$1"'
 _REMOVE_SECONDS: Final = 10.0
@@ -20,7 +20,7 @@ class ShortLivedFolder:
     """
 
     def __init__(self, prefix: str) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=prefix))
+        self.path = plain_folder(prefix)
         self._remover = subprocess.Popen(
             ["/bin/sh", "-c", _SCRIPT, "remover", str(self.path)], stdin=subprocess.PIPE, start_new_session=True
         )

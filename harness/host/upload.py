@@ -36,6 +36,19 @@ _OF_ONE_RUN: Final = re.compile(rf"\.?(?:{GUEST_NAMES}\.qvmconf|linux-initrd-\w+
 """Configurations, and images with keys of a run: those of a run that was killed are of no use to anybody."""
 
 
+_LONGEST_FOLDER: Final = 3000
+"""Bytes; the names of files come on top, and the host's own limit is 4095 at most."""
+
+
+def folder_trouble(folder: str) -> str:
+    """Why files in a folder of this name cannot be used, or nothing: they are named in configurations."""
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", folder):
+        return f"the folder {folder!r} has a character that no configuration can hold"
+    if len(folder.encode()) > _LONGEST_FOLDER:
+        return f"the folder {folder!r} has more than {_LONGEST_FOLDER} bytes"
+    return ""
+
+
 class HostFiles:
     """A folder on a host. ``say`` gets what a person may want to know afterwards.
 
@@ -59,6 +72,10 @@ class HostFiles:
 
     def prepare(self) -> None:
         """Make the folder and see what the host can do; again after a new connection. Raises BenchError."""
+        if trouble := folder_trouble(self._folder):
+            raise HostRefusesError(
+                f"{self._connection.name}: {trouble}", remedy="name another folder in the target file"
+            )
         self._there.clear()
         sftp = self._connection.sftp()
         with self._connection.translated("the preparation of its folder"):
@@ -191,7 +208,8 @@ class HostFiles:
             raise OSError("the host has read back other bytes than were sent")
 
     def _digest_there(self, tool: Sequence[str], place: str) -> str:
-        said = self._connection.run([*tool, place], _HASH_SECONDS)
+        # As its input: what a tool writes of a file's name, and how, is its own business.
+        said = self._connection.run(["sh", "-c", 'exec "$@" <"$0"', place, *tool], _HASH_SECONDS)
         words = [word for word in said.output.split() if len(word) == 64]
         if said.status or not words:
             raise BenchError(f"{self._connection.name}: {shlex.join([*tool, place])} failed: {said.output.strip()}")

@@ -21,6 +21,7 @@ from harness.loopback.control import Controls, install_switch
 from harness.loopback.machine import Behaviour, Machine
 from harness.loopback.processes import adopt_orphans
 from harness.loopback.tell import CONTROL
+from harness.places import must_be_plain
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +50,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 async def _run(arguments: argparse.Namespace) -> None:
     folder: Path = arguments.folder.absolute()
+    must_be_plain(folder, "the folder of the board")
     folder.mkdir(parents=True, exist_ok=True)
     # It has keys and passwords, also when it was there before.
     folder.chmod(0o700)

@@ -7,9 +7,7 @@ import os
 import select
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import attr
@@ -21,6 +19,7 @@ from harness.errors import BenchError
 from harness.loopback.machine import SERIAL, SSH_PASSWORD, guest_lines
 from harness.loopback.openssh import USER, account_library
 from harness.loopback.tell import CONTROL
+from harness.places import plain_folder
 from harness.provision.programs import board_programs
 
 _START_SECONDS: Final = 30.0
@@ -36,8 +35,7 @@ class LoopbackBoard:
         # What the board is made of may have to be fetched and built first, which takes as long as it takes.
         board_programs()
         account_library()
-        # A UNIX socket's path has about 100 bytes: not below a deep working directory.
-        self.folder = Path(tempfile.mkdtemp(prefix="shmem-board-"))
+        self.folder = plain_folder("shmem-board-")
         self._log = self.folder / "board.log"
         reading, self._lifeline = os.pipe()
         command = [sys.executable, "-m", "harness.loopback", str(self.folder), "--remove", "--lifeline", str(reading)]

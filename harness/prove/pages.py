@@ -11,6 +11,7 @@ from typing import Final
 
 import jinja2
 
+from harness.places import readable
 from harness.prove.model import ProofReport
 from harness.report import folder
 
@@ -44,4 +45,4 @@ def last_line(report: ProofReport, page: Path) -> str:
         parts.append(f"{report.ended} of {len(report.planned)} sessions")
     if report.proofs:
         parts.append(f"{report.caught} of {len(report.proofs)} faults caught")
-    return "  ".join([*parts, f"report: {page}"])
+    return "  ".join([*parts, f"report: {readable(str(page))}"])

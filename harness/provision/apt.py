@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from harness.arch import Arch
 from harness.errors import HarnessError
+from harness.places import plain_way
 from harness.provision import distribution
 from harness.provision.cache import cache_dir, cached, locked, sha256
 from harness.provision.notice import notice
@@ -132,8 +133,10 @@ def _fetch(request: Request, folder: Path) -> Mapping[str, Any]:
     names, architecture = request.names, request.architecture
     signature = hashlib.sha256(f"{architecture}\n{where.release}\n{where.text}".encode()).hexdigest()[:24]
     root = cache_dir() / "apt" / signature
-    with locked(root.with_name(f"{signature}.lock"), what="the package index") as lock:
-        apt = _private_root(root, architecture, where)
+    root.mkdir(parents=True, exist_ok=True)
+    # apt's configuration has no way to write some characters.
+    with locked(root.with_name(f"{signature}.lock"), what="the package index") as lock, plain_way(root) as way:
+        apt = _private_root(way, architecture, where)
         notice(f"asking the package archive for {', '.join(names)} ({architecture})")
         _apt([*apt, "update"], lock, root)
         install = [*apt, *(["download"] if request.alone else ["install", "--download-only"]), *names]

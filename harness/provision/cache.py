@@ -27,11 +27,13 @@ from typing import Any, Final
 import platformdirs
 
 from harness.errors import HarnessError
+from harness.places import must_have_room
 from harness.provision.notice import notice
 from harness.provision.process import ToolError
 
 _RECORD: Final = "entry.json"
 _UNFINISHED: Final = ".unfinished-"
+_ANOTHER: Final = "set SHMEM_HARNESS_CACHE to another folder"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
@@ -39,7 +41,12 @@ _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 def cache_dir() -> Path:
     """The root of the cache: ``$SHMEM_HARNESS_CACHE``, or the user's cache directory of the platform. May not exist."""
     override = os.environ.get("SHMEM_HARNESS_CACHE")
-    return Path(override).absolute() if override else platformdirs.user_cache_path("shmem-harness")
+    return (Path(override) if override else platformdirs.user_cache_path("shmem-harness")).absolute()
+
+
+def cache_has_room() -> None:
+    """Raise UsageError when files in the cache could not be named, because its own path is so long."""
+    must_have_room(cache_dir(), "the cache", remedy=_ANOTHER)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ def cached(kind: str, inputs: Mapping[str, str], build: Builder, *, what: str) -
     remedy when the disk is full or the cache cannot be written; whatever `build` raises passes through. In each case
     the cache is as it was before.
     """
+    cache_has_room()
     place = cache_dir() / kind / _key(inputs)
     found = _load(place)
     if found is not None:

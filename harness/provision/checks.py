@@ -16,7 +16,7 @@ from typing import Final
 from harness.arch import ARCHES, Arch
 from harness.errors import HarnessError
 from harness.provision import distribution
-from harness.provision.cache import Entry, cache_dir
+from harness.provision.cache import Entry, cache_dir, cache_has_room
 from harness.provision.compiler import Recipe, compiler, find_compiled
 from harness.provision.images import built
 from harness.provision.linux_image import find_linux
@@ -106,6 +106,10 @@ def _tool(name: str, otherwise: State, remedy: str) -> Check:
 
 def _cache(fetching: bool) -> Check:
     folder = cache_dir()
+    try:
+        cache_has_room()
+    except HarnessError as error:
+        return Check("cache", State.MISSING, error.message, error.remedy)
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     found = f"{folder}, {free / 1e9:.1f} GB free"

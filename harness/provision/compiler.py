@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
+from harness.places import plain_way
 from harness.provision.cache import Entry, cache_dir, cached, find
 from harness.provision.notice import notice
 from harness.provision.process import ToolError, run
@@ -33,15 +34,27 @@ class Compiler:
     version: str
 
     def run(self, arguments: Sequence[str], *, what: str, folder: Path) -> None:
-        """Run one of its tools (the first argument) in a folder. Raises ToolError with what that said."""
-        zig_cache = str(cache_dir() / "zig")
-        run(
-            [str(self.program), *arguments],
-            what=what,
-            timeout=_COMPILE_SECONDS,
-            env={"ZIG_GLOBAL_CACHE_DIR": zig_cache, "ZIG_LOCAL_CACHE_DIR": zig_cache},
-            folder=folder,
-        )
+        """Run one of its tools (the first argument) in a folder. Raises ToolError with what that said.
+
+        Files of the cache among the arguments are absolute paths. The compiler gets them by a plain way: in the name of
+        a file that it writes it takes a ``%`` for a place of a random digit.
+        """
+        cache = cache_dir()
+        cache.mkdir(parents=True, exist_ok=True)
+        with plain_way(cache) as way:
+            zig_cache = str(way / "zig")
+            run(
+                [str(self.program), *(_by(way, cache, word) for word in arguments)],
+                what=what,
+                timeout=_COMPILE_SECONDS,
+                env={"ZIG_GLOBAL_CACHE_DIR": zig_cache, "ZIG_LOCAL_CACHE_DIR": zig_cache},
+                folder=folder,
+            )
+
+
+def _by(way: Path, cache: Path, word: str) -> str:
+    """A path below the cache as one below the way to it; any other word as it is."""
+    return str(way / Path(word).relative_to(cache)) if Path(word).is_relative_to(cache) else word
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import IO, Final
 
 from harness.errors import HarnessError
 from harness.narrow import present
+from harness.places import plain_base
 
 _DISK_FULL: Final = ("No space left on device", "NoSpaceLeft", "enough free space", "Disk quota exceeded", "FileTooBig")
 """How apt, dpkg and the compiler say that a disk is full (observed)."""
@@ -65,8 +66,12 @@ def bound_to_parent(argv: Sequence[str]) -> list[str]:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a tool: ours, messages in English because we look for phrases in them, and `extra`."""
-    return {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
+    """The environment of a tool: ours, and `extra`.
+
+    Messages are in English, because we look for phrases in them. The folder for temporary files has a plain path,
+    because tools put it into their own configurations and patterns.
+    """
+    return {**os.environ, "LC_ALL": "C.UTF-8", "TMPDIR": str(plain_base()), **(extra or {})}
 
 
 def capture(

@@ -35,6 +35,19 @@ _UNPACK_SECONDS: Final = 300
 
 
 @dataclass(frozen=True)
+class Command:
+    """How a QEMU is started: its command line, variables to add to the environment, and the folder to start it in.
+
+    What lies in the cache is named relative to that folder. The loader's lists know no way to write a blank or a colon,
+    and a name may have any of them in a part that the user has chosen, never in ours.
+    """
+
+    argv: list[str]
+    environment: dict[str, str]
+    folder: Path
+
+
+@dataclass(frozen=True)
 class Qemu:
     """A QEMU that can be started: the program with what it needs to run, and where it came from."""
 
@@ -45,7 +58,10 @@ class Qemu:
     origin: str
     data: tuple[Path, ...] = ()
     """Folders of firmware, for the option ``-L``; empty when QEMU finds its own."""
-    environment: tuple[tuple[str, str], ...] = ()
+    libraries: tuple[Path, ...] = ()
+    """Folders of libraries for the loader."""
+    modules: Path | None = None
+    """Folder of QEMU's own modules; None when it finds them."""
 
     @property
     def program(self) -> Path:
@@ -57,20 +73,26 @@ class Qemu:
         """Whether it runs in a private prefix, through a dynamic loader of its own."""
         return len(self.argv) > 1
 
-    def command(self, *, preload: Path | None = None) -> tuple[list[str], dict[str, str]]:
-        """The start of a command line (to be continued with options) and the variables to add to the environment.
+    def command(self, *, preload: Path | None = None) -> Command:
+        """How to start it; the command line is to be continued with options.
 
-        `preload` is a shared object to load into the QEMU process before its own libraries.
+        `preload` is a shared object of the cache to load into the QEMU process before its own libraries.
         """
-        argv, extra = list(self.argv), dict(self.environment)
+        folder = cache_dir()
+        argv, extra = [_from(folder, word) for word in self.argv], {}
+        if self.private:
+            libraries = ":".join(_from(folder, path) for path in self.libraries)
+            argv[1:1] = ["--library-path", libraries]
         if preload is not None and self.private:
             # Not LD_PRELOAD: the variable would reach the programs of the machine that QEMU may start as well.
-            argv[1:1] = ["--preload", str(preload)]
+            argv[1:1] = ["--preload", _from(folder, preload)]
         elif preload is not None:
-            extra["LD_PRELOAD"] = str(preload)
-        for folder in self.data:
-            argv += ["-L", str(folder)]
-        return argv, extra
+            extra["LD_PRELOAD"] = _from(folder, preload)
+        if self.modules is not None:
+            extra["QEMU_MODULE_DIR"] = _from(folder, self.modules)
+        for data in self.data:
+            argv += ["-L", _from(folder, data)]
+        return Command(argv, extra, folder)
 
 
 def qemu(arch: Arch) -> Qemu:
@@ -98,9 +120,11 @@ def _choose(arch: Arch, _cache: Path, _path: str) -> Qemu:
 
 def on_path(arch: Arch) -> Qemu | str:
     """The QEMU on PATH if it is good enough; otherwise why not, in words."""
-    program = shutil.which(f"qemu-system-{arch}")
-    if program is None:
+    found = shutil.which(f"qemu-system-{arch}")
+    if found is None:
         return f"no qemu-system-{arch} on PATH"
+    # PATH may have relative folders, and QEMU starts in another one than we.
+    program = str(Path(found).absolute())
     real = Path(program).resolve()
     status = real.stat()
     inputs = {"program": str(real), "size": str(status.st_size), "modified": str(status.st_mtime_ns)}
@@ -128,8 +152,10 @@ def _ask(candidate: Qemu) -> dict[str, Any]:
 
 
 def _answer(candidate: Qemu, *options: str) -> Finished:
-    argv, extra = candidate.command()
-    done = capture([*argv, *options], timeout=_ANSWER_SECONDS, env=extra)
+    command = candidate.command()
+    command.folder.mkdir(parents=True, exist_ok=True)
+    argv = [*command.argv, *options]
+    done = capture(argv, timeout=_ANSWER_SECONDS, env=command.environment, folder=command.folder)
     if done.status != 0:
         said = done.said or "(nothing)"
         raise HarnessError(f"{candidate.program} {' '.join(options)} {done.how} and said:\n  | {said}")
@@ -202,17 +228,13 @@ def _launcher(arch: Arch, root: Path, version: Version, origin: str) -> Qemu:
     loader = _loader(root)
     return Qemu(
         arch,
-        (
-            str(loader),
-            "--library-path",
-            ":".join(map(str, (libraries, libraries / "systemd"))),
-            str(root / f"usr/bin/qemu-system-{arch}"),
-        ),
+        (str(loader), str(root / f"usr/bin/qemu-system-{arch}")),
         version,
         origin,
         data=(root / "usr/share/qemu", root / "usr/share/seabios"),
+        libraries=(libraries, libraries / "systemd"),
         # Started through a loader, QEMU takes the loader's path for its own and would look for its modules there.
-        environment=(("QEMU_MODULE_DIR", str(libraries / "qemu")),),
+        modules=libraries / "qemu",
     )
 
 
@@ -224,6 +246,12 @@ def _libraries(root: Path) -> Path:
 def _loader(root: Path) -> Path:
     """The dynamic loader of the C library in the prefix (named by the processor's ABI)."""
     return next(_libraries(root).glob("ld-linux*.so.*"))
+
+
+def _from(folder: Path, path: Path | str) -> str:
+    """A path of the cache as it is seen from ``folder``; any other path as it is."""
+    path = Path(path)
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
 def _version_of(facts: Mapping[str, Any]) -> Version:

@@ -10,6 +10,8 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.places import must_have_room
+
 RESULTS = "results.json"
 JOURNAL = "journal.jsonl"
 JUNIT = "junit.xml"
@@ -28,7 +30,11 @@ def run_id(now: datetime | None = None) -> str:
 
 
 def create(base: Path, name: str) -> Path:
-    """Make the folder of the run ``name`` below ``base`` and let ``base/latest`` point at it. Returns its path."""
+    """Make the folder of the run ``name`` below ``base`` and let ``base/latest`` point at it. Returns its path.
+
+    Raises UsageError when the path of ``base`` is too long.
+    """
+    must_have_room(base, "the folder for reports", remedy="name another folder")
     folder = base / name
     folder.mkdir(parents=True)
     # A link can only be replaced in one step by renaming another one over it.

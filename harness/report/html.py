@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import jinja2
 
+from harness.places import readable
 from harness.report import figures, folder, matrix, readings, trend, view
 from harness.report.model import Access, Report, Run
 from harness.report.place import place_of
@@ -56,7 +57,7 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
 
 def last_line(run: Run, page: Path) -> str:
     """The verdict in one line, for the end of a terminal session."""
-    return f"qualification: {run.verdict.upper()}  report: {page}"
+    return f"qualification: {run.verdict.upper()}  report: {readable(str(page))}"
 
 
 def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[str, Any]:

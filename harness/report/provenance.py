@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import harness
+from harness.places import readable
 from harness.report import git
 from harness.report.journal import Began
 from harness.report.model import Part, Requirement
@@ -26,7 +27,7 @@ def began(name: str, command: str, requirements: Sequence[Requirement], surround
     return Began(
         id=name,
         started=datetime.now(UTC).isoformat(),
-        command=command,
+        command=readable(command),
         harness_version=harness_version(),
         harness_commit=commit,
         harness_commit_note=note,

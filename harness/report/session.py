@@ -51,6 +51,7 @@ from harness.report.terminal import TerminalProgress
 # How a session ends that did not even come to look for tests; any other status is the answer to a question.
 _BROKE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
 _ATTEMPT = pytest.StashKey[int]()
+_JUNIT = "SHMEM_HARNESS_JUNIT"
 
 
 class RunRecorder:
@@ -359,5 +360,7 @@ def _environment(config: pytest.Config) -> list[Part]:
 def _junit_path(config: pytest.Config, own: Path) -> Path:
     """Where pytest writes its JUnit file: where the user wants it, or into the folder of the run."""
     if not getattr(config.option, "xmlpath", None):
-        config.option.xmlpath = str(own)
-    return Path(config.option.xmlpath)
+        # pytest expands variables in this path, and knows no way to write a dollar sign of the path's own.
+        os.environ[_JUNIT] = str(own)
+        config.option.xmlpath = f"${_JUNIT}"
+    return Path(os.path.expandvars(config.option.xmlpath)).expanduser()

@@ -20,6 +20,7 @@ from harness.errors import UsageError
 from harness.host.board import ShmemBoardStrategy
 from harness.host.protocol import ShmemHostProtocol
 from harness.host.qnx import ShmemQnxHostDriver
+from harness.host.upload import folder_trouble
 from harness.target import templates
 from harness.target.document import Item, Problem, TargetFileError, read
 from harness.target.options import read_benches
@@ -29,6 +30,8 @@ _TOP: Final = ("imports", "targets", "options", "features", "images", "paths", "
 _TARGET: Final = ("resources", "drivers", "features", "options")
 _CABLE: Final = ("hostdev", "resource", "txdelay", "txchunk")
 _PATTERNS: Final = ("login_prompt", "password_prompt", "refused", "shell_prompt", "address_pattern")
+_UNDOCUMENTED: Final = '"\\$'
+"""Characters that a word of a configuration can have here, in quotes, and perhaps on a real host."""
 _VARIABLE: Final = re.compile(r"\$\{?(LG_\w+)")
 _OPTION: Final = re.compile(r"option (\w+)")
 
@@ -86,6 +89,7 @@ def _target(path: Path, name: str, target: Item) -> Iterator[Problem]:
     yield from _roles(str(path), name, target, parts)
     for part in parts.of(ShmemQnxHostDriver):
         yield from _host(str(path), part, parts)
+        yield from _folder(str(path), part)
         yield from _files(path, part)
     for part in parts.of(ShmemBoardStrategy):
         yield from _strategy(str(path), part, parts)
@@ -121,6 +125,21 @@ def _host(file: str, host: Part, parts: Parts) -> Iterator[Problem]:
             yield Problem(file, entry.line, f"an entry of consoles has hostdev and resource; missing: {min(missing)}")
         elif entry.keys["resource"].value not in names and not parts.remote:
             yield Problem(file, entry.line, f"consoles: no resource is named {entry.keys['resource'].value!r}")
+
+
+def _folder(file: str, host: Part) -> Iterator[Problem]:
+    """The folder on the host, whose files configurations name."""
+    folder, line = host.argument("folder"), host.line_of("folder")
+    if not isinstance(folder, str):
+        return
+    if trouble := folder_trouble(folder):
+        yield Problem(file, line, trouble)
+    elif undocumented := sorted(set(folder) & set(_UNDOCUMENTED)):
+        text = f"folder: how a configuration writes {' and '.join(undocumented)} in a path is not documented"
+        yield Problem(file, line, text, warning=True)
+    elif folder.startswith("~"):
+        text = "folder: ~ has no meaning here; a path that is not absolute is below the account's home"
+        yield Problem(file, line, text, warning=True)
 
 
 def _pace(file: str, cable: Item) -> Iterator[Problem]:

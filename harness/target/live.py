@@ -20,6 +20,7 @@ from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget
 from harness.host.board import ShmemBoardStrategy
 from harness.host.protocol import stop_guests
+from harness.shmem.config.template import Text
 from harness.target import templates
 from harness.target.options import read_benches
 
@@ -109,7 +110,7 @@ class _Walk:
         with self._step("guest's configuration from its template"):
             where = bench.mmio[0].options if "pci" not in bench.placements else ""
             shmem = f"vdev shmem\n    {where}\n    allow *\n"
-            values = {"system": _SYSTEM, "image": place, "console": console, "shmem": shmem}
+            values = {"system": _SYSTEM, "image": place, "console": console, "shmem": Text(shmem)}
             text = templates.render(bench.templates, "probe", values)
         with self._step("qvm and the guest's console"):
             guest = host.start_guest(_SYSTEM, host.put_text(f"{_SYSTEM}.qvmconf", text), console)

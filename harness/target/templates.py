@@ -10,11 +10,11 @@ from typing import Final
 import jinja2
 
 from harness.shmem.config import ConfigError, parse
+from harness.shmem.config.template import SUFFIX, Text, fill
 from harness.shmem.config.validate import validate
 from harness.shmem.profile import Profile
 from harness.target.document import Problem
 
-SUFFIX: Final = ".qvmconf.j2"
 _VARIABLES: Final = {
     "system": "guest0",
     "image": "/data/guest.elf",
@@ -26,11 +26,8 @@ _VARIABLES: Final = {
 
 
 def render(templates: Path, image: str, values: Mapping[str, object]) -> str:
-    """The text of the template of a guest image. Raises jinja2.TemplateError."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    )
-    return environment.get_template(f"{image}{SUFFIX}").render({**_VARIABLES, **values})
+    """The text of the template of a guest image. Raises jinja2.TemplateError and ConfigError."""
+    return fill(templates, image, {**_VARIABLES, **values})
 
 
 def problems(templates: Path, images: Sequence[str], places: Sequence[str], profile: Profile) -> Iterator[Problem]:
@@ -52,7 +49,7 @@ def problems(templates: Path, images: Sequence[str], places: Sequence[str], prof
 
 def _problem(file: Path, templates: Path, image: str, place: str, profile: Profile) -> Problem | None:
     try:
-        text = render(templates, image, {"shmem": f"vdev shmem\n    {place}\n    allow *\n"})
+        text = render(templates, image, {"shmem": Text(f"vdev shmem\n    {place}\n    allow *\n")})
     except jinja2.TemplateSyntaxError as error:
         return Problem(str(file), error.lineno, f"template: {error.message}")
     except jinja2.TemplateError as error:

@@ -212,7 +212,15 @@ def test_a_qemu_that_ends_as_soon_as_it_has_greeted_is_an_ending_like_others(mon
         raise AssertionError
 
     async def start() -> None:
-        await Qemu.start(["true"], environment={}, inherit=[], stdin=DEVNULL, stdout=DEVNULL, inherited=lambda: None)
+        await Qemu.start(
+            ["true"],
+            environment={},
+            folder=Path("/"),
+            inherit=[],
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            inherited=lambda: None,
+        )
 
     monkeypatch.setattr(QMPClient, "connect", connect)
     with pytest.raises(QemuDied) as died:

@@ -60,8 +60,10 @@ def test_one_on_path_that_is_new_enough(put: Put) -> None:
     file = put(speaking("10.1.0"))
     found = qemu("x86_64")
     assert found == Qemu("x86_64", (str(file),), (10, 1, 0), f"PATH ({file})")
-    assert found.command() == ([str(file)], {})
-    assert found.command(preload=Path("/a.so")) == ([str(file)], {"LD_PRELOAD": "/a.so"})
+    assert (found.command().argv, found.command().environment) == ([str(file)], {})
+    preloading = found.command(preload=cache_dir() / "window/a.so")
+    assert (preloading.argv, preloading.environment) == ([str(file)], {"LD_PRELOAD": "window/a.so"})
+    assert preloading.folder == cache_dir()
 
 
 def test_one_that_is_too_old(put: Put) -> None:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder on a board: any name that a configuration can hold works, any other is refused with the line."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from labgrid.strategy import StrategyError
+
+from harness.host.refused import HostRefusesError
+from harness.target.check import check
+from tests.boards.lab import CHECKOUT, Lab
+from tests.boards.session import Session
+
+GENERIC = CHECKOUT / "targets/qnx-aarch64-generic.yaml"
+NAMES = {
+    "Jenkins": "My Job@tmp #1",
+    "marks": "a:b,c=d; \"say\" 'it' \\now `id` 50% $HOME {{ x }} {% y %} <b>&amp; [1] *?",
+    "not English": "\N{GREEK SMALL LETTER OMEGA}\t\N{CJK UNIFIED IDEOGRAPH-6F22} ",
+    "long": "/".join(["long #" + "x" * 200] * 10),
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_guests_boot_from_a_folder_with_a_strange_name(lab: Lab, tmp_path: Path, name: str) -> None:
+    session = Session(lab, tmp_path)
+    lab.set("ShmemQnxHostDriver", folder=name, keep_images=False)
+    session.test("guests", 'deploy("allow a", "allow a")[0].attach("a")')
+    run = session.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert session.verdicts == {"guests": "pass"}
+    assert list(lab.home.iterdir()) == []
+
+
+def test_a_folder_that_no_configuration_can_name_is_refused(lab: Lab) -> None:
+    lab.set("ShmemQnxHostDriver", folder="two\nlines")
+    with pytest.raises(StrategyError) as error:
+        lab.ready()
+    assert isinstance(error.value.__cause__, HostRefusesError)
+    assert "no configuration can hold" in str(error.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("My Job@tmp #1", ""),
+        ("a:b,c 'd' %", ""),
+        ("two\nlines", "error: the folder 'two\\nlines' has a character"),
+        ("x" * 3001, "error: the folder"),
+        ('say "it"', 'warning: folder: how a configuration writes " in a path is not documented'),
+        ("a\\b$c", "warning: folder: how a configuration writes $ and \\ in a path is not documented"),
+        ("~/images", "warning: folder: ~ has no meaning"),
+    ],
+)
+def test_check_target_says_which_folder_is_trouble(tmp_path: Path, folder: str, said: str) -> None:
+    text, count = re.subn(
+        "^( +)folder: .*$", lambda match: f"{match[1]}folder: {json.dumps(folder)}", GENERIC.read_text(), flags=re.M
+    )
+    assert count == 1
+    text = text.replace("templates: qnx-aarch64", f"templates: {CHECKOUT}/targets/qnx-aarch64")
+    file = tmp_path / "desk.yaml"
+    file.write_text(text)
+    line = next(number for number, line in enumerate(text.splitlines(), 1) if line.lstrip().startswith("folder:"))
+    found = [str(problem) for problem in check(file) if "folder" in problem.text]
+    assert len(found) == bool(said), found
+    assert all(problem.startswith(f"{file}:{line}: {said}") for problem in found), found
