@@ -79,11 +79,14 @@ def run(args: argparse.Namespace) -> int:
         host_key=args.host_key,
     )
     file = write(answers, args.folder)
-    problems = check(file)
+    problems = check(file, filled_in=False)
     for problem in problems:
         print(problem)
     print(f"{file}: written, templates of guests in {file.with_suffix('')}")
-    print(f"next: fill in the lines that are marked with FILL IN, then harness check-target --live {file}")
+    marks = [str(problem.line) for problem in check(file) if problem not in problems]
+    if marks:
+        print(f"next: fill in what is marked with FILL IN (line {', '.join(marks)}) and remove the marks")
+    print(f"then: harness check-target --live {file}")
     return EXIT_REQUIREMENT_FAILED if any(not problem.warning for problem in problems) else EXIT_PASS
 
 

@@ -26,6 +26,7 @@ from harness.prove.proving import CONTROL, Proving
 from harness.prove.record import Record
 from harness.report import folder, provenance
 from harness.sessions import CHECKOUT, Sessions, count, processors, until_interrupted
+from harness.target.check import require
 
 HELP = "put faults into the device, one at a time, and show which requirement catches each"
 
@@ -113,6 +114,7 @@ def _sessions(args: argparse.Namespace) -> Sessions:
     environment = args.lg_env or CHECKOUT / "boards.yaml"
     if not environment.is_file():
         raise UsageError(f"there is no environment file {environment}")
+    require(environment)
     suites = [str(CHECKOUT / _SUITES)] if not args.suite else [str(Path(suite).absolute()) for suite in args.suite]
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 from labgrid.config import Config
-from labgrid.exceptions import InvalidConfigError, NoConfigFoundError
 
 from harness.errors import UsageError
 from harness.interpreter import refuse_optimised
@@ -25,6 +24,7 @@ from harness.report import html
 from harness.report.folder import INDEX
 from harness.report.progress import Progress
 from harness.sessions import CHECKOUT, Sessions, count, processors, until_interrupted
+from harness.target.check import require
 
 HELP = "run the suites on every bench, write the report, and say the verdict"
 
@@ -89,15 +89,11 @@ def _benches(environment: Path, names: list[str]) -> list[str]:
     """The benches to run, in the order of the file. Raises UsageError when there is no such file or bench."""
     if not environment.is_file():
         raise UsageError(f"there is no environment file {environment}")
-    try:
-        known = list(Config(str(environment)).get_targets() or {})
-    except (NoConfigFoundError, InvalidConfigError) as error:
-        raise UsageError(error.msg) from None
+    require(environment)
+    known = list(Config(str(environment)).get_targets())
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"there are: {', '.join(known)}")
-    if not known:
-        raise UsageError(f"{environment}: no targets")
     return [name for name in known if not names or name in names]
 
 

@@ -85,7 +85,9 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         "console": {ConsoleProtocol, None},
     }
 
-    boot: Sequence[str] = attr.ib(factory=list, validator=attr.validators.deep_iterable(_text))
+    boot: Sequence[str] = attr.ib(
+        factory=list, validator=attr.validators.deep_iterable(_text, attr.validators.instance_of(list))
+    )
     boot_seconds: float = attr.ib(default=120.0, validator=attr.validators.gt(0.0))
     username: str = attr.ib(default="root", validator=_text)
     password: str = attr.ib(default="", validator=_text)

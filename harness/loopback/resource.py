@@ -25,6 +25,7 @@ from harness.provision.programs import board_programs
 _START_SECONDS: Final = 30.0
 _LOOK_MILLISECONDS: Final = 20
 _STOP_SECONDS: Final = 10.0
+_MOST_LINES: Final = 64
 
 
 class LoopbackBoard:
@@ -103,7 +104,10 @@ class ShmemLoopbackBoard(Resource):  # type: ignore[misc]
         guest_lines (int): consoles of guests that are on serial lines of the board
     """
 
-    guest_lines: int = attr.ib(default=0, validator=attr.validators.instance_of(int))
+    guest_lines: int = attr.ib(
+        default=0,
+        validator=[attr.validators.instance_of(int), attr.validators.ge(0), attr.validators.le(_MOST_LINES)],
+    )
 
     @staticmethod
     def provided(guest_lines: int) -> list[tuple[type[Resource], str | None]]:

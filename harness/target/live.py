@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labgrid import Environment
-from labgrid.exceptions import InvalidConfigError, NoStrategyFoundError
+from labgrid.exceptions import NoStrategyFoundError
 from labgrid.strategy import StrategyError
 
 from harness import provision
@@ -22,7 +22,8 @@ from harness.host.board import ShmemBoardStrategy
 from harness.host.protocol import stop_guests
 from harness.shmem.config.template import Text
 from harness.target import templates
-from harness.target.options import read_benches
+from harness.target.benches import read_benches
+from harness.target.check import require
 
 _STOP_SECONDS = 10.0
 _SYSTEM = "check"
@@ -32,10 +33,8 @@ Say = Callable[[str], object]
 
 def walk(file: Path, only: str | None, log: Path | None, say: Say) -> bool:
     """Go over every target of a file, or ``only`` one. ``say`` gets a line per step. Whether all went well."""
-    try:
-        environment = Environment(str(file))
-    except InvalidConfigError as error:
-        raise UsageError(str(error)) from error
+    require(file)
+    environment = Environment(str(file))
     names = list(environment.config.get_targets())
     if only is not None and only not in names:
         raise UsageError(f"{file} has no target {only}", remedy=f"there are: {', '.join(names)}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import abc
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 import attr
@@ -15,7 +14,9 @@ from labgrid.driver import Driver
 from labgrid.factory import target_factory
 from labgrid.resource.common import Resource
 
-from harness.target.document import Item, Problem
+from harness.target import arguments
+from harness.target.problem import Fault, Where, hint
+from harness.target.schema import shown
 
 _FROM_LABGRID: Final = {"target", "name", "state"}
 _REMOTE: Final = "RemotePlace"
@@ -29,140 +30,155 @@ class Part:
 
     cls: type[Any]
     name: str | None
-    arguments: Item
-    bindings: Item | None
-    line: int
+    where: Where
+    arguments: Mapping[str, Any]
+    bindings: Mapping[str, Any]
 
     def argument(self, name: str) -> Any:
         """The value of an argument: the file's, or the class's default."""
-        item = self.arguments.get(name)
-        if item is not None:
-            return item.value
-        default: Any = attr.fields_dict(self.cls)[name].default
-        return default.factory() if hasattr(default, "factory") else default
+        return self.arguments[name] if name in self.arguments else arguments.default(self.cls, name)
 
-    def line_of(self, name: str) -> int:
-        """The line of an argument, or of the part when the argument is not written."""
-        item = self.arguments.get(name)
-        return self.line if item is None else item.line
+    def where_of(self, name: str) -> Where:
+        """The way to an argument, or to the part when the argument is not written."""
+        return (*self.where, name) if name in self.arguments else self.where
 
 
 class Parts:
-    """The parts of one target. ``problems`` has what was found wrong on the way."""
+    """The parts of one target. ``faults`` has what was found wrong on the way."""
 
-    def __init__(self, file: str, target: Item) -> None:
-        self._file = file
-        self.problems: list[Problem] = []
-        self.resources = list(self._read(target.get("resources"), Resource, "resource"))
+    def __init__(self, name: str, target: Mapping[str, Any]) -> None:
+        self._where: Where = ("targets", name)
+        self.faults: list[Fault] = []
+        self.unknown = False
+        """Whether a class was not known, so that what it is for may seem to be missing."""
+        self.resources = list(self._read(target, "resources", Resource))
         self.remote = any(part.cls.__name__ == _REMOTE for part in self.resources)
         """Whether a lab brings resources that the file does not name."""
-        self.provided = list(_provided(self.resources))
+        # A resource with a fault could not say what it brings.
+        right = not self.faults
+        self.provided = list(_provided(self.resources)) if right else []
         """Classes and names of resources that others bring with them."""
-        self.drivers = list(self._read(target.get("drivers"), Driver, "driver"))
-        self._bind()
+        self.drivers = list(self._read(target, "drivers", Driver))
+        self._names()
+        if right:
+            self._bind()
 
     def of(self, base: type[Any]) -> list[Part]:
         """The resources and drivers of a class."""
         return [part for part in (*self.resources, *self.drivers) if issubclass(part.cls, base)]
 
-    def _error(self, line: int, text: str) -> None:
-        self.problems.append(Problem(self._file, line, text))
+    def _error(self, where: Where, text: str) -> None:
+        self.faults.append(Fault(where, text))
 
-    def _read(self, section: Item | None, base: type[Any], what: str) -> Iterator[Part]:
+    def _read(self, target: Mapping[str, Any], section: str, base: type[Any]) -> Iterator[Part]:
         """labgrid's two forms: a mapping by class, or a list of mappings with one class each."""
-        if section is None:
-            return
-        if section.is_list:
-            for element in section:
-                yield from self._element(element, base, what)
-        elif section.is_mapping:
-            for name, arguments in section.keys.items():
-                yield from self._part(name, arguments, base, what)
+        entries, where = target.get(section, {}), (*self._where, section)
+        if isinstance(entries, list):
+            for number, element in enumerate(entries):
+                yield from self._element((*where, number), element, base)
+        elif isinstance(entries, dict):
+            for name, given in entries.items():
+                yield from self._part((*where, name), name, given, base)
         else:
-            self._error(section.line, f"{what}s are a mapping or a list, not {section.value!r}")
+            self._error(where, f"{section} is {shown(entries)}; expected a mapping by class, or a list of such")
 
-    def _element(self, element: Item, base: type[Any], what: str) -> Iterator[Part]:
-        if "cls" in element.keys:
-            yield from self._part(str(element.keys["cls"].value), element, base, what)
-        elif len(element.keys) == 1:
-            ((name, arguments),) = element.keys.items()
-            yield from self._part(name, arguments, base, what)
+    def _element(self, where: Where, element: Any, base: type[Any]) -> Iterator[Part]:
+        if not isinstance(element, dict):
+            self._error(where, f"an entry of this list is {shown(element)}; expected a mapping, CLASS: {{ARGUMENTS}}")
+        elif "cls" in element:
+            yield from self._part(where, element["cls"], element, base)
+        elif len(element) == 1:
+            ((name, given),) = element.items()
+            yield from self._part((*where, name), name, given, base)
         else:
-            self._error(element.line, f"an entry of this list has one {what} class, not {len(element.keys)}")
+            what = ", ".join(element) or "none"
+            self._error(where, f"an entry of this list has one class; here: {what}")
 
-    def _part(self, class_name: str, arguments: Item, base: type[Any], what: str) -> Iterator[Part]:
+    def _part(self, where: Where, class_name: Any, given: Any, base: type[Any]) -> Iterator[Part]:
         known = target_factory.resources if base is Resource else target_factory.drivers
-        cls = known.get(class_name)
+        what = "resource" if base is Resource else "driver"
+        cls = known.get(class_name) if isinstance(class_name, str) else None
         if cls is None:
-            self._error(arguments.line, f"there is no {what} class {class_name}{_hint(class_name, known)}")
-        elif not arguments.is_mapping or arguments.value is None:
-            self._error(arguments.line, f"{class_name} takes a mapping of arguments; without any, write {{}}")
+            self.unknown = True
+            self._error(where, f"there is no {what} class {class_name}{hint(class_name, known)}")
+        elif not isinstance(given, dict):
+            self._error(
+                where, f"{class_name} is {shown(given)}; expected a mapping of arguments; without any, write {{}}"
+            )
         else:
-            name = arguments.get("name")
-            part = Part(cls, str(name.value) if name else None, arguments, arguments.get("bindings"), arguments.line)
+            written = {key: value for key, value in given.items() if key not in ("name", "bindings", "cls")}
+            part = Part(cls, self._name(where, given), where, written, self._bindings(where, cls, given))
             self._arguments(part)
             yield part
 
+    def _name(self, where: Where, given: Mapping[str, Any]) -> str | None:
+        name = given.get("name")
+        if "name" in given and not (isinstance(name, str) and name):
+            self._error((*where, "name"), f"name is {shown(name)}; expected a text")
+            return None
+        return name
+
+    def _bindings(self, where: Where, cls: type[Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+        bindings = given.get("bindings", {})
+        where = (*where, "bindings")
+        if not isinstance(bindings, dict):
+            self._error(where, f"bindings is {shown(bindings)}; expected a mapping, BINDING: NAME")
+            return {}
+        if bindings and not issubclass(cls, Driver):
+            self._error(where, f"{cls.__name__} is a resource and has no bindings")
+            return {}
+        for name, chosen in bindings.items():
+            if name not in cls.bindings:
+                self._error((*where, name), f"{cls.__name__} has no binding {name}{hint(name, cls.bindings)}")
+            elif not isinstance(chosen, str):
+                self._error((*where, name), f"{name} is {shown(chosen)}; expected the name of a part, a text")
+        return {name: chosen for name, chosen in bindings.items() if isinstance(chosen, str)}
+
     def _arguments(self, part: Part) -> None:
-        fields = {
-            field.name: field for field in attr.fields(part.cls) if field.init and field.name not in _FROM_LABGRID
-        }
-        written = {key: item for key, item in part.arguments.keys.items() if key not in ("name", "bindings", "cls")}
-        for name, item in written.items():
-            if name not in fields:
-                self._error(item.line, f"{part.cls.__name__} has no argument {name}{_hint(name, fields)}")
-            elif complaint := _complaint(fields[name], item.value):
-                self._error(item.line, f"{part.cls.__name__}: {name} is {item.value!r}: {complaint}")
-        for name, field in fields.items():
+        known = {field.name: field for field in attr.fields(part.cls) if field.init and field.name not in _FROM_LABGRID}
+        for name, value in part.arguments.items():
+            if name not in known:
+                self._error((*part.where, name), f"{part.cls.__name__} has no argument {name}{hint(name, known)}")
+            elif words := arguments.complaint(part.cls, known[name], value):
+                self._error((*part.where, name), words)
+        for name, field in known.items():
             needed = field.default is attr.NOTHING or (part.cls.__name__, name) in _NEEDED
-            if needed and name not in written:
-                self._error(part.line, f"{part.cls.__name__} needs the argument {name}")
+            if needed and name not in part.arguments:
+                self._error(part.where, f"{part.cls.__name__} needs the argument {name}")
+
+    def _names(self) -> None:
+        """Two parts of a class need names of their own."""
+        seen: set[tuple[type[Any], str | None]] = set()
+        for part in (*self.resources, *self.drivers):
+            if (part.cls, part.name) in seen:
+                called = f"named {part.name}" if part.name else "without a name"
+                self._error(part.where, f"there is a {part.cls.__name__} {called} already: labgrid keeps one of them")
+            seen.add((part.cls, part.name))
 
     def _bind(self) -> None:
         """Does every driver find what it needs among what stands before it?"""
         before = [(part.cls, part.name) for part in self.resources] + self.provided
         for driver in self.drivers:
-            chosen = driver.bindings.keys if driver.bindings else {}
-            for name, item in chosen.items():
-                if name not in driver.cls.bindings:
-                    self._error(item.line, f"{driver.cls.__name__} has no binding {name}")
             for name, wanted in driver.cls.bindings.items():
-                self._one_binding(driver, name, wanted, chosen.get(name), before)
+                self._one_binding(driver, name, wanted, before)
             before.append((driver.cls, driver.name))
 
-    def _one_binding(
-        self,
-        driver: Part,
-        name: str,
-        wanted: Any,
-        chosen: Item | None,
-        before: list[tuple[type[Any], str | None]],
-    ) -> None:
+    def _one_binding(self, driver: Part, name: str, wanted: Any, before: list[tuple[type[Any], str | None]]) -> None:
         kinds, optional = _kinds(wanted)
+        chosen = driver.bindings.get(name)
         found = [
-            (cls, own)
-            for cls, own in before
-            if issubclass(cls, tuple(kinds)) and (chosen is None or own == str(chosen.value))
+            (cls, own) for cls, own in before if issubclass(cls, tuple(kinds)) and (chosen is None or own == chosen)
         ]
-        line = chosen.line if chosen else driver.line
+        where = driver.where if chosen is None else (*driver.where, "bindings", name)
         words = " or ".join(sorted(kind.__name__ for kind in kinds))
-        called = f" named {chosen.value!r}" if chosen else ""
-        if not found and not optional and not (self.remote and any(issubclass(kind, Resource) for kind in kinds)):
-            self._error(line, f"{driver.cls.__name__} needs a {words}{called} ({name}), and none stands before it")
+        called = "" if chosen is None else f" named {chosen!r}"
+        needed = chosen is not None or not optional
+        if not found and needed and not (self.remote and any(issubclass(kind, Resource) for kind in kinds)):
+            self._error(where, f"{driver.cls.__name__} needs a {words}{called} ({name}), and none stands before it")
         elif len(found) > 1 and len({_priority(cls, kinds) for cls, _ in found}) < len(found):
             names = ", ".join(str(own) for _, own in found)
-            self._error(line, f"{driver.cls.__name__} finds several of {words} ({names}): choose with bindings: {name}")
-
-
-def _complaint(field: Any, value: object) -> str:
-    """What the class would say to a value; empty when it takes it."""
-    if field.validator is None:
-        return ""
-    try:
-        field.validator(None, field, value)
-    except (TypeError, ValueError) as error:
-        return str(error.args[0]) if error.args else "not of the right kind"
-    return ""
+            text = f"{driver.cls.__name__} finds several of {words} ({names}): choose with bindings: {name}"
+            self._error(where, text)
 
 
 def _kinds(wanted: Any) -> tuple[list[type[Any]], bool]:
@@ -193,8 +209,3 @@ def _provided(resources: list[Part]) -> Iterator[tuple[type[Any], str | None]]:
         if provided:
             fields = [field.name for field in attr.fields(part.cls) if field.init and field.name not in _FROM_LABGRID]
             yield from provided(**{name: part.argument(name) for name in fields})
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""

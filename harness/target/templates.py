@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,8 @@ from harness.shmem.config import ConfigError, parse
 from harness.shmem.config.template import SUFFIX, Text, fill
 from harness.shmem.config.validate import validate
 from harness.shmem.profile import Profile
-from harness.target.document import Problem
+from harness.target.paths import is_file
+from harness.target.problem import Problem
 
 _VARIABLES: Final = {
     "system": "guest0",
@@ -37,7 +39,7 @@ def problems(templates: Path, images: Sequence[str], places: Sequence[str], prof
     """
     for image in images:
         file = templates / f"{image}{SUFFIX}"
-        if not file.is_file():
+        if not is_file(file):
             yield Problem(str(file), 1, f"there is no template for the guest image {image}")
             continue
         for place in places:
@@ -54,6 +56,9 @@ def _problem(file: Path, templates: Path, image: str, place: str, profile: Profi
         return Problem(str(file), error.lineno, f"template: {error.message}")
     except jinja2.TemplateError as error:
         return Problem(str(file), _line_of(file, error), f"template: {error.message}")
+    except Exception as error:
+        # A template is a program: it may divide by zero, include itself without an end, or be no text at all.
+        return Problem(str(file), _line_in(file, error), f"template: {type(error).__name__}: {error}")
     try:
         config = parse(text, file=str(file))
         for complaint in validate(config, profile):
@@ -62,6 +67,12 @@ def _problem(file: Path, templates: Path, image: str, place: str, profile: Profi
         shown = text.splitlines()[error.position.line - 1].strip() if error.position.line else ""
         return Problem(str(file), error.position.line, f"{error.message.rpartition(': ')[2]} (filled in: {shown!r})")
     return None
+
+
+def _line_in(file: Path, error: Exception) -> int:
+    """The line of the template that an exception passed on its way; 1 when it passed none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == str(file)), 1)
 
 
 def _line_of(file: Path, error: jinja2.TemplateError) -> int:

@@ -126,10 +126,10 @@ def test_recorded(bench, observations): observations.record("answer", "yes")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("mmio: [{loc: here, intr: 'gic:43'}]", "option mmio is"),
-        ("mmio: [{loc: 4096}]", "option mmio is"),
-        ("mmio: [{loc: 4096, intr: gic}]", "option mmio is"),
-        ("mmio: [{loc: 4096, intr: 'gic:43', told: loudly}]", "option mmio is"),
+        ("mmio: [{loc: here, intr: 'gic:43'}]", r"option mmio\[1\].loc is 'here'"),
+        ("mmio: [{loc: 4096}]", r"option mmio\[1\].intr is missing"),
+        ("mmio: [{loc: 4096, intr: gic}]", r"option mmio\[1\]: intr is 'gic'"),
+        ("mmio: [{loc: 4096, intr: 'gic:43', told: loudly}]", r"option mmio\[1\].told is 'loudly'"),
         ("mmio: []", "option mmio is missing"),
         ("beyond: '6.0'", "option beyond is '6.0'"),
     ],

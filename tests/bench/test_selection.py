@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
 from mini_suite import MiniSuite, fake
 
 _TWO_TESTS = """
@@ -82,7 +83,7 @@ def test_tests_without_a_bench_run_once(mini: MiniSuite) -> None:
 def test_a_wrong_option_is_wrong_use(mini: MiniSuite) -> None:
     mini.write("test_it.py", _TWO_TESTS)
     mini.benches(left=fake("colour: red"))
-    _expect_usage(mini.run(), "benches.yaml: target left: unknown option colour")
+    _expect_usage(mini.run(), "benches.yaml:15: error: target left: unknown option colour")
 
 
 def test_no_environment_file_is_wrong_use(mini: MiniSuite) -> None:
@@ -92,9 +93,41 @@ def test_no_environment_file_is_wrong_use(mini: MiniSuite) -> None:
 
 def test_an_environment_file_that_is_missing_or_malformed_is_wrong_use(mini: MiniSuite) -> None:
     mini.write("test_it.py", _TWO_TESTS)
-    _expect_usage(mini.run(), "benches.yaml' could not be found")
+    _expect_usage(mini.run(), "benches.yaml:1: error: cannot be read: No such file")
     mini.write("benches.yaml", "targets: [\n")
-    _expect_usage(mini.run(), "Error in configuration file")
+    _expect_usage(mini.run(), "benches.yaml:2: error: no YAML")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("ShmemBenchStrategy: {}", "ShmemBenchStrategy:", "benches.yaml:6: error: ShmemBenchStrategy has no value"),
+        (
+            "features: []",
+            "features: access",
+            "benches.yaml:7: error: target left: features is 'access'; expected a list",
+        ),
+        ("  left:", "  1234:", "benches.yaml:3: error: the key 1234 is not read as text: put it in quotes"),
+        ("features: []", "<<: *all", "benches.yaml:7: error: labgrid knows no merge keys"),
+        (
+            "features: []",
+            "features: &f [*f]",
+            "benches.yaml:7: error: an alias (*) stands inside of what it stands for",
+        ),
+        (
+            "[serial]",
+            '[!template "$LG_NOBODYS"]',
+            "error: !template: unknown variable 'LG_NOBODYS': it is not in the environment",
+        ),
+        ("x86_64", "x86_64  # FILL IN", "benches.yaml:9: error: FILL IN is left here"),
+    ],
+)
+def test_a_wrong_environment_file_is_told_with_its_line(mini: MiniSuite, old: str, new: str, said: str) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    path = mini.benches(left=fake())
+    path.write_text(path.read_text().replace(old, new, 1))
+    _expect_usage(mini.run(), said)
+    assert not (mini.folder / "reports").exists()
 
 
 def test_an_unknown_import_is_wrong_use(mini: MiniSuite) -> None:

@@ -22,6 +22,11 @@ TARGETS = CHECKOUT / "targets"
 FILES = [CHECKOUT / "boards.yaml", *sorted(TARGETS.glob("*.yaml"))]
 
 
+def filled_in(name: str = "qnx-aarch64-generic") -> str:
+    """The text of a shipped file in which nothing is left to be filled in."""
+    return (TARGETS / f"{name}.yaml").read_text().replace("  # FILL IN", "")
+
+
 def command(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """Run ``harness`` as a person does."""
     program = "import sys; from harness.cli import main; sys.exit(main())"
@@ -37,11 +42,18 @@ def command(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_the_files_that_we_ship_are_good(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_that_we_ship_are_good_once_filled_in(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".ssh/id_ed25519").touch()
+    (tmp_path / ".ssh/id_ed25519").write_text("a key")
+    (tmp_path / ".ssh/id_ed25519").chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert check(file) == []
+    left = check(file)
+    marked = [number for number, line in enumerate(file.read_text().splitlines(), 1) if line.endswith("  # FILL IN")]
+    assert [problem.line for problem in left] == marked
+    assert all("FILL IN is left here" in problem.text and not problem.warning for problem in left)
+    assert check(file, filled_in=False) == []
 
 
 @pytest.mark.parametrize("name", ["qnx-aarch64-generic", "qnx-x86_64-generic", "qnx-rpi5", "qnx-nuc"])
@@ -54,8 +66,7 @@ def test_what_has_to_be_filled_in_is_marked(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["keyfile", "known_hosts"])
 def test_a_file_that_is_not_there_is_warned_of(name: str, tmp_path: Path) -> None:
-    text = (TARGETS / "qnx-aarch64-generic.yaml").read_text()
-    text = text.replace(
+    text = filled_in().replace(
         "        host_key: known_hosts\n", f"        host_key: known_hosts\n        {name}: keys/a\n", 1
     )
     (tmp_path / "qnx-aarch64").symlink_to(TARGETS / "qnx-aarch64")
@@ -66,7 +77,8 @@ def test_a_file_that_is_not_there_is_warned_of(name: str, tmp_path: Path) -> Non
     assert warning.line == _line(text, f"{name}: keys/a")
     assert f"there is no file {tmp_path}/keys/a" in warning.text
     (tmp_path / "keys").mkdir()
-    (tmp_path / "keys/a").touch()
+    (tmp_path / "keys/a").write_text("a key")
+    (tmp_path / "keys/a").chmod(0o600)
     assert check(file) == []
 
 
@@ -101,9 +113,9 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
     "wrong kind of value": ("ssh_seconds: 60", "ssh_seconds: soon", "ssh_seconds: soon", "ssh_seconds is 'soon'"),
     "wrong choice": ("host_key: known_hosts", "host_key: trust", "host_key: trust", "host_key is 'trust'"),
     "missing argument": ("        username: root\n", "", "NetworkService:", "needs the argument username"),
-    "missing port": ("        port: /dev/ttyUSB0  # FILL IN\n", "", "RawSerialPort:", "needs the argument port"),
+    "missing port": ("        port: /dev/ttyUSB0\n", "", "RawSerialPort:", "needs the argument port"),
     "missing resource": (
-        "      RawSerialPort:\n        port: /dev/ttyUSB0  # FILL IN\n        speed: 115200\n",
+        "      RawSerialPort:\n        port: /dev/ttyUSB0\n        speed: 115200\n",
         "",
         "      SerialDriver:",
         "needs a NetworkSerialPort or SerialPort (port), and none stands before it",
@@ -133,7 +145,7 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_is_refused_with_the_right_line(name: str, tmp_path: Path) -> None:
     old, new, wrong, message = BROKEN[name]
-    text = (TARGETS / "qnx-aarch64-generic.yaml").read_text()
+    text = filled_in()
     assert old in text
     text = text.replace(old, new, 1)
     if name == "console that is not there":
@@ -173,13 +185,36 @@ def test_a_template_is_refused_with_its_own_line(tmp_path: Path) -> None:
     text = (TARGETS / "qnx-aarch64/probe.qvmconf.j2").read_text().replace("    intr gic:37", "    intr gic37")
     (folder / "probe.qvmconf.j2").write_text(text)
     file = tmp_path / "target.yaml"
-    file.write_text((TARGETS / "qnx-aarch64-generic.yaml").read_text())
+    file.write_text(filled_in())
     (problem,) = check(file)
     assert (problem.file, problem.line) == (str(folder / "probe.qvmconf.j2"), _line(text, "gic37"))
     (folder / "probe.qvmconf.j2").write_text(text.replace("gic37", "gic:37").replace("{{ console }}", "{{ consol }}"))
     (problem,) = check(file)
     assert problem.line == _line(text, "{{ console }}")
     assert "consol" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"# {{ 1 / 0 }}", "ZeroDivisionError"),
+        (b"# {% include 'probe.qvmconf.j2' %}", "RecursionError"),
+        (b"# {{ system + 1 }}", "TypeError"),
+        (b"# {% include 'gone.j2' %}", "gone.j2"),
+        (b"# \xff", "UnicodeDecodeError"),
+    ],
+)
+def test_a_template_that_fails_in_any_way_is_refused(tmp_path: Path, line: bytes, said: str) -> None:
+    folder = tmp_path / "qnx-aarch64"
+    folder.mkdir()
+    text = (TARGETS / "qnx-aarch64/probe.qvmconf.j2").read_bytes()
+    (folder / "probe.qvmconf.j2").write_bytes(text + line + b"\n")
+    file = tmp_path / "target.yaml"
+    file.write_text(filled_in())
+    (problem,) = check(file)
+    assert problem.file == str(folder / "probe.qvmconf.j2")
+    assert said in problem.text
+    assert problem.line == (1 if said == "UnicodeDecodeError" else text.count(b"\n") + 1)
 
 
 def test_a_walk_over_a_board_shows_every_step_with_its_time(lab: Lab) -> None:

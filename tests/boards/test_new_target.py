@@ -29,7 +29,8 @@ POWERS = [
 
 @pytest.mark.parametrize(("console", "power"), list(itertools.product(CONSOLES, POWERS)), ids=str)
 def test_every_combination_of_answers_is_a_good_file(console: str, power: list[str], tmp_path: Path) -> None:
-    (tmp_path / "key").touch()
+    (tmp_path / "key").write_text("a key")
+    (tmp_path / "key").chmod(0o600)
     words = dict(zip(power[1::2], power[2::2], strict=True))
     for arch in ("aarch64", "x86_64"):
         answers = Answers(
@@ -41,7 +42,7 @@ def test_every_combination_of_answers_is_a_good_file(console: str, power: list[s
             address="192.0.2.7",
             key="key",
         )
-        assert check(write(answers, tmp_path)) == []
+        assert check(write(answers, tmp_path), filled_in=False) == []
 
 
 def test_an_answer_is_taken_as_it_is_whatever_yaml_makes_of_its_characters(tmp_path: Path) -> None:
@@ -58,7 +59,8 @@ def test_an_answer_is_taken_as_it_is_whatever_yaml_makes_of_its_characters(tmp_p
         boot=["[a, b]", "c\\d"],
     )
     file = write(answers, tmp_path)
-    (tmp_path / answers.key).touch()
+    (tmp_path / answers.key).write_text("a key")
+    (tmp_path / answers.key).chmod(0o600)
     assert check(file) == []
     target = yaml.safe_load(file.read_text())["targets"]["on"]
     resources, drivers = target["resources"], target["drivers"]
@@ -77,7 +79,10 @@ def test_the_command_writes_a_checked_file_without_asking(tmp_path: Path) -> Non
         "new-target", "desk", "--arch", "aarch64", "--address", "192.0.2.7", "--folder", str(tmp_path), "--defaults"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert check(tmp_path / "desk.yaml") == []
+    assert check(tmp_path / "desk.yaml", filled_in=False) == []
+    left = check(tmp_path / "desk.yaml")
+    assert [problem.text for problem in left] == ["FILL IN is left here: fill in the value, then remove the mark"] * 2
+    assert f"(line {left[0].line}, {left[1].line})" in done.stdout
     assert "harness check-target --live" in done.stdout
     assert "boot: []  # FILL IN\n" in (tmp_path / "desk.yaml").read_text()
     assert (tmp_path / "desk/probe.qvmconf.j2").is_file()

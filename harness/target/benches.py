@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The schema of a target file, and the benches that it describes. A check of the file and every run read it here.
+
+What is below ``resources`` and ``drivers`` follows labgrid's classes, see ``harness.target.parts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final, Literal, NewType
+
+from harness.arch import Arch
+from harness.errors import UsageError
+from harness.shmem.profile import PROFILES, Profile
+from harness.target import document, values
+from harness.target.paths import is_file, is_folder, resolved
+from harness.target.problem import Fault, Problem, TargetFileError, Where
+from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, structure
+
+Release = NewType("Release", str)
+"""One of the presets; a file may write it as a number."""
+Placement = Literal["pci", "mmio"]
+Trigger = Literal["", "edge", "level"]
+GuestImage = Literal["probe", "linux"]
+Way = Literal["serial", "ssh"]
+
+_NONE: Final = Release("")
+_BOOT_SECONDS: Final = Seconds(30.0)
+_LINUX_BOOT_SECONDS: Final = Seconds(60.0)
+_PAGE: Final = 0x1000
+_TOP: Final = 1 << 64
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a memory-mapped device of a guest goes: an address and an interrupt ``PIC:LINE``.
+
+    ``told`` is the trigger of the line for a guest that has to be told of the device, because its machine has no device
+    tree; empty where the guest finds it by itself. ``window`` is where the device shows regions; None: nobody knows.
+    """
+
+    loc: int
+    intr: str
+    told: Trigger = ""
+    window: int | None = None
+
+    @property
+    def options(self) -> str:
+        """The options of the ``vdev shmem``."""
+        return f"loc {self.loc:#x} intr {self.intr}"
+
+    @property
+    def line(self) -> int:
+        """The number of the interrupt line."""
+        return int(self.intr.rpartition(":")[2], 0)
+
+
+@dataclass(frozen=True)
+class LinuxConfig:
+    """What a bench says of its Linux guests.
+
+    ``recipe`` are the user's additions to the image; ``boot_seconds`` is the longest time from a guest's start to its
+    first answer. ``addresses`` are where the guests' SSH servers are reached, the first guest's first; without any, a
+    port of this machine is forwarded to each.
+    """
+
+    recipe: Path | None = None
+    boot_seconds: float = _LINUX_BOOT_SECONDS
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """One target of the environment file, as far as the fixtures care.
+
+    ``mmio`` are the places of a guest's memory-mapped devices, the first one first. With ``beyond``, the bench is there
+    for what is stated for its own release and not for that one.
+    """
+
+    name: str
+    architecture: Arch
+    release: str
+    profile: Profile
+    features: frozenset[str]
+    placements: tuple[str, ...]
+    guest_images: tuple[str, ...]
+    ways: tuple[str, ...]
+    templates: Path
+    boot_seconds: float
+    mmio: tuple[Place, ...] = ()
+    beyond: str = ""
+    linux: LinuxConfig = LinuxConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinuxOptions:
+    """The option ``linux`` as the file has it."""
+
+    recipe: str = ""
+    boot_seconds: Seconds = _LINUX_BOOT_SECONDS
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The ``options`` of a target as the file has them."""
+
+    architecture: Arch
+    profile: Release
+    profile_overrides: Mapping[str, str] = field(default_factory=dict)
+    placements: tuple[Placement, ...]
+    mmio: tuple[Place, ...] = ()
+    guest_images: tuple[GuestImage, ...]
+    ways: tuple[Way, ...]
+    templates: str
+    boot_seconds: Seconds = _BOOT_SECONDS
+    linux: LinuxOptions = LinuxOptions()
+    beyond: Release = _NONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetKeys:
+    """A target as the file has it."""
+
+    resources: Any = field(default_factory=dict)
+    drivers: Any = field(default_factory=dict)
+    features: tuple[str, ...] = ()
+    options: Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetFile:
+    """The whole file: labgrid's keys of an environment."""
+
+    imports: tuple[str, ...] = ()
+    targets: Mapping[str, TargetKeys]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    tools: Mapping[str, str] = field(default_factory=dict)
+
+
+def benches_of(data: object, base: Path) -> dict[str, BenchConfig]:
+    """The benches of a file's data, in the file's order; paths are relative to ``base``. Raises SchemaError."""
+    file = structure(data, TargetFile)
+    faults = [] if file.targets else [Fault(("targets",), "there are no targets")]
+    for name, target in file.targets.items():
+        where = ("targets", name)
+        if complaint := values.target_name(name):
+            faults.append(Fault(where, f"{name!r} is no name for a target; expected {complaint}"))
+        faults += _faults(target.options, (*where, "options"), base)
+    if faults:
+        raise SchemaError(faults)
+    return {name: _bench(name, target, file.features, base) for name, target in file.targets.items()}
+
+
+def read_benches(config: Any) -> dict[str, BenchConfig]:
+    """The benches of a labgrid configuration. Raises UsageError, with the lines, for what it cannot use."""
+    try:
+        return benches_of(config.data, Path(config.base))
+    except SchemaError as error:
+        raise UsageError("\n".join(map(str, _placed(Path(config.filename), error.faults)))) from None
+
+
+def _placed(path: Path, faults: Sequence[Fault]) -> Iterator[Problem]:
+    try:
+        found = document.read(path)
+    except TargetFileError as error:
+        yield from error.problems
+    else:
+        yield from (found.problem(fault) for fault in faults)
+
+
+def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -> BenchConfig:
+    options, linux = target.options, target.options.linux
+    return BenchConfig(
+        name=name,
+        architecture=options.architecture,
+        release=options.profile,
+        profile=Profile.load(options.profile, options.profile_overrides),
+        features=frozenset(target.features) | frozenset(features),
+        placements=options.placements,
+        guest_images=options.guest_images,
+        ways=options.ways,
+        templates=resolved(base, options.templates),
+        boot_seconds=options.boot_seconds,
+        mmio=options.mmio,
+        beyond=options.beyond,
+        linux=LinuxConfig(resolved(base, linux.recipe) if linux.recipe else None, linux.boot_seconds, linux.addresses),
+    )
+
+
+def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
+    """What no single kind of value can say."""
+
+    def fault(text: str, *way: str | int) -> Fault:
+        return Fault((*where, *way), f"{named((*where, *way))}{text}")
+
+    for name in ("placements", "guest_images", "ways"):
+        if not getattr(options, name):
+            yield fault(" is []; expected at least one entry", name)
+    if "mmio" in options.placements and not options.mmio:
+        yield fault(" is missing: where do the guests' memory-mapped devices go?", "mmio")
+    for number, complaint in _places(options.mmio):
+        yield fault(complaint, "mmio", number)
+    for name, reading in options.profile_overrides.items():
+        try:
+            Profile.load(options.profile, {name: reading})
+        except UsageError as error:
+            yield fault(f": {error.message}; {error.remedy}", "profile_overrides", name)
+    templates = resolved(base, options.templates)
+    if not options.templates or not is_folder(templates):
+        what = f"{templates} is a file, no folder" if is_file(templates) else f"there is no folder {templates}"
+        yield fault(f": {what}", "templates")
+    linux = options.linux
+    if linux.recipe and not is_file(resolved(base, linux.recipe)):
+        yield fault(f": there is no recipe {resolved(base, linux.recipe)}", "linux", "recipe")
+    for number, address in enumerate(linux.addresses):
+        if complaint := values.guest_address(address):
+            yield fault(f" is {address!r}; expected {complaint}", "linux", "addresses", number)
+
+
+def _places(places: Sequence[Place]) -> Iterator[tuple[int, str]]:
+    """What is wrong with the places of memory-mapped devices, each for itself and with those before it."""
+    for number, place in enumerate(places):
+        if complaint := values.interrupt(place.intr):
+            yield number, f": intr is {place.intr!r}; expected {complaint}"
+        for name, address in (("loc", place.loc), ("window", place.window or 0)):
+            if not 0 <= address < _TOP or address % _PAGE:
+                yield number, f": {name} is {address:#x}; expected the address of a page, a multiple of {_PAGE:#x}"
+    for (first, one), (second, other) in combinations(enumerate(places), 2):
+        if one.loc == other.loc:
+            yield second, f": loc {other.loc:#x} is taken by place {first + 1}"
+        if one.intr == other.intr:
+            yield second, f": intr {other.intr} is taken by place {first + 1}"
+        if one.window is not None and one.window == other.window:
+            yield second, f": window {other.window:#x} is taken by place {first + 1}"
+
+
+def _release(value: object, _cls: object) -> Release:
+    if isinstance(value, bool) or not isinstance(value, str | float) or str(value) not in PROFILES:
+        raise NotExpectedError(f"one of: {', '.join(PROFILES)}")
+    return Release(str(value))
+
+
+register(Release, _release)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Paths in target files. Whatever stands there, a name that is too long among it, is asked for without an exception."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def resolved(base: Path, text: str) -> Path:
+    """As labgrid resolves a path of its configuration."""
+    # Path.expanduser raises for the home of nobody.
+    return base / os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder, as far as this account can see."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for names that are too long
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, as far as this account can see."""
+    return os.path.isfile(path)  # noqa: PTH113 - as above

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the parts of a target have to do with each other: the roles of a bench, our host driver and our strategy."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+from labgrid.driver import QEMUDriver
+from labgrid.protocol import ConsoleProtocol
+from labgrid.resource import NetworkService
+from labgrid.strategy import Strategy
+
+from harness.host.board import ShmemBoardStrategy
+from harness.host.protocol import ShmemHostProtocol
+from harness.host.qnx import ShmemQnxHostDriver
+from harness.host.upload import folder_trouble
+from harness.target import values
+from harness.target.document import Document
+from harness.target.parts import Part, Parts
+from harness.target.paths import is_file, is_folder, resolved
+from harness.target.problem import Fault, Where, hint
+from harness.target.schema import shown
+
+_CABLE: Final = ("hostdev", "resource", "txdelay", "txchunk")
+_FEATURES: Final = ("access", "device-tree", "performance")
+_IMAGES: Final = {"kernel": "images", "disk": "images", "dtb": "images", "flash": "images", "bios": "images"}
+_PUBLIC_KEY: Final = (b"ssh-", b"ecdsa-", b"sk-", b"---- BEGIN SSH2 PUBLIC KEY", b"-----BEGIN PUBLIC KEY")
+_HEAD_BYTES: Final = 64
+_UNDOCUMENTED: Final = '"\\$'
+"""Characters that a word of a configuration can have here, in quotes, and perhaps on a real host."""
+
+
+def faults(name: str, parts: Parts, document: Document) -> Iterator[Fault]:
+    """Faults of one target beyond its single parts."""
+    yield from _roles(name, parts)
+    yield from _unregistered(parts, document)
+    for host in parts.of(ShmemQnxHostDriver):
+        yield from _host_key(host, parts)
+        yield from _cables(host, parts)
+        yield from _folder(host)
+        for argument in ("keyfile", "known_hosts"):
+            yield from _file(host, argument, document.path)
+    for strategy in parts.of(ShmemBoardStrategy):
+        yield from _strategy(strategy, parts)
+    for emulator in parts.of(QEMUDriver):
+        yield from _images(emulator, document)
+    yield from _features(name, document)
+
+
+def _roles(name: str, parts: Parts) -> Iterator[Fault]:
+    """A bench has one host and one strategy."""
+    for base, what in ((ShmemHostProtocol, "host driver"), (Strategy, "strategy")):
+        found = parts.of(base)
+        # A class that is not known was told already.
+        if not found and not parts.unknown:
+            yield Fault(("targets", name, "drivers"), f"target {name} has no {what}")
+        for part in found[1:]:
+            yield Fault(part.where, f"target {name} has a second {what}, {part.cls.__name__}")
+
+
+def _unregistered(parts: Parts, document: Document) -> Iterator[Fault]:
+    """This program knows the harness's classes by itself. Others, such as labgrid-client, do not."""
+    imports = document.data.get("imports", [])
+    if isinstance(imports, list) and any(str(name).startswith("harness.") for name in imports):
+        return
+    for part in (*parts.resources, *parts.drivers):
+        if part.cls.__module__.startswith("harness."):
+            yield Fault(part.where, f"{part.cls.__name__} is known only with imports: [harness.labgrid] in this file")
+
+
+def _host_key(host: Part, parts: Parts) -> Iterator[Fault]:
+    way = host.argument("host_key")
+    if way == "unchecked":
+        text = "the host key is not checked: anybody on the network can be this host"
+        yield Fault(host.where_of("host_key"), text, warning=True)
+    if way == "console" and not parts.of(ConsoleProtocol):
+        yield Fault(host.where_of("host_key"), "host_key: console needs a console, and the target has none")
+
+
+def _cables(host: Part, parts: Parts) -> Iterator[Fault]:
+    """Guests whose consoles are UARTs of the board."""
+    cables = host.argument("consoles")
+    names = {part.name for part in parts.resources} | {name for _, name in parts.provided}
+    seen: set[tuple[str, str]] = set()
+    for number, cable in enumerate(cables if isinstance(cables, list) else ()):
+        where: Where = (*host.where, "consoles", number)
+        if not isinstance(cable, dict):
+            yield Fault(where, f"an entry of consoles is {shown(cable)}; expected {{hostdev: DEVICE, resource: NAME}}")
+            continue
+        yield from _pace(where, cable)
+        for key in cable.keys() - set(_CABLE):
+            text = f"consoles: unknown key {key}{hint(key, _CABLE)}; there are: {', '.join(_CABLE)}"
+            yield Fault((*where, key), text)
+        for key in _CABLE[:2]:
+            value = cable.get(key)
+            if key not in cable:
+                yield Fault(where, f"an entry of consoles has hostdev and resource; missing: {key}")
+            elif not isinstance(value, str) or not value:
+                yield Fault((*where, key), f"consoles: {key} is {shown(value)}; expected a text")
+            elif (key, value) in seen:
+                yield Fault((*where, key), f"consoles: {key} {value} is there twice")
+            elif key == "resource" and value not in names and not parts.remote:
+                yield Fault(
+                    (*where, key), f"consoles: no resource is named {value!r}{hint(value, filter(None, names))}"
+                )
+            else:
+                seen.add((key, value))
+
+
+def _folder(host: Part) -> Iterator[Fault]:
+    """The folder on the host, whose files configurations name."""
+    folder, where = host.argument("folder"), host.where_of("folder")
+    if not isinstance(folder, str):
+        return
+    if trouble := folder_trouble(folder):
+        yield Fault(where, trouble)
+    elif undocumented := sorted(set(folder) & set(_UNDOCUMENTED)):
+        text = f"folder: how a configuration writes {' and '.join(undocumented)} in a path is not documented"
+        yield Fault(where, text, warning=True)
+    elif folder.startswith("~"):
+        text = "folder: ~ has no meaning here; a path that is not absolute is below the account's home"
+        yield Fault(where, text, warning=True)
+
+
+def _pace(where: Where, cable: dict[str, Any]) -> Iterator[Fault]:
+    """How fast a guest behind a cable takes what it is sent."""
+    for key, kind in (("txdelay", int | float), ("txchunk", int)):
+        value = cable.get(key, 1)
+        if isinstance(value, bool) or not (isinstance(value, kind) and 0 < value < float("inf")):
+            yield Fault((*where, key), f"consoles: {key} is {shown(value)}; expected a number above 0")
+
+
+def _file(host: Part, name: str, path: Path) -> Iterator[Fault]:
+    """A file that it names. It may well be on the machine alone that the board is used from."""
+    text = host.argument(name)
+    # A variable of labgrid's is known to whoever runs it.
+    if not isinstance(text, str) or not text or "$LG_" in text or "${LG_" in text:
+        return
+    place = resolved(path.absolute().parent, text)
+    where = host.where_of(name)
+    if is_folder(place):
+        yield Fault(where, f"{name}: {place} is a folder, no file")
+    elif not is_file(place):
+        yield Fault(where, f"{name}: there is no file {place}", warning=True)
+    else:
+        yield from _content(where, name, place)
+
+
+def _content(where: Where, name: str, place: Path) -> Iterator[Fault]:
+    """A file that is there."""
+    try:
+        mode = place.stat().st_mode
+        with place.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        yield Fault(where, f"{name}: {place} cannot be read: {error.strerror}")
+        return
+    if not head.strip():
+        yield Fault(where, f"{name}: {place} is empty", warning=True)
+    elif name == "keyfile" and head.startswith(_PUBLIC_KEY):
+        yield Fault(where, f"keyfile: {place} is a public key; the private one is meant (its name has no .pub)")
+    elif name == "known_hosts" and b"PRIVATE KEY" in head:
+        yield Fault(where, f"known_hosts: {place} is a private key; the file of known hosts is meant")
+    elif name == "keyfile" and stat.S_IMODE(mode) & 0o077:
+        text = f"keyfile: {place} is open to others; make it yours alone: chmod 600"
+        yield Fault(where, text, warning=True)
+
+
+def _strategy(strategy: Part, parts: Parts) -> Iterator[Fault]:
+    boot = strategy.argument("boot")
+    if isinstance(boot, list):
+        for number, text in enumerate(boot):
+            complaint = values.pattern(text) if isinstance(text, str) else ""
+            if complaint:
+                yield Fault((*strategy.where, "boot", number), f"boot: {shown(text)}; expected {complaint}")
+        if boot and not parts.of(ConsoleProtocol):
+            text = "boot messages need a console, and the target has none"
+            yield Fault(strategy.where_of("boot"), text)
+    if strategy.argument("address_command"):
+        return
+    for network in parts.of(NetworkService):
+        if network.arguments.get("address") == "":
+            text = "the address is empty, and the strategy has no address_command that would find it"
+            yield Fault(network.where_of("address"), text)
+
+
+def _images(emulator: Part, document: Document) -> Iterator[Fault]:
+    """labgrid's QEMUDriver names files by what they are called under ``images`` and ``paths``."""
+    for argument, section in (*_IMAGES.items(), ("rootfs", "paths")):
+        named = emulator.arguments.get(argument)
+        known = document.data.get(section, {})
+        if isinstance(named, str) and isinstance(known, dict) and named not in known:
+            text = f"{argument}: there is no {named!r} under {section} of this file{hint(named, known)}"
+            yield Fault((*emulator.where, argument), text)
+
+
+def _features(name: str, document: Document) -> Iterator[Fault]:
+    """A feature that is misspelt leaves tests out without a word."""
+    features = document.data["targets"][name].get("features", [])
+    for number, feature in enumerate(features if isinstance(features, list) else ()):
+        if isinstance(feature, str) and feature not in _FEATURES:
+            close = get_close_matches(feature, _FEATURES, n=1, cutoff=0.8)
+            if close:
+                where = ("targets", name, "features", number)
+                text = f"no test of the suites asks for the feature {feature}; did you mean {close[0]}?"
+                yield Fault(where, text, warning=True)
