@@ -81,7 +81,7 @@ def test_a_file_may_read_another_but_not_itself(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     "config",
     [
-        VmConfig(cmdline="two\nlines"),
+        VmConfig(cmdline="two\x1blines"),
         VmConfig(system="bell\a"),
         VmConfig(loads=(Load("", None, "12,image"),)),
         VmConfig(vdevs=(Vdev("pl011", (Option("name", "a\0b"),)),)),
