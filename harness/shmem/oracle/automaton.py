@@ -162,6 +162,6 @@ class Automaton:
         state = self.start
         for byte in name:
             if not state.live:
-                return state
+                return State((), state.absorbed, state.absorbed)
             state = self.step(state, byte)
         return state
