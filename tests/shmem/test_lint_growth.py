@@ -125,7 +125,8 @@ def test_a_long_list_is_read_exactly() -> None:
     found = lint(parse("system g\nvdev shmem\n" + "\n".join(rules)))
     said = {(item.code, item.position.line) for item in found if item.severity == "warning"}
     redundant = {("redundant-rule", line) for line in range(3, 103) if line != 45}
-    # The one that is given again stays. Rules 0 to 99 are covered by the stem, 190 to 199 by the set, 151 by the star in front.
+    # The stem covers rules 0 to 99, of which the one that is given again stays; the set covers 190 to 199, and the star
+    # in front covers 151.
     unreachable = {("unreachable-rule", line) for line in range(197, 207)} | {("unreachable-rule", 158)}
     assert said == redundant | unreachable | {("duplicate-rule", 154)}
 

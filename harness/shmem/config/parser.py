@@ -457,6 +457,11 @@ class Parser:
             if vdev.kind == SHMEM:
                 ShmemVdev.of(vdev)
             self._vdevs.append(vdev)
+        elif not current.understood and not options:
+            # What stood below it belonged to the VM after all.
+            first = current.arguments[0] if current.arguments else None
+            extra = current.arguments[1:]
+            self._others.append(Option(current.word, first, current.position, NOWHERE, extra, understood=False))
         else:
             self._contexts.append(
                 Context(

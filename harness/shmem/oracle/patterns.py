@@ -153,6 +153,8 @@ class _Reader:
         self._escapes = syntax == "glob-escape"
         self._folds = case == "insensitive"
         self._wild = ALL_BYTES - _SLASH if slash == "separator" else ALL_BYTES
+        self._unclosed: set[int] = set()
+        """Places from which a set is known to be never closed, so that no text is gone over again and again."""
 
     def _fold(self, members: frozenset[int]) -> frozenset[int]:
         return _folded(members) if self._folds else members
@@ -195,12 +197,16 @@ class _Reader:
         at += negated
         first = at
         members: set[int] = set()
-        while at < len(self._text):
+        visited = []
+        while at < len(self._text) and not (at > first and at in self._unclosed):
+            if at > first:
+                visited.append(at)
             if self._text[at : at + 1] == b"]" and at > first:
                 folded = self._fold(frozenset(members))
                 return Element((ALL_BYTES - folded if negated else folded) & self._wild), at + 1
             item, at = self._item(at)
             members |= item
+        self._unclosed.update(visited)
         return None
 
     def _item(self, at: int) -> tuple[frozenset[int], int]:
