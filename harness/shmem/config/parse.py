@@ -62,7 +62,6 @@ class _Files:
                 Position(str(path), 1, 1),
                 "byte-order-mark",
             )
-            text = text[1:]
         self._reading.append(resolved)
         parser.feed(Source(tuple(words(text, str(path), utf_8=True)), show(str(path))))
         self._reading.pop()
@@ -112,7 +111,7 @@ def _parsed(feed: Callable[[Parser], None], files: _Files) -> VmConfig:
 
 def parse(text: str, file: str = "<text>") -> VmConfig:
     """The configuration in ``text``; ``file`` names it in positions. Raises ConfigError."""
-    source = tuple(words(text.removeprefix(_BYTE_ORDER_MARK), file))
+    source = tuple(words(text, file))
     name = "the text" if file == "<text>" else show(file)
     return _parsed(lambda parser: parser.feed(Source(source, name)), _Files())
 

@@ -20,7 +20,7 @@ def _line(*words: str) -> str:
 
 def _kept(word: str) -> str:
     """A word of something that is not understood, quoted where it would be taken for an option or a file to read."""
-    return quote(word, always=word in WORDS or word.startswith(("@", "\ufeff")))
+    return quote(word, always=word in WORDS or word.startswith("@"))
 
 
 def _option(option: Option) -> str:

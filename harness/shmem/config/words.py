@@ -5,7 +5,8 @@ Words are separated by blanks and line ends. ``#`` outside quotes starts a comme
 (User's Guide, "VM configuration syntax"). A word, or a part of it as in ``>"|command"`` ("vdev ser8250"), may stand in
 double quotes and then contain blanks, line ends and ``#``. Inside quotes ``\\"`` and ``\\\\`` stand for a quote and a
 backslash, a backslash at the end of a line joins the next line, and any other backslash stands for itself, so that the
-escapes of a pattern survive. A backslash alone at the end of a line means nothing, as in a copied command line.
+escapes of a pattern survive. A backslash alone at the end of a line means nothing, as in a copied command line. A
+byte-order mark outside quotes is a blank, as it may come from a file that was put in front of another.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from typing import Final
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position
 
 # One pass with expressions that never go back: a text of a megabyte is read in a moment, whatever it holds.
-_SEPARATORS: Final = re.compile(r"(?:[ \t\f\v\n]++|#[^\n]*+|\\(?=\n))++")
-_BARE: Final = re.compile(r'[^ \t\f\v\n#"]++')
+_SEPARATORS: Final = re.compile(r"(?:[ \t\f\v\n\ufeff]++|#[^\n]*+|\\(?=\n))++")
+_BARE: Final = re.compile(r'[^ \t\f\v\n\ufeff#"]++')
 _QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r'\\(["\\\n])')
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _NOT_UTF_8: Final = re.compile("[\udc80-\udcff]")
-_NEEDS_QUOTES: Final = re.compile(r'[ \t\n#"]|\\\Z')
+_NEEDS_QUOTES: Final = re.compile(r'[ \t\n\ufeff#"]|\\\Z')
 
 
 @dataclass(frozen=True, slots=True)
