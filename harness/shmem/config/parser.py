@@ -421,6 +421,8 @@ class Parser:
     @staticmethod
     def _is_kind_of_data(word: Word, source: Source) -> bool:
         """Whether the word begins a line such as ``dtb load FILE``."""
+        if word.text in grammar.WORDS:
+            return False
         beside = source.beside()
         return (
             word.first and not word.quoted and beside is not None and not beside.quoted and beside.text in _DATA_WORDS
