@@ -36,7 +36,7 @@ def _options() -> st.SearchStrategy[c.ShmemOption]:
         st.just(c.Option("loc")),
         locations,
         st.builds(
-            lambda pic, line: c.Option("intr", f"{pic}:{line}"), texts(min_size=1, without=":"), st.integers(0, 99)
+            lambda pic, line: c.Option("intr", f"{pic}:{line}"), texts(min_size=1, without=":,"), st.integers(0, 99)
         ),
         st.builds(lambda name: c.Option("name", name), texts()),
         st.builds(lambda filters, to: c.Option("log", filters, extra=(to,)), texts(), texts()),

@@ -80,11 +80,11 @@ class Automaton:
             bool(pattern.elements) and pattern.elements[-1].repeated and pattern.elements[-1].allowed >= self.legal
             for pattern in patterns
         ]
-        start = self._state([(number, 0) for number in range(len(patterns))], ())
+        start = self._state([(number, 0) for number in range(len(patterns))], (), first=True)
         # A state of its own, also where a name leads to the same places again: only its first byte is a leading one.
         self.start = State(start.live, start.absorbed, start.accepts)
 
-    def _state(self, reached: list[tuple[int, int]], absorbed: tuple[int, ...]) -> State:
+    def _state(self, reached: list[tuple[int, int]], absorbed: tuple[int, ...], *, first: bool = False) -> State:
         """The state of the given (pattern, place) pairs and what follows from them without a byte."""
         live: set[int] = set()
         taken = set(absorbed)
@@ -93,16 +93,18 @@ class Automaton:
             if number in taken:
                 continue
             elements = self.patterns[number].elements
-            first, place = self.first[number], start
+            base, place = self.first[number], start
+            # Before the first byte nothing is certain for a pattern that a leading dot ends.
+            absorbs = self._absorbs[number] and not (first and not self.patterns[number].may_begin_with_dot)
             while True:
                 if place == len(elements):
                     accepts.add(number)
                     break
-                if place == len(elements) - 1 and self._absorbs[number]:
+                if place == len(elements) - 1 and absorbs:
                     taken.add(number)
                     accepts.add(number)
                     break
-                live.add(first + place)
+                live.add(base + place)
                 if not elements[place].repeated:
                     break
                 place += 1
