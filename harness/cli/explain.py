@@ -45,7 +45,11 @@ def _chosen(config: VmConfig, wanted: str | None) -> list[tuple[int, ShmemVdev]]
 
 
 def _explanations(args: argparse.Namespace) -> list[Explanation]:
-    chosen = _chosen(parse_file(args.file), args.vdev)
+    config = parse_file(args.file)
+    # On standard error, so that they are in nobody's way who reads the explanation.
+    for remark in config.remarks:
+        print(f"{remark.position}: {remark.severity}: {remark.text}", file=sys.stderr)
+    chosen = _chosen(config, args.vdev)
     return [explain(vdev, index, args.name, PROFILES[args.profile]) for index, vdev in chosen]
 
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from harness.shmem.config import ConfigError, missing_files, parse_file
-from harness.shmem.lint import Warning_, lint, of_error
+from harness.shmem.lint import Warning_, lint, of_error, strictly
 from harness.shmem.profile import PROFILES, Profile
 
 HELP = "check qvm configuration files: errors, rules that can never match, releases that differ"
@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", choices=list(PROFILES), default="7.0", help="the release to check against (default: 7.0)"
     )
-    parser.add_argument("--strict", action="store_true", help="exit with status 1 for warnings, too")
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with status 1 for warnings and for what is not understood, too"
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as a JSON list")
     parser.add_argument(
         "--base", metavar="DIR", type=Path, help="also look for the files that 'load' names, from DIR as qvm would"
@@ -52,6 +54,8 @@ def _as_json(finding: Warning_) -> dict[str, object]:
 def run(args: argparse.Namespace) -> int:
     """Check the files; 1 when one has errors, or with --strict warnings."""
     findings = [finding for file in args.files for finding in _findings(file, PROFILES[args.profile], args.base)]
+    if args.strict:
+        findings = [strictly(finding) for finding in findings]
     if args.json:
         print(json.dumps([_as_json(finding) for finding in findings], indent=2))
     else:

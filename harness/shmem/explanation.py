@@ -58,10 +58,11 @@ def as_text(explanation: Explanation) -> Iterator[str]:
     ]
     if decision.implicit is not None:
         rows.append(("", f"{decision.implicit} (implied)", "matches", ""))
+    deciding = len(vdev.rules) if decision.implicit else explanation.deciding_index
     width = max((len(row[1]) for row in rows), default=0)
     for number, row in enumerate(rows):
-        decides = number == (len(vdev.rules) if decision.implicit else explanation.deciding_index)
-        yield f"  {row[0]:>3}  {row[1]:<{width}}  {row[2]:<7}  {'<- decides' if decides else '':<10}  {row[3]}".rstrip()
+        mark = "<- decides" if number == deciding else ""
+        yield f"  {row[0]:>3}  {row[1]:<{width}}  {row[2]:<7}  {mark:<10}  {row[3]}".rstrip()
     verdict = "permitted" if decision.allowed else f"refused with {decision.status.name} ({int(decision.status)})"
     yield f"  {verdict}: {explanation.because}"
     yield f"  host-side name: {show(decision.host_name)}"

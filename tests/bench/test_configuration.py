@@ -35,7 +35,7 @@ def test_the_embedded_templates_make_whole_configurations(arch: str) -> None:
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("system {{ system }}\nbrew coffee\n", "probe.qvmconf.j2"),
+        ("system {{ system }}\nram coffee\n", "probe.qvmconf.j2"),
         ("system {{ sytem }}\n", "'sytem' is undefined"),
         ("system {% if %}\n", "probe.qvmconf.j2"),
         (None, "there is no template"),

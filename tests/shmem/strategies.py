@@ -8,12 +8,16 @@ from hypothesis import strategies as st
 from harness.shmem import config as c
 from harness.shmem.profile import FIELDS, PROFILES, Profile
 
-NASTY = "ab*?[]!^-\\\"'#@,:=/. \té€"
+NASTY = "ab*?[]!^-\\\"'#@,:=/. \t\né€"
 """Characters that mean something to some layer: quoting, comments, patterns, fields, bytes beyond ASCII."""
 
 
 def texts(*, min_size: int = 0, max_size: int = 12, without: str = "") -> st.SearchStrategy[str]:
-    """Short texts of nasty and of ordinary characters, never with a control character other than a tab."""
+    """Short texts of nasty and of ordinary characters, never with a control character other than a tab or a line end.
+
+    Without a dollar sign: behind one stands a variable.
+    """
+    without += "$"
     ordinary = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters=without)
     nasty = st.sampled_from([char for char in NASTY if char not in without])
     return st.text(st.one_of(nasty, ordinary), min_size=min_size, max_size=max_size)
@@ -32,7 +36,7 @@ def _options() -> st.SearchStrategy[c.ShmemOption]:
         st.just(c.Option("loc")),
         locations,
         st.builds(
-            lambda pic, line: c.Option("intr", f"{pic}:{line}"), texts(min_size=1, without=":"), st.integers(0, 99)
+            lambda pic, line: c.Option("intr", f"{pic}:{line}"), texts(min_size=1, without=":,"), st.integers(0, 99)
         ),
         st.builds(lambda name: c.Option("name", name), texts()),
         st.builds(lambda filters, to: c.Option("log", filters, extra=(to,)), texts(), texts()),
@@ -42,6 +46,25 @@ def _options() -> st.SearchStrategy[c.ShmemOption]:
 def shmem_vdevs() -> st.SearchStrategy[c.ShmemVdev]:
     """Shmem vdevs with any options in any order."""
     return st.builds(c.ShmemVdev, st.lists(_options(), max_size=6).map(tuple))
+
+
+def unknown_options() -> st.SearchStrategy[c.Option]:
+    """Options that the harness does not know, also with words that are options elsewhere."""
+    words = texts() | st.sampled_from(["allow", "loc", "vdev", "load", "@file", "ram"])
+    return st.builds(
+        lambda name, rest: c.Option(name, rest[0] if rest else None, extra=tuple(rest[1:]), understood=False),
+        st.sampled_from(["alone", "turbo", "strange word", "allow it"]),
+        st.lists(words, max_size=3),
+    )
+
+
+def unknown_contexts() -> st.SearchStrategy[c.Context]:
+    """Contexts of a kind that the harness does not know."""
+    return st.builds(
+        lambda options, arguments: c.Context("unheard", tuple(options), arguments=tuple(arguments), understood=False),
+        st.lists(unknown_options(), min_size=1, max_size=2),
+        st.lists(texts(), max_size=2),
+    )
 
 
 def configurations() -> st.SearchStrategy[c.VmConfig]:
@@ -55,9 +78,11 @@ def configurations() -> st.SearchStrategy[c.VmConfig]:
     vdevs = st.one_of(
         shmem_vdevs().map(lambda view: view.vdev()),
         st.builds(
-            c.Vdev, st.just("pl011"), st.lists(st.builds(c.Option, st.just("hostdev"), texts()), max_size=2).map(tuple)
+            c.Vdev,
+            st.just("pl011"),
+            st.lists(st.builds(c.Option, st.just("hostdev"), texts()) | unknown_options(), max_size=3).map(tuple),
         ),
-        st.builds(c.Vdev, st.just("unheard-of"), st.just((c.Option("alone"), c.Option("pair", "of words")))),
+        st.builds(c.Vdev, st.just("unheard-of"), st.lists(unknown_options(), max_size=3).map(tuple)),
     )
     return rams.flatmap(
         lambda items: st.builds(
@@ -71,11 +96,13 @@ def configurations() -> st.SearchStrategy[c.VmConfig]:
             others=st.lists(
                 st.builds(lambda a, b: c.Option("set", a, extra=(b,)), texts(), texts())
                 | st.builds(lambda a: c.Option("dump", a), texts())
-                | st.just(c.Option("debug")),
+                | st.just(c.Option("debug"))
+                | unknown_options(),
                 max_size=3,
             ).map(tuple),
             contexts=st.lists(
-                st.builds(lambda a: c.Context("pass", (c.Option("loc", a),)), texts(min_size=1)), max_size=2
+                st.builds(lambda a: c.Context("pass", (c.Option("loc", a),)), texts(min_size=1)) | unknown_contexts(),
+                max_size=2,
             ).map(tuple),
             roms=st.lists(st.builds(c.Rom, addresses, lengths, st.integers(0, len(items))), max_size=2).map(
                 lambda roms: tuple(sorted(roms, key=lambda rom: rom.rams_before))

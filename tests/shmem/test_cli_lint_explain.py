@@ -50,10 +50,11 @@ def test_lint_is_stricter_when_asked(file: Path) -> None:
 
 
 def test_lint_reports_what_cannot_be_read(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file.write_text("system g\nvdev shmem\n  alow a\n")
+    file.write_text("system g\nvdev shmem\n  umask u+x\n")
     assert main(["lint", str(file), str(file.parent / "none")]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        f"{file}:3:3: error: unknown option in 'vdev shmem': found 'alow', expected 'allow' [syntax]",
+        f"{file}:3:9: error: 'umask' is not a set of permission bits: found 'u+x', expected an octal number such as "
+        "0640 [syntax]",
         f"{file.parent / 'none'}:1:1: error: cannot read '{file.parent / 'none'}': No such file or directory [syntax]",
     ]
 

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from harness.shmem.config import (
     ConfigError,
@@ -37,7 +37,10 @@ def test_reading_back_what_was_rendered(config: VmConfig) -> None:
 @settings(max_examples=60, deadline=None)
 @given(configurations())
 def test_line_breaks_are_cosmetic(config: VmConfig) -> None:
+    """But for what is not understood, which is told by its line, and for line ends in quotes."""
     known = VmConfig(vdevs=tuple(vdev for vdev in config.vdevs if vdev.kind != "unheard-of"), rams=config.rams)
+    options = [option for vdev in known.vdevs for option in vdev.options]
+    assume(all(option.understood and "\n" not in "".join(option.words) for option in options))
     assert parse(" ".join(render(known).split("\n"))) == known
 
 
@@ -81,7 +84,7 @@ def test_a_file_may_read_another_but_not_itself(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     "config",
     [
-        VmConfig(cmdline="two\nlines"),
+        VmConfig(cmdline="two\x1blines"),
         VmConfig(system="bell\a"),
         VmConfig(loads=(Load("", None, "12,image"),)),
         VmConfig(vdevs=(Vdev("pl011", (Option("name", "a\0b"),)),)),

@@ -18,6 +18,7 @@ from harness.emulator.machine.kernel import architecture
 from harness.emulator.machine.network import network_arguments
 from harness.emulator.machine.placement import Placement, place
 from harness.shmem.config import ConfigError, Load, Option, Position, Ram, Vdev, VmConfig, parse_intr, parse_location
+from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
 
 _IGNORABLE: Final = {
@@ -55,6 +56,7 @@ class Plan:
 
 def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
     """Decide the machine; relative paths start at ``directory``. Raises ConfigError for what cannot be built."""
+    _refuse_open_values(config)
     kernel = _one_kernel(config)
     arch = architecture(kernel, directory / kernel.file)
     board = BOARDS[arch]
@@ -88,6 +90,22 @@ def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
         placements=tuple(place(arch, config.shmem_vdevs(), controllers, profile, other_pci=bool(network))),
         notes=tuple(_notes(config)),
     )
+
+
+def _refuse_open_values(config: VmConfig) -> None:
+    """Refuse variables that nothing sets, and memory whose size they would be."""
+    for option in config.others:
+        if option.name in ("ram", "rom"):
+            raise ConfigError("the emulated host does not know this value", option.position, found=option.text)
+    for vdev in config.shmem_vdevs():
+        for option in vdev.vdev().options:
+            if any(references(word) for word in option.words):
+                raise ConfigError("no variable of that name is set", option.position, found=" ".join(option.words))
+        if vdev.open_placement:
+            raise ConfigError("the emulated host does not know where this is", vdev.position, found="vdev shmem")
+    for load in config.loads:
+        if references(load.file):
+            raise ConfigError("no variable of that name is set", load.position, found=load.file)
 
 
 def _one_kernel(config: VmConfig) -> Load:
@@ -161,7 +179,7 @@ def _fixture(fixture: Fixture, vdev: Vdev, controllers: dict[str, str]) -> list[
     if intr is not None and _line(intr, controllers) not in fixture.intr:
         _refuse(intr, " or ".join(fixture.intr or ("no 'intr'",)), vdev)
     for option in vdev.options:
-        if option.name not in {"loc", "intr", "name", *fixture.options}:
+        if option.name not in {"loc", "intr", "name", *fixture.options} or not option.understood:
             raise ConfigError(f"the emulated host cannot do this for {vdev.kind}", option.position, found=option.name)
     if (port := vdev.option("hostdev")) is not None:
         return [Console(_argument(port)[0], port.position)]
@@ -171,7 +189,7 @@ def _fixture(fixture: Fixture, vdev: Vdev, controllers: dict[str, str]) -> list[
 def _check_shmem(vdev: Vdev) -> None:
     """Refuse what the emulated device could only ignore."""
     for option in vdev.options:
-        if option.name not in _SHMEM_OPTIONS:
+        if option.name not in _SHMEM_OPTIONS or not option.understood:
             raise ConfigError("the emulated host cannot do this for shmem", option.position, found=option.name)
 
 
@@ -179,11 +197,12 @@ def _line(option: Option, controllers: dict[str, str]) -> str:
     """The interrupt as CONTROLLER-KIND:LINE."""
     intr = parse_intr(*_argument(option))
     kind = controllers.get(intr.pic, intr.pic)
-    return kind if intr.line is None else f"{kind}:{intr.line}"
+    line = intr.pin if intr.line is None else str(intr.line)
+    return f"{kind}:{line}" if line else kind
 
 
 def _address(option: Option) -> tuple[str, int | None]:
-    location = parse_location(*_argument(option))
+    location = parse_location(option.text, option.argument_position)
     return location.space or "mem", location.address
 
 
@@ -200,7 +219,7 @@ def _refuse(option: Option, expected: str, vdev: Vdev) -> None:
 def _notes(config: VmConfig) -> list[str]:
     """What is accepted without an effect, and why; any other free-standing option is refused."""
     for option in config.others:
-        if option.name not in _IGNORABLE:
+        if option.name not in _IGNORABLE or not option.understood:
             raise ConfigError("the emulated host cannot do this", option.position, found=option.name)
     for context in config.contexts:
         raise ConfigError("the emulated host has no hardware to pass through", context.position, found=context.kind)

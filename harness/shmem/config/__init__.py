@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration language of qvm: parse, validate, render."""
 
-from harness.shmem.config.errors import NOWHERE, ConfigError, Position
+from harness.shmem.config.errors import NOWHERE, ConfigError, Position, Remark
 from harness.shmem.config.model import Context, Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
 from harness.shmem.config.parse import parse, parse_arguments, parse_file
 from harness.shmem.config.references import Intr, Location, parse_intr, parse_location
 from harness.shmem.config.render import render
 from harness.shmem.config.shmem import Create, Gid, Rule, RuleKind, ShmemOption, ShmemVdev, Subst, Umask
-from harness.shmem.config.validate import missing_files, validate
+from harness.shmem.config.validate import doubts, missing_files, validate
 
 __all__ = [
     "NOWHERE",
@@ -22,6 +22,7 @@ __all__ = [
     "Option",
     "Position",
     "Ram",
+    "Remark",
     "Rom",
     "Rule",
     "RuleKind",
@@ -31,6 +32,7 @@ __all__ = [
     "Umask",
     "Vdev",
     "VmConfig",
+    "doubts",
     "missing_files",
     "parse",
     "parse_arguments",

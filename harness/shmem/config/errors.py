@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from harness.errors import HarnessError
 
@@ -56,3 +56,16 @@ class ConfigError(HarnessError):
     def qvm_message(self) -> str:
         """The message in qvm's own form, ``[file:line] text`` (observed on 8.0)."""
         return f"[{self.position.file}:{self.position.line}] {self.description}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something in a text that can be read and yet deserves a word.
+
+    ``code`` is "not-understood" for what the harness does not know: it is kept as it is and takes part in nothing.
+    """
+
+    severity: Literal["warning", "note"]
+    position: Position
+    text: str
+    code: str

@@ -7,6 +7,7 @@ the individual vdevs (7.0 to 8.0); ``debug`` and several options of ``cpu`` and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final
@@ -79,9 +80,9 @@ _VIRTIO: Final[Options] = {**COMMON_VDEV_OPTIONS, "legacy": Takes.NOTHING, "sche
 VDEVS: Final[Mapping[str, Options]] = {
     "8259": _CONTROLLER,
     "gic": {**_CONTROLLER, "version": Takes.ONE},
-    "hpet": {**COMMON_VDEV_OPTIONS, "intrmap": Takes.ONE},
+    "hpet": {**COMMON_VDEV_OPTIONS, "frequency": Takes.ONE, "intrmap": Takes.ONE},
     "ioapic": _CONTROLLER,
-    "mc146818": COMMON_VDEV_OPTIONS,
+    "mc146818": {**COMMON_VDEV_OPTIONS, "reg": Takes.ONE},
     "pckeyboard": COMMON_VDEV_OPTIONS,
     "pl011": _UART,
     "ser8250": _UART,
@@ -110,15 +111,37 @@ VDEVS: Final[Mapping[str, Options]] = {
 }
 """Known vdevs. Another kind may exist on the host, so it is accepted; its options are then told by their lines."""
 
-_LIBRARY_PREFIX: Final = "vdev-"
+_LIBRARY: Final = re.compile(r"(?:.*/)?(?:vdev-)?(?P<kind>[^/]+?)(?P<safety>-safety)?(?:\.so(?:\.\d+)*)?", re.DOTALL)
 
 
 def vdev_kind(text: str) -> str:
-    """The kind that ``vdev TEXT`` asks for: a known one may also be called by the name of its library, vdev-KIND."""
-    bare = text.removeprefix(_LIBRARY_PREFIX).removesuffix(".so")
-    return bare if bare in VDEVS else text
+    """The kind that ``vdev TEXT`` asks for.
 
+    A known one may also be called by its library, with or without a path, and in its safety variant: options of both
+    mean the same ("Virtual Device Reference" of the safety edition).
+    """
+    match = _LIBRARY.fullmatch(text)
+    return match["kind"] if match is not None and match["kind"] in VDEVS else text
+
+
+UNKNOWN_OPTIONS: Final[Options] = {**COMMON_VDEV_OPTIONS, "sched": Takes.ONE}
+"""Options that a vdev or a context of an unknown kind is taken to have."""
+
+STRUCTURE: Final = frozenset({"system", "cmdline", LOAD_WORD, *MEMORY_WORDS, *CONTEXT_WORDS})
+"""Words that are the VM's wherever an option may stand."""
 
 CONTROLLER_KINDS: Final = frozenset({"8259", "gic", "ioapic"})
 IMPLICIT_CONTROLLERS: Final = frozenset({"gic", "apic"})
 """Controllers that a configuration may refer to without declaring them (ARM; x86, without a line)."""
+
+WORDS: Final = frozenset(
+    {
+        *TOP_LEVEL_WORDS,
+        *CPU_OPTIONS,
+        *PASS_OPTIONS,
+        *RESERVE_OPTIONS,
+        *UNKNOWN_OPTIONS,
+        *(option for options in VDEVS.values() for option in options),
+    }
+)
+"""Every word that is an option somewhere."""

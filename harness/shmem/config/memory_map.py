@@ -5,27 +5,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from heapq import heappop, heappush
 
 from harness.shmem.config.errors import ConfigError, Position
 from harness.shmem.config.model import Context, Ram, Rom, Vdev, VmConfig
 from harness.shmem.config.numbers import is_number, number
 from harness.shmem.config.references import Location, Space, parse_location
+from harness.shmem.config.variables import is_open
 
 _PAGE = 4096
+_MAX_PARTNERS = 8
 _PORTS = {"8259": 2, "mc146818": 2, "pckeyboard": 8, "ser8250": 8, "timer8254": 4}
 """Vdevs whose plain ``loc`` is an x86 port, and how many ports they take."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Addresses from ``start`` up to and without ``end``, and what they are given to."""
+    """Addresses from ``start`` up to and without ``end``, and what they are given to.
+
+    ``assumed``: no address is written, and ``start`` follows from where memory without one is taken to lie.
+    """
 
     space: Space
     start: int
     end: int
     owner: str
     position: Position
+    assumed: bool = False
 
     def overlaps(self, other: Range) -> bool:
         """Whether an address is in both."""
@@ -33,25 +39,38 @@ class Range:
 
 
 def _memory_in_order(config: VmConfig) -> Iterator[tuple[str, Ram | Rom]]:
+    roms = iter(sorted(config.roms, key=lambda rom: rom.rams_before))
+    rom = next(roms, None)
     for index in range(len(config.rams) + 1):
-        yield from (("rom", rom) for rom in config.roms if rom.rams_before == index)
+        while rom is not None and rom.rams_before <= index:
+            yield "rom", rom
+            rom = next(roms, None)
         if index < len(config.rams):
             yield "ram", config.rams[index]
 
 
 def memory(config: VmConfig) -> list[Range]:
-    """Where RAM and ROM lie; an entry without an address follows the highest one before it ("ram")."""
+    """Where RAM and ROM lie; an entry without an address follows the highest one before it ("ram").
+
+    The first begins at 0. Behind an entry whose own place or size is not known, one without an address could be
+    anywhere and is left out.
+    """
+    unknown = any(option.name in ("ram", "rom") for option in config.others)
     ranges: list[Range] = []
     top = 0
     for word, item in _memory_in_order(config):
+        if item.address is None and unknown:
+            continue
         start = top if item.address is None else item.address
-        ranges.append(Range("mem", start, start + item.length, word, item.position))
+        ranges.append(Range("mem", start, start + item.length, word, item.position, assumed=item.address is None))
         top = max(top, start + item.length)
     return ranges
 
 
 def _numeric_location(text: str, position: Position) -> Location | None:
-    """The location, or None when it is PCI or holds a variable of the host, whose value nothing here knows."""
+    """The location, or None when it is PCI or holds something whose value nothing here knows."""
+    if is_open(text):
+        return None
     try:
         location = parse_location(text, position)
     except ConfigError:
@@ -61,7 +80,7 @@ def _numeric_location(text: str, position: Position) -> Location | None:
 
 def _vdev_range(vdev: Vdev) -> Range | None:
     option = vdev.option("loc")
-    location = None if option is None else _numeric_location(option.argument or "", option.argument_position)
+    location = None if option is None else _numeric_location(option.text, option.argument_position)
     if option is None or location is None or location.address is None:
         return None
     space: Space = location.space or ("io" if vdev.kind in _PORTS else "mem")
@@ -72,7 +91,7 @@ def _vdev_range(vdev: Vdev) -> Range | None:
 def _pass_ranges(context: Context) -> Iterator[Range]:
     """Every ``loc`` of a ``pass`` counts; one without a length says nothing about where it ends."""
     for option in context.options:
-        location = _numeric_location(option.argument or "", option.argument_position) if option.name == "loc" else None
+        location = _numeric_location(option.text, option.argument_position) if option.name == "loc" else None
         if location is None or location.address is None:
             continue
         length = location.rest.partition(",")[0]
@@ -88,5 +107,23 @@ def devices(config: VmConfig) -> list[Range]:
 
 
 def collisions(config: VmConfig) -> Iterator[tuple[Range, Range]]:
-    """Pairs of entries that share an address, the later one of the text second."""
-    return ((one, two) for one, two in combinations(memory(config) + devices(config), 2) if one.overlaps(two))
+    """Pairs of entries that share an address, the later one of the text second.
+
+    An entry that shares addresses with many is paired with some of them only, so that a text in which everything lies
+    at one place has not more pairs than a person can read.
+    """
+    ranges = memory(config) + devices(config)
+    order = sorted((one.start, one.end, index) for index, one in enumerate(ranges))
+    pairs = []
+    alive: dict[Space, list[tuple[int, int]]] = {"mem": [], "io": [], "pci": []}
+    for start, end, index in order:
+        here = alive[ranges[index].space]
+        while here and here[0][0] <= start:
+            heappop(here)
+        pairs += [
+            (min(index, other), max(index, other))
+            for _, other in here[:_MAX_PARTNERS]
+            if ranges[index].overlaps(ranges[other])
+        ]
+        heappush(here, (end, index))
+    return ((ranges[one], ranges[two]) for one, two in sorted(pairs))

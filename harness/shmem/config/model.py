@@ -10,9 +10,11 @@ configuration syntax"); the one exception, a ``ram`` whose place depends on a ``
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from harness.shmem.config.errors import NOWHERE, Position
+from harness.shmem.config.errors import NOWHERE, Position, Remark
+
+NOT_UNDERSTOOD: Final = "not-understood"
 
 if TYPE_CHECKING:
     from harness.shmem.config.shmem import ShmemVdev
@@ -20,18 +22,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option and what follows it; ``extra`` holds the second argument of the few options that take two."""
+    """An option and what follows it; ``extra`` holds the second argument of the few options that take two.
+
+    An option that is not ``understood`` is kept as its line has it: all words behind the first are arguments.
+    """
 
     name: str
     argument: str | None = None
     position: Position = field(default=NOWHERE, compare=False)
     argument_position: Position = field(default=NOWHERE, compare=False)
     extra: tuple[str, ...] = ()
+    understood: bool = True
 
     @property
     def words(self) -> tuple[str, ...]:
         """Everything after the option word."""
         return (() if self.argument is None else (self.argument,)) + self.extra
+
+    @property
+    def text(self) -> str:
+        """The argument; ``loc io ADDR`` says the same as ``loc io:ADDR``."""
+        return ":".join(self.words) if self.name == "loc" else self.argument or ""
 
 
 class _Options:
@@ -90,11 +101,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Vdev(_Options):
-    """A virtual device and its options in file order."""
+    """A virtual device and its options in file order.
+
+    ``library`` is how the text calls it where that is not the kind alone: ``vdev-shmem-safety.so``, or a path.
+    """
 
     kind: str
     options: tuple[Option, ...] = ()
     position: Position = field(default=NOWHERE, compare=False)
+    library: str = ""
 
     @property
     def name(self) -> str | None:
@@ -104,17 +119,25 @@ class Vdev(_Options):
 
 @dataclass(frozen=True)
 class Context(_Options):
-    """A ``pass`` or ``reserve`` entry and its options in file order; ``data`` is the word before it, as of ``load``."""
+    """A ``pass`` or ``reserve`` entry and its options in file order; ``data`` is the word before it, as of ``load``.
+
+    A context that is not ``understood`` is of a kind that the harness does not know; ``arguments`` stand in its line.
+    """
 
     kind: str
     options: tuple[Option, ...] = ()
     data: str = ""
     position: Position = field(default=NOWHERE, compare=False)
+    arguments: tuple[str, ...] = ()
+    understood: bool = True
 
 
 @dataclass(frozen=True)
 class VmConfig:
-    """Everything that one qvm process is told. ``others`` are the free-standing options (``logger``, ``set``, ...)."""
+    """Everything that one qvm process is told. ``others`` are the free-standing options (``logger``, ``set``, ...).
+
+    ``remarks`` are about the text that it was read from.
+    """
 
     system: str | None = None
     system_position: Position = field(default=NOWHERE, compare=False)
@@ -127,6 +150,12 @@ class VmConfig:
     contexts: tuple[Context, ...] = ()
     roms: tuple[Rom, ...] = ()
     cmdline_position: Position = field(default=NOWHERE, compare=False)
+    remarks: tuple[Remark, ...] = field(default=(), compare=False)
+
+    @property
+    def not_understood(self) -> tuple[Remark, ...]:
+        """What of the text the harness does not know, in its order."""
+        return tuple(remark for remark in self.remarks if remark.code == NOT_UNDERSTOOD)
 
     def shmem_vdevs(self) -> tuple[ShmemVdev, ...]:
         """The ``vdev shmem`` entries in file order. Raises ConfigError for a malformed argument."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers of the configuration language: ``0x`` hexadecimal or decimal, with a size letter in either case."""
+"""Numbers of the configuration language: ``0x`` hexadecimal, decimal or ``0d`` decimal, with a size letter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import re
 from harness.shmem.config.errors import ConfigError, Position
 from harness.shmem.config.words import show
 
-_NUMBER = re.compile(r"(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<dec>[0-9]+))(?P<unit>[kKmMgG]?)", re.ASCII)
+_NUMBER = re.compile(r"(?:0[xX](?P<hex>[0-9a-fA-F]{1,64})|(?:0[dD])?(?P<dec>[0-9]{1,64}))(?P<unit>[kKmMgG]?)", re.ASCII)
+_LEADING_ZERO = re.compile(r"0[0-9]+[kKmMgG]?", re.ASCII)
 _OCTAL = re.compile(r"[0-7]{1,5}", re.ASCII)
 _SHIFT = {"": 0, "k": 10, "m": 20, "g": 30}
 _LIMIT = 1 << 64
@@ -19,6 +20,17 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
+def two_readings(text: str) -> bool:
+    """Whether ``text`` is a number with a leading zero, which some readers take for octal, and that makes a difference.
+
+    Neither reading is documented, so neither is guessed.
+    """
+    if _LEADING_ZERO.fullmatch(text) is None:
+        return False
+    digits = text.rstrip("kKmMgG").lstrip("0")
+    return len(digits) > 1 or digits in ("8", "9")
+
+
 def number(text: str, position: Position, what: str) -> int:
     """The value of ``text``, below 2**64. ``what`` names the number in the error."""
     match = _NUMBER.fullmatch(text)
@@ -27,8 +39,7 @@ def number(text: str, position: Position, what: str) -> int:
             f"{what} is not a number", position, found=show(text), expected="a number such as 4096, 0x1000, 4k or 128M"
         )
     decimal = match["dec"]
-    if decimal is not None and len(decimal) > 1 and decimal.startswith("0"):
-        # Some readers take a leading zero for octal; neither reading is documented, so neither is guessed.
+    if two_readings(text):
         raise ConfigError(
             f"{what} has a leading zero",
             position,

@@ -16,14 +16,19 @@ _SPACES = get_args(Space)
 
 @dataclass(frozen=True)
 class Intr:
-    """A guest interrupt: a controller and its line; a bare controller has None (local APIC, or a PCI device's)."""
+    """A guest interrupt: a controller and its line; a bare controller has None (local APIC, or a PCI device's).
+
+    ``pin`` is a line that has a name, as of a controller that the harness does not know.
+    """
 
     pic: str
     line: int | None = None
     position: Position = field(default=NOWHERE, compare=False)
+    pin: str = ""
 
     def __str__(self) -> str:
-        return self.pic if self.line is None else f"{self.pic}:{self.line}"
+        line = self.pin if self.line is None else str(self.line)
+        return f"{self.pic}:{line}" if line else self.pic
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,23 @@ class Location:
 def parse_intr(text: str, position: Position) -> Intr:
     """Take ``PIC:LINE`` or a bare ``PIC`` apart. Raises ConfigError."""
     pic, colon, line = text.partition(":")
-    if not pic or (colon and not is_number(line)):
+    if not pic or (colon and not line):
         raise ConfigError(
             "not a guest interrupt", position, found=show(text), expected="PIC:LINE such as gic:43, or a bare PIC"
         )
+    if colon and not is_number(line):
+        return Intr(pic, None, position, line)
     return Intr(pic, number(line, position, "interrupt line") if colon else None, position)
+
+
+def is_space(text: str) -> bool:
+    """Whether ``text`` alone says in which space the address behind it is: ``loc io ADDR``."""
+    return text in _SPACES
 
 
 def looks_like_location(text: str) -> bool:
     """Whether ``text`` is meant as the argument of ``loc`` where that argument may be left out."""
-    return text[:1].isdigit() or (text.split(":", 1)[0] in _SPACES and ":" in text)
+    return text[:1].isdigit() or text[:1] == "$" or text.split(":", 1)[0] in _SPACES
 
 
 def parse_location(text: str, position: Position) -> Location:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.shmem.config.errors import ConfigError
+from harness.shmem.config.grammar import MEMORY_WORDS, WORDS
 from harness.shmem.config.model import Cpu, Load, Option, Ram, Rom, VmConfig
 from harness.shmem.config.numbers import is_number, show_size
 from harness.shmem.config.words import quote, show
@@ -17,8 +18,17 @@ def _line(*words: str) -> str:
     return " ".join(words)
 
 
+def _kept(word: str) -> str:
+    """A word of something that is not understood, quoted where it would be taken for an option or a file to read."""
+    return quote(word, always=word in WORDS or word.startswith("@"))
+
+
 def _option(option: Option) -> str:
-    return _line(option.name, *(quote(word) for word in option.words))
+    if option.understood:
+        return _line(option.name, *(quote(word) for word in option.words))
+    # 'ram' and 'rom' of a size that nothing here knows are options all the same.
+    name = option.name if option.name in MEMORY_WORDS and option.argument else _kept(option.name)
+    return _line(name, *(_kept(word) for word in option.words))
 
 
 def _context(head: str, options: Iterable[Option]) -> Iterator[str]:
@@ -61,9 +71,10 @@ def _lines(config: VmConfig) -> Iterator[str]:
     for cpu in config.cpus:
         yield from _cpu(cpu)
     for vdev in config.vdevs:
-        yield from _context(_line("vdev", quote(vdev.kind)), vdev.options)
+        yield from _context(_line("vdev", quote(vdev.library or vdev.kind)), vdev.options)
     for context in config.contexts:
-        yield from _context(_line(*filter(None, (context.data, context.kind))), context.options)
+        head = (context.data, _kept(context.kind) if not context.understood else context.kind)
+        yield from _context(_line(*filter(None, head), *map(_kept, context.arguments)), context.options)
     # Last, because an image may be loaded into memory that a 'pass' or a vdev provides.
     yield from (_load(load) for load in config.loads)
     if config.cmdline is not None:

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Literal, Self, TypeVar
 
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position
 from harness.shmem.config.model import Option, Vdev
-from harness.shmem.config.numbers import number, permissions
-from harness.shmem.config.references import Intr, Location, parse_intr, parse_location
+from harness.shmem.config.numbers import number, permissions, two_readings
+from harness.shmem.config.references import Intr, Location, is_space, parse_intr, parse_location
+from harness.shmem.config.variables import is_open, references
 from harness.shmem.config.words import show
 
 SHMEM: Final = "shmem"
@@ -113,9 +114,11 @@ def _subst(option: Option) -> Subst:
     return Subst(original, prefix, option.position)
 
 
-def _create(option: Option) -> Create:
+def _create(option: Option) -> Create | Option:
     argument, where = _argument(option), option.argument_position
     name, *rest = argument.split(",")
+    if references(argument) or (rest and two_readings(rest[0])):
+        return option
     if not 1 <= len(rest) <= 3:
         raise ConfigError(
             "'create' has the wrong number of fields",
@@ -129,6 +132,9 @@ def _create(option: Option) -> Create:
 
 
 def _typed(option: Option) -> ShmemOption:
+    """The option taken apart; as it is when the harness does not know the option, or nothing knows its value."""
+    if not option.understood:
+        return option
     match option.name:
         case "allow" | "deny" as kind:
             return Rule(kind, _argument(option), option.position)
@@ -136,6 +142,8 @@ def _typed(option: Option) -> ShmemOption:
             return _subst(option)
         case "create":
             return _create(option)
+        case "umask" if references(_argument(option)):
+            return option
         case "umask":
             return Umask(permissions(_argument(option), option.argument_position, "'umask'"), option.position)
         case "gid":
@@ -144,11 +152,10 @@ def _typed(option: Option) -> ShmemOption:
             return option
 
 
-def _number_of(option: Option) -> int:
+def _number_of(option: Option) -> int | None:
+    if is_open(_argument(option)):
+        return None
     return number(_argument(option), option.argument_position, f"argument of '{option.name}'")
-
-
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -157,13 +164,15 @@ class ShmemVdev:
 
     options: tuple[ShmemOption, ...] = ()
     position: Position = field(default=NOWHERE, compare=False)
+    library: str = ""
+    """How the text calls the device, where that is not plainly ``shmem``."""
 
     @classmethod
     def of(cls, vdev: Vdev) -> Self:
         """The typed view of ``vdev``. Raises ConfigError for a malformed argument, ValueError for another vdev."""
         if vdev.kind != SHMEM:
             raise ValueError(f"not a vdev shmem: {vdev.kind}")
-        view = cls(tuple(_typed(option) for option in vdev.options), vdev.position)
+        view = cls(tuple(_typed(option) for option in vdev.options), vdev.position, vdev.library)
         # Reading them once reports a malformed argument here and not at the first use.
         _ = view.location, view.intr, view.sched
         return view
@@ -171,49 +180,61 @@ class ShmemVdev:
     def vdev(self) -> Vdev:
         """The device as an entry of a configuration."""
         options = tuple(entry if isinstance(entry, Option) else entry.option() for entry in self.options)
-        return Vdev(SHMEM, options, self.position)
+        return Vdev(SHMEM, options, self.position, self.library)
 
     def _only(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
         return tuple(option for option in self.options if isinstance(option, kind))
 
-    @property
+    @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """``allow`` and ``deny`` in file order."""
         return self._only(Rule)
 
-    @property
+    @cached_property
     def substs(self) -> tuple[Subst, ...]:
         """``subst`` in file order."""
         return self._only(Subst)
 
-    @property
+    @cached_property
     def creates(self) -> tuple[Create, ...]:
         """``create`` in file order."""
         return self._only(Create)
 
-    def _last(self, name: str, read: Callable[[Option], _Value]) -> _Value | None:
-        for entry in reversed(self.options):
-            if isinstance(entry, Option) and entry.name == name:
-                return read(entry)
-        return None
+    def _last(self, name: str) -> Option | None:
+        """The last option of that name that the harness understands."""
+        return next(
+            (
+                entry
+                for entry in reversed(self.options)
+                if isinstance(entry, Option) and entry.name == name and entry.understood
+            ),
+            None,
+        )
 
     @property
     def name(self) -> str | None:
         """Name of the instance."""
-        return self._last("name", _argument)
+        option = self._last("name")
+        return None if option is None else _argument(option)
+
+    @property
+    def open_placement(self) -> bool:
+        """Whether ``loc`` or ``intr`` says something that nothing here can know, such as a variable without a value."""
+        loc, intr = self._last("loc"), self._last("intr")
+        return (loc is not None and _is_open_location(loc.text)) or (intr is not None and is_open(intr.text))
 
     @property
     def location(self) -> Location | None:
         """Where ``loc`` puts the device; None when it says nothing, so that qvm makes a PCI device."""
-        option = self._last("loc", lambda entry: entry)
-        if option is None or option.argument is None:
+        option = self._last("loc")
+        if option is None or option.argument is None or _is_open_location(option.text):
             return None
-        location = parse_location(option.argument, option.argument_position)
+        location = parse_location(option.text, option.argument_position)
         if location.space == "io":
             raise ConfigError(
                 "'vdev shmem' has no I/O ports",
                 option.argument_position,
-                found=show(option.argument),
+                found=show(option.text),
                 expected="a memory address",
             )
         return location
@@ -227,9 +248,19 @@ class ShmemVdev:
     @property
     def intr(self) -> Intr | None:
         """The guest interrupt."""
-        return self._last("intr", lambda option: parse_intr(_argument(option), option.argument_position))
+        option = self._last("intr")
+        if option is None or is_open(option.text):
+            return None
+        return parse_intr(_argument(option), option.argument_position)
 
     @property
     def sched(self) -> int | None:
         """Priority of the pulses that tell qvm of input."""
-        return self._last("sched", _number_of)
+        option = self._last("sched")
+        return None if option is None else _number_of(option)
+
+
+def _is_open_location(text: str) -> bool:
+    """Whether a ``loc`` has a form, or holds a value, that nothing here knows."""
+    space, colon, _ = text.partition(":")
+    return is_open(text) or bool(colon and not is_space(space))

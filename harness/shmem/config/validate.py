@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with a configuration that can be read: everything that qvm is taken to refuse under a profile."""
+"""What is wrong with a configuration that can be read: everything that qvm is taken to refuse under a profile.
+
+What only may be wrong, because a host may know more than the harness, is a doubt and no error.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from harness.shmem.config import grammar, memory_map
-from harness.shmem.config.errors import ConfigError, Position
-from harness.shmem.config.model import Option, Ram, Rom, VmConfig
+from harness.shmem.config.errors import ConfigError, Position, Remark
+from harness.shmem.config.memory_map import Range
+from harness.shmem.config.model import Context, Option, Ram, Rom, VmConfig
+from harness.shmem.config.numbers import is_number
 from harness.shmem.config.references import Intr, parse_intr
 from harness.shmem.config.shmem import Create, Gid, ShmemVdev, Umask
+from harness.shmem.config.variables import is_open, references
 from harness.shmem.config.words import show
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE, PAGE_SIZE
@@ -43,7 +49,7 @@ def missing_files(config: VmConfig, base: Path) -> list[ConfigError]:
             "no such file", load.position, found=show(load.file), expected=f"a file below {base}", code="missing-file"
         )
         for load in config.loads
-        if not (base / load.file).is_file()
+        if not references(load.file) and not (base / load.file).is_file()
     ]
 
 
@@ -67,9 +73,13 @@ def _path_part(name: str, what: str, position: Position) -> Iterator[ConfigError
             expected=f"at most {_LONGEST_FILE_NAME}",
             code="name-too-long",
         )
-    if name in ("", ".", "..") or "/" in name:
+    if name in ("", ".", "..") or "/" in name or "\n" in name:
         yield ConfigError(
-            f"{what} cannot be a name below /dev/qvm", position, found=show(name), expected="no '/'", code="bad-name"
+            f"{what} cannot be a name below /dev/qvm",
+            position,
+            found=show(name),
+            expected="no '/' and one line",
+            code="bad-name",
         )
 
 
@@ -77,9 +87,13 @@ def _system(config: VmConfig) -> Iterator[ConfigError]:
     if config.system is None:
         return
     yield from _path_part(config.system, "name of the system", config.system_position)
+
+
+def _set_before_system(config: VmConfig) -> Iterator[Remark]:
     for option in config.others:
-        if option.name == "set" and _before(option.position, config.system_position):
-            yield ConfigError("'set' stands before 'system'", option.position, code="system-first")
+        if option.name == "set" and config.system is not None and _before(option.position, config.system_position):
+            text = "'set' stands before 'system'; releases are known that refuse it"
+            yield Remark("warning", option.position, text, "system-first")
 
 
 def _memory(config: VmConfig) -> Iterator[ConfigError]:
@@ -91,6 +105,10 @@ def _memory(config: VmConfig) -> Iterator[ConfigError]:
             yield ConfigError("memory ends beyond 64 bits", item.position, code="size-too-large")
 
 
+_NAMED_BY_PATHS: Final = frozenset({"virtio-net"})
+"""Vdevs whose name is that of an end of a connection, which public configurations write as a path."""
+
+
 def _names(config: VmConfig) -> Iterator[ConfigError]:
     seen: dict[str, Position] = {}
     for vdev in config.vdevs:
@@ -98,7 +116,8 @@ def _names(config: VmConfig) -> Iterator[ConfigError]:
         if option is None or option.argument is None:
             continue
         name = option.argument
-        yield from _path_part(name, "name of the vdev", option.position)
+        if vdev.kind not in _NAMED_BY_PATHS and vdev.kind in grammar.VDEVS:
+            yield from _path_part(name, "name of the vdev", option.position)
         if name in seen:
             yield ConfigError(
                 f"two vdevs are named {show(name)}",
@@ -116,35 +135,36 @@ def _names(config: VmConfig) -> Iterator[ConfigError]:
             )
 
 
-def _interrupt_options(config: VmConfig) -> Iterator[Option]:
+def _interrupt_options(config: VmConfig) -> Iterator[tuple[Option, Intr]]:
+    """The interrupts that vdevs and contexts name, as far as their form is known."""
     for owner in (*config.vdevs, *config.contexts):
-        yield from (option for option in owner.options if option.name in ("intr", "intrmap") and option.argument)
+        for option in owner.options:
+            if option.name not in ("intr", "intrmap") or not option.understood:
+                continue
+            # 'pass' may add attributes and the host's vector: PIC:LINE[,ATTRIBUTE][=VECTOR].
+            parts = option.text.partition("=")[0].split(",")
+            for part in parts[:1] if isinstance(owner, Context) else parts:
+                if (intr := _interrupt(part, option.argument_position)) is not None:
+                    yield option, intr
+
+
+def _interrupt(text: str, position: Position) -> Intr | None:
+    try:
+        intr = None if is_open(text) or is_number(text) else parse_intr(text, position)
+    except ConfigError:
+        return None
+    return None if intr is None or intr.pin else intr
 
 
 def _interrupts(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
-    controllers = {
-        name: vdev.kind in grammar.CONTROLLER_KINDS or vdev.kind not in grammar.VDEVS
-        for vdev in config.vdevs
-        if (name := vdev.name) is not None
-    }
-    controllers.update(dict.fromkeys(grammar.IMPLICIT_CONTROLLERS, True))
+    controllers = _controllers(config)
     used: dict[Intr, Position] = {}
-    for option in _interrupt_options(config):
-        # 'pass' may add attributes and the host's vector: PIC:LINE[,ATTRIBUTE][=VECTOR].
-        text = (option.argument or "").partition("=")[0].partition(",")[0]
-        try:
-            intr = parse_intr(text, option.argument_position)
-        except ConfigError as error:
-            error.code = "placement"
-            yield error
-            continue
-        if not controllers.get(intr.pic, False):
-            kind = "not an interrupt controller" if intr.pic in controllers else "not declared"
+    for option, intr in _interrupt_options(config):
+        if controllers.get(intr.pic) is False:
             yield ConfigError(
-                f"interrupt controller {show(intr.pic)} is {kind}",
+                f"{show(intr.pic)} is the name of a vdev that is not an interrupt controller",
                 option.position,
                 found=show(str(intr)),
-                expected=" or ".join(f"'{name}'" for name in sorted(name for name in controllers if controllers[name])),
                 code="unknown-controller",
             )
         if intr.line is None:
@@ -159,19 +179,72 @@ def _interrupts(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
         used.setdefault(intr, option.position)
 
 
+def _controllers(config: VmConfig) -> dict[str, bool]:
+    """For each name that an interrupt may refer to whether it is that of an interrupt controller."""
+    controllers = {
+        name: vdev.kind in grammar.CONTROLLER_KINDS or vdev.kind not in grammar.VDEVS
+        for vdev in config.vdevs
+        if (name := vdev.name) is not None
+    }
+    return controllers | dict.fromkeys(grammar.IMPLICIT_CONTROLLERS, True)
+
+
+def doubts(config: VmConfig, profile: Profile) -> list[Remark]:
+    """What may be wrong with ``config``, in the order of the text, where the harness cannot know that it is."""
+    found = [*_set_before_system(config), *_undeclared(config), *_assumed_collisions(config, profile)]
+    return sorted(found, key=lambda doubt: (doubt.position.file, doubt.position.line, doubt.position.column))
+
+
+def _undeclared(config: VmConfig) -> Iterator[Remark]:
+    """Interrupt controllers that nothing declares; a host may have more of them than the documents say."""
+    controllers = _controllers(config)
+    known = " and ".join(show(name) for name in sorted(grammar.IMPLICIT_CONTROLLERS))
+    seen: set[str] = set()
+    for option, intr in _interrupt_options(config):
+        if intr.pic in controllers or intr.pic in seen:
+            continue
+        seen.add(intr.pic)
+        text = (
+            f"interrupt controller {show(intr.pic)} is not declared: no vdev has that name, and {known} are the ones "
+            "that need none"
+        )
+        yield Remark("warning", option.position, text, "unknown-controller")
+
+
+def _collision(one: Range, two: Range) -> str:
+    return f"{two.owner} at {two.start:#x} collides with {one.owner} at {one.start:#x}-{one.end - 1:#x}"
+
+
 def _collisions(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
     if profile.loc_collision == "accepted":
         return
     for one, two in memory_map.collisions(config):
-        yield ConfigError(
-            f"{two.owner} at {two.start:#x} collides with {one.owner} at {one.start:#x}-{one.end - 1:#x}",
-            two.position,
-            found=f"the other at {one.position}" if one.position.file else "",
-            code="address-collision",
-        )
+        if not (one.assumed or two.assumed):
+            yield ConfigError(
+                _collision(one, two),
+                two.position,
+                found=f"the other at {one.position}" if one.position.file else "",
+                code="address-collision",
+            )
+
+
+def _assumed_collisions(config: VmConfig, profile: Profile) -> Iterator[Remark]:
+    """Collisions that follow from where memory without an address is taken to lie."""
+    if profile.loc_collision == "accepted":
+        return
+    for one, two in memory_map.collisions(config):
+        if one.assumed or two.assumed:
+            memory = one if one.assumed else two
+            text = (
+                f"{_collision(one, two)}; but the '{memory.owner}' at {memory.position} has no address, and the base "
+                f"{memory.start:#x} was assumed: write the address"
+            )
+            yield Remark("warning", two.position, text, "address-collision")
 
 
 def _placement(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
+    if vdev.open_placement:
+        return
     option = next((entry for entry in vdev.options if isinstance(entry, Option) and entry.name == "loc"), None)
     where = vdev.position if option is None else option.position
     if option is not None and option.argument is None and profile.bare_loc == "rejected":
@@ -191,7 +264,7 @@ def _placement(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
     if vdev.intr is None:
         if profile.loc_without_intr == "rejected":
             yield ConfigError("'loc' without 'intr'", where, expected="an interrupt such as gic:43", code="placement")
-    elif vdev.intr.line is None:
+    elif vdev.intr.line is None and not vdev.intr.pin:
         yield ConfigError(
             "interrupt has no line",
             vdev.intr.position,

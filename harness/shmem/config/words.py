@@ -3,31 +3,39 @@
 
 Words are separated by blanks and line ends. ``#`` outside quotes starts a comment that runs to the end of the line
 (User's Guide, "VM configuration syntax"). A word, or a part of it as in ``>"|command"`` ("vdev ser8250"), may stand in
-double quotes and then contain blanks and ``#``. Inside quotes ``\\"`` and ``\\\\`` stand for a quote and a backslash, a
-backslash at the end of a line joins the next line, and any other backslash stands for itself, so that the escapes of a
-pattern survive.
+double quotes and then contain blanks, line ends and ``#``. Inside quotes ``\\"`` and ``\\\\`` stand for a quote and a
+backslash, a backslash at the end of a line joins the next line, and any other backslash stands for itself, so that the
+escapes of a pattern survive. A backslash alone at the end of a line means nothing, as in a copied command line. A
+byte-order mark outside quotes is a blank, as it may come from a file that was put in front of another.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position
 
-_BLANKS = " \t"
-_LINE_END = "\n"
-_FIRST_PRINTABLE = 0x20
-_DELETE = 0x7F
+# One pass with expressions that never go back: a text of a megabyte is read in a moment, whatever it holds.
+_SEPARATORS: Final = re.compile(r"(?:[ \t\f\v\n\ufeff]++|#[^\n]*+|\\(?=\n))++")
+_BARE: Final = re.compile(r'[^ \t\f\v\n\ufeff#"]++')
+_QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_ESCAPE: Final = re.compile(r'\\(["\\\n])')
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_NOT_UTF_8: Final = re.compile("[\udc80-\udcff]")
+_NEEDS_QUOTES: Final = re.compile(r'[ \t\n\ufeff#"]|\\\Z')
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word; a quoted word is never a keyword and never names a file to read."""
+    """One word; a quoted word is never a keyword and never names a file to read. ``first``: the first of its line."""
 
     text: str
     position: Position
     quoted: bool = False
+    first: bool = False
 
 
 def show(text: str) -> str:
@@ -36,109 +44,96 @@ def show(text: str) -> str:
 
 
 def refuse_controls(text: str, position: Position) -> None:
-    """Raise ConfigError when ``text`` holds a control character other than a tab: no spelling of one is documented."""
-    for char in text:
-        if char not in _BLANKS and (ord(char) < _FIRST_PRINTABLE or ord(char) == _DELETE):
-            raise ConfigError("control character in the text", position, found=f"0x{ord(char):02x}")
+    """Raise ConfigError when ``text`` holds a control character other than a tab or a line end.
+
+    No spelling of one is documented.
+    """
+    if (match := _CONTROL.search(text)) is not None:
+        raise ConfigError("control character in the text", position, found=f"0x{ord(match[0]):02x}")
 
 
 class _Scanner:
     """A text and the place reached in it."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self._text = text.replace("\r\n", "\n")
+    def __init__(self, text: str, file: str, *, utf_8: bool) -> None:
+        self._text = text.replace("\r\n", "\n").replace("\r", "\n")
         self._file = file
+        self._utf_8 = utf_8
         self._at = 0
+        self._counted = 0
         self._line = 1
         self._line_start = 0
 
-    @property
-    def position(self) -> Position:
-        return Position(self._file, self._line, self._at - self._line_start + 1)
+    def _position(self, at: int) -> Position:
+        """Where the character ``at`` is; asked for in the order of the text."""
+        lines = self._text.count("\n", self._counted, at)
+        if lines:
+            self._line += lines
+            self._line_start = self._text.rfind("\n", self._counted, at) + 1
+        self._counted = at
+        return Position(self._file, self._line, at - self._line_start + 1)
 
-    def peek(self) -> str:
-        """The next character, or an empty string at the end."""
-        return self._text[self._at : self._at + 1]
-
-    def take(self) -> str:
-        """The next character, which is consumed."""
-        char, where = self._text[self._at], self.position
-        self._at += 1
-        if char == _LINE_END:
-            self._line, self._line_start = self._line + 1, self._at
-        else:
-            refuse_controls(char, where)
-        return char
-
-    def skip_separators(self) -> None:
-        """Consume blanks, line ends and comments."""
-        while char := self.peek():
-            if char == "#":
-                while self.peek() not in ("", _LINE_END):
-                    self._at += 1
-            elif char in _BLANKS or char == _LINE_END:
-                self.take()
-            else:
-                return
-
-    def at_word_end(self) -> bool:
-        """Whether a word cannot go on here."""
-        char = self.peek()
-        return char in ("", "#", _LINE_END) or char in _BLANKS
-
-
-def _bare_part(scanner: _Scanner) -> str:
-    chars = []
-    while not scanner.at_word_end() and scanner.peek() != '"':
-        chars.append(scanner.take())
-    return "".join(chars)
-
-
-def _quoted_part(scanner: _Scanner) -> str:
-    start = scanner.position
-    scanner.take()
-    chars: list[str] = []
-    while (char := scanner.peek()) != '"':
-        if char in ("", _LINE_END):
-            found = "the end of the line" if char else "the end of the text"
+    def _checked(self, piece: str, start: int) -> str:
+        """``piece``, which begins at ``start``. Raises ConfigError where it holds what no word can."""
+        if (match := _CONTROL.search(piece)) is not None:
             raise ConfigError(
-                "quoted argument is not closed", start, found=found, expected="'\"', or '\\' to go on in the next line"
+                "control character in the text",
+                self._position(start + match.start()),
+                found=f"0x{ord(match[0]):02x}",
+                expected="a text; this looks like UTF-16 or a binary file" if match[0] == "\0" else "",
             )
-        scanner.take()
-        if char == "\\" and scanner.peek() in ('"', "\\", _LINE_END):
-            escaped = scanner.take()
-            chars.append("" if escaped == _LINE_END else escaped)
-        else:
-            chars.append(char)
-    scanner.take()
-    return "".join(chars)
+        if self._utf_8 and (match := _NOT_UTF_8.search(piece)) is not None:
+            raise ConfigError(
+                "text is not UTF-8", self._position(start + match.start()), found=f"byte 0x{ord(match[0]) - 0xDC00:02x}"
+            )
+        return piece
+
+    def _quoted_part(self) -> str:
+        match = _QUOTED.match(self._text, self._at)
+        if match is None:
+            raise ConfigError(
+                "quoted argument is not closed", self._position(self._at), found="the end of the text", expected="'\"'"
+            )
+        start, self._at = self._at, match.end()
+        inner = self._checked(match[1], start + 1)
+        return _ESCAPE.sub(lambda escape: "" if escape[1] == "\n" else escape[1], inner) if "\\" in inner else inner
+
+    def words(self) -> Iterator[Word]:
+        """The words from here to the end."""
+        text = self._text
+        first = True
+        while self._at < len(text):
+            if (separators := _SEPARATORS.match(text, self._at)) is not None:
+                first = first or text.find("\n", self._at, separators.end()) >= 0
+                self._at = separators.end()
+                continue
+            position = self._position(self._at)
+            parts: list[str] = []
+            quoted = False
+            while self._at < len(text):
+                if text[self._at] == '"':
+                    quoted = True
+                    parts.append(self._quoted_part())
+                elif (bare := _BARE.match(text, self._at)) is not None:
+                    parts.append(self._checked(bare[0], self._at))
+                    self._at = bare.end()
+                else:
+                    break
+            yield Word("".join(parts), position, quoted, first)
+            first = False
 
 
-def _word(scanner: _Scanner) -> Word:
-    position = scanner.position
-    parts = []
-    quoted = False
-    while not scanner.at_word_end():
-        if scanner.peek() == '"':
-            quoted = True
-            parts.append(_quoted_part(scanner))
-        else:
-            parts.append(_bare_part(scanner))
-    return Word("".join(parts), position, quoted)
+def words(text: str, file: str, *, utf_8: bool = False) -> Iterator[Word]:
+    """The words of ``text`` in order. Raises ConfigError for an open quote or a control character.
+
+    ``utf_8``: also for a byte that was not UTF-8 in the file, which is one of Python's surrogates in ``text``.
+    """
+    return _Scanner(text, file, utf_8=utf_8).words()
 
 
-def words(text: str, file: str) -> Iterator[Word]:
-    """The words of ``text`` in order. Raises ConfigError for an open quote or a control character."""
-    scanner = _Scanner(text, file)
-    scanner.skip_separators()
-    while scanner.peek():
-        yield _word(scanner)
-        scanner.skip_separators()
-
-
-def quote(text: str) -> str:
+def quote(text: str, *, always: bool = False) -> str:
     """``text`` as one word of a configuration. Raises ConfigError when no spelling of it can be read back."""
     refuse_controls(text, NOWHERE)
-    if text and not any(char in _BLANKS or char in '#"' for char in text):
+    if text and not always and not _NEEDS_QUOTES.search(text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

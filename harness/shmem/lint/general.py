@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.shmem.config import Position, Vdev, VmConfig
-from harness.shmem.config.grammar import VDEVS
 from harness.shmem.config.words import show
 from harness.shmem.lint.findings import Warning_
 
@@ -17,9 +16,6 @@ def check_general(config: VmConfig) -> Iterator[Warning_]:
     """Remarks on anything but the meaning of ``vdev shmem``."""
     yield from _system(config)
     for vdev in config.vdevs:
-        if vdev.kind not in VDEVS:
-            text = f"vdev {show(vdev.kind)} is not known here; its options were told by their lines"
-            yield Warning_("note", vdev.position, text, "unknown-vdev")
         yield from _repeated(vdev)
         if vdev.kind == "shmem":
             yield from _octal(vdev)

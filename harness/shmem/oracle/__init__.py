@@ -8,17 +8,30 @@ host-side name must be legal; with 'host-name' it is translated and judged first
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.shmem.config import Create, Gid, Rule, ShmemVdev, Subst, Umask
 from harness.shmem.config.validate import list_problems
 from harness.shmem.oracle import names, rules
+from harness.shmem.oracle.coverage import RuleMatcher
+from harness.shmem.oracle.patterns import name_bytes
 from harness.shmem.oracle.rules import Implicit
 from harness.shmem.profile import Profile
 from harness.shmem.registers import PAGE_SIZE, pages
 from harness.shmem.status import Status
 
-__all__ = ["Creation", "Decision", "Implicit", "check", "creations", "decide", "guest_mode", "matching_rules"]
+__all__ = [
+    "Creation",
+    "Decider",
+    "Decision",
+    "Implicit",
+    "check",
+    "creations",
+    "decide",
+    "guest_mode",
+    "matching_rules",
+]
 
 DEFAULT_MODE = 0o666
 """Permissions of a region for which nothing says otherwise (8.0); execute bits are never set."""
@@ -72,11 +85,15 @@ def _host_name(name: str, substs: tuple[Subst, ...], profile: Profile) -> tuple[
     return host_name, f"on the host's side {problem}" if problem else ""
 
 
-def _listed(vdev: ShmemVdev, guest_name: str, name: str, profile: Profile) -> Decision:
+_Verdicts = Callable[[str], rules.Verdict]
+"""What a restrictions list says about the name that the profile shows to it."""
+
+
+def _listed(vdev: ShmemVdev, guest_name: str, name: str, profile: Profile, verdicts: _Verdicts) -> Decision:
     """What the restrictions list says about ``name``."""
     if profile.create_vs_rules == "implies-allow" and any(create.name == guest_name for create in vdev.creates):
         return Decision(True, None, None, "", reason="the vdev creates the region")
-    outcome = rules.verdict(vdev.rules, rules.matches(vdev.rules, name, profile), profile)
+    outcome = verdicts(name)
     rule = None if outcome.index is None else vdev.rules[outcome.index]
     status = Status.OK if outcome.allowed else Status[profile.denied_status]
     return Decision(outcome.allowed, rule, outcome.implicit, "", status)
@@ -89,18 +106,49 @@ def decide(vdev: ShmemVdev, guest_name: str, profile: Profile) -> Decision:
     the profile refuses the configuration itself.
     """
     check(vdev, profile)
+
+    def verdicts(name: str) -> rules.Verdict:
+        return rules.verdict(vdev.rules, rules.matches(vdev.rules, name, profile), profile)
+
+    return _decision(vdev, guest_name, profile, verdicts)
+
+
+def _decision(vdev: ShmemVdev, guest_name: str, profile: Profile, verdicts: _Verdicts) -> Decision:
+    """The decision about a name, given what the list says about any."""
     name = names.as_requested(guest_name, profile)
     if problem := names.illegality(name, profile):
         return Decision(False, None, None, name, Status.ILLEGAL_NAME, problem)
     host_name, trouble = _host_name(name, vdev.substs, profile)
     by_guest_name = profile.rules_see == "guest-name"
     if by_guest_name or not trouble:
-        listed = _listed(vdev, name, name if by_guest_name or host_name is None else host_name, profile)
+        listed = _listed(vdev, name, name if by_guest_name or host_name is None else host_name, profile, verdicts)
         if not listed.allowed or not trouble:
             return replace(listed, host_name=name if host_name is None else host_name)
     if host_name is None:
         return Decision(False, None, None, name, Status[profile.denied_status], trouble)
     return Decision(False, None, None, host_name, Status.ILLEGAL_NAME, trouble)
+
+
+class Decider:
+    """:func:`decide` about many names of one vdev: the list is prepared once, and a name costs what its bytes cost.
+
+    ``matcher`` is one for the rules of the vdev. Raises ConfigError as :func:`decide` does, and BudgetSpent for a list
+    that is too entangled.
+    """
+
+    def __init__(self, vdev: ShmemVdev, profile: Profile, matcher: RuleMatcher) -> None:
+        check(vdev, profile)
+        self._vdev = vdev
+        self._profile = profile
+        self._matcher = matcher
+        self._ranking = rules.Ranking(vdev.rules, profile)
+
+    def decide(self, guest_name: str) -> Decision:
+        """Whether the guest may use the region that it calls ``guest_name``."""
+        return _decision(self._vdev, guest_name, self._profile, self._verdict)
+
+    def _verdict(self, name: str) -> rules.Verdict:
+        return self._ranking.verdict(self._matcher.matching(name_bytes(name)))
 
 
 def matching_rules(vdev: ShmemVdev, guest_name: str, profile: Profile) -> list[bool]:

@@ -9,6 +9,7 @@ in that row is all the state that matching needs, and the same state machine ans
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from harness.shmem.profile import Profile
 ALL_BYTES = frozenset(range(256))
 _SLASH = frozenset(b"/")
 _DOT = ord(".")
+
+_SPECIAL = re.compile(rb"[*?[\\]")
 
 _CLASS_LETTERS = string.ascii_lowercase.encode()
 _CLASSES = {
@@ -82,7 +85,7 @@ class Pattern:
 
     def step(self, places: Places, byte: int, *, first: bool) -> Places:
         """The places after one more byte of the name; ``first`` for its first byte."""
-        if first and byte == _DOT and self.dot_explicit and not self._begins_with_dot:
+        if first and byte == _DOT and not self.may_begin_with_dot:
             return frozenset()
         following = []
         for place in places:
@@ -91,7 +94,10 @@ class Pattern:
         return self._closure(following)
 
     @property
-    def _begins_with_dot(self) -> bool:
+    def may_begin_with_dot(self) -> bool:
+        """Whether a name that begins with a dot can be matched."""
+        if not self.dot_explicit:
+            return True
         return bool(self.elements) and self.elements[0].literal and _DOT in self.elements[0].allowed
 
     def accepts(self, places: Places) -> bool:
@@ -105,10 +111,15 @@ class Pattern:
             places = self.step(places, byte, first=index == 0)
         return self.accepts(places)
 
-    @property
+    @cached_property
     def exact(self) -> bool:
         """Whether the pattern has no metacharacter, so that it names one region."""
         return all(element.literal for element in self.elements)
+
+    @property
+    def name(self) -> bytes:
+        """The region that an exact pattern names; in capital letters where case makes no difference."""
+        return bytes([min(element.allowed) for element in self.elements])
 
     @property
     def specificity(self) -> tuple[bool, int]:
@@ -121,33 +132,52 @@ class Pattern:
         return sum(not element.repeated for element in self.elements)
 
 
-class _Reader:
-    """Reads one pattern in the dialect of a profile."""
+def _folded(members: frozenset[int]) -> frozenset[int]:
+    raw = bytes(members)
+    return frozenset(raw.lower()) | frozenset(raw.upper()) | members
 
-    def __init__(self, text: bytes, profile: Profile) -> None:
+
+@lru_cache(maxsize=512)
+def _literal(byte: int, folds: bool) -> Element:
+    """The element of an ordinary character. Long lists are mostly made of these, so each is made once."""
+    members = frozenset([byte])
+    return Element(_folded(members) if folds else members, literal=True)
+
+
+class _Reader:
+    """Reads one pattern in a dialect: three fields of a profile."""
+
+    def __init__(self, text: bytes, syntax: str, case: str, slash: str) -> None:
         self._text = text
-        self._sets = profile.pattern_syntax != "star"
-        self._escapes = profile.pattern_syntax == "glob-escape"
-        self._folds = profile.pattern_case == "insensitive"
-        self._wild = ALL_BYTES - _SLASH if profile.pattern_slash == "separator" else ALL_BYTES
+        self._sets = syntax != "star"
+        self._escapes = syntax == "glob-escape"
+        self._folds = case == "insensitive"
+        self._wild = ALL_BYTES - _SLASH if slash == "separator" else ALL_BYTES
+        self._unclosed: set[int] = set()
+        """Places from which a set is known to be never closed, so that no text is gone over again and again."""
 
     def _fold(self, members: frozenset[int]) -> frozenset[int]:
-        if not self._folds:
-            return members
-        raw = bytes(members)
-        return frozenset(raw.lower()) | frozenset(raw.upper()) | members
+        return _folded(members) if self._folds else members
 
     def _literal(self, byte: int) -> Element:
-        return Element(self._fold(frozenset([byte])), literal=True)
+        return _literal(byte, self._folds)
 
     def elements(self) -> list[Element]:
         """The whole row."""
         row: list[Element] = []
         at = 0
-        while at < len(self._text):
-            element, at = self._element(at)
+        for match in _SPECIAL.finditer(self._text):
+            if match.start() < at:
+                continue
+            row += self._literals(at, match.start())
+            element, at = self._element(match.start())
             row.append(element)
+        row += self._literals(at, len(self._text))
         return row
+
+    def _literals(self, start: int, end: int) -> list[Element]:
+        """Ordinary characters."""
+        return [_literal(byte, self._folds) for byte in self._text[start:end]]
 
     def _element(self, at: int) -> tuple[Element, int]:
         char = self._text[at : at + 1]
@@ -167,12 +197,16 @@ class _Reader:
         at += negated
         first = at
         members: set[int] = set()
-        while at < len(self._text):
+        visited = []
+        while at < len(self._text) and not (at > first and at in self._unclosed):
+            if at > first:
+                visited.append(at)
             if self._text[at : at + 1] == b"]" and at > first:
                 folded = self._fold(frozenset(members))
                 return Element((ALL_BYTES - folded if negated else folded) & self._wild), at + 1
             item, at = self._item(at)
             members |= item
+        self._unclosed.update(visited)
         return None
 
     def _item(self, at: int) -> tuple[frozenset[int], int]:
@@ -194,8 +228,13 @@ class _Reader:
         return self._text[at], at + 1
 
 
-@lru_cache(maxsize=4096)
 def compile_pattern(text: str, profile: Profile) -> Pattern:
     """The pattern ``text`` in the dialect of ``profile``."""
-    elements = tuple(_Reader(name_bytes(text), profile).elements())
-    return Pattern(elements, dot_explicit=profile.pattern_dot == "explicit")
+    return _compiled(text, profile.pattern_syntax, profile.pattern_case, profile.pattern_slash, profile.pattern_dot)
+
+
+@lru_cache(maxsize=1 << 15)
+def _compiled(text: str, syntax: str, case: str, slash: str, dot: str) -> Pattern:
+    """As above; a key of these four is hashed faster than a whole profile."""
+    elements = tuple(_Reader(name_bytes(text), syntax, case, slash).elements())
+    return Pattern(elements, dot_explicit=dot == "explicit")

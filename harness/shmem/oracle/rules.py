@@ -52,8 +52,10 @@ def _deciding(rules: Sequence[Rule], matching: list[int], profile: Profile) -> i
             return matching[0]
 
 
-def _tail(kinds: Sequence[RuleKind], profile: Profile) -> RuleKind:
-    """The kind of the rule that is implied at the end of a list of these kinds."""
+def implied(kinds: Sequence[RuleKind], profile: Profile) -> RuleKind:
+    """The kind of the rule that is implied at the end of a list of these kinds; no list restricts nothing."""
+    if not kinds:
+        return "allow"
     if len(set(kinds)) == 1 or profile.mixed_tail == "first-kind":
         return "deny" if kinds[0] == "allow" else "allow"
     if profile.mixed_tail == "last-kind":
@@ -70,7 +72,7 @@ def verdict(rules: Sequence[Rule], matched: Sequence[bool], profile: Profile) ->
     if matching:
         index = _deciding(rules, matching, profile)
         return Verdict(rules[index].kind == "allow", index)
-    tail = _tail([rules[index].kind for index in considered], profile)
+    tail = implied([rules[index].kind for index in considered], profile)
     return Verdict(tail == "allow", implicit="allow *" if tail == "allow" else "deny *")
 
 
@@ -78,3 +80,45 @@ def matches(rules: Sequence[Rule], name: str, profile: Profile) -> list[bool]:
     """For each rule whether its pattern matches ``name``."""
     raw = name_bytes(name)
     return [compile_pattern(rule.pattern, profile).matches(raw) for rule in rules]
+
+
+class Ranking:
+    """The verdicts of one list about many names: what :func:`verdict` says, from the rules that match alone.
+
+    Every reading of a list is a first match in some order of its rules; ``rank`` is that order.
+    """
+
+    def __init__(self, rules: Sequence[Rule], profile: Profile) -> None:
+        self.rules = rules
+        self.considered = frozenset(_considered(rules, profile))
+        order = sorted(self.considered, key=lambda index: _priority(rules[index], index, profile))
+        self.rank = {index: place for place, index in enumerate(order)}
+        kinds = [rules[index].kind for index in sorted(self.considered)]
+        self.tail: RuleKind = implied(kinds, profile)
+
+    def deciding(self, matching: Sequence[int]) -> int | None:
+        """The rule out of ``matching`` that decides, or None when it is the implied one."""
+        return min((index for index in matching if index in self.rank), key=self.rank.__getitem__, default=None)
+
+    def verdict(self, matching: Sequence[int]) -> Verdict:
+        """What the list says about a name that the rules ``matching`` match."""
+        if not self.considered:
+            return Verdict(allowed=True)
+        index = self.deciding(matching)
+        if index is not None:
+            return Verdict(self.rules[index].kind == "allow", index)
+        return Verdict(self.tail == "allow", implicit="allow *" if self.tail == "allow" else "deny *")
+
+
+def _priority(rule: Rule, index: int, profile: Profile) -> tuple[int | bool, ...]:
+    """A key by which the rule that decides sorts first."""
+    match profile.mixed_rules:
+        case "deny-wins":
+            return rule.kind != "deny", index
+        case "last-match":
+            return (-index,)
+        case "most-specific":
+            exact, literals = compile_pattern(rule.pattern, profile).specificity
+            return not exact, -literals, index
+        case _:
+            return (index,)
