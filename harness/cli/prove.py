@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from harness import ending
 from harness.emulator.faults import Fault
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.prove import pages
@@ -28,7 +29,6 @@ from harness.sessions import CHECKOUT, Sessions, count, processors, until_interr
 
 HELP = "put faults into the device, one at a time, and show which requirement catches each"
 
-_INTERRUPTED: Final = 130
 _SUITES: Final = "suites"
 _REPORTS: Final = "reports"
 
@@ -83,12 +83,13 @@ def _prove(record: Record, base: Path, work: Coroutine[Any, Any, None]) -> int:
         until_interrupted(work)
     except KeyboardInterrupt:
         interrupted = True
-    report = record.report()
-    pages.write(base, report)
-    for text in _trouble(report):
-        print(text)
-    print(pages.last_line(report, base / folder.INDEX))
-    return _INTERRUPTED if interrupted else _status(report)
+    with ending.held():
+        report = record.report()
+        pages.write(base, report)
+        for text in _trouble(report):
+            print(text)
+        print(pages.last_line(report, base / folder.INDEX))
+    return ending.INTERRUPTED if interrupted else _status(report)
 
 
 def _work(

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
+
+from harness.errors import BenchError
 
 RESULTS = "results.json"
 JOURNAL = "journal.jsonl"
@@ -28,14 +31,36 @@ def run_id(now: datetime | None = None) -> str:
 
 
 def create(base: Path, name: str) -> Path:
-    """Make the folder of the run ``name`` below ``base`` and let ``base/latest`` point at it. Returns its path."""
+    """Make the folder of the run ``name`` below ``base`` and let ``base/latest`` point at it. Returns its path.
+
+    Raises BenchError, with nothing left behind, when that cannot be.
+    """
     folder = base / name
-    folder.mkdir(parents=True)
     # A link can only be replaced in one step by renaming another one over it.
     temporary = base / f".{LATEST}-{name}"
-    temporary.symlink_to(name)
-    temporary.replace(base / LATEST)
+    try:
+        folder.mkdir(parents=True)
+        temporary.symlink_to(name)
+        temporary.replace(base / LATEST)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise _unusable(base, error) from error
     return folder
+
+
+def _unusable(base: Path, error: OSError) -> BenchError:
+    latest = base / LATEST
+    if latest.is_dir() and not latest.is_symlink():
+        return BenchError(
+            f"{latest} is a folder, and the harness keeps a link to the newest run there", remedy="move it away"
+        )
+    return BenchError(
+        f"no report can be written below {base}: {error.strerror}",
+        remedy="choose another folder, or make this one usable",
+    )
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -8,12 +8,17 @@ one of the report: 0 pass, 1 a requirement failed, 2 trouble of a bench, 3 wrong
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness import streams
+from harness.command import TRACEBACK, output_lost, sentence, told
+from harness.errors import EXIT_BENCH_TROUBLE, HarnessError
 from harness.provision import ManifestItem
 from harness.report import catalogue, known
 from harness.report.interrupt import InterruptKeeper
@@ -100,6 +105,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main() -> Generator[None, Any, Any]:
+    """The harness's own trouble is status 2 and a sentence, and output that nobody reads is none."""
+    streams.settle()
+    output = sys.stdout
+    try:
+        status = yield
+    except pytest.UsageError:
+        raise
+    except Exception as error:
+        streams.settle()
+        return told("pytest", error)
+    # What pytest captured with has put the streams back that it found.
+    streams.settle()
+    if lost := streams.lost(output):
+        return told("pytest", output_lost(lost))
+    return EXIT_BENCH_TROUBLE if status == pytest.ExitCode.INTERNAL_ERROR else status
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_internalerror(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """A sentence in the place of pytest's traceback."""
+    if not os.environ.get(TRACEBACK):
+        pytest.exit(sentence(excinfo.value), returncode=EXIT_BENCH_TROUBLE)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Open the run before the JUnit plugin looks for the place of its file."""
@@ -112,9 +143,13 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", f"{known.MARKER}(reason, link, expires, bench): a failure that is accepted until a date"
     )
     if not config.option.collectonly:
+        config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")
         try:
-            config.stash[_RECORDER] = RunRecorder(config, catalogue.load(config.getoption("--requirements")))
+            requirements = catalogue.load(config.getoption("--requirements"))
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
+        try:
+            config.stash[_RECORDER] = RunRecorder(config, requirements)
+        except HarnessError as error:
+            pytest.exit(str(error), returncode=error.exit_status)
         config.pluginmanager.register(config.stash[_RECORDER], "harness-run-recorder")
-        config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")

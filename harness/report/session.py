@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,9 @@ from typing import TextIO
 
 import pytest
 
-from harness import events
+from harness import events, streams
+from harness.command import reason
+from harness.errors import EXIT_BENCH_TROUBLE, BenchError
 from harness.report import catalogue, eventlog, folder, html, known, provenance, reader, readings
 from harness.report.case import CaseUnderWay
 from harness.report.document import accepted, build
@@ -49,8 +53,15 @@ class RunRecorder:
         self._catalogue = requirements
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         self._journal.write(provenance.began(name, command, list(requirements.values())))
+        if self._journal.lost is not None:
+            raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
         self.add_parts(_environment(config))
         self._case: CaseUnderWay | None = None
+        self._log = EventLog(self.folder, self._case_folder)
+        # Why something that belongs to the report could not be written.
+        self._lost: OSError | None = None
+        self._unwritten: OSError | None = None
+        self._output = sys.stdout
         self._report: Report | None = None
         self._junit = _junit_path(config, self.folder / folder.JUNIT)
         self._terminal: TextIO | None = None
@@ -75,7 +86,7 @@ class RunRecorder:
 
     def pytest_sessionstart(self) -> None:
         """Connect the event stream with its files and with the terminal."""
-        self._subscriptions.append(events.session.subscribe(EventLog(self.folder, self._case_folder)))
+        self._subscriptions.append(events.session.subscribe(self._log))
         descriptor = self._config.getoption("--events-to")
         if descriptor is not None:
             self._subscriptions.append(events.session.subscribe(eventlog.pipe(descriptor)))
@@ -83,7 +94,7 @@ class RunRecorder:
         if reporter is None or self._config.option.verbose != 0:
             return
         # pytest captures what is written to standard output while a test runs; the copy reaches the terminal.
-        terminal = open(os.dup(_STDOUT), "w", encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
+        terminal = streams.tolerant(os.dup(_STDOUT), owned=True)
         columns = shutil.get_terminal_size().columns if terminal.isatty() else None
         reporter.showfspath = False
         self._terminal = terminal
@@ -126,6 +137,10 @@ class RunRecorder:
             return (yield)
         finally:
             self._case = None
+            self._lost = self._lost or self._journal.lost or self._log.lost
+            if self._lost is not None:
+                # What is judged from now on would be lost.
+                item.session.shouldstop = f"the evidence could not be written: {reason(self._lost)}"
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -156,10 +171,11 @@ class RunRecorder:
         return (status[0], "", "") if self._progress else status
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Ctrl-C, or ``pytest.exit`` with a message."""
-        message = str(excinfo.value) if isinstance(excinfo.value, pytest.exit.Exception) else "Ctrl-C"
-        self.trouble(f"the run was interrupted: {message}")
+        """A signal, ``pytest.exit`` with a message, or a session that was stopped for a reason."""
+        message = str(excinfo.value)
+        self.trouble(f"the run was interrupted: {'Ctrl-C' if message in ('', signal.SIGINT.name) else message}")
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
         """An error in pytest or one of its plugins, this one included."""
         self.trouble(f"the test runner broke: {str(excrepr).strip().splitlines()[-1]}")
@@ -174,7 +190,7 @@ class RunRecorder:
                 unsubscribe()
             self._close_terminal()
             self._report = self._finish_run(exitstatus)
-            session.exitstatus = self._report.run.exit_status
+            session.exitstatus = self._report.run.exit_status if self._unwritten is None else EXIT_BENCH_TROUBLE
 
     def pytest_unconfigure(self) -> None:
         """Say the verdict in the last line of all."""
@@ -183,14 +199,25 @@ class RunRecorder:
             self._report = self._finish_run(pytest.ExitCode.USAGE_ERROR)
         self._journal.close()
         for line in readings.disagreements(self._report):
-            print(line)
-        print(html.last_line(self._report.run, self._base / self.folder.name / folder.INDEX))
+            self._say(line)
+        shown = self._base / self.folder.name
+        if self._unwritten is None:
+            self._say(html.last_line(self._report.run, shown / folder.INDEX))
+        else:
+            self._say(html.without_report(self._unwritten, shown))
+
+    def _say(self, line: str) -> None:
+        """After pytest: what it captured with has put the streams back that it found, and they may not be usable."""
+        print(line, file=self._output, flush=True)
 
     def _finish_case(self, case: CaseUnderWay) -> None:
         item = case.item
         if case.text:
-            (self.make_evidence_folder(item) / _FAILURE_TEXT).write_text(case.text + "\n", encoding="utf-8")
-            item.stash[EVIDENCE] = self.make_evidence_folder(item)
+            try:
+                (self.make_evidence_folder(item) / _FAILURE_TEXT).write_text(case.text + "\n", encoding="utf-8")
+                item.stash[EVIDENCE] = self.make_evidence_folder(item)
+            except OSError as error:
+                self._lost = error
         own = folder.files_below(item.stash[EVIDENCE]) if EVIDENCE in item.stash else []
         shared = [path for path in item.stash.get(SHARED_EVIDENCE, []) if path.is_file()]
         record = case.record([*own, *shared], self.folder)
@@ -208,10 +235,15 @@ class RunRecorder:
 
     def _finish_run(self, exitstatus: int) -> Report:
         report = self._end(exitstatus)
-        folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
-        if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
-            shutil.copyfile(self._junit, self.folder / folder.JUNIT)
-        html.write(self.folder, report)
+        try:
+            folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
+            if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
+                shutil.copyfile(self._junit, self.folder / folder.JUNIT)
+            html.write(self.folder, report)
+        except OSError as error:
+            self._unwritten = error
+            self.trouble(f"the report could not be written: {reason(error)}")
+            report = build(self._journal.entries)
         return report
 
     def _end(self, exitstatus: int) -> Report:
