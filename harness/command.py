@@ -22,7 +22,7 @@ from harness.errors import EXIT_BENCH_TROUBLE, BenchError, HarnessError
 TRACEBACK: Final = "HARNESS_TRACEBACK"
 """Environment variable: with any value, an unexpected error is shown with its traceback."""
 
-_CODE: Final = Path(__file__).resolve().parent.parent
+_CODE: Final = Path(__file__).resolve().parent
 _REMEDIES: Final = {
     errno.ENOSPC: "make room there",
     errno.EDQUOT: "make room there",
@@ -48,7 +48,7 @@ def guarded(name: str, work: Callable[[], int], *, trouble: int = EXIT_BENCH_TRO
             lost = streams.lost(sys.stdout)
         except KeyboardInterrupt:
             lost, status = None, ending.INTERRUPTED
-    if lost is not None:
+    if lost is not None and status != ending.INTERRUPTED:
         told(name, output_lost(lost))
         status = trouble
     return status
@@ -144,4 +144,4 @@ def _place(error: BaseException) -> str:
     if not own:
         return ""
     file = Path(own[-1].filename)
-    return f" ({file.relative_to(_CODE) if file.is_relative_to(_CODE) else file}:{own[-1].lineno})"
+    return f" ({file.relative_to(_CODE.parent) if file.is_relative_to(_CODE) else file}:{own[-1].lineno})"

@@ -87,9 +87,9 @@ def settle() -> None:
                 os.dup2(opened, descriptor)
                 os.close(opened)
             os.set_inheritable(descriptor, True)
-    if not isinstance(_raw(sys.stdout), _Bytes):
+    if _plain(sys.stdout, STDOUT):
         sys.stdout = tolerant(STDOUT)
-    if not isinstance(_raw(sys.stderr), _Bytes):
+    if _plain(sys.stderr, STDERR):
         sys.stderr = tolerant(STDERR)
         sys.stderr.reconfigure(line_buffering=True)  # type: ignore[attr-defined]
 
@@ -101,6 +101,16 @@ def lost(stream: IO[str] | None) -> OSError | None:
         return None
     stream.flush()
     return raw.trouble
+
+
+def _plain(stream: IO[str] | None, descriptor: int) -> bool:
+    """Whether a stream is the one that Python has made, and not one that somebody has put in its place."""
+    if stream is None:
+        return True
+    try:
+        return stream.fileno() == descriptor and not isinstance(_raw(stream), _Bytes)
+    except (OSError, ValueError):
+        return False
 
 
 def _raw(stream: Any) -> object:

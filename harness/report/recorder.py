@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -121,14 +122,15 @@ def pytest_cmdline_main() -> Generator[None, Any, Any]:
     streams.settle()
     if lost := streams.lost(output):
         return told("pytest", output_lost(lost))
-    return EXIT_BENCH_TROUBLE if status == pytest.ExitCode.INTERNAL_ERROR else status
+    return status
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_internalerror(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     """A sentence in the place of pytest's traceback."""
-    if not os.environ.get(TRACEBACK):
-        pytest.exit(sentence(excinfo.value), returncode=EXIT_BENCH_TROUBLE)
+    if os.environ.get(TRACEBACK):
+        print("".join(traceback.format_exception(excinfo.value)), file=sys.stderr)
+    pytest.exit(sentence(excinfo.value), returncode=EXIT_BENCH_TROUBLE)
 
 
 @pytest.hookimpl(tryfirst=True)

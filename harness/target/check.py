@@ -138,7 +138,7 @@ def _files(path: Path, host: Part) -> Iterator[Problem]:
         # A variable of labgrid's is known to whoever runs it.
         if item is None or not item.value or _VARIABLE.search(str(item.value)):
             continue
-        place = path.absolute().parent / os.path.expandvars(Path(str(item.value)).expanduser())
+        place = path.absolute().parent / os.path.expandvars(os.path.expanduser(str(item.value)))  # noqa: PTH111
         if not place.is_file():
             yield Problem(str(path), item.line, f"{name}: there is no file {place}", warning=True)
 
