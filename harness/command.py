@@ -42,6 +42,8 @@ def guarded(name: str, work: Callable[[], int], *, trouble: int = EXIT_BENCH_TRO
     ``work``, and the status is 130.
     """
     streams.settle()
+    if not os.environ.get(TRACEBACK):
+        sys.unraisablehook = ending.lost
     with ending.listening():
         status = _status(name, work, trouble)
         try:

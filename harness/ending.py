@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
@@ -21,6 +24,9 @@ ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 INTERRUPTED: Final = 130
 """The exit status of a command that was ended by one of them."""
+
+# Until the clean-up is over in which an interrupt was lost.
+_AGAIN_SECONDS: Final = 0.1
 
 _Act = Callable[[signal.Signals], None]
 
@@ -111,6 +117,18 @@ def held() -> Iterator[None]:
         noted, _State.noted = _State.noted, None
     if noted is not None:
         _interrupt(noted)
+
+
+def lost(unraisable: sys.UnraisableHookArgs) -> None:
+    """For ``sys.unraisablehook``: an interrupt that was raised in the clean-up of an object is raised once more.
+
+    Python would print it, and go on as if nobody had asked. It prints any other exception there, too, which says
+    nothing to a person.
+    """
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
 
 
 def _interrupt(number: signal.Signals) -> None:

@@ -150,10 +150,15 @@ def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
         async with ending.listening_in_loop(interrupt):
             return await work
 
+    running = run()
     try:
-        return asyncio.run(run())
+        return asyncio.run(running)
     except asyncio.CancelledError:
         raise ending.Interrupted from None
+    finally:
+        # Never begun when there is no descriptor left for a loop.
+        running.close()
+        work.close()
 
 
 async def _relay(reading: int, watch: Callable[[events.Event], None]) -> None:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 
 _LOG = logging.getLogger(__name__)
-_TIMEOUT = 10.0
+_TIMEOUT = 60.0
 
 
 class QtestError(Exception):

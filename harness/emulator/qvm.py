@@ -30,7 +30,7 @@ from harness.emulator.protocol import HOST_VARIABLE, SOCKET_NAME, default_run_di
 
 _EXIT_NO_HOST: Final = 64
 _EXIT_HOST_GONE: Final = 96
-_OWN_HOST_SECONDS: Final = 15.0
+_OWN_HOST_SECONDS: Final = 120.0
 _SIGNALS: Final = {signal.SIGTERM: "power-button", signal.SIGINT: "power-button", signal.SIGQUIT: "power-cut"}
 
 

@@ -23,9 +23,9 @@ from harness.loopback.openssh import USER, account_library
 from harness.loopback.tell import CONTROL
 from harness.provision.programs import board_programs
 
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 120.0
 _LOOK_MILLISECONDS: Final = 20
-_STOP_SECONDS: Final = 10.0
+_STOP_SECONDS: Final = 60.0
 
 
 class LoopbackBoard:

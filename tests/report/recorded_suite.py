@@ -14,8 +14,9 @@ from typing import Any
 
 from harness.report import reader
 from harness.report.model import Report
+from tests import programs
 
-SECONDS = 60
+SECONDS = programs.PATIENCE
 _OPTIONS = ("--requirements", "requirements.sdoc")
 
 _CONFTEST = """
@@ -102,7 +103,7 @@ class Suite:
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start it; its output goes to a pipe."""
-        return subprocess.Popen(
+        return programs.Program(
             self.command(*options),
             cwd=self.folder,
             stdout=subprocess.PIPE,
