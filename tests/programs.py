@@ -96,11 +96,11 @@ def ending() -> Iterator[None]:
             program.end()
 
 
-def until(condition: Callable[[], object], complaint: str, seconds: float = PATIENCE) -> None:
+def until(condition: Callable[[], object], complaint: str | Callable[[], str], seconds: float = PATIENCE) -> None:
     """Wait for ``condition``; fail with ``complaint`` when it does not come."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, complaint
+        assert time.monotonic() < deadline, complaint if isinstance(complaint, str) else complaint()
         time.sleep(0.02)
 
 
