@@ -7,7 +7,6 @@ normally is made from the same entries.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,8 +94,8 @@ _ENTRIES: Final[dict[str, type[Entry]]] = {
 class Journal:
     """A journal being written. Each entry is in the file when ``write`` returns; use as a context manager.
 
-    When an entry cannot be written (a full disk, a limit), ``lost`` says why. The file then ends with the last entry
-    that it has as a whole, and all others are in ``entries`` alone.
+    When an entry cannot be written (a full disk, a limit), ``lost`` says why. The file then ends with a part of
+    that entry at most, and later ones are in ``entries`` alone.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,14 +111,11 @@ class Journal:
             self._append(line.encode())
 
     def _append(self, line: bytes) -> None:
-        whole = self._file.tell()
         try:
             while line:
                 line = line[self._file.write(line) :]
         except OSError as error:
             self.lost = error
-            with contextlib.suppress(OSError):
-                self._file.truncate(whole)
 
     def close(self) -> None:
         """Close the file; the entries stay available."""

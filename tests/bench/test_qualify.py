@@ -115,8 +115,17 @@ def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number
     running.expect_nothing_left()
 
 
-@pytest.mark.parametrize("streams", ["2>&-", ">&- 2>&-", ">/dev/full 2>/dev/full", "| true", "2> >(true)"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("streams", "number"),
+    [
+        ("2>&-", signal.SIGTERM),
+        (">&- 2>&-", signal.SIGHUP),
+        (">/dev/full 2>/dev/full", signal.SIGINT),
+        ("| true", signal.SIGTERM),
+        ("2> >(true)", signal.SIGHUP),
+        ("2> >(true)", signal.SIGTERM),
+    ],
+)
 def test_an_interrupt_needs_no_terminal(tmp_path: Path, streams: str, number: signal.Signals) -> None:
     """Whatever the streams are: closed, full, or a pipe whose reader has gone."""
     mark = new_mark()

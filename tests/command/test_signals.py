@@ -50,6 +50,7 @@ CLEANS_LONG = f"""
     finally:
         pathlib.Path("cleaning").touch()
         {GO}
+        pathlib.Path("swept").touch()
 """
 
 CONFTEST = """
@@ -133,7 +134,7 @@ def test_two_signals_close_together_do_not_cut_off_the_clean_up(tmp_path: Path) 
     (tmp_path / "go").touch()
     output, _ = run.communicate(timeout=programs.PATIENCE)
     assert run.returncode == 2, output
-    assert (tmp_path / "cleaned").exists()
+    assert (tmp_path / "swept").exists()
 
 
 @pytest.mark.parametrize("number", SIGNALS)
