@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
+
+from harness.ending import ENDS
 
 
 def watch_for_the_end(ending: asyncio.Event, lifeline: int | None) -> None:
-    """Set ``ending`` at SIGTERM, at SIGINT, or when the inherited descriptor ``lifeline`` closes."""
+    """Set ``ending`` at SIGTERM, SIGINT or SIGHUP, or when the inherited descriptor ``lifeline`` closes."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDS:
         loop.add_signal_handler(number, ending.set)
     if lifeline is None:
         return

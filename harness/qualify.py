@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from harness.command import sentence
 from harness.errors import EXIT_USAGE, BenchError
 from harness.report import catalogue, folder, html, merge, provenance, reader, readings
 from harness.report.document import accepted, build
@@ -37,6 +38,8 @@ class Qualification:
         self._journal = Journal(self._folder / folder.JOURNAL)
         around = {"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {}
         self._journal.write(provenance.began(name, command, list(catalogue.load(CATALOGUE).values()), around))
+        if self._journal.lost is not None:
+            raise BenchError(f"no report can be written: {sentence(self._journal.lost)}")
 
     async def run(self, benches: Sequence[str], jobs: int) -> None:
         """Run all sessions, ``jobs`` at a time. One that breaks stops no other."""
@@ -55,8 +58,8 @@ class Qualification:
         place = self._folder / folder.BENCHES / bench
         try:
             finished = await self._sessions.run(place, "--bench", bench, *options, watch=self._progress)
-        except BenchError as error:
-            self.trouble(f"{bench}: {error}")
+        except (BenchError, OSError) as error:
+            self.trouble(f"{bench}: {sentence(error)}")
         else:
             self._judge(bench, place, finished)
 
@@ -74,7 +77,7 @@ class Qualification:
         self._said.append(message)
 
     def finish(self) -> Report:
-        """Make the report of what there is."""
+        """Make the report of what there is. Raises OSError when it cannot be written."""
         self._journal.write(Ended(datetime.now(UTC).isoformat()))
         self._journal.close()
         shutil.rmtree(self._folder / _SHARED, ignore_errors=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from harness import events, isolation
+from harness import ending, events, isolation
 from harness.errors import BenchError
 from harness.narrow import present
 from harness.provision.process import bound_to_parent
@@ -139,37 +139,36 @@ def processors() -> int:
 
 
 def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` to its end; SIGINT and SIGTERM cancel it, and raise KeyboardInterrupt when it has cleaned up.
+    """Run ``work`` to its end; SIGINT, SIGTERM and SIGHUP cancel it, then raise KeyboardInterrupt.
 
-    A second signal cancels the cleaning up.
+    A second SIGINT cancels the clean-up.
     """
-    signals = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell has turned Ctrl-C off, and so it stays for us. Sessions must not inherit that: we stop them with it.
-        signal.signal(signal.SIGINT, lambda _number, _frame: None)
-        signals.remove(signal.SIGINT)
 
     async def run() -> T:
-        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+        main = asyncio.current_task()
         asked = False
 
         def interrupt() -> None:
             nonlocal asked
-            if not asked:
-                print("interrupted: bringing the benches down (once more to give up waiting)", file=sys.stderr)
             for task in asyncio.all_tasks() if asked else [main]:
                 if task:
                     task.cancel()
-            asked = True
+            if not asked:
+                asked = True
+                print("interrupted: bringing the benches down (Ctrl-C once more gives up waiting)", file=sys.stderr)
 
-        for number in signals:
-            loop.add_signal_handler(number, interrupt)
-        return await work
+        async with ending.listening_in_loop(interrupt):
+            return await work
 
+    running = run()
     try:
-        return asyncio.run(run())
+        return asyncio.run(running)
     except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+        raise ending.Interrupted from None
+    finally:
+        # Never begun when there is no descriptor left for a loop.
+        running.close()
+        work.close()
 
 
 async def _relay(reading: int, watch: Callable[[events.Event], None]) -> None:

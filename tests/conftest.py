@@ -3,10 +3,21 @@
 
 from __future__ import annotations
 
-import signal
+from collections.abc import Iterator
+
+import pytest
+
+from harness.report.interrupt import InterruptKeeper
+from tests import programs
 
 
-def pytest_configure() -> None:
-    """Ctrl-C must mean something to what the tests start: a shell that starts jobs in the background turns it off."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def pytest_configure(config: pytest.Config) -> None:
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: what the tests have started is ended before."""
+    config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")
+
+
+@pytest.fixture(autouse=True)
+def _programs_end() -> Iterator[None]:
+    """What a test has started ends with it. Fixtures of a wider scope end what is theirs."""
+    with programs.ending():
+        yield

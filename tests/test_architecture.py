@@ -6,19 +6,22 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import programs
+
 CHECKOUT = Path(__file__).parents[1]
-SECONDS = 120
+SECONDS = programs.PATIENCE
 EMULATOR = "the emulator does not ask the oracle"
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter over the sources in ``folder`` by the contracts there."""
     code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
-    return subprocess.run(
+    return programs.run(
         [sys.executable, "-c", code], cwd=folder, env={"PYTHONPATH": str(folder)}, capture_output=True, text=True,
         timeout=SECONDS, check=False,
     )  # fmt: skip
@@ -75,3 +78,22 @@ def test_suites_import_fixtures_and_the_device_as_data_and_nothing_else_of_ours(
         ours = {name for name in imported(source) if name.partition(".")[0] in OURS}
         strangers = {name for name in ours if not any(f"{name}.".startswith(f"{allowed}.") for allowed in ALLOWED)}
         assert not strangers, f"{source.relative_to(CHECKOUT)} imports {', '.join(sorted(strangers))}"
+
+
+STARTING = {"subprocess.Popen", "subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output"}
+STARTING |= {"os.system", "os.popen", "os.fork", "os.spawnv", "pty.fork", "asyncio.create_subprocess_exec"}
+
+
+def called(source: Path) -> Iterator[str]:
+    """What a file calls by ``module.name``, and what it imports by name."""
+    for node in ast.walk(ast.parse(source.read_text(), str(source))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Subscript):
+            yield ast.unparse(node.func).partition("[")[0]
+    yield from imported(source)
+
+
+def test_tests_start_programs_in_one_way() -> None:
+    """``tests/programs.py`` sees to it that they end."""
+    for source in sorted(CHECKOUT.glob("tests/**/*.py")):
+        others = STARTING & set(called(source))
+        assert not others or source.name == "programs.py", f"{source.relative_to(CHECKOUT)} uses {others}"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import programs
+
 CHECKOUT = Path(__file__).parents[1]
 NAMES = {
     "Jenkins": "My Job@tmp #1",
@@ -23,7 +25,7 @@ RUN_SECONDS = 200
 def _run(folder: Path, *command: str, seconds: float = RUN_SECONDS) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LG_", "PYTEST_"))}
     (folder / "tmp").mkdir(exist_ok=True)
-    return subprocess.run(
+    return programs.run(
         command,
         cwd=folder,
         env={**environment, "TMPDIR": str(folder / "tmp")},
@@ -62,7 +64,9 @@ def test_a_checkout_that_no_script_could_start_from_is_refused(tmp_path: Path, n
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_a_bench_runs_from_a_checkout_in_a_strange_place(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
-    for file in subprocess.check_output(["git", "ls-files", "-z"], cwd=CHECKOUT, text=True).split("\0")[:-1]:
+    for file in programs.run(
+        ["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")[:-1]:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / file, folder / file)
     assert (made := _run(folder, "make", "provision", seconds=SETUP_SECONDS)).returncode == 0, made.stdout

@@ -15,9 +15,8 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from harness.errors import EXIT_USAGE, HarnessError
-
-_INTERRUPTED = 130
+from harness.command import guarded, in_utf8
+from harness.errors import EXIT_USAGE
 
 
 def commands() -> list[str]:
@@ -44,7 +43,14 @@ def _overview() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; returns its exit status."""
+    if argv is None:
+        in_utf8()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    known = bool(arguments) and arguments[0] in commands()
+    return guarded(f"harness {arguments[0]}" if known else "harness", lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: harness COMMAND [options]   (harness COMMAND --help explains one)\n\n{_overview()}")
         return 0 if arguments else EXIT_USAGE
@@ -55,11 +61,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = _load(command)
     parser = _Parser(prog=f"harness {command}", description=module.HELP)
     module.add_arguments(parser)
-    try:
-        return int(module.run(parser.parse_args(arguments[1:])))
-    except HarnessError as error:
-        print(f"harness {command}: error: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print(f"harness {command}: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+    return int(module.run(parser.parse_args(arguments[1:])))

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from harness import ending
 from harness.emulator.faults import Fault
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.interpreter import refuse_optimised
@@ -30,7 +31,6 @@ from harness.target.check import require
 
 HELP = "put faults into the device, one at a time, and show which requirement catches each"
 
-_INTERRUPTED: Final = 130
 _SUITES: Final = "suites"
 _REPORTS: Final = "reports"
 
@@ -88,12 +88,13 @@ def _prove(record: Record, base: Path, work: Coroutine[Any, Any, None]) -> int:
         until_interrupted(work)
     except KeyboardInterrupt:
         interrupted = True
-    report = record.report()
-    pages.write(base, report)
-    for text in _trouble(report):
-        print(text)
-    print(pages.last_line(report, base / folder.INDEX))
-    return _INTERRUPTED if interrupted else _status(report)
+    with ending.held():
+        report = record.report()
+        pages.write(base, report)
+        for text in _trouble(report):
+            print(text)
+        print(pages.last_line(report, base / folder.INDEX))
+    return ending.INTERRUPTED if interrupted else _status(report)
 
 
 def _work(

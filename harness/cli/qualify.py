@@ -17,7 +17,8 @@ from typing import Final
 
 from labgrid.config import Config
 
-from harness.errors import UsageError
+from harness import ending
+from harness.errors import EXIT_BENCH_TROUBLE, UsageError
 from harness.interpreter import refuse_optimised
 from harness.qualify import Qualification
 from harness.report import html
@@ -29,7 +30,6 @@ from harness.target.check import require
 HELP = "run the suites on every bench, write the report, and say the verdict"
 
 _REPORTS: Final = "reports"
-_INTERRUPTED: Final = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,10 +75,19 @@ def run(args: argparse.Namespace) -> int:
         until_interrupted(qualification.run(benches, args.jobs))
     except KeyboardInterrupt:
         qualification.trouble("the run was interrupted")
-        status = _INTERRUPTED
+        status = ending.INTERRUPTED
     finally:
         progress.close()
-    report = qualification.finish()
+    with ending.held():
+        return _finish(qualification, status)
+
+
+def _finish(qualification: Qualification, status: int | None) -> int:
+    try:
+        report = qualification.finish()
+    except OSError as error:
+        print(html.without_report(error, qualification.shown))
+        return EXIT_BENCH_TROUBLE
     for line in qualification.summary(report):
         print(line)
     print(html.last_line(report.run, qualification.shown / INDEX))

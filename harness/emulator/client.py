@@ -22,9 +22,9 @@ from harness.emulator.protocol import SOCKET_NAME, connect
 from harness.errors import BenchError
 from harness.places import plain_folder
 
-_ANSWER_TIMEOUT: Final = 15.0
-_START_TIMEOUT: Final = 20.0
-_STOP_TIMEOUT: Final = 10.0
+_ANSWER_TIMEOUT: Final = 60.0
+_START_TIMEOUT: Final = 120.0
+_STOP_TIMEOUT: Final = 60.0
 
 
 _CHUNK: Final = 1 << 20

@@ -17,10 +17,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.command import guarded
 from harness.emulator.host import Host
 from harness.emulator.protocol import SOCKET_NAME
 from harness.emulator.service import Service
-from harness.errors import BenchError, HarnessError
+from harness.errors import BenchError
 from harness.lifeline import watch_for_the_end
 from harness.places import must_be_plain
 from harness.shmem.profile import Profile
@@ -30,15 +31,15 @@ _LOCK = "lock"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a host until it is told to end."""
+    return guarded("emulated host", lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _arguments(argv)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # What ends a connection is told by whoever waits for it.
     logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
-    try:
-        return asyncio.run(_run(arguments))
-    except HarnessError as error:
-        print(f"emulated host: error: {error}", file=sys.stderr)
-        return error.exit_status
+    return asyncio.run(_run(arguments))
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

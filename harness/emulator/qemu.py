@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _STDERR_KEPT = 8192
 _EXIT_TIMEOUT = 2.0
-_QMP_TIMEOUT = 20.0
+_QMP_TIMEOUT = 120.0
 """Seconds. QEMU answers after some 40 ms; the rest is for a machine that is busy with other things."""
 
 

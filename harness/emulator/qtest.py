@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from harness.narrow import instance
 
 _LOG = logging.getLogger(__name__)
-_TIMEOUT = 10.0
+_TIMEOUT = 60.0
 
 
 class QtestError(Exception):

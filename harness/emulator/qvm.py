@@ -25,17 +25,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from harness.command import guarded, in_utf8
 from harness.emulator.protocol import HOST_VARIABLE, SOCKET_NAME, connect, default_run_directory
 
 _EXIT_NO_HOST: Final = 64
 _EXIT_HOST_GONE: Final = 96
-_OWN_HOST_SECONDS: Final = 15.0
+_OWN_HOST_SECONDS: Final = 120.0
 _SIGNALS: Final = {signal.SIGTERM: "power-button", signal.SIGINT: "power-button", signal.SIGQUIT: "power-cut"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a guest until it ends."""
+    if argv is None:
+        in_utf8()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return guarded("qvm", lambda: _main(arguments), trouble=_EXIT_NO_HOST)
+
+
+def _main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else _EXIT_NO_HOST

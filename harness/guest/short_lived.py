@@ -9,7 +9,7 @@ from typing import Final
 from harness.places import plain_folder
 
 _SCRIPT: Final = 'cat >/dev/null; rm -rf -- "$1"'
-_REMOVE_SECONDS: Final = 10.0
+_REMOVE_SECONDS: Final = 60.0
 
 
 class ShortLivedFolder:

@@ -40,7 +40,7 @@ from harness.host.protocol import (
 from harness.host.typed import active
 from harness.provision import ManifestItem
 
-_KILL_SECONDS: Final = 10.0
+_KILL_SECONDS: Final = 60.0
 _SLICE_SECONDS: Final = 0.1
 _SIGNALS: Final[dict[StopHow, signal.Signals]] = {"power-button": signal.SIGTERM, "power-cut": signal.SIGQUIT}
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -47,7 +48,8 @@ class HostKeys:
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(_Note(self))
         if self.check == "known_hosts":
-            file = self.file or Path("~/.ssh/known_hosts").expanduser()
+            # Unlike Path's own, it leaves the ~ of a user without a home.
+            file = self.file or Path(os.path.expanduser("~/.ssh/known_hosts"))  # noqa: PTH111
             for number, line in enumerate(self._lines(file), 1):
                 _know(client, line, f"line {number} of the file of known hosts {file}")
         elif self.check == "console":

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.command import guarded
+from harness.errors import EXIT_PASS
 from harness.lifeline import watch_for_the_end
 from harness.loopback.control import Controls, install_switch
 from harness.loopback.machine import Behaviour, Machine
@@ -26,15 +27,15 @@ from harness.places import must_be_plain
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a board until it is told to end."""
+    return guarded("loopback board", lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = _arguments(argv)
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     adopt_orphans()
-    try:
-        asyncio.run(_run(arguments))
-    except HarnessError as error:
-        print(f"loopback board: error: {error}", file=sys.stderr)
-        return error.exit_status
-    return 0
+    asyncio.run(_run(arguments))
+    return EXIT_PASS
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -40,7 +40,7 @@ SSH_PASSWORD: Final = "etc/password"
 """Every user of this machine can reach the SSH server: its password is made for one board and kept in its folder."""
 READY: Final = "hypervisor host ready"
 _SCRIPT_MODE: Final = 0o755
-_LISTEN_SECONDS: Final = 10.0
+_LISTEN_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.02
 _BURY_SECONDS: Final = 1.0
 

@@ -17,7 +17,7 @@ from harness.provision.programs import Programs, board_programs
 USER: Final = "board"
 HOST_KEY: Final = "ssh_host_ed25519_key"
 CLIENT_KEY: Final = "client_key"
-_KEY_SECONDS: Final = 20
+_KEY_SECONDS: Final = 120
 _SCRIPT_MODE: Final = 0o755
 
 _CONFIGURATION: Final = """\

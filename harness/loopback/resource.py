@@ -22,10 +22,10 @@ from harness.loopback.tell import CONTROL
 from harness.places import plain_folder
 from harness.provision.programs import board_programs
 
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 120.0
 _LOOK_MILLISECONDS: Final = 20
-_STOP_SECONDS: Final = 10.0
 _MOST_LINES: Final = 64
+_STOP_SECONDS: Final = 60.0
 
 
 class LoopbackBoard:

@@ -39,9 +39,20 @@ _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
 def cache_dir() -> Path:
-    """The root of the cache: ``$SHMEM_HARNESS_CACHE``, or the user's cache directory of the platform. May not exist."""
+    """The root of the cache: ``$SHMEM_HARNESS_CACHE``, or the user's cache directory of the platform. May not exist.
+
+    Raises HarnessError for a user without a home: one that neither HOME nor the machine's list of users names.
+    """
     override = os.environ.get("SHMEM_HARNESS_CACHE")
-    return (Path(override) if override else platformdirs.user_cache_path("shmem-harness")).absolute()
+    if override:
+        return Path(override).absolute()
+    try:
+        return platformdirs.user_cache_path("shmem-harness").absolute()
+    except RuntimeError as error:
+        raise HarnessError(
+            f"there is no place for the cache: HOME is not set, and this machine knows no user {os.getuid()}",
+            remedy="set HOME, or SHMEM_HARNESS_CACHE to a folder that you may write",
+        ) from error
 
 
 def cache_has_room() -> None:

@@ -57,7 +57,7 @@ def checks() -> list[Check]:
         _python(),
         *_tools(),
         *_fetching_tools(State.MISSING if fetching else State.UNUSED),
-        _cache(fetching),
+        _guarded("cache", functools.partial(_cache, fetching)),
         _guarded("compiler", _compiler),
         *qemus,
         *_images(),

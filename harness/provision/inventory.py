@@ -50,7 +50,7 @@ def _harness() -> Iterator[ManifestItem]:
 def _commit() -> str:
     try:
         said = subprocess.run(
-            ["git", "-C", str(_CHECKOUT), "describe", "--always", "--abbrev=40", "--dirty"],
+            ["git", "--no-optional-locks", "-C", str(_CHECKOUT), "describe", "--always", "--abbrev=40", "--dirty"],
             capture_output=True,
             text=True,
             timeout=_GIT_SECONDS,

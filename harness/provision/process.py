@@ -56,13 +56,19 @@ class Finished:
         return f"was ended by signal {-self.status}" if self.status < 0 else f"exited with status {self.status}"
 
 
+# A parent that ends before its child has asked for the signal ends without one.
+_IF_PARENT_LIVES: Final = '[ "$PPID" = "$0" ] && exec "$@"'
+
+
 def bound_to_parent(argv: Sequence[str]) -> list[str]:
-    """The command line that runs `argv` so that the kernel ends it together with its parent.
+    """The command line that runs `argv` so that the kernel ends it together with this process, which has to start it.
 
     setpriv belongs to util-linux, which every distribution has; without it the command runs unbound.
     """
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--", *argv] if setpriv else list(argv)
+    if not setpriv:
+        return list(argv)
+    return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", _IF_PARENT_LIVES, str(os.getpid()), *argv]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -17,7 +17,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from harness.errors import BenchError, HarnessError
+from harness.command import guarded
+from harness.errors import BenchError
 from harness.remote.group import end_group
 from harness.remote.place import Hold, Lab, acquire, acquire_reserved, reserve
 from harness.remote.watch import Watch
@@ -33,6 +34,10 @@ _Tell = Callable[[str, object], None]
 
 def main() -> int:
     """Acquire, run, release; returns the command's exit status."""
+    return guarded("harness on-place", _main)
+
+
+def _main() -> int:
     arguments = _arguments()
     watch = Watch(arguments.lifeline)
 
@@ -41,11 +46,7 @@ def main() -> int:
         with contextlib.suppress(BrokenPipeError):
             os.write(arguments.report, f"{what} {value}\n".encode())
 
-    try:
-        return _on_place(arguments, watch, tell)
-    except HarnessError as error:
-        print(f"harness on-place: error: {error}", file=sys.stderr)
-        return error.exit_status
+    return _on_place(arguments, watch, tell)
 
 
 def _on_place(arguments: argparse.Namespace, watch: Watch, tell: _Tell) -> int:

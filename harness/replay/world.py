@@ -22,8 +22,8 @@ from harness.host.protocol import ConsoleLocation
 from harness.replay.reference import Outcome
 from harness.replay.script import GUESTS, HOST, Step
 
-_START_SECONDS: Final = 20.0
-_END_SECONDS: Final = 10.0
+_START_SECONDS: Final = 120.0
+_END_SECONDS: Final = 60.0
 _WORD: Final = 8
 _PAGE: Final = 4096
 _CONFIGURATION: Final = """system {name}

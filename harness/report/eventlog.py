@@ -21,20 +21,27 @@ _KINDS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in (Action
 class EventLog:
     """Subscriber that writes all events below the run's folder, and the actions of a case beside its evidence too.
 
-    ``case_folder`` gives the evidence folder of the case under way, None between cases.
+    ``case_folder`` gives the evidence folder of the case under way, None between cases. When an event cannot be
+    written, ``lost`` says why, and nothing is written any more.
     """
 
     def __init__(self, folder: Path, case_folder: Callable[[], Path | None]) -> None:
         self._run_log = folder / EVENTS
         self._case_folder = case_folder
+        self.lost: OSError | None = None
 
     def __call__(self, event: Event) -> None:
         """Append one event."""
+        if self.lost is not None:
+            return
         line = _line(event)
-        _append(self._run_log, line)
         folder = self._case_folder() if isinstance(event, Action) else None
-        if folder is not None:
-            _append(folder / EVENTS, line)
+        try:
+            _append(self._run_log, line)
+            if folder is not None:
+                _append(folder / EVENTS, line)
+        except OSError as error:
+            self.lost = error
 
 
 def pipe(descriptor: int) -> Callable[[Event], None]:

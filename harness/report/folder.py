@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -10,6 +11,7 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.errors import BenchError
 from harness.places import must_have_room
 
 RESULTS = "results.json"
@@ -32,16 +34,59 @@ def run_id(now: datetime | None = None) -> str:
 def create(base: Path, name: str) -> Path:
     """Make the folder of the run ``name`` below ``base`` and let ``base/latest`` point at it. Returns its path.
 
-    Raises UsageError when the path of ``base`` is too long.
+    Raises UsageError when the path of ``base`` is too long, and BenchError, with nothing left behind, when the folder
+    cannot be made.
     """
+    folder = make(base, name)
+    try:
+        show_as_latest(folder)
+    except BenchError:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise
+    return folder
+
+
+def make(base: Path, name: str) -> Path:
+    """Make the folder of the run ``name`` below ``base``. Returns its path, and raises as ``create`` does."""
     must_have_room(base, "the folder for reports", remedy="name another folder")
     folder = base / name
-    folder.mkdir(parents=True)
-    # A link can only be replaced in one step by renaming another one over it.
-    temporary = base / f".{LATEST}-{name}"
-    temporary.symlink_to(name)
-    temporary.replace(base / LATEST)
+    try:
+        if _is_plain_folder(base / LATEST):
+            raise IsADirectoryError
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise _unusable(base, error) from error
     return folder
+
+
+def show_as_latest(folder: Path) -> None:
+    """Let ``latest`` point at the folder of a run. Raises BenchError."""
+    # A link can only be replaced in one step by renaming another one over it.
+    temporary = folder.with_name(f".{LATEST}-{folder.name}")
+    try:
+        temporary.symlink_to(folder.name)
+        temporary.replace(folder.with_name(LATEST))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise _unusable(folder.parent, error) from error
+
+
+def _is_plain_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _unusable(base: Path, error: OSError) -> BenchError:
+    latest = base / LATEST
+    if _is_plain_folder(latest):
+        return BenchError(
+            f"{latest} is a folder, and the harness keeps a link to the newest run there", remedy="move it away"
+        )
+    return BenchError(
+        f"no report can be written below {base}: {error.strerror}",
+        remedy="choose another folder, or make this one usable",
+    )
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -38,7 +38,7 @@ class _Refused:
 def _git(checkout: Path, *arguments: str) -> str | _Refused:
     try:
         done = subprocess.run(
-            ["git", "-C", str(checkout), *arguments],
+            ["git", "--no-optional-locks", "-C", str(checkout), *arguments],
             capture_output=True,
             text=True,
             errors="replace",

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import jinja2
 
+from harness.command import reason
+from harness.errors import BenchError
 from harness.places import readable
 from harness.report import figures, folder, matrix, readings, trend, view
 from harness.report.model import Access, Report, Run
@@ -58,6 +60,18 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
 def last_line(run: Run, page: Path) -> str:
     """The verdict in one line, for the end of a terminal session."""
     return f"qualification: {run.verdict.upper()}  report: {readable(str(page))}"
+
+
+def without_report(error: OSError, run: Path) -> str:
+    """What is said when the report could not be written into the folder ``run``."""
+    journal = run / folder.JOURNAL
+    kept = journal.is_file()
+    problem = BenchError(
+        f"the report could not be written: {reason(error)}",
+        remedy=f"mend that, then: harness report {run}" if kept else "",
+    )
+    left = f"{journal} has what was judged until then" if kept else f"nothing is left in {run}"
+    return f"error: {problem}\nqualification: FAIL  no report: {left}"
 
 
 def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[str, Any]:

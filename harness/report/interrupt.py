@@ -1,50 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C ends a session, also when the exception that it raises is lost.
+"""SIGINT, SIGTERM and SIGHUP end a session and leave a report, also when the exception that they raise is lost.
 
-Python raises KeyboardInterrupt wherever the program happens to be. Where that is the clean-up of an object (a
-destructor, the callback of a weak reference, a lock of the import machinery), the interpreter prints it and goes on,
-and the session would run to its end as if nobody had asked.
-
-A shell that starts jobs in the background turns signals off for them and for all that they start. For the session that
-stays so; a qvm, which is stopped by these signals, must get them from its first moment on.
+Python raises the exception wherever the program happens to be. Where that is the clean-up of an object (a destructor,
+the callback of a weak reference, a lock of the import machinery), the interpreter prints it and goes on, and the
+session would run to its end as if nobody had asked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
-from types import FrameType
+from collections.abc import Generator
 
 import pytest
 
+from harness import ending
+
 
 class InterruptKeeper:
-    """Remembers that an interrupt was asked for; the next test then does not begin."""
+    """Listens from now on. Remembers that an interrupt was asked for; the next test then does not begin."""
 
     def __init__(self) -> None:
-        self._asked = False
-        self._installed = False
-
-    def pytest_sessionstart(self) -> None:
-        """Take the signal over, unless somebody else has, or a shell has turned it off."""
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._interrupt)
-            self._installed = True
-        for number in (signal.SIGINT, signal.SIGQUIT):
-            if signal.getsignal(number) is signal.SIG_IGN:
-                # Programs that are started inherit what is ignored, but not what has a handler.
-                signal.signal(number, lambda _number, _frame: None)
+        self._asked: signal.Signals | None = None
+        self._over = False
+        self._listening = contextlib.ExitStack()
+        self._listening.enter_context(ending.listening(self._interrupt))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self) -> None:
         """An interrupt that ended nothing ends the session here."""
-        if self._asked:
-            raise KeyboardInterrupt
+        if self._asked is not None:
+            raise ending.Interrupted(self._asked.name)
 
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, None, None]:
+        """All benches are down: the report, which comes next, is not cut off by a signal."""
+        try:
+            return (yield)
+        finally:
+            self._over = True
+
+    @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
-        """Give the signal back."""
-        if self._installed:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Give the signals back."""
+        self._listening.close()
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
-        signal.default_int_handler(number, frame)
+    def _interrupt(self, number: signal.Signals) -> None:
+        self._asked = number
+        if not self._over:
+            raise ending.Interrupted(number.name)

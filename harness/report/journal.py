@@ -101,17 +101,30 @@ _ENTRIES: Final[dict[str, type[Entry]]] = {
 
 
 class Journal:
-    """A journal being written. Each entry is in the file when ``write`` returns; use as a context manager."""
+    """A journal being written. Each entry is in the file when ``write`` returns; use as a context manager.
+
+    When an entry cannot be written (a full disk, a limit), ``lost`` says why. The file then ends with a part of
+    that entry at most, and later ones are in ``entries`` alone.
+    """
 
     def __init__(self, path: Path) -> None:
         self.entries: list[Entry] = []
-        self._file = path.open("a", encoding="utf-8")
+        self.lost: OSError | None = None
+        self._file = path.open("ab", buffering=0)
 
     def write(self, entry: Entry) -> None:
         """Append one entry."""
         self.entries.append(entry)
-        self._file.write(json.dumps({"entry": type(entry).__name__, **encode(entry)}, separators=(",", ":")) + "\n")
-        self._file.flush()
+        if self.lost is None:
+            line = json.dumps({"entry": type(entry).__name__, **encode(entry)}, separators=(",", ":")) + "\n"
+            self._append(line.encode())
+
+    def _append(self, line: bytes) -> None:
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            self.lost = error
 
     def close(self) -> None:
         """Close the file; the entries stay available."""

@@ -8,13 +8,18 @@ one of the report: 0 pass, 1 a requirement failed, 2 trouble of a bench, 3 wrong
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import sys
+import traceback
+from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from harness.errors import HarnessError
+from harness import streams
+from harness.command import TRACEBACK, output_lost, sentence, told
+from harness.errors import EXIT_BENCH_TROUBLE, HarnessError
 from harness.interpreter import refuse_optimised
 from harness.narrow import instance
 from harness.provision import ManifestItem
@@ -116,6 +121,33 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     )
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main() -> Generator[None, Any, Any]:
+    """The harness's own trouble is status 2 and a sentence, and output that nobody reads is none."""
+    streams.settle()
+    output = sys.stdout
+    try:
+        status = yield
+    except pytest.UsageError:
+        raise
+    except Exception as error:
+        streams.settle()
+        return told("pytest", error)
+    # What pytest captured with has put the streams back that it found.
+    streams.settle()
+    if lost := streams.lost(output):
+        return told("pytest", output_lost(lost))
+    return status
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_internalerror(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """A sentence in the place of pytest's traceback."""
+    if os.environ.get(TRACEBACK):
+        print("".join(traceback.format_exception(excinfo.value)), file=sys.stderr)
+    pytest.exit(sentence(excinfo.value), returncode=EXIT_BENCH_TROUBLE)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Open the run before the JUnit plugin looks for the place of its file."""
@@ -136,13 +168,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if not any(config.getoption(name, default=False) for name in _QUESTIONS):
         plugins.refuse_runners(config)
         plugins.refuse_sudden_ends(config)
+        config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")
         try:
             refuse_optimised()
             judging.check(config)
             requirements = catalogue.load(config.getoption("--requirements"))
-            config.stash[_RECORDER] = RunRecorder(config, requirements)
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
+        try:
+            config.stash[_RECORDER] = RunRecorder(config, requirements)
+        except HarnessError as error:
+            pytest.exit(str(error), returncode=error.exit_status)
         config.pluginmanager.register(judging.JudgementKeeper(requirements), judging.KEEPER)
         config.pluginmanager.register(config.stash[_RECORDER], "harness-run-recorder")
-        config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")

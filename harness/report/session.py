@@ -7,6 +7,8 @@ import contextlib
 import os
 import shlex
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from harness import events
+from harness.command import reason
+from harness.errors import EXIT_BENCH_TROUBLE, BenchError
 from harness.report import (
     attempts,
     catalogue,
@@ -35,7 +39,6 @@ from harness.report.journal import (
     CaseBegan,
     CaseDone,
     Ended,
-    Entry,
     Journal,
     Narrowed,
     PartsKnown,
@@ -57,27 +60,35 @@ _JUNIT = "SHMEM_HARNESS_JUNIT"
 class RunRecorder:
     """Records one session into one folder. ``folder`` is its absolute path; ``requirements`` the catalogue by id.
 
-    The folder is made when pytest looks for tests, or when it refuses to. A plugin may also answer a question and do
-    neither: then there is no run.
+    The folder is made at once. A plugin may answer a question, and no tests are looked for or refused: then there is no
+    run, and the folder goes away again. Raises UsageError and BenchError when no report can be written.
     """
 
     def __init__(self, config: pytest.Config, requirements: Mapping[str, Requirement]) -> None:
         self._base: Path = config.getoption("--report-dir")
-        self.folder: Path = self._base.absolute() / folder.run_id()
+        self.folder = folder.make(self._base.absolute(), folder.run_id())
         self._config = config
         self._process = os.getpid()
-        self._journal: Journal | None = None
-        self._early: list[Entry] = []
+        self._journal = Journal(self.folder / folder.JOURNAL)
         self._catalogue = requirements
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         around = surroundings.of_session(config)
-        self._write(provenance.began(self.folder.name, command, list(requirements.values()), around))
+        self._journal.write(provenance.began(self.folder.name, command, list(requirements.values()), around))
+        if self._journal.lost is not None:
+            self._leave_nothing()
+            raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
         self.add_parts(_environment(config))
         self._selection = Selection(config)
         config.pluginmanager.register(self._selection, "harness-selection")
         self._case: CaseUnderWay | None = None
         self._attempts: list[Case] = []
         self._started = False
+        self._collecting = False
+        self._log = EventLog(self.folder, self._case_folder)
+        # Why something that belongs to the report could not be written.
+        self._lost: OSError | None = None
+        self._unwritten: OSError | None = None
+        self._output = sys.stdout
         self._report: Report | None = None
         self._junit = _junit_path(config, self.folder / folder.JUNIT)
         self._subscriptions: list[Callable[[], None]] = []
@@ -88,16 +99,18 @@ class RunRecorder:
         module, _, test = item.nodeid.partition("::")
         names = [*Path(module).with_suffix("").parts, test]
         path = self.folder.joinpath(folder.EVIDENCE, *map(folder.safe_name, names))
+        # A folder that somebody has removed does not come back in parts.
+        self.folder.stat()
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def add_parts(self, parts: Iterable[Part]) -> None:
         """Write down what takes part in the run."""
-        self._write(PartsKnown(list(parts)))
+        self._journal.write(PartsKnown(list(parts)))
 
     def trouble(self, message: str, *, usage: bool = False) -> None:
         """Write down something that went wrong outside of all tests."""
-        self._write(Trouble(message, usage))
+        self._journal.write(Trouble(message, usage))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -112,8 +125,9 @@ class RunRecorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
         """Now it is a run. Connect the event stream with its files and with the terminal."""
-        self._open()
-        self._subscriptions.append(events.session.subscribe(EventLog(self.folder, self._case_folder)))
+        folder.show_as_latest(self.folder)
+        self._collecting = True
+        self._subscriptions.append(events.session.subscribe(self._log))
         descriptor = self._config.getoption("--events-to")
         if descriptor is not None:
             self._subscriptions.append(events.session.subscribe(eventlog.pipe(descriptor)))
@@ -141,9 +155,9 @@ class RunRecorder:
         planned = [
             Planned(item.nodeid, catalogue.requirements_of(item), place(item)["bench"]) for item in session.items
         ]
-        self._write(PlanMade(planned))
+        self._journal.write(PlanMade(planned))
         if self._selection.narrowed:
-            self._write(Narrowed(self._selection.narrowed))
+            self._journal.write(Narrowed(self._selection.narrowed))
         events.session.emit(events.CasesPlanned(total=len(planned)))
 
     @pytest.hookimpl(wrapper=True)
@@ -164,6 +178,10 @@ class RunRecorder:
             self._case = None
             if self._attempts:
                 self._tell(attempts.whole(self._attempts))
+            self._lost = self._lost or self._journal.lost or self._log.lost
+            if self._lost is not None:
+                # What is judged from now on would be lost.
+                item.session.shouldstop = f"the evidence could not be written: {reason(self._lost)}"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -219,11 +237,11 @@ class RunRecorder:
             case.hear(report)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Ctrl-C, or ``pytest.exit`` with a message."""
-        told = isinstance(excinfo.value, pytest.exit.Exception | pytest.Session.Interrupted)
-        message = str(excinfo.value) if told else "Ctrl-C"
-        self.trouble(f"the run was interrupted: {message}")
+        """A signal, ``pytest.exit`` with a message, or a session that was stopped for a reason."""
+        message = str(excinfo.value)
+        self.trouble(f"the run was interrupted: {'Ctrl-C' if message in ('', signal.SIGINT.name) else message}")
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
         """An error in pytest or one of its plugins, this one included."""
         self.trouble(f"the test runner broke: {str(excrepr).strip().splitlines()[-1]}")
@@ -239,10 +257,10 @@ class RunRecorder:
             if self._progress:
                 self._progress.close()
                 self._progress = None
-            if self._journal is not None or exitstatus in _BROKE:
+            if self._collecting or exitstatus in _BROKE:
                 self._end_narrowed(session)
                 self._report = self._finish_run(exitstatus)
-                session.exitstatus = self._report.run.exit_status
+                session.exitstatus = self._report.run.exit_status if self._unwritten is None else EXIT_BENCH_TROUBLE
             else:
                 # A question was answered.
                 self._started = False
@@ -252,27 +270,21 @@ class RunRecorder:
         if self._report is None and self._started:
             # Refused before the session began: pytest then never says that it finished.
             self._report = self._finish_run(pytest.ExitCode.USAGE_ERROR)
-        if self._report is None or self._journal is None:
+        self._journal.close()
+        if self._report is None:
             self._leave_nothing()
             return
-        self._journal.close()
         for line in [*readings.disagreements(self._report), *self._report.run.narrowed]:
-            print(line)
-        print(html.last_line(self._report.run, self._base / self.folder.name / folder.INDEX))
-
-    def _write(self, entry: Entry) -> None:
-        if self._journal is None:
-            self._early.append(entry)
+            self._say(line)
+        shown = self._base / self.folder.name
+        if self._unwritten is None:
+            self._say(html.last_line(self._report.run, shown / folder.INDEX))
         else:
-            self._journal.write(entry)
+            self._say(html.without_report(self._unwritten, shown))
 
-    def _open(self) -> Journal:
-        if self._journal is None:
-            folder.create(self._base.absolute(), self.folder.name)
-            self._journal = Journal(self.folder / folder.JOURNAL)
-            for entry in self._early:
-                self._journal.write(entry)
-        return self._journal
+    def _say(self, line: object) -> None:
+        """After pytest: what it captured with has put the streams back that it found, and they may not be usable."""
+        print(line, file=self._output, flush=True)
 
     def _leave_nothing(self) -> None:
         """The JUnit plugin writes its file also when a plugin has only answered a question."""
@@ -284,18 +296,21 @@ class RunRecorder:
         number = item.stash.get(_ATTEMPT, 0) + 1
         item.stash[_ATTEMPT] = number
         self._case = case = CaseUnderWay(item, self._catalogue, number)
-        self._write(CaseBegan(item.nodeid, place(item)["bench"], case.started))
+        self._journal.write(CaseBegan(item.nodeid, place(item)["bench"], case.started))
         return case
 
     def _finish_case(self, case: CaseUnderWay) -> None:
         item = case.item
         if case.text:
-            (self.make_evidence_folder(item) / case.text_name).write_text(case.text + "\n", encoding="utf-8")
-            item.stash[EVIDENCE] = self.make_evidence_folder(item)
+            try:
+                (self.make_evidence_folder(item) / case.text_name).write_text(case.text + "\n", encoding="utf-8")
+                item.stash[EVIDENCE] = self.make_evidence_folder(item)
+            except OSError as error:
+                self._lost = error
         own = folder.files_below(item.stash[EVIDENCE]) if EVIDENCE in item.stash else []
         shared = [path for path in item.stash.get(SHARED_EVIDENCE, []) if path.is_file()]
         record = case.record([*own, *shared], self.folder)
-        self._write(CaseDone(record, item.stash.get(METRICS, []), item.stash.get(ACCESS, [])))
+        self._journal.write(CaseDone(record, item.stash.get(METRICS, []), item.stash.get(ACCESS, [])))
         self._attempts.append(record)
         # Another attempt at the test records its own.
         item.stash[METRICS], item.stash[ACCESS], item.stash[OBSERVATIONS] = [], [], []
@@ -313,34 +328,41 @@ class RunRecorder:
         )
 
     def _end_narrowed(self, session: pytest.Session) -> None:
-        if self._journal is not None:
-            left = len(build(self._journal.entries).not_run)
-            stopped = self._selection.stopped(session, left)
-            if stopped:
-                self._write(Narrowed(stopped))
+        left = len(build(self._journal.entries).not_run)
+        stopped = self._selection.stopped(session, left)
+        if stopped:
+            self._journal.write(Narrowed(stopped))
 
     def _finish_run(self, exitstatus: int) -> Report:
-        report = self._end(self._open(), exitstatus)
-        folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
-        if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
-            shutil.copyfile(self._junit, self.folder / folder.JUNIT)
-        html.write(self.folder, report)
+        if not self._collecting:
+            # Refused before anybody looked for tests.
+            folder.show_as_latest(self.folder)
+        report = self._end(exitstatus)
+        try:
+            folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
+            if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
+                shutil.copyfile(self._junit, self.folder / folder.JUNIT)
+            html.write(self.folder, report)
+        except OSError as error:
+            self._unwritten = error
+            self.trouble(f"the report could not be written: {reason(error)}")
+            report = build(self._journal.entries)
         return report
 
-    def _end(self, journal: Journal, exitstatus: int) -> Report:
+    def _end(self, exitstatus: int) -> Report:
         end = Ended(datetime.now(UTC).isoformat())
-        report = build([*journal.entries, end])
+        report = build([*self._journal.entries, end])
         explained = bool(report.run.reasons)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             self.trouble(NOTHING_SELECTED, usage=True)
         elif exitstatus == pytest.ExitCode.USAGE_ERROR and not any(
-            isinstance(entry, Trouble) for entry in journal.entries
+            isinstance(entry, Trouble) for entry in self._journal.entries
         ):
             self.trouble("the run was refused, see the message of pytest", usage=True)
         elif exitstatus != pytest.ExitCode.OK and not explained:
             self.trouble(f"pytest ended with status {int(exitstatus)}")
-        self._write(end)
-        return build(journal.entries)
+        self._journal.write(end)
+        return build(self._journal.entries)
 
     def _case_folder(self) -> Path | None:
         return self._case.item.stash.get(EVIDENCE, None) if self._case else None

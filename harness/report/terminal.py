@@ -9,7 +9,7 @@ from typing import Final, Self, TextIO
 
 import pytest
 
-from harness import events
+from harness import events, streams
 from harness.report.progress import Progress
 
 _STDOUT: Final = 1
@@ -20,7 +20,7 @@ class TerminalProgress:
 
     def __init__(self, reporter: pytest.TerminalReporter) -> None:
         self._reporter = reporter
-        self._terminal: TextIO = open(os.dup(_STDOUT), "w", encoding="utf-8", errors="replace")  # noqa: PTH123, SIM115
+        self._terminal: TextIO = streams.tolerant(os.dup(_STDOUT), owned=True)
         columns = shutil.get_terminal_size().columns if self._terminal.isatty() else None
         reporter.showfspath = False
         self._progress = Progress(self._terminal, columns)

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement
 FREE = ("", "", "")
 CREATED = ("create stock,0x5000", "", "")
 MARK = 0x0B5E_55ED_0B5E_55ED
-SECONDS = 5.0
+SECONDS = 20.0
 
 
 @pytest.mark.requirement("SHM-OPEN-20")

@@ -15,7 +15,7 @@ from harness.shmem.registers import STATUS_MEMBERS_SHIFT
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
-SECONDS = 5.0
+SECONDS = 20.0
 
 
 @pytest.mark.requirement("SHM-HOST-01")

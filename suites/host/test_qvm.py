@@ -16,7 +16,7 @@ from fixtures.vocabulary import PATHS, REPORTS
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
-SECONDS = 5.0
+SECONDS = 20.0
 
 COMMENTED = Verbatim(
     """\

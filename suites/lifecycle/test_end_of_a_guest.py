@@ -15,7 +15,7 @@ pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
 CREATING = ("create founded,0x4000", "", "")
-SECONDS = 5.0
+SECONDS = 20.0
 
 END: dict[str, Callable[[Guest], object]] = {
     "shutdown": Guest.power_off,

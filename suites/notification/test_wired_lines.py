@@ -21,7 +21,7 @@ MESSAGES = 1000
 # A line that is told again although it was read is disowned about as often as it is owned.
 SPURIOUS = MESSAGES // 20
 # Longest time that an interrupt may take; it is only waited for when one is missing.
-SECONDS = 5.0
+SECONDS = 20.0
 FEW = 10
 PAGES = 2
 PIECES = 9

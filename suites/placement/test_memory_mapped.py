@@ -13,7 +13,7 @@ from harness.shmem.registers import SIGNATURE
 pytestmark = pytest.mark.only(guest_image=["probe"], placement=["mmio"])
 
 FREE = ("", "", "")
-SECONDS = 5.0
+SECONDS = 20.0
 # Of the GIC, whose lines have ten bits: around a byte's limit, and the last one that an embedded guest can have.
 HIGH_LINES = ((255, 256), (260, 287))
 device_tree = pytest.mark.lg_feature("device-tree")

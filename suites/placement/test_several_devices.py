@@ -15,7 +15,7 @@ from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
-SECONDS = 5.0
+SECONDS = 20.0
 
 
 def check_independent(guest: Guest, peer: Guest, access: Access) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import programs
+
 CHECKOUT = Path(__file__).parents[2]
 _CONFTEST = 'pytest_plugins = ["harness.report.recorder", "fixtures.plugin"]\n'
 _INI = "[pytest]\naddopts = --strict-markers\njunit_family = xunit1\n"
@@ -62,13 +64,12 @@ class MiniSuite:
 
     def run(self, *arguments: str, env: bool = True) -> subprocess.CompletedProcess[str]:
         given = ["--lg-env", "benches.yaml"] if env else []
-        return subprocess.run(
+        return programs.run(
             self.command(*given, *arguments),
             cwd=self.folder,
             env=self.variables(),
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
         )
 

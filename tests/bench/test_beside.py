@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mini_suite import MiniSuite, fake
 
+from tests import programs
+
 _BODY = """
 import pathlib, time
 
@@ -50,10 +52,10 @@ def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
     # In one word: pytest would take the folder, once it is there, for a path of tests.
     shared = ["--lg-env", "benches.yaml", f"--beside={tmp_path / 'beside'}"]
     sessions = [
-        subprocess.Popen(suite.command(*shared), cwd=suite.folder, env=suite.variables(), stdout=subprocess.DEVNULL)
+        programs.Program(suite.command(*shared), cwd=suite.folder, env=suite.variables(), stdout=subprocess.DEVNULL)
         for suite in suites
     ]
-    assert [session.wait(60) for session in sessions] == [0, 0]
+    assert [session.wait(programs.PATIENCE) for session in sessions] == [0, 0]
     stays = [line.split() for number in range(2) for line in (tmp_path / f"log{number}").read_text().splitlines()]
     spans = sorted((float(began), float(ended), kind) for kind, began, ended in stays)
     overlapping = [(first[2], second[2]) for first, second in pairwise(spans) if second[0] < first[1]]

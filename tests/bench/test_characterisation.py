@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 from mini_suite import CHECKOUT
 
 from harness.shmem.profile import FIELDS, PROFILES
+from tests import programs
 
 # What the emulated host cannot show, and what hides other questions; the answers are then those of the preset.
 KEPT: Final = {
@@ -57,11 +57,10 @@ def test_unusual_readings_are_recognised(tmp_path: Path) -> None:
     document = {"imports": ["harness.labgrid"], "targets": {"odd": {"drivers": drivers, "options": options}}}
     environment.write_text(json.dumps(document))
     command = [sys.executable, "-m", "harness", "qualify", "-k", "characterisation"]
-    run = subprocess.run(
+    run = programs.run(
         [*command, "--lg-env", str(environment), "--out", str(tmp_path / "reports")],
         capture_output=True,
         text=True,
-        timeout=180,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr

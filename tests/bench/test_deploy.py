@@ -13,6 +13,7 @@ from mini_suite import CHECKOUT, MiniSuite, emulated
 from processes import VARIABLE, marked, new_mark, until
 
 from harness import provision
+from tests import programs
 
 
 def _run(mini: MiniSuite, body: str, *, status: int, target: str | None = None) -> None:
@@ -65,17 +66,17 @@ def image_of_a_test(image: str) -> Path:
     return provision.compile_c(recipe).path / recipe.output
 
 
-def _booting(mini: MiniSuite, image: str) -> str:
+def _booting(mini: MiniSuite, image: str, options: str = "") -> str:
     """A bench whose guests boot an image of a test."""
     template = (CHECKOUT / "targets/qemu-aarch64/probe.qvmconf.j2").read_text()
     mini.write("templates/probe.qvmconf.j2", template.replace("{{ image }}", str(image_of_a_test(image))))
-    return emulated("boot_seconds: 2", templates=mini.folder / "templates")
+    return emulated(options, templates=mini.folder / "templates")
 
 
 def test_a_guest_that_never_answers_is_named_with_its_last_words(mini: MiniSuite) -> None:
     """The second one costs its time too, then the bench is given up."""
     body = "".join(f'def test_{n}(deploy):\n    deploy("", "")\n' for n in range(1, 5))
-    _run(mini, body, status=2, target=_booting(mini, "silent"))
+    _run(mini, body, status=2, target=_booting(mini, "silent", "boot_seconds: 8"))
     assert mini.verdicts() == {f"bench:{n}": "error" for n in range(1, 5)}
     assert "guest0: no answer to 'identify' within" in mini.reasons()
     assert "cannot find my teeth" in mini.reasons()
@@ -155,7 +156,7 @@ def test_nothing_is_left_of_a_run_that_is_ended(mini: MiniSuite, number: signal.
     """The host, its guests and its files are gone soon after pytest, however that ends."""
     mini.test(
         "import pathlib, time\n"
-        'def test_1(deploy):\n    deploy("", "")\n    pathlib.Path("running").touch()\n    time.sleep(60)\n'
+        'def test_1(deploy):\n    deploy("", "")\n    pathlib.Path("running").touch()\n    time.sleep(3600)\n'
     )
     mini.benches(bench=emulated())
     mark = new_mark()
@@ -167,13 +168,13 @@ def test_nothing_is_left_of_a_run_that_is_ended(mini: MiniSuite, number: signal.
     mini.environment |= {VARIABLE: mark, "TMPDIR": str(short)}
     command = mini.command("--lg-env", "benches.yaml")
     try:
-        with subprocess.Popen(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
-            until(lambda: (mini.folder / "running").exists(), 30, "the test did not begin")
+        with programs.Program(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
+            until(lambda: (mini.folder / "running").exists(), programs.PATIENCE, "the test did not begin")
             assert len(marked(mark)) >= 6  # pytest, the host, two qvm and two QEMU
             os.kill(process.pid, number)
-            process.wait(20)
-        until(lambda: not marked(mark), 10, "processes are left")
-        until(lambda: not list(places.iterdir()), 10, "files are left")
+            process.wait(programs.PATIENCE)
+        until(lambda: not marked(mark), programs.PATIENCE, "processes are left")
+        until(lambda: not list(places.iterdir()), programs.PATIENCE, "files are left")
     finally:
         short.unlink()
 
@@ -187,8 +188,8 @@ def test_two_runs_at_the_same_time_do_not_meet(mini: MiniSuite, tmp_path_factory
         suite.benches(bench=emulated())
         command = suite.command("--lg-env", "benches.yaml")
         runs.append(
-            subprocess.Popen(command, cwd=suite.folder, env=suite.variables(), stdout=subprocess.PIPE, text=True)
+            programs.Program(command, cwd=suite.folder, env=suite.variables(), stdout=subprocess.PIPE, text=True)
         )
     for run in runs:
-        output, _ = run.communicate(timeout=60)
+        output, _ = run.communicate(timeout=programs.PATIENCE)
         assert run.returncode == 0, output

@@ -12,6 +12,8 @@ import pytest
 from mini_suite import MiniSuite, fake
 from processes import until
 
+from tests import programs
+
 _PASS = 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench): assert bench\n'
 
 
@@ -84,12 +86,12 @@ def test_an_interrupt_brings_the_bench_down_and_is_no_pass(mini: MiniSuite) -> N
         "test_it.py",
         "import pytest, pathlib, time\n"
         '@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench):\n'
-        "    pathlib.Path('running').touch()\n    time.sleep(60)\n",
+        "    pathlib.Path('running').touch()\n    time.sleep(3600)\n",
     )
     mini.benches(left=fake())
     command = mini.command("--lg-env", "benches.yaml")
-    with subprocess.Popen(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
-        until((mini.folder / "running").exists, 30, "the test did not begin")
+    with programs.Program(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
+        until((mini.folder / "running").exists, programs.PATIENCE, "the test did not begin")
         os.kill(process.pid, signal.SIGINT)
-        assert process.wait(20) == 2
+        assert process.wait(programs.PATIENCE) == 2
     assert mini.host_log == ["start left", "stop left"]

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from harness import isolation
+from tests import programs
 
 CHECKOUT = Path(__file__).parents[2]
 NONE_LEFT = "def pytest_collection_modifyitems(items): items.clear()\n"
@@ -32,13 +32,12 @@ def _run(checkout: Path, monkeypatch: pytest.MonkeyPatch, **variables: str) -> s
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     command = [sys.executable, "-m", "pytest", "suites", "-p", "no:cacheprovider"]
-    done = subprocess.run(
+    done = programs.run(
         [*command, *isolation.options(checkout, [checkout / "suites"])],
         cwd=checkout,
         env=isolation.environment() | {"PYTHONPATH": f"{CHECKOUT}:{checkout / 'packages'}"},
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     return done.stdout + done.stderr

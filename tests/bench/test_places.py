@@ -16,6 +16,7 @@ from mini_suite import MiniSuite, emulated
 
 from harness.places import LONGEST
 from harness.provision.cache import cache_dir
+from tests import programs
 
 NAMES = {
     "Jenkins": "My Job@tmp #1",
@@ -45,13 +46,12 @@ def test_a_bench_with_all_its_places_below_a_strange_name(tmp_path: Path, name: 
     # The second guest has its device memory-mapped, so QEMU is told of a device tree as well.
     mini.test('def test_1(deploy):\n    deploy("allow a", "loc 0x1c050000 intr gic:43 allow a")[1].attach("a")\n')
     places = ["--lg-env", str(mini.folder / "benches.yaml"), "--report-dir", str(mini.folder / "out")]
-    run = subprocess.run(
+    run = programs.run(
         mini.command(*places, "test_it.py"),
         cwd=mini.folder,
         env=mini.variables(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=60,
         check=False,
     )
     said = run.stdout.decode(errors="replace")
@@ -69,7 +69,7 @@ def test_qvm_alone_has_a_host_wherever_the_runtime_folder_is(tmp_path: Path, nam
     place.mkdir(parents=True)
     (place / "guest 1.qvmconf").write_text("system one\nram 64M\nload nowhere\n")
     environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
-    result = subprocess.run(
+    result = programs.run(
         [sys.executable, "-m", "harness.emulator.qvm", "@guest 1.qvmconf"],
         cwd=place,
         env={**environment, "XDG_RUNTIME_DIR": str(place)},
@@ -97,7 +97,7 @@ def test_a_temporary_folder_that_is_just_short_enough_or_not(length: int) -> Non
     ]
     try:
         environment = {**os.environ, "TMPDIR": str(folder)}
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        run = programs.run(command, env=environment, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
         assert (str(folder) in run.stdout) == (length <= LONGEST)
         assert list(folder.iterdir()) == []

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,11 +17,13 @@ from pathlib import Path
 import pytest
 from processes import VARIABLE, marked, new_mark, until
 
+from tests import programs
+
 COMMAND = [sys.executable, "-m", "harness", "qualify"]
 
 
 def _qualify(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    return programs.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
 
 
 def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) -> None:
@@ -76,7 +79,7 @@ class Running:
     def __init__(self, out: Path, *arguments: str) -> None:
         self.out = out
         self.mark = new_mark()
-        self.process = subprocess.Popen(
+        self.process = programs.Program(
             [*COMMAND, *arguments, "--out", str(out)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -84,17 +87,18 @@ class Running:
             env={**os.environ, VARIABLE: self.mark},
             start_new_session=True,
         )
-        until(lambda: self.pid_of("qemu-system"), 30, "no guest was started")
+        until(lambda: self.pid_of("qemu-system"), programs.PATIENCE, "no guest was started")
 
     def pid_of(self, program: str) -> int | None:
         return next((pid for pid, command in marked(self.mark).items() if program in command), None)
 
     def output(self) -> tuple[str, str]:
-        output, errors = self.process.communicate(timeout=60)
+        output, errors = self.process.communicate(timeout=programs.PATIENCE)
         return output, errors
 
     def expect_nothing_left(self) -> None:
-        until(lambda: not marked(self.mark), 10, f"left: {marked(self.mark)}")
+        # A session that nobody has ended would take longer than this to its own end.
+        until(lambda: not marked(self.mark), 120, f"left: {marked(self.mark)}")
 
 
 @pytest.fixture
@@ -107,7 +111,7 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]
     running.expect_nothing_left()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number: signal.Signals) -> None:
     # As a terminal does it: to the whole group of the command.
     os.killpg(running.process.pid, number)
@@ -117,6 +121,38 @@ def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number
     assert "interrupted" in errors
     assert "Traceback" not in output + errors
     running.expect_nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("streams", "number"),
+    [
+        ("2>&-", signal.SIGTERM),
+        (">&- 2>&-", signal.SIGHUP),
+        (">/dev/full 2>/dev/full", signal.SIGINT),
+        ("| true", signal.SIGTERM),
+        ("2> >(true)", signal.SIGHUP),
+        ("2> >(true)", signal.SIGTERM),
+    ],
+)
+def test_an_interrupt_needs_no_terminal(tmp_path: Path, streams: str, number: signal.Signals) -> None:
+    """Whatever the streams are: closed, full, or a pipe whose reader has gone."""
+    mark = new_mark()
+    command = shlex.join([*COMMAND, "--bench", "qemu-aarch64", "--out", str(tmp_path)])
+    line = f'{command} {streams}; exit "${{PIPESTATUS[0]}}"'
+    with programs.Program(
+        ["bash", "-c", line], env={**os.environ, VARIABLE: mark}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as shell:
+
+        def pid_of(program: str) -> int | None:
+            return next((pid for pid, said in marked(mark).items() if program in said and "bash" not in said), None)
+
+        until(lambda: pid_of("qemu-system"), programs.PATIENCE, "no guest was started")
+        os.kill(pid_of("harness qualify") or 0, number)
+        output, errors = shell.communicate(timeout=programs.PATIENCE)
+    assert shell.returncode == 130, output + errors
+    assert b"Traceback" not in output + errors
+    assert (tmp_path / "latest/index.html").is_file()
+    assert not marked(mark)
 
 
 @pytest.mark.parametrize("running", [("--bench", "qemu-aarch64")], indirect=True, ids=["one bench"])
@@ -136,7 +172,7 @@ def test_a_session_that_is_killed_stops_no_other_bench(running: Running) -> None
     def session() -> int | None:
         return running.pid_of("--bench qemu-x86_64 ")
 
-    until(session, 30, "no session of the bench")
+    until(session, programs.PATIENCE, "no session of the bench")
     os.kill(session() or 0, signal.SIGKILL)
     output, _ = running.output()
     assert running.process.returncode == 2, output

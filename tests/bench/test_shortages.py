@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 from mini_suite import MiniSuite, emulated
 
 from harness.emulator import shortages
+from tests import programs
 
 # One process of the bench gets a limit when the guests run. What follows fails, or passes, for that reason alone.
 LIMITED = """
@@ -84,13 +83,12 @@ def test_a_run_under_a_limit_gives_no_verdict_about_the_device(mini: MiniSuite, 
     """Of the shell: for every process that the run starts."""
     mini.test('def test_1(deploy): assert deploy("", "")[0].request("a").status == 0\n')
     mini.benches(bench=emulated())
-    run = subprocess.run(
+    run = programs.run(
         ["sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *mini.command("--lg-env", "benches.yaml")],
         cwd=mini.folder,
         env=mini.variables(),
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     assert run.returncode == 2, run.stdout + run.stderr

@@ -16,11 +16,12 @@ from typing import Literal
 
 from harness.provision.process import bound_to_parent
 from harness.provision.programs import board_programs
+from tests import programs
 from tests.boards.preloaded import preloaded
 
 Protocol = Literal["rfc2217", "raw"]
 _ACCEPTERS: dict[Protocol, str] = {"rfc2217": "telnet(rfc2217,mode=server),tcp", "raw": "tcp"}
-_START_SECONDS = 10.0
+_START_SECONDS = programs.PATIENCE
 
 
 def install(folder: Path) -> Path:
@@ -48,7 +49,7 @@ def serving(port: Path, protocol: Protocol, folder: Path) -> Iterator[int]:
     ]
     options = [word for line in lines for word in ("-Y", line)]
     command = [str(install(folder) / "ser2net"), "-d", "-n", *options]
-    with subprocess.Popen(bound_to_parent(command), stdin=subprocess.DEVNULL, stdout=sys.stderr) as process:
+    with programs.Program(bound_to_parent(command), stdin=subprocess.DEVNULL, stdout=sys.stderr) as process:
         try:
             _wait(number, process)
             yield number

@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests import programs
 from tests.boards.lab import CHECKOUT, Lab
 
-_SECONDS = 120
+_SECONDS = programs.PATIENCE
 
 
 class Session:
@@ -46,7 +47,7 @@ class Session:
 
     def run(self, *tests: str) -> subprocess.CompletedProcess[str]:
         """Run to the end; with paths, those tests instead of the ones written here."""
-        return subprocess.run(
+        return programs.run(
             self._command(list(tests)),
             cwd=self.folder,
             env=self.environment,
@@ -58,7 +59,7 @@ class Session:
 
     def start(self) -> subprocess.Popen[str]:
         """Start and return at once."""
-        return subprocess.Popen(
+        return programs.Program(
             self._command([]),
             cwd=self.folder,
             env=self.environment,

@@ -16,6 +16,7 @@ import pytest
 from harness.shmem.profile import PROFILES
 from harness.target import templates
 from harness.target.check import check
+from tests import programs
 from tests.boards.lab import CHECKOUT, Lab, within
 
 TARGETS = CHECKOUT / "targets"
@@ -30,7 +31,7 @@ def filled_in(name: str = "qnx-aarch64-generic") -> str:
 def command(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """Run ``harness`` as a person does."""
     program = "import sys; from harness.cli import main; sys.exit(main())"
-    return subprocess.run(
+    return programs.run(
         [sys.executable, "-c", program, *words],
         cwd=CHECKOUT,
         stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ import yaml
 
 from harness.target.check import check
 from harness.target.new import Answers, Console, Power, write
+from tests import programs
 from tests.boards.lab import CHECKOUT
 from tests.boards.test_check_target import command
 
@@ -120,9 +121,9 @@ def test_a_person_is_asked(tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
     program = "import sys; from harness.cli import main; sys.exit(main())"
     words = [sys.executable, "-c", program, "new-target", "desk", "--folder", str(tmp_path)]
-    with subprocess.Popen(words, cwd=CHECKOUT, stdin=terminal, stdout=subprocess.PIPE, text=True) as process:
+    with programs.Program(words, cwd=CHECKOUT, stdin=terminal, stdout=subprocess.PIPE, text=True) as process:
         os.write(controller, b"mips\naarch64\n7.1\nnone\n192.0.2.9\n\n\nnone\n")
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=programs.PATIENCE)
     os.close(controller)
     os.close(terminal)
     assert process.returncode == 0, said

@@ -17,6 +17,7 @@ from harness.guest.target import GuestTarget
 from harness.host.protocol import stop_guests
 from harness.loopback.disturbance import Disturbance, Disturber
 from harness.loopback.resource import LoopbackBoard
+from tests import programs
 from tests.boards.lab import Lab, within
 
 NOISES: dict[str, dict[str, Any]] = {
@@ -84,7 +85,7 @@ def test_a_probe_answers_rightly_over_a_bad_line(lines: Lab, tmp_path: Path, noi
     target = GuestTarget("guest0", guest.wait_console(20), tmp_path / "guest0.console.log")
     with contextlib.closing(target), within(90, f"guest's serial line: {noise}: answers right"):
         probe = Probe(target.console.transport(), "guest0")
-        probe.identify(timeout=30)
+        probe.identify(timeout=programs.PATIENCE)
         handle = probe.attach("pluto", 4, timeout=30).handle
         assert handle is not None
         data = random.Random(3).randbytes(600)

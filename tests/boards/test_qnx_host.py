@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from harness.errors import BenchError
 from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget
 from harness.host.protocol import GuestEndedError, HostGuest, stop_guests
+from tests import programs
 from tests.boards.lab import Lab
 
 
@@ -30,7 +30,7 @@ def test_two_guests_run_side_by_side_and_answer_on_their_consoles(lab: Lab, tmp_
     guests = [lab.start_guest(host, number) for number in range(2)]
     consoles = [_probe(guest, tmp_path) for guest in guests]
     for _, probe in consoles:
-        assert probe.identify(timeout=20).architecture == "x86_64"
+        assert probe.identify(timeout=programs.PATIENCE).architecture == "x86_64"
         assert probe.attach("pluto", 2).index in (0, 1)
     for target, _ in consoles:
         target.close()
@@ -90,7 +90,7 @@ def test_the_host_is_left_as_it_was_found(lab: Lab, keep: bool) -> None:
     left = _tree(lab.home).keys() - before.keys()
     assert left == ({"shmem-harness/probe.elf"} if keep else set())
     # No process of an SSH session, and no guest, is left either.
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    running = programs.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert not [line for line in running.splitlines() if "qvm @" in line and str(lab.folder) in line]
 
 
@@ -101,7 +101,7 @@ def test_guests_end_when_the_harness_dies(lab: Lab) -> None:
     guest.wait_console(20)
     pid = int((lab.home / "shmem-harness/guest0.pid").read_text())
     host._connection._client.get_transport().sock.close()
-    subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], timeout=10, check=True)
+    programs.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
     with pytest.raises(BenchError, match="connection was lost while guest guest0 ran"):
         guest.wait_end(10)
 
@@ -116,14 +116,14 @@ def test_a_guest_of_a_run_that_could_not_end_it_is_ended_by_the_next(lab: Lab) -
     text = configuration.read_text().replace("guest0", "guest9").replace("ptyp0", "ptyp1")
     stop_guests([guest], "power-cut", 10)
     (folder / "guest9.qvmconf").write_text(text)
-    stray = subprocess.Popen([lab.folder / "bin/qvm", f"@{folder}/guest9.qvmconf"])
+    stray = programs.Program([lab.folder / "bin/qvm", f"@{folder}/guest9.qvmconf"])
     (folder / "guest9.pid").write_text(f"{stray.pid}\n")
     while not host.path_exists("/dev/qvm/guest9"):
         assert stray.poll() is None
     host.stop()
     host.connect(10, lambda: None)
     host.start()
-    assert stray.wait(10) == 3
+    assert stray.wait(programs.PATIENCE) == 3
     assert not host.path_exists("/dev/qvm/guest9")
     assert not (folder / "guest9.pid").exists()
 

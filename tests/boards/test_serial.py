@@ -15,6 +15,7 @@ from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget
 from harness.host.protocol import ConsoleLocation, stop_guests
 from harness.loopback.resource import LoopbackBoard
+from tests import programs
 from tests.boards.lab import Lab, within
 from tests.boards.ser2net import Protocol, serving
 
@@ -66,7 +67,7 @@ def test_a_guest_answers_over_a_uart_on_the_network(cabled: LoopbackBoard, proto
                 assert (location.txdelay, location.txchunk) == (0.001, 4)
                 target = GuestTarget(guest.system, location, tmp_path / "guest0.console.log")
                 probe = Probe(target.console.transport(), guest.system)
-                assert probe.identify(timeout=10).architecture == "x86_64"
+                assert probe.identify(timeout=programs.PATIENCE).architecture == "x86_64"
             assert probe.attach("pluto", 2).index == 0
             target.close()
             stop_guests([guest], "power-cut", 10)

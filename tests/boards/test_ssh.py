@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from harness.host.ssh import (
 )
 from harness.loopback.resource import LoopbackBoard
 from harness.loopback.tell import tell
+from tests import programs
 from tests.boards.half_server import half_a_server
 from tests.boards.lab import Lab, stopped, within
 from tests.boards.proxy import Proxy
@@ -112,7 +112,7 @@ def test_a_host_that_nobody_knows_is_refused(up: Lab) -> None:
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
 def test_another_host_key_than_the_known_one_is_refused_with_both_fingerprints(up: Lab, kind: str) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", up.place / "other"], check=True)
+    programs.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", up.place / "other"], check=True)
     known = up.place / "known_hosts"
     known.write_text(f"[127.0.0.1]:{up.board.port} {(up.place / 'other.pub').read_text()}")
     with within(5, "wrong host key: error"), pytest.raises(SshRefusedError, match="another host key") as error:
@@ -178,7 +178,7 @@ def test_a_key_of_any_kind_opens_with_the_passphrase_of_the_target_file(up: Lab,
 
 def _key(folder: Path, kind: str, passphrase: str = "") -> Path:
     key = folder / f"{kind}_key"
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", key], check=True)
+    programs.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", key], check=True)
     return key
 
 

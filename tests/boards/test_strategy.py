@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import threading
 import time
 import tty
@@ -20,6 +19,7 @@ from labgrid.strategy import StrategyError
 from harness.errors import BenchError
 from harness.host.board import BoardStatus
 from harness.loopback.tell import tell
+from tests import programs
 from tests.boards.lab import Lab, within
 
 
@@ -121,10 +121,10 @@ def test_a_mistake_in_the_target_file_ends_at_once_without_a_power_cycle(
 
 
 def test_a_board_that_hangs_in_its_boot_is_power_cycled_and_the_reason_is_kept(lab: Lab) -> None:
-    lab.set("ShmemBoardStrategy", boot_seconds=2.0)
+    lab.set("ShmemBoardStrategy", boot_seconds=8.0)
     tell(lab.folder, "behave", hanging_boots=2)
     strategy = lab.open()
-    with within(20, "host hangs in its boot twice: recovered by power cycle"):
+    with within(32, "host hangs in its boot twice: recovered by power cycle"):
         strategy.transition("ready")
     assert len(strategy.recoveries) == 2
     cycles = [action for action in lab.actions if action.what == "power cycle"]
@@ -172,7 +172,7 @@ def _boot_slowly(controller: int, switched: Path) -> None:
 
 
 def test_after_trouble_the_board_goes_on_when_it_was_forced_off(lab: Lab) -> None:
-    lab.set("ShmemBoardStrategy", boot_seconds=1.0, power_cycles=0)
+    lab.set("ShmemBoardStrategy", boot_seconds=8.0, power_cycles=0)
     tell(lab.folder, "behave", hanging_boots=1)
     strategy = lab.open()
     for _ in range(2):
@@ -265,12 +265,12 @@ def test_a_power_switch_that_fails_is_shown_with_its_own_words(lab: Lab) -> None
 
 def test_a_power_switch_that_hangs_is_ended_and_named(lab: Lab) -> None:
     lab.set("ExternalPowerDriver", cmd_on="sh -c 'sleep 4711; true'")
-    lab.set("ShmemBoardStrategy", power_seconds=0.5, power_cycles=0)
+    lab.set("ShmemBoardStrategy", power_seconds=8.0, power_cycles=0)
     strategy = lab.open()
-    with within(5, "power switch hangs: error"), pytest.raises(StrategyError) as error:
+    with within(30, "power switch hangs: error"), pytest.raises(StrategyError) as error:
         strategy.transition("booting")
-    assert re.search(r"board: the power switch \(.*\) did not end within 0.5 s; killed: .*sleep 4711", _reason(error))
-    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"board: the power switch \(.*\) did not end within 8 s; killed: .*sleep 4711", _reason(error))
+    commands = programs.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert "sleep 4711" not in commands
 
 

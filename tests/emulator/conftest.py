@@ -16,6 +16,7 @@ import pytest
 from harness import provision
 from harness.arch import Arch
 from harness.emulator.client import EmulatedHost, HostClient
+from tests import programs
 from tests.emulator.terminal import Terminal
 
 _TEMPLATES: dict[Arch, str] = {
@@ -70,7 +71,7 @@ class Bench:
         """Start ``qvm @file`` with this configuration."""
         path = self._directory / f"guest{len(self._processes)}.qvmconf"
         path.write_text(text)
-        process = subprocess.Popen(
+        process = programs.Program(
             [sys.executable, "-m", "harness.emulator.qvm", f"@{path}", *arguments],
             env={**os.environ, "QVM_HOST": str(self.host.socket)},
             stdin=subprocess.DEVNULL,
@@ -87,7 +88,7 @@ class Bench:
         terminal = Terminal(Path(self.client.wait_guest(system, 10)["consoles"][0]), system)
         self._terminals.append(terminal)
         # Not by what it prints first: opening a terminal drops what came before.
-        terminal.probe.identify(timeout=20)
+        terminal.probe.identify(timeout=programs.PATIENCE)
         return process, terminal
 
     def close(self) -> None:
@@ -97,7 +98,7 @@ class Bench:
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGQUIT)
-            process.communicate(timeout=10)
+            process.communicate(timeout=programs.PATIENCE)
         self.client.close()
 
 

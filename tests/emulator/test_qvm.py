@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.arch import ARCHES, Arch
+from tests import programs
 from tests.emulator.conftest import Bench, configuration, image_that_powers_off
 
 
@@ -37,27 +38,27 @@ def test_a_guest_that_powers_off_ends_qvm_with_0(bench: Bench, arch: Arch) -> No
     process, terminal = bench.guest(configuration(arch))
     assert terminal.probe.identify().architecture == arch
     terminal.probe.power_off()
-    assert process.wait(10) == 0
+    assert process.wait(programs.PATIENCE) == 0
 
 
 def test_a_guest_that_is_off_before_the_host_has_looked_ends_qvm_with_0(bench: Bench, tmp_path: Path) -> None:
     image = image_that_powers_off(tmp_path / "off.elf")
     for number in range(3):
         process = bench.qvm(f"system off{number}\nram 64M\nload {image}\nvdev shmem\n")
-        assert (process.wait(20), process.communicate()[1]) == (0, "")
+        assert (process.wait(programs.PATIENCE), process.communicate()[1]) == (0, "")
 
 
 def test_a_reboot_ends_qvm_with_0(bench: Bench) -> None:
     process, terminal = bench.guest(configuration())
     terminal.write(b"reboot\r")
-    assert process.wait(10) == 0
+    assert process.wait(programs.PATIENCE) == 0
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGQUIT, 3)])
 def test_signals_are_power_button_and_power_cut(bench: Bench, number: signal.Signals, status: int) -> None:
     process, _ = bench.guest(configuration("aarch64"))
     process.send_signal(number)
-    assert process.wait(10) == status
+    assert process.wait(programs.PATIENCE) == status
 
 
 def test_an_x86_guest_that_ignores_the_power_button_ends_at_the_second_press(bench: Bench) -> None:
@@ -65,7 +66,7 @@ def test_an_x86_guest_that_ignores_the_power_button_ends_at_the_second_press(ben
     process.send_signal(signal.SIGTERM)
     assert terminal.probe.identify().architecture == "x86_64"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(programs.PATIENCE) == 0
 
 
 def test_the_vm_has_a_node_exactly_while_it_lives(bench: Bench) -> None:
@@ -74,7 +75,7 @@ def test_the_vm_has_a_node_exactly_while_it_lives(bench: Bench) -> None:
     process, terminal = bench.guest(configuration(devices="vdev shmem name talk"))
     assert (node / "talk").exists()
     terminal.probe.power_off()
-    process.wait(10)
+    process.wait(programs.PATIENCE)
     assert not node.exists()
 
 
@@ -85,7 +86,7 @@ def test_no_signal_is_overlooked(tmp_path: Path) -> None:
         listener.listen()
         environment = {**os.environ, "QVM_HOST": str(tmp_path / "host")}
         command = [sys.executable, "-m", "harness.emulator.qvm", "@guest.qvmconf"]
-        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as qvm:
+        with programs.Program(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as qvm:
             host, _ = listener.accept()
             with host, host.makefile("rb") as stream:
                 host.settimeout(10)
@@ -99,7 +100,7 @@ def test_no_signal_is_overlooked(tmp_path: Path) -> None:
                     qvm.send_signal(signal.SIGUSR1)
                     assert json.loads(stream.readline()) == {"op": "report"}
                 host.sendall(b'{"ok": true, "exit": 7, "message": ""}\n')
-            assert qvm.wait(10) == 7
+            assert qvm.wait(programs.PATIENCE) == 7
 
 
 def test_sigusr1_makes_every_device_tell_of_itself(bench: Bench) -> None:
@@ -131,7 +132,7 @@ def test_qemu_that_dies_gives_96_and_its_peer_sees_it_leave(bench: Bench) -> Non
     host = bench.host.pid
     qemu = min(_children(host))
     os.kill(qemu, signal.SIGKILL)
-    assert process.wait(10) == 96
+    assert process.wait(programs.PATIENCE) == 96
     assert "QEMU ended" in process.communicate()[1]
     assert two.probe.status().members == 0b10
 
@@ -157,12 +158,11 @@ def test_guests_and_files_go_with_a_host_that_is_killed(bench: Bench) -> None:
 
 
 def test_without_a_host_qvm_says_so_and_exits_64(tmp_path: Path) -> None:
-    result = subprocess.run(
+    result = programs.run(
         [sys.executable, "-m", "harness.emulator.qvm", "@x"],
         env={**os.environ, "QVM_HOST": str(tmp_path / "nothing")},
         capture_output=True,
         text=True,
-        timeout=20,
     )
     assert result.returncode == 64
     assert "nothing" in result.stderr or "No such file" in result.stderr
@@ -172,7 +172,7 @@ def test_qvm_alone_starts_a_host_that_goes_with_the_last_guest(tmp_path: Path) -
     path = tmp_path / "guest.qvmconf"
     path.write_text(configuration(console=">-"))
     environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
-    with subprocess.Popen(
+    with programs.Program(
         [sys.executable, "-m", "harness.emulator.qvm", f"@{path.name}"],
         cwd=tmp_path,
         env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
@@ -184,7 +184,7 @@ def test_qvm_alone_starts_a_host_that_goes_with_the_last_guest(tmp_path: Path) -
         assert b"@H:" in process.stdout.readline()
         process.stdin.write(b"poweroff\r")
         process.stdin.flush()
-        assert process.wait(10) == 0
+        assert process.wait(programs.PATIENCE) == 0
     deadline = time.monotonic() + 10
     while (tmp_path / "shmem-host").exists():
         assert time.monotonic() < deadline, "the host is still there"
@@ -197,13 +197,12 @@ def test_qvm_alone_again_and_again_while_its_host_is_ending(tmp_path: Path) -> N
     environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
     command = [sys.executable, "-m", "harness.emulator.qvm", "@guest.qvmconf"]
     for _ in range(8):
-        result = subprocess.run(
+        result = programs.run(
             command,
             cwd=tmp_path,
             env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
             capture_output=True,
             text=True,
-            timeout=30,
         )
         assert (result.returncode, "nowhere" in result.stderr) == (65, True), result.stderr
 
@@ -231,7 +230,7 @@ BAD = [
 @pytest.mark.parametrize(("devices", "line", "word"), BAD)
 def test_a_wrong_configuration_gives_65_file_line_and_reason(bench: Bench, devices: str, line: int, word: str) -> None:
     process = bench.qvm(configuration(devices=devices))
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=programs.PATIENCE)
     assert process.returncode == 65, words
     assert re.search(rf"\[\S+/guest0\.qvmconf:{line}\] .*{re.escape(word)}", words), words
     assert bench.client.guests() == []
@@ -241,9 +240,9 @@ def test_a_wrong_configuration_gives_65_file_line_and_reason(bench: Bench, devic
 def test_a_name_or_a_terminal_in_use_is_refused_and_the_first_guest_goes_on(bench: Bench) -> None:
     _, terminal = bench.guest(configuration())
     same_name = bench.qvm(configuration(console="/dev/ptyp1"))
-    assert "running already" in same_name.communicate(timeout=20)[1]
+    assert "running already" in same_name.communicate(timeout=programs.PATIENCE)[1]
     same_terminal = bench.qvm(configuration(system="two"))
-    assert "in use" in same_terminal.communicate(timeout=20)[1]
+    assert "in use" in same_terminal.communicate(timeout=programs.PATIENCE)[1]
     assert (same_name.returncode, same_terminal.returncode) == (65, 65)
     assert (bench.host.root / "dev/qvm/one").exists()
     assert terminal.probe.identify().architecture == "aarch64"
@@ -251,7 +250,7 @@ def test_a_name_or_a_terminal_in_use_is_refused_and_the_first_guest_goes_on(benc
 
 def test_a_missing_image_is_named(bench: Bench) -> None:
     process = bench.qvm("system one\nram 64M\nload nowhere.elf\n")
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=programs.PATIENCE)
     assert process.returncode == 65
     assert "nowhere.elf" in words
     assert ":3]" in words

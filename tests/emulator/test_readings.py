@@ -19,6 +19,7 @@ from harness.shmem import registers as reg
 from harness.shmem.config import ConfigError, parse
 from harness.shmem.profile import Profile
 from harness.shmem.status import Status
+from tests import programs
 from tests.emulator.conftest import Bench as QvmBench
 from tests.emulator.conftest import configuration
 from tests.emulator.devices import Bench, bench
@@ -346,7 +347,7 @@ def test_a_bad_access_ends_qvm_with_status_6(tmp_path: Path) -> None:
         try:
             process, one = machines.guest(configuration())
             one.write(b"read factory 0x18 1\r")
-            assert (process.wait(10), "1 bytes at offset 0x18" in process.communicate()[1]) == (6, True)
+            assert (process.wait(programs.PATIENCE), "1 bytes at offset 0x18" in process.communicate()[1]) == (6, True)
         finally:
             machines.close()
 

@@ -26,6 +26,7 @@ from harness.emulator.host import Host
 from harness.emulator.qemu import Qemu, QemuDied
 from harness.errors import HarnessError
 from harness.shmem.profile import FIELDS, PROFILES, Profile
+from tests import programs
 from tests.emulator.conftest import Bench, configuration, image_that_powers_off
 
 _FAKE_QEMU = Path(__file__).parent / "fake"
@@ -36,7 +37,7 @@ def _run_on_fake_qemu(folder: Path, placement: str, environment: dict[str, str])
     path = folder / "guest.qvmconf"
     path.write_text(configuration(console=">-", devices=f"vdev shmem {placement}"))
     command = [sys.executable, "-m", "harness.emulator.qvm", f"@{path}"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    return programs.run(command, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -97,12 +98,11 @@ def test_qvm_alone_gives_up_on_hosts_that_never_answer(tmp_path: Path) -> None:
             "sys.exit(qvm.main(['@guest']))"
         )
         environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
-        result = subprocess.run(
+        result = programs.run(
             [sys.executable, "-c", code],
             env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
             capture_output=True,
             text=True,
-            timeout=20,
         )
         assert (result.returncode, "no host" in result.stderr) == (64, True), result.stderr
 
@@ -123,7 +123,7 @@ def _qvm_of_a_made_up_host(folder: Path) -> Iterator[tuple[subprocess.Popen[byte
         listener.listen()
         command = [sys.executable, "-m", "harness.emulator.qvm", "@guest"]
         environment = {**os.environ, "QVM_HOST": str(folder / "host")}
-        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qvm:
+        with programs.Program(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qvm:
             yield qvm, listener.accept()[0]
 
 
@@ -133,7 +133,7 @@ def test_a_host_that_ends_after_its_answer_gives_96_and_the_guest_is_not_started
         host.recv(1, socket.MSG_PEEK)
         host.sendall(b'{"ok": true, "started": "one"}\n')
         host.close()
-        assert qvm.communicate(timeout=20)[1] == b"qvm: the host is gone\n"
+        assert qvm.communicate(timeout=programs.PATIENCE)[1] == b"qvm: the host is gone\n"
         assert qvm.returncode == 96
 
 
@@ -146,7 +146,7 @@ def test_a_signal_after_the_last_word_of_the_host_changes_nothing(tmp_path: Path
         host.close()
         qvm.send_signal(signal.SIGTERM)
         qvm.send_signal(signal.SIGCONT)
-        assert qvm.communicate(timeout=20)[1] == b""
+        assert qvm.communicate(timeout=programs.PATIENCE)[1] == b""
         assert qvm.returncode == 3
 
 
@@ -154,7 +154,7 @@ def test_a_long_name_is_no_trouble_and_one_that_no_file_can_have_is_told(bench: 
     _, terminal = bench.guest(configuration(system="s" * 200), "s" * 200)
     assert terminal.probe.identify().architecture == "aarch64"
     process = bench.qvm(configuration(system="s" * 300, console="/dev/ptyp1"))
-    assert "guest1.qvmconf:1] name of the system is too long" in process.communicate(timeout=20)[1]
+    assert "guest1.qvmconf:1] name of the system is too long" in process.communicate(timeout=programs.PATIENCE)[1]
     assert process.returncode == 65
 
 
@@ -197,14 +197,14 @@ def test_a_start_that_fails_takes_back_the_regions_that_it_made(tmp_path: Path, 
 def test_a_second_vm_of_the_same_name_takes_no_region_of_the_first(bench: Bench) -> None:
     text = configuration(devices="vdev shmem create mine,0x1000")
     bench.guest(text)
-    assert bench.qvm(text).wait(20) == 65
+    assert bench.qvm(text).wait(programs.PATIENCE) == 65
     assert [region["name"] for region in bench.client.regions()] == ["mine"]
 
 
 def test_a_guest_that_is_off_at_once_leaves_no_region(bench: Bench, tmp_path: Path) -> None:
     image = image_that_powers_off(tmp_path / "off.elf")
     process = bench.qvm(f"system off\nram 64M\nload {image}\nvdev shmem create gone,0x1000\n")
-    assert (process.wait(20), bench.client.regions()) == (0, [])
+    assert (process.wait(programs.PATIENCE), bench.client.regions()) == (0, [])
 
 
 def test_a_qemu_that_ends_as_soon_as_it_has_greeted_is_an_ending_like_others(monkeypatch: pytest.MonkeyPatch) -> None:

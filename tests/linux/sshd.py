@@ -17,6 +17,7 @@ from labgrid.resource import NetworkService
 
 from harness.guest.ssh import ShmemSSHDriver
 from harness.loopback.openssh import CLIENT_KEY, HOST_KEY, USER, Account, OpenSsh
+from tests import programs
 
 CONNECT_SECONDS = 15.0
 
@@ -40,7 +41,7 @@ class Server:
     def close(self) -> None:
         """End the server. Its sessions are processes of their own and go when their connections do."""
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(programs.PATIENCE)
 
     def known_hosts(self, folder: Path, port: int, key: str = "") -> Path:
         """A file that knows the server (or ``key``) at this port."""

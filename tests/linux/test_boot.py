@@ -115,11 +115,11 @@ def test_interrupts_reach_the_probe(guest: TrialGuest, bench: tuple[Trial, Arch]
     probe.irq_on("pin")
     with contextlib.closing(bench[0].host.client()) as client:
         peer = client.attach("data1")
-        assert probe.irq_wait(5.0).interrupts > 0, "a new member is told"
+        assert probe.irq_wait(60).interrupts > 0, "a new member is told"
         for _ in range(3):
             before = probe.irq_count().taken
             peer.notify(1 << attached.index)
-            heard = probe.irq_wait(5.0)
+            heard = probe.irq_wait(60)
             assert heard.interrupts > 0
             assert heard.senders(attached.handle) == 1 << peer.index
             assert probe.irq_count().taken > before

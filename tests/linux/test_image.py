@@ -17,10 +17,11 @@ import pytest
 from harness.errors import HarnessError
 from harness.provision import cache_dir, manifest
 from harness.provision.linux_image import LinuxImage, linux_image
+from tests import programs
 
 _KEPT: Final = ("packages", "apt", "zig", "linux-kernel-x86_64", "probe-linux-x86_64", "object-of-a-test")
 _BUILD: Final = "from harness.provision.linux_image import linux_image; linux_image('x86_64')"
-_BUILD_SECONDS: Final = 120
+_BUILD_SECONDS: Final = programs.PATIENCE
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_a_guest_that_is_too_small_is_told_in_time() -> None:
 
 def test_a_full_disk_is_told_and_leaves_nothing(fresh_cache: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY));"
-    done = subprocess.run(
+    done = programs.run(
         [sys.executable, "-c", limit + _BUILD], capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False
     )
     assert "no space left in the cache" in done.stderr
@@ -89,7 +90,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(fresh_cache: Path) -> None:
 
 
 def test_a_build_that_was_killed_is_started_anew(fresh_cache: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", _BUILD], stderr=subprocess.DEVNULL) as process:
+    with programs.Program([sys.executable, "-c", _BUILD], stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + _BUILD_SECONDS
         while not list(fresh_cache.glob("linux-root-x86_64/*unfinished*")):
             assert process.poll() is None

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from harness.provision.compiler import compiler
 from harness.provision.linux_cpio import Cpio
 from harness.provision.linux_packages import PackageFiles
 from harness.provision.linux_root import add_packages
+from tests import programs
 
 _CONTROL = "Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: test\n"
 
@@ -31,7 +31,7 @@ def _package(folder: Path, name: str, files: dict[str, bytes | str]) -> Package:
             (root / path).write_bytes(content)
             (root / path).chmod(0o755)
     file = folder / f"{name}.deb"
-    subprocess.run(["dpkg-deb", "--build", root, file], check=True, capture_output=True, timeout=60)
+    programs.run(["dpkg-deb", "--build", root, file], check=True, capture_output=True)
     return Package(file, name, "1", "", "")
 
 
@@ -75,7 +75,7 @@ def test_a_damaged_package_is_named(tmp_path: Path) -> None:
 def _compile(folder: Path, source: str, output: str, *flags: str) -> bytes:
     (folder / "source.c").write_text(source)
     command = [str(compiler().program), "cc", "-target", "x86_64-linux-gnu.2.28", "-nostdlib", "source.c", *flags]
-    subprocess.run([*command, "-o", output], cwd=folder, check=True, timeout=300)
+    programs.run([*command, "-o", output], cwd=folder, check=True)
     return (folder / output).read_bytes()
 
 

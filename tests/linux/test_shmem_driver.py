@@ -20,10 +20,11 @@ from harness.arch import Arch
 from harness.guest.linux_trial import BOOT_SECONDS, Trial, TrialGuest, trial
 from harness.provision.linux_driver import IMAGE_RECIPE, has_headers, linux_driver
 from harness.provision.linux_image import linux_image
+from tests import programs
 
 MESSAGES: Final = 1000
 FEW: Final = 50
-SECONDS: Final = 10.0
+SECONDS: Final = programs.PATIENCE
 _DRIVERS: Final = "/sys/bus/*/drivers/guest_shm"
 
 State = dict[str, int]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.guest.short_lived import ShortLivedFolder
+from tests import programs
 
 _KEEP = (
     "from harness.guest.short_lived import ShortLivedFolder; import sys\n"
@@ -30,7 +31,7 @@ def test_it_goes_when_it_is_closed() -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_it_goes_when_its_process_ends(how: signal.Signals) -> None:
-    with subprocess.Popen(
+    with programs.Program(
         [sys.executable, "-c", _KEEP],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -20,6 +20,7 @@ from harness.replay import script
 from harness.replay.reference import Reference
 from harness.replay.script import ACTORS, GUESTS, Step
 from harness.replay.world import World
+from tests import programs
 
 _NAMES = ("red", "green")
 _MASKS = (0x1, 0x2, 0x4, 0x8, 0x3, 0xF, 0xFFFF, 0xFFFF_FFFF, 0)
@@ -104,7 +105,7 @@ one status a
 
 def _replay(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", "replay", str(path), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return programs.run(command, capture_output=True, text=True)
 
 
 def test_replay_shows_each_step_and_that_they_agree(tmp_path: Path) -> None:

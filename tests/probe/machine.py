@@ -19,10 +19,11 @@ from typing import Final
 from harness.arch import Arch
 from harness.guest.intake import ConsoleEndedError
 from harness.provision import probe_image, qemu
+from tests import programs
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
-_WRITE_SECONDS: Final = 10.0
+_WRITE_SECONDS: Final = programs.PATIENCE
 
 MACHINES: Final[dict[str, tuple[Arch, tuple[str, ...]]]] = {
     "aarch64-gicv2": ("aarch64", ("-machine", "virt,gic-version=2", "-cpu", "cortex-a72")),
@@ -105,7 +106,7 @@ def running(name: str, *, reboots: bool = False) -> Iterator[Machine]:
     with here, tempfile.TemporaryFile() as words:
         with there:
             started = time.monotonic()
-            process = subprocess.Popen(
+            process = programs.Program(
                 [
                     *command,
                     *arguments,

@@ -20,6 +20,7 @@ from harness.arch import Arch
 from harness.emulator.client import EmulatedHost, HostClient
 from harness.guest.probe import Probe
 from harness.provision import probe_image
+from tests import programs
 from tests.emulator.terminal import Terminal
 
 _CONFIGURATION: Final[dict[Arch, str]] = {
@@ -72,7 +73,7 @@ class Pair:
 def _guest(host: EmulatedHost, client: HostClient, folder: Path, system: str, text: str) -> Iterator[Probe]:
     path = folder / f"{system}.qvmconf"
     path.write_text(text)
-    process = subprocess.Popen(
+    process = programs.Program(
         [sys.executable, "-m", "harness.emulator.qvm", f"@{path}"],
         env={**os.environ, "QVM_HOST": str(host.socket)},
         stdin=subprocess.DEVNULL,
@@ -80,11 +81,11 @@ def _guest(host: EmulatedHost, client: HostClient, folder: Path, system: str, te
     try:
         terminal = Terminal(Path(client.wait_guest(system, 20)["consoles"][0]), system)
         with contextlib.closing(terminal):
-            terminal.probe.identify(timeout=20)
+            terminal.probe.identify(timeout=programs.PATIENCE)
             yield terminal.probe
     finally:
         process.send_signal(signal.SIGQUIT)
-        process.wait(timeout=10)
+        process.wait(programs.PATIENCE)
 
 
 @contextlib.contextmanager

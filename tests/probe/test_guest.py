@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness.guest.probe import Probe, ProbeError, ProbeFaultError, ProbeTimeoutError
+from tests import programs
 from tests.probe.machine import Machine, running
 
 # Where nothing is, in each machine: the processor's own translation refuses it.
@@ -140,7 +141,7 @@ def test_the_guest_ends_when_asked(name: str) -> None:
         probe.identify()
         print(f"{name}: first answer {1000 * (time.monotonic() - machine.started):.0f} ms after the start of QEMU")
         probe.power_off()
-        assert machine.process.wait(timeout=10) == 0
+        assert machine.process.wait(programs.PATIENCE) == 0
 
 
 @pytest.mark.parametrize("name", ["aarch64-gicv3", "x86_64-q35"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.arch import ARCHES, Arch
+from tests import programs
 
 _FOLDER = Path(__file__).parents[2] / "targets" / "images" / "probe" / "qnx"
 _INTERFACE = _FOLDER.parent / "platform" / "platform.h"
@@ -32,7 +33,7 @@ def _make(folder: Path, arch: str, pci: str) -> tuple[subprocess.CompletedProces
     )
     compiler.chmod(0o755)
     command = ["make", "-C", str(_FOLDER), f"ARCH={arch}", f"PCI={pci}", f"OUT={folder / 'out'}", f"QCC={compiler}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = programs.run(command, capture_output=True, text=True, check=False)
     calls = log.read_text().splitlines() if log.exists() else []
     return done, [call.split() for call in calls]
 

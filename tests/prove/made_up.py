@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import programs
+
 CHECKOUT = Path(__file__).parents[2]
-SECONDS = 120
+SECONDS = programs.PATIENCE
 
 _CONFTEST = """
 import pytest
@@ -73,7 +74,7 @@ class MadeUp:
 
     def prove(self, *options: str) -> Finished:
         """Run the command to its end."""
-        done = subprocess.run(
+        done = programs.run(
             self.command(*options), cwd=CHECKOUT, capture_output=True, text=True, timeout=SECONDS, check=False
         )
         return Finished(done.returncode, done.stdout + done.stderr, self.folder / "out")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.prove.made_up import CHECKOUT, SECONDS, MadeUp, faults
 
 SUITE = """
@@ -235,7 +236,7 @@ def test_an_interrupt_ends_the_sessions(tmp_path: Path) -> None:
             threading.Event().wait(300)
         """,
     )
-    process = subprocess.Popen(suite.command(*faults("rules-ignored")), cwd=CHECKOUT, start_new_session=True)
+    process = programs.Program(suite.command(*faults("rules-ignored")), cwd=CHECKOUT, start_new_session=True)
     try:
         session = _number_in(tmp_path / "pid")
         process.send_signal(signal.SIGINT)
@@ -264,7 +265,7 @@ def test_what_has_ended_is_kept_when_the_rest_is_interrupted(tmp_path: Path) -> 
         """,
     )
     command = suite.command("--random-order", "3", "--jobs", "1")
-    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    process = programs.Program(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     try:
         _number_in(tmp_path / "pid")
         (page,) = tmp_path.glob("out/prove-*/index.html")
@@ -287,7 +288,7 @@ def test_no_room_for_the_page(suite: MadeUp) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 
     command = suite.command(*faults("rules-ignored"))
-    done = subprocess.run(
+    done = programs.run(
         command, cwd=CHECKOUT, capture_output=True, text=True, timeout=SECONDS, check=False, preexec_fn=limit
     )
     assert done.returncode == 2

@@ -6,23 +6,23 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from harness.shmem.requirements import load_requirements
+from tests import programs
 
 CHECKOUT = Path(__file__).parents[2]
-SECONDS = 120
+SECONDS = programs.PATIENCE
 
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Requirements by test, of all tests that the embedded benches would run."""
     found = tmp_path_factory.mktemp("collected") / "requirements.json"
-    run = subprocess.run(
+    run = programs.run(
         [
             *(sys.executable, "-m", "pytest", "suites", "--collect-only", "-q", "--lg-env", "boards.yaml"),
             *("-p", "tests.prove.collecting", "-p", "no:cacheprovider"),

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from itertools import combinations, product
 
@@ -14,6 +13,7 @@ from harness.shmem.registers import MAX_NAME_LENGTH
 from harness.shmem.requirements import load_requirements
 from suites.matrix.covering import FACTORS, OPERATIONS, RELATIONS, starts
 from suites.matrix.statements import statement
+from tests import programs
 
 ALL = [configuration for group in starts() for configuration in group]
 
@@ -110,9 +110,9 @@ def test_the_configurations_are_the_same_in_every_process() -> None:
     """Also with another seed of Python's hashes."""
     code = "from suites.matrix.covering import starts; print([c.options for g in starts() for c in g])"
     outputs = {
-        subprocess.run(
+        programs.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}, check=True,
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True,
         ).stdout
         for seed in ("1", "2")
     }  # fmt: skip

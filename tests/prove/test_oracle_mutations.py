@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import programs
+
 CHECKOUT = Path(__file__).parents[2]
-SECONDS = 120
+SECONDS = programs.PATIENCE
 TESTS = ("test_oracle_examples.py", "test_oracle_rules.py", "test_oracle_patterns.py", "test_oracle_names.py")
 # Failing examples need not be made small here.
 _CONFTEST = """
@@ -53,7 +55,7 @@ def copy_of_the_oracle(folder: Path) -> None:
 
 def run_tests(folder: Path) -> subprocess.CompletedProcess[str]:
     tests = [f"tests/shmem/{name}" for name in TESTS]
-    return subprocess.run(
+    return programs.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},

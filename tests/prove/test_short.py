@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from harness.prove.groups import MATCHING, SHORT, matches
+from tests import programs
 
 CHECKOUT = Path(__file__).parents[2]
-SECONDS = 600
+SECONDS = programs.PATIENCE
 
 
 def test_a_dozen_faults_are_caught(tmp_path: Path) -> None:
     assert len(SHORT) >= 12
-    run = subprocess.run(
+    run = programs.run(
         [sys.executable, "-m", "harness", "prove", "--short", "--out", str(tmp_path)],
         cwd=CHECKOUT,
         capture_output=True,

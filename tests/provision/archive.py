@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import re
 import shutil
-import subprocess
 import threading
 from collections.abc import Mapping
 from functools import partial
@@ -15,6 +14,8 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
+
+from tests import programs
 
 SUITE = "test"
 
@@ -36,7 +37,7 @@ class Archive:
         (tree / "DEBIAN").mkdir(mode=0o755, parents=True)
         (tree / "DEBIAN/control").write_text(_control(name, depends))
         deb = self.folder / f"pool/{name}_1.0_all.deb"
-        subprocess.run(
+        programs.run(
             ["dpkg-deb", "-Zgzip", "--root-owner-group", "--build", tree, deb], check=True, capture_output=True
         )
         shutil.rmtree(tree)
@@ -145,6 +146,6 @@ def _control(name: str, depends: str) -> str:
 
 
 def _stanza(deb: Path, folder: Path) -> str:
-    control = subprocess.run(["dpkg-deb", "--field", deb], check=True, capture_output=True, text=True).stdout
+    control = programs.run(["dpkg-deb", "--field", deb], check=True, capture_output=True, text=True).stdout
     digest = hashlib.sha256(deb.read_bytes()).hexdigest()
     return f"{control}Filename: {deb.relative_to(folder)}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n"

@@ -12,15 +12,17 @@ from typing import Final, Protocol
 
 import pytest
 
+from tests import programs
+
 CHECKOUT: Final = Path(__file__).parents[2]
-SECONDS: Final = 30
+SECONDS: Final = programs.PATIENCE
 
 
 class Child:
     """A Python process that runs a script; its lines are read as events. It ends with the test."""
 
     def __init__(self, script: str, *arguments: str, prefix: tuple[str, ...] = ()) -> None:
-        self.process = subprocess.Popen(
+        self.process = programs.Program(
             [*prefix, sys.executable, "-c", script, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -70,7 +72,7 @@ def file_system(size: str) -> tuple[str, ...]:
 
 
 needs_small_file_system = pytest.mark.skipif(
-    subprocess.run(["unshare", "--map-root-user", "--mount", "true"], capture_output=True, check=False).returncode != 0,
+    programs.run(["unshare", "--map-root-user", "--mount", "true"], capture_output=True, check=False).returncode != 0,
     reason="this machine lets an ordinary user mount nothing, so no file system can be made that is full",
 )
 

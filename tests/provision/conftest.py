@@ -20,7 +20,7 @@ def bounded() -> Iterator[None]:
         raise TimeoutError(f"the test waited {SECONDS} s for a process")
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
+    signal.alarm(int(SECONDS))
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

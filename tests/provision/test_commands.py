@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.provision.archive import Archive, sources
 from tests.provision.cache_children import CHECKOUT, SECONDS
 
 
 def harness(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the harness as its own process."""
-    return subprocess.run(
+    return programs.run(
         [sys.executable, "-m", "harness", *arguments],
         capture_output=True,
         text=True,
@@ -60,9 +61,7 @@ def test_doctor_finds_damage(bare: dict[str, str], cache: Path) -> None:
     built = 'from harness.provision import window_library; print(window_library(), end="")'
     environment = {**os.environ, **bare}
     library = Path(
-        subprocess.run(
-            [sys.executable, "-c", built], capture_output=True, text=True, check=True, env=environment
-        ).stdout
+        programs.run([sys.executable, "-c", built], capture_output=True, text=True, check=True, env=environment).stdout
     )
     assert library.is_relative_to(cache)
     assert "ok" in row(harness("doctor", **bare).stdout, "window-library")
@@ -114,7 +113,7 @@ def make_venv(python: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     script.chmod(0o755)
     (folder / "pyproject.toml").touch()
     environment = {**os.environ, "PYTHON": str(python)}
-    return subprocess.run([script, "runtime"], capture_output=True, text=True, timeout=SECONDS, env=environment)
+    return programs.run([script, "runtime"], capture_output=True, text=True, timeout=SECONDS, env=environment)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +143,12 @@ def test_a_python_that_will_not_do_is_explained(tmp_path: Path, script: str | No
 
 @pytest.mark.parametrize("target", ["qualify", "test", "prove", "doctor", "provision", "clean", "help"])
 def test_make_knows_the_target(target: str) -> None:
-    done = subprocess.run(["make", "--dry-run", target], capture_output=True, text=True, cwd=CHECKOUT, check=False)
+    done = programs.run(["make", "--dry-run", target], capture_output=True, text=True, cwd=CHECKOUT, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def test_make_alone_explains_itself() -> None:
-    done = subprocess.run(["make"], capture_output=True, text=True, cwd=CHECKOUT, check=True)
+    done = programs.run(["make"], capture_output=True, text=True, cwd=CHECKOUT, check=True)
     assert "make qualify" in done.stdout
     assert "make test" in done.stdout
 
@@ -159,7 +158,7 @@ def test_what_make_started_ends_when_make_is_killed(tmp_path: Path) -> None:
     bound = next(line for line in (CHECKOUT / "Makefile").read_text().splitlines() if line.startswith("BOUND"))
     (tmp_path / "Makefile").write_text(f"{bound}\nwait:\n\t@$(BOUND) cat\n")
     held, our_end = os.pipe()
-    with subprocess.Popen(
+    with programs.Program(
         ["make", "-C", tmp_path], stdin=held, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as make:
         os.close(held)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.provision import Qemu, qemu
 from harness.provision.cache import cache_dir
+from tests import programs
 from tests.provision.archive import Archive, sources
 from tests.provision.cache_children import left_over
 
@@ -126,7 +126,7 @@ def private_archive(folder: Path, program: bytes) -> Archive:
 
 
 def _ldd(program: str) -> list[str]:
-    return subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout.splitlines()
+    return programs.run(["ldd", program], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def _interpreter(program: str) -> str:

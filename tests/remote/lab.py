@@ -19,11 +19,12 @@ import yaml
 from harness.loopback.resource import LoopbackBoard
 from harness.provision.process import bound_to_parent
 from harness.remote.place import Lab
+from tests import programs
 from tests.boards import ser2net
 
 PLACE = "loop"
 _HELD = "the place that is held"
-_START_SECONDS = 30.0
+_START_SECONDS = programs.PATIENCE
 
 
 class Service:
@@ -32,7 +33,7 @@ class Service:
     def __init__(self, module: str, arguments: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
         self.said: list[str] = []
         self._heard = threading.Condition()
-        self.process = subprocess.Popen(
+        self.process = programs.Program(
             bound_to_parent([sys.executable, "-u", "-m", module, *arguments]),
             cwd=folder,
             env={**os.environ, **environment},
@@ -59,7 +60,7 @@ class Service:
         self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(programs.PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

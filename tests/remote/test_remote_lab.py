@@ -16,6 +16,7 @@ import pytest
 
 from harness.errors import BenchError
 from harness.remote.place import acquire
+from tests import programs
 from tests.remote.lab import PLACE, RemoteLab
 
 CHECKOUT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ def _command(lab: RemoteLab, *command: str, choice: tuple[str, ...] = ("--place"
 
 
 def _on_place(lab: RemoteLab, *command: str, choice: tuple[str, ...] = ("--place", PLACE)) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return programs.Program(
         _command(lab, *command, choice=choice),
         cwd=CHECKOUT,
         env={**os.environ, **lab.environment},
@@ -74,7 +75,7 @@ def test_the_access_suite_runs_through_a_place_and_gives_it_back(
     lab: RemoteLab, choice: tuple[str, ...], tests: str
 ) -> None:
     run = _on_place(lab, *_suites(lab, tests), choice=choice)
-    said, _ = run.communicate(timeout=180)
+    said, _ = run.communicate(timeout=programs.PATIENCE)
     assert run.returncode == 0, said
     assert lab.acquired_by() == ""
     results = json.loads((lab.folder / "reports/latest/results.json").read_text())
@@ -95,7 +96,7 @@ def test_a_killed_run_gives_the_place_back(lab: RemoteLab, victim: str, tmp_path
     command, keeper = map(int, note.read_text().split())
     os.kill({"command": command, "keeper": keeper, "caller": run.pid}[victim], signal.SIGKILL)
     lab.wait_released(30)
-    run.communicate(timeout=30)
+    run.communicate(timeout=programs.PATIENCE)
     assert not _lives(command)
 
 
@@ -116,7 +117,7 @@ def test_an_interrupt_reaches_the_command_before_the_place_is_released(lab: Remo
     assert run.stdout is not None
     assert run.stdout.readline() == "up\n"
     run.send_signal(signal.SIGTERM)
-    run.communicate(timeout=60)
+    run.communicate(timeout=programs.PATIENCE)
     assert note.exists()
     assert lab.acquired_by() == ""
 
@@ -152,7 +153,7 @@ def test_the_place_is_held_until_what_the_command_started_has_ended(
     while lab.acquired_by():
         assert run.poll() is None, "it ended without releasing the place"
     assert cleaned.exists()
-    run.communicate(timeout=30)
+    run.communicate(timeout=programs.PATIENCE)
 
 
 _COUNTS = """
@@ -178,7 +179,7 @@ def test_a_command_is_interrupted_once(lab: RemoteLab, victim: str, tmp_path: Pa
         os.kill(keeper, signal.SIGKILL)
     else:
         run.send_signal(signal.SIGINT)
-    run.communicate(timeout=60)
+    run.communicate(timeout=programs.PATIENCE)
     assert note.read_text() == "1"
     assert lab.acquired_by() == ""
 
@@ -201,7 +202,7 @@ def test_nobody_waits_for_a_place_any_longer_than_somebody_wants_it(lab: RemoteL
             run.send_signal(signal.SIGINT)
         else:
             os.kill({"keeper": keeper, "caller": run.pid}[end], signal.SIGKILL)
-        said, _ = run.communicate(timeout=30)
+        said, _ = run.communicate(timeout=programs.PATIENCE)
         while _reservations(lab):
             assert time.monotonic() < deadline, "the reservation was not cancelled"
         assert lab.acquired_by() == owner
@@ -219,7 +220,7 @@ def test_a_command_may_read_from_the_terminal(lab: RemoteLab, tmp_path: Path) ->
     note = tmp_path / "read"
     controller, terminal = os.openpty()
     read = f"import pathlib; pathlib.Path({str(note)!r}).write_text(input())"
-    with subprocess.Popen(
+    with programs.Program(
         _command(lab, sys.executable, "-c", read),
         cwd=CHECKOUT,
         env={**os.environ, **lab.environment},
@@ -228,7 +229,7 @@ def test_a_command_may_read_from_the_terminal(lab: RemoteLab, tmp_path: Path) ->
     ) as run:
         os.write(controller, b"words\n")
         try:
-            assert run.wait(30) == 0
+            assert run.wait(programs.PATIENCE) == 0
         finally:
             run.kill()
     os.close(controller)
@@ -240,7 +241,7 @@ def test_a_place_that_somebody_has_is_not_taken(lab: RemoteLab) -> None:
     hold = acquire(lab.lab, PLACE)
     try:
         run = _on_place(lab, "true")
-        said, _ = run.communicate(timeout=60)
+        said, _ = run.communicate(timeout=programs.PATIENCE)
         assert run.returncode == 2
         assert "already acquired" in said
         assert lab.acquired_by() != ""
@@ -256,13 +257,12 @@ def test_a_place_that_somebody_has_is_not_taken(lab: RemoteLab) -> None:
 def test_a_place_that_was_not_acquired_is_wrong_use_or_trouble_in_plain_words(
     lab: RemoteLab, held: dict[str, str], status: int, words: str
 ) -> None:
-    done = subprocess.run(
+    done = programs.run(
         _suites(lab, "suites/access/test_allow.py"),
         cwd=CHECKOUT,
         env={**os.environ, **lab.environment, **held},
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == status, done.stdout + done.stderr
@@ -273,7 +273,7 @@ def test_an_exporter_that_is_gone_is_trouble_of_the_bench(lab: RemoteLab) -> Non
     os.kill(lab.exporter.process.pid, signal.SIGSTOP)
     try:
         with pytest.raises(BenchError, match="labgrid-client"):
-            lab.lab.client("-p", PLACE, "acquire", timeout=20)
+            lab.lab.client("-p", PLACE, "acquire")
     finally:
         os.kill(lab.exporter.process.pid, signal.SIGCONT)
         if lab.acquired_by():

@@ -14,8 +14,9 @@ from typing import Any
 
 from harness.report import reader
 from harness.report.model import Report
+from tests import programs
 
-SECONDS = 60
+SECONDS = programs.PATIENCE
 _OPTIONS = ("--requirements", "requirements.sdoc")
 
 _CONFTEST = """
@@ -108,9 +109,9 @@ class Suite:
             *options,
         ]
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
+    def start(self, *options: str) -> programs.Program[str]:
         """Start it; its output goes to a pipe."""
-        return subprocess.Popen(
+        return programs.Program(
             self.command(*options),
             cwd=self.folder,
             stdout=subprocess.PIPE,
@@ -128,23 +129,28 @@ class Suite:
         """Run it to its end."""
         process = self.start(*options)
         try:
-            output, _ = process.communicate(timeout=SECONDS)
+            output, _ = process.communicate(timeout=programs.PATIENCE)
         finally:
-            process.kill()
+            process.end()
         return Session(process.returncode, output, self.latest)
 
     def run_paths(self, *paths: str) -> Session:
         """Run these files of it alone."""
         command = [word for word in self.command(*paths) if word != "."]
-        done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=self.variables(), timeout=SECONDS, check=False
+        done = programs.run(
+            command,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=self.variables(),
+            check=False,
         )
         return Session(done.returncode, done.stdout, self.latest)
 
     def refused(self, *options: str) -> str:
         """Run it, see that it is refused without a report, and return what it said."""
         process = self.start(*options)
-        output, _ = process.communicate(timeout=SECONDS)
+        output, _ = process.communicate(timeout=programs.PATIENCE)
         assert process.returncode not in (0, 1), output
         assert not (self.folder / "reports").exists()
         assert "Traceback" not in output

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +10,17 @@ import pytest
 from recorded_suite import Suite
 
 from harness.report import git
+from tests import programs
 
 AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 
 
 def _run(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *AUTHOR, *arguments], capture_output=True, text=True, timeout=60, check=True
+    done = programs.run(
+        ["git", "-C", str(folder), *AUTHOR, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.strip()
 
@@ -112,6 +114,6 @@ def test_the_remedy_for_a_repository_of_somebody_else_works(checkout: Path, monk
     _somebody_elses(checkout, monkeypatch)
     _, note = git.commit(checkout)
     command = note.partition("`")[2].partition("`")[0]
-    subprocess.run(command, shell=True, env=os.environ, timeout=60, check=True)
+    programs.run(["sh", "-c", command], check=True)
     commit, note = git.commit(checkout)
     assert (len(commit), note) == (40, "")

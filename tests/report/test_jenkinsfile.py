@@ -8,13 +8,13 @@ import importlib
 import re
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from harness.cli import commands
+from tests import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINE = (ROOT / "Jenkinsfile").read_text()
@@ -30,7 +30,7 @@ def test_every_call_of_a_shell_is_seen_here() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_exists(command: str) -> None:
-    subprocess.run(["sh", "-n", "-c", command], check=True, timeout=10)
+    programs.run(["sh", "-n", "-c", command], check=True)
     program, *arguments = shlex.split(command.replace("$BENCH", "qemu-x86_64").replace("$LENGTH", "--nightly"))
     if program == "make":
         _check_make(arguments)
@@ -41,12 +41,11 @@ def test_command_exists(command: str) -> None:
 
 
 def _check_make(targets: list[str]) -> None:
-    done = subprocess.run(
+    done = programs.run(
         ["make", "--dry-run", "--no-print-directory", *targets],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
         check=False,
     )
     assert done.returncode == 0, done.stderr

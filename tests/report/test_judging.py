@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recorded_suite import SECONDS, Session, Suite
+from recorded_suite import Session, Suite
+
+from tests import programs
 
 MakeSuite = Callable[[str], Suite]
 
@@ -168,7 +169,7 @@ def test_modules_that_pytest_has_cached_without_counting_count_all_the_same(make
     plain = [sys.executable, "-m", "pytest", "-q", "--collect-only", "test_it.py"]
     (suite.folder / "conftest.py").rename(suite.folder / "kept")
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    subprocess.run(plain, cwd=suite.folder, env=environment, capture_output=True, timeout=SECONDS, check=True)
+    programs.run(plain, cwd=suite.folder, env=environment, capture_output=True, check=True)
     assert list((suite.folder / "__pycache__").glob("test_it*.pyc"))
     (suite.folder / "kept").rename(suite.folder / "conftest.py")
     assert suite.run().verdicts() == {"test_a[left]": "pass", "test_a[right]": "pass"}
@@ -192,13 +193,12 @@ def test_an_interpreter_that_drops_assertions_is_refused(
 ) -> None:
     suite = make_suite("def test_a(bench): assert bench")
     command = suite.command()
-    run = subprocess.run(
+    run = programs.run(
         [command[0], *flags, *command[1:]],
         cwd=suite.folder,
         env=os.environ | {"PYTHONOPTIMIZE": variable, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
-        timeout=SECONDS,
         check=False,
     )
     assert run.returncode in (3, pytest.ExitCode.USAGE_ERROR), run.stdout + run.stderr
@@ -216,12 +216,11 @@ def test_an_interpreter_that_drops_assertions_is_refused(
     ],
 )
 def test_commands_that_judge_refuse_it_too(tmp_path: Path, words: list[str]) -> None:
-    run = subprocess.run(
+    run = programs.run(
         [sys.executable, *words],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
         check=False,
     )
     assert run.returncode == 3
@@ -231,8 +230,12 @@ def test_commands_that_judge_refuse_it_too(tmp_path: Path, words: list[str]) -> 
 @pytest.mark.parametrize("variables", [{"PYTHONDONTWRITEBYTECODE": "1"}, {"PYTHONWARNINGS": "error::UserWarning"}])
 def test_other_modes_of_the_interpreter_judge_the_same(make_suite: MakeSuite, variables: dict[str, str]) -> None:
     suite = make_suite('def test_a(bench): assert bench == "left"')
-    subprocess.run(
-        suite.command(), cwd=suite.folder, env=os.environ | variables, capture_output=True, timeout=SECONDS, check=False
+    programs.run(
+        suite.command(),
+        cwd=suite.folder,
+        env=os.environ | variables,
+        capture_output=True,
+        check=False,
     )
     verdicts = Session(0, "", suite.latest).verdicts()
     assert verdicts == {"test_a[left]": "pass", "test_a[right]": "fail"}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from recorded_suite import SECONDS, Session, Suite
 
 from harness.cli import main
+from tests import programs
 
 MakeSuite = Callable[[str], Suite]
 
@@ -401,7 +401,7 @@ def test_signals_that_a_shell_has_turned_off_reach_what_the_tests_start(make_sui
             assert subprocess.check_output([sys.executable, "-c", asked], text=True).split() == ["False", "False"]
     """)
     command = ["sh", "-c", "trap '' INT QUIT; exec \"$@\"", "sh", *suite.command()]
-    done = subprocess.run(command, cwd=suite.folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = programs.run(command, cwd=suite.folder, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stdout
 
 

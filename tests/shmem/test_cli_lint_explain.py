@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from harness.cli import main
 from harness.shmem.config import Rule, ShmemVdev
 from harness.shmem.explanation import explain
 from harness.shmem.profile import Profile
+from tests import programs
 
 CONFIGURATION = """\
 system g0
@@ -146,7 +146,7 @@ def test_explain_of_a_broken_file(file: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_the_command_itself(file: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "lint", str(file)], capture_output=True, text=True, timeout=60, check=False
+    done = programs.run(
+        [sys.executable, "-m", "harness", "lint", str(file)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 2)

@@ -316,9 +316,10 @@ class Parser:
     # Options of contexts
 
     def _context_option(self, word: Word, source: Source) -> None:
-        option = self._option(word, present(self._open).known[word.text], source)
+        context = present(self._open)
+        option = self._option(word, context.known[word.text], source)
         if option.name in ("intr", "loc") and option.argument is not None and self._knows_open():
-            if self._open.word == "vdev":
+            if context.word == "vdev":
                 self._placement(option)
             else:
                 self._passed(option)
@@ -363,13 +364,14 @@ class Parser:
 
     def _keep(self, option: Option, word: Word) -> None:
         """Add an option to the open context, and note where it stands."""
-        present(self._open).options.append(option)
+        context = present(self._open)
+        context.options.append(option)
         if not word.first:
-            self._open.inline = self._open.inline or len(self._open.options) == 1
-        elif word.position.column > self._open.indent:
-            self._open.deeper = True
+            context.inline = context.inline or len(context.options) == 1
+        elif word.position.column > context.indent:
+            context.deeper = True
         else:
-            self._open.flat = True
+            context.flat = True
 
     def _option(self, word: Word, takes: Takes, source: Source) -> Option:
         following = source.peek()

@@ -73,6 +73,8 @@ def _with_values(text: str, value_of: Callable[[int], object]) -> str:
 
 def _spelled(text: str, quoted: bool, comment: bool) -> str:
     try:
+        if set(text) & set("\r\n"):
+            raise ConfigError("line end in a value", NOWHERE)
         refuse_controls(text, NOWHERE)
     except ConfigError:
         raise ConfigError("no configuration can hold this value", NOWHERE, found=show(text)) from None

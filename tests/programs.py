@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that tests start. Each ends with its test, and with pytest, whatever happens to these.
+
+The kernel kills a program together with the pytest that has started it, also when that is killed outright. A test that
+fails, times out or is interrupted kills the program and its process group. ``tests/test_architecture.py`` sees to it
+that tests start programs in no other way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import IO, Any, AnyStr, Final
+
+from harness.provision.process import bound_to_parent
+
+PATIENCE: Final = 600.0
+"""Seconds after which a wait is given up: whatever is waited for hangs, on a busy machine as well."""
+
+_RUNNING: Final[weakref.WeakSet[Program[Any]]] = weakref.WeakSet()
+
+
+class Program(subprocess.Popen[AnyStr]):
+    """A program in a process group of its own, or in a session of its own with ``start_new_session``."""
+
+    def __init__(self, command: Sequence[str | os.PathLike[str]], **options: Any) -> None:
+        if not options.get("start_new_session"):
+            options.setdefault("process_group", 0)
+        super().__init__(bound_to_parent([os.fspath(word) for word in command]), **options)
+        _RUNNING.add(self)
+
+    def end(self) -> None:
+        """Kill it and its group, unless it has ended."""
+        if self.poll() is None:
+            # Not reaped yet, so the number is still the group's.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            # It may not have come to its own group yet.
+            self.kill()
+        self.wait(PATIENCE)
+        for stream in (self.stdin, self.stdout, self.stderr):
+            _close(stream)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for its end, unless the test has failed."""
+        if kind is None:
+            _close(self.stdin)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.wait(PATIENCE)
+        late = self.poll() is None
+        self.end()
+        assert kind is not None or not late, f"{self.args!r} did not end"
+
+
+def run(
+    command: Sequence[str | os.PathLike[str]],
+    *,
+    input: Any = None,
+    capture_output: bool = False,
+    timeout: float = PATIENCE,
+    check: bool = False,
+    **options: Any,
+) -> subprocess.CompletedProcess[Any]:
+    """``subprocess.run`` for tests."""
+    if input is not None:
+        options["stdin"] = subprocess.PIPE
+    if capture_output:
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    program: Program[Any] = Program(command, **options)
+    try:
+        output, errors = program.communicate(input, timeout)
+    finally:
+        program.end()
+    done = subprocess.CompletedProcess(list(command), program.returncode, output, errors)
+    if check:
+        done.check_returncode()
+    return done
+
+
+@contextlib.contextmanager
+def ending() -> Iterator[None]:
+    """What is started in this context, and still runs at its end, is killed."""
+    before = set(_RUNNING)
+    try:
+        yield
+    finally:
+        for program in set(_RUNNING) - before:
+            program.end()
+
+
+def until(condition: Callable[[], object], complaint: str | Callable[[], str], seconds: float = PATIENCE) -> None:
+    """Wait for ``condition``; fail with ``complaint`` when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, complaint if isinstance(complaint, str) else complaint()
+        time.sleep(0.02)
+
+
+def _close(stream: IO[Any] | None) -> None:
+    if stream is not None:
+        with contextlib.suppress(OSError):
+            stream.close()
