@@ -32,8 +32,8 @@ def test_arrows_go_down_only() -> None:
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("harness/emulator/rules.py", "from harness.shmem.oracle import decide", EMULATOR),
-        ("harness/shmem/oracle/names.py", "import harness.emulator.rules", "arrows go down only"),
+        ("harness/emulator/device/rules.py", "from harness.shmem.oracle import decide", EMULATOR),
+        ("harness/shmem/oracle/names.py", "import harness.emulator.device.rules", "arrows go down only"),
         ("harness/shmem/status.py", "import harness.events", "the device as data imports nothing of ours but errors"),
         ("harness/report/model.py", "import harness.host.protocol", "arrows go down only"),
         ("harness/host/typed.py", "import fixtures.access", "the harness is below the fixtures"),

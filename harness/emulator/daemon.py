@@ -17,9 +17,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.emulator.host import Host
-from harness.emulator.protocol import SOCKET_NAME
-from harness.emulator.service import Service
+from harness.emulator.service.control import Service
+from harness.emulator.service.host import Host
+from harness.emulator.service.protocol import SOCKET_NAME
 from harness.errors import BenchError, HarnessError
 from harness.lifeline import watch_for_the_end
 from harness.shmem.profile import Profile

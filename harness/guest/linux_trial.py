@@ -16,7 +16,7 @@ import jinja2
 from labgrid.factory import target_factory
 from labgrid.resource import NetworkService
 
-from harness.emulator.client import EmulatedHost
+from harness.emulator.service.client import EmulatedHost
 from harness.guest.linux import LinuxConsole
 from harness.guest.linux_keys import BenchKeys
 from harness.guest.short_lived import ShortLivedFolder

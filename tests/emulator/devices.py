@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from harness.emulator.device.creation import create_configured
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
-from harness.emulator.regions import Region, Registry
+from harness.emulator.device.regions import Region, Registry
 from harness.emulator.vfio_user.wire import PciIrq
 from harness.emulator.window import SLOT_SIZE, Mapper, Window, WindowBroken
 from harness.shmem import registers as reg

@@ -13,10 +13,10 @@ import pytest
 
 from fixtures.configuration import shmem
 from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.regions import Refused, Registry
 from harness.emulator.device.requests import Requests
+from harness.emulator.device.rules import Rules
 from harness.emulator.faults import FAULTS, Patches
-from harness.emulator.regions import Refused, Registry
-from harness.emulator.rules import Rules
 from harness.prove.groups import matches
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, decide

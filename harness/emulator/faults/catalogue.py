@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from harness.emulator.regions import Refused
+from harness.emulator.device.regions import Refused
 from harness.shmem.status import Status
 
 _MISSING: Final = object()

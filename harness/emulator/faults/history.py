@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.regions import Client, Refused, Region
 from harness.emulator.device.requests import Requests
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.regions import Client, Refused, Region
 from harness.shmem import registers as reg
 
 _device = partial(fault_in, SharedMemoryDevice)

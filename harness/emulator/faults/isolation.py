@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 from harness.emulator.device.device import SharedMemoryDevice, Slot
+from harness.emulator.device.regions import Registry
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.regions import Registry
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
 

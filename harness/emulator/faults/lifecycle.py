@@ -10,9 +10,9 @@ from functools import partial
 
 from harness.emulator.device.device import SharedMemoryDevice, Slot
 from harness.emulator.device.function import ShmemFunction
+from harness.emulator.device.regions import Client, Region, Registry
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.parts import Parts
-from harness.emulator.regions import Client, Region, Registry
+from harness.emulator.machine.devices import Parts
 from harness.shmem import registers as reg
 
 _region = partial(fault_in, Region, "lifecycle")

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.regions import Client, Region, Registry
 from harness.emulator.device.requests import Requests
+from harness.emulator.device.rules import Rules
 from harness.emulator.faults.catalogue import fault_in
-from harness.emulator.regions import Client, Region, Registry
-from harness.emulator.rules import Rules
 from harness.shmem import registers as reg
 
 _rule = partial(fault_in, Rules, "access")

@@ -9,14 +9,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from harness.emulator import parts
 from harness.emulator.device import creation
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.names import legal_name
+from harness.emulator.device.regions import Refused, Region
 from harness.emulator.device.requests import Requests
+from harness.emulator.device.rules import Rules, as_bytes
 from harness.emulator.faults.catalogue import Patches, fault, fault_in, refuse
-from harness.emulator.regions import Refused, Region
-from harness.emulator.rules import Rules, as_bytes
+from harness.emulator.machine import devices as parts
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
 

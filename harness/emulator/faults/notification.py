@@ -11,9 +11,9 @@ from typing import Any
 
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
+from harness.emulator.device.interrupts import Interrupt
+from harness.emulator.device.regions import Client, Region
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.interrupts import Interrupt
-from harness.emulator.regions import Client, Region
 from harness.emulator.vfio_user.wire import PciIrq
 from harness.shmem import registers as reg
 

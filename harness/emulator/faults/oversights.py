@@ -11,11 +11,11 @@ from typing import Any
 
 from harness.emulator.device import creation
 from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.pattern import Pattern
+from harness.emulator.device.regions import Client, Refused, Region, Registry
 from harness.emulator.device.requests import Requests, Wanted
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.pattern import Pattern
-from harness.emulator.programs import Pulses
-from harness.emulator.regions import Client, Refused, Region, Registry
+from harness.emulator.service.programs import Pulses
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
 

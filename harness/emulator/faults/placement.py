@@ -8,15 +8,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from harness.emulator import guest, parts
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.factory import FactoryPage
 from harness.emulator.device.function import ShmemFunction
+from harness.emulator.device.interrupts import GicLine, IoApicLine
 from harness.emulator.device.pci_config import BAR0, COMMAND, COMMAND_MEMORY, ConfigSpace
+from harness.emulator.device.rules import Rules
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.interrupts import GicLine, IoApicLine
-from harness.emulator.machine import devicetree
-from harness.emulator.rules import Rules
+from harness.emulator.machine import devices as parts
+from harness.emulator.machine import devicetree, guest
 from harness.emulator.vfio_user.function import Region as FunctionRegion
 from harness.emulator.vfio_user.wire import PciRegion
 from harness.shmem import registers as reg

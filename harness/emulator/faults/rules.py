@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 from harness.emulator.device.device import SharedMemoryDevice
+from harness.emulator.device.pattern import Pattern, _Star
+from harness.emulator.device.regions import Refused
 from harness.emulator.device.requests import Requests
+from harness.emulator.device.rules import Rules
 from harness.emulator.faults.catalogue import fault_in, refuse
-from harness.emulator.pattern import Pattern, _Star
-from harness.emulator.regions import Refused
-from harness.emulator.rules import Rules
 from harness.shmem.status import Status
 
 _rule = partial(fault_in, Rules, "access")

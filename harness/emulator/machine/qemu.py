@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from qemu.qmp import EventListener, QMPClient, QMPError
 
-from harness.emulator.qtest import Qtest
+from harness.emulator.machine.qtest import Qtest
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)

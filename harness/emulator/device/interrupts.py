@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from harness.emulator.qtest import Qtest
+from harness.emulator.machine.qtest import Qtest
 
 _GICD_ISPENDR: Final = 0x0800_0000 + 0x200
 

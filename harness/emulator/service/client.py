@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from harness.emulator.protocol import SOCKET_NAME
+from harness.emulator.service.protocol import SOCKET_NAME
 from harness.errors import BenchError
 
 _ANSWER_TIMEOUT: Final = 15.0

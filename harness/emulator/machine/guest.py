@@ -18,13 +18,13 @@ from typing import Final, Literal
 from qemu.qmp import QMPError
 
 from harness import provision
-from harness.emulator.console import STANDARD_STREAMS, OpenConsole, open_console
+from harness.emulator.device.regions import Registry
 from harness.emulator.machine import Plan, plan
+from harness.emulator.machine.console import STANDARD_STREAMS, OpenConsole, open_console
+from harness.emulator.machine.devices import Parts
 from harness.emulator.machine.devicetree import with_devices
-from harness.emulator.parts import Parts
-from harness.emulator.qemu import Ending, Qemu, QemuDied
-from harness.emulator.qtest import QtestError
-from harness.emulator.regions import Registry
+from harness.emulator.machine.qemu import Ending, Qemu, QemuDied
+from harness.emulator.machine.qtest import QtestError
 from harness.emulator.window import Mapper
 from harness.errors import HarnessError
 from harness.shmem.config import ConfigError, VmConfig

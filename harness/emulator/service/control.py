@@ -12,11 +12,11 @@ import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from harness.emulator.guest import Exit, Guest, Streams
-from harness.emulator.host import Host
-from harness.emulator.programs import Failed, HostProgram, Message, as_text
-from harness.emulator.protocol import MAX_LINE
-from harness.emulator.regions import Refused
+from harness.emulator.device.regions import Refused
+from harness.emulator.machine.guest import Exit, Guest, Streams
+from harness.emulator.service.host import Host
+from harness.emulator.service.programs import Failed, HostProgram, Message, as_text
+from harness.emulator.service.protocol import MAX_LINE
 from harness.errors import HarnessError
 
 _LOG = logging.getLogger(__name__)

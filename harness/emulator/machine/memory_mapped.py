@@ -6,7 +6,7 @@ from __future__ import annotations
 from harness.arch import Arch
 from harness.emulator.device import pci_config
 from harness.emulator.machine.placement import Placement
-from harness.emulator.qtest import Qtest
+from harness.emulator.machine.qtest import Qtest
 
 _ECAM = 0x40_1000_0000
 _CONFIG_ADDRESS = 0xCF8

@@ -13,11 +13,11 @@ from harness.arch import Arch
 from harness.emulator.device.creation import create_configured
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
-from harness.emulator.hidden import show_at
-from harness.emulator.interrupts import GicLine, IoApicLine, Line
+from harness.emulator.device.interrupts import GicLine, IoApicLine, Line
+from harness.emulator.device.regions import Client, Region, Registry
 from harness.emulator.machine import Placement
-from harness.emulator.qtest import Qtest
-from harness.emulator.regions import Client, Region, Registry
+from harness.emulator.machine.memory_mapped import show_at
+from harness.emulator.machine.qtest import Qtest
 from harness.emulator.vfio_user.server import Listener
 from harness.emulator.window import Mapper, Window
 from harness.shmem.profile import Profile

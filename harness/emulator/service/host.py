@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from harness.emulator.device.regions import Registry
 from harness.emulator.faults import FAULTS, Patches
-from harness.emulator.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
-from harness.emulator.regions import Registry
+from harness.emulator.machine.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
 from harness.errors import UsageError
 from harness.shmem.config import ConfigError, VmConfig, parse_arguments
 from harness.shmem.config.validate import validate
