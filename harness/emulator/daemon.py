@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.emulator.faults.injection import Injection
 from harness.emulator.service.control import Service
 from harness.emulator.service.host import Host
 from harness.emulator.service.protocol import SOCKET_NAME
@@ -58,7 +59,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     ending = asyncio.Event()
     watch_for_the_end(ending, arguments.lifeline)
     host = Host(arguments.run_dir, profile)
-    service = Service(host, ending, linger=arguments.linger)
+    service = Service(host, Injection(), ending, linger=arguments.linger)
     try:
         await service.listen(arguments.run_dir / SOCKET_NAME)
         await ending.wait()

@@ -12,7 +12,7 @@ from harness.emulator.device.device import SharedMemoryDevice, Slot
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.regions import Client, Region, Registry
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.machine.devices import Parts
+from harness.emulator.machine.devices import VmDevices
 from harness.shmem import registers as reg
 
 _region = partial(fault_in, Region, "lifecycle")
@@ -64,8 +64,8 @@ def _forget(device: SharedMemoryDevice) -> None:
     device.slots[:] = [None] * len(device.slots)
 
 
-def _closed_without_detach(was: Callable[[Parts], None]) -> Callable[[Parts], None]:
-    def close(self: Parts) -> None:
+def _closed_without_detach(was: Callable[[VmDevices], None]) -> Callable[[VmDevices], None]:
+    def close(self: VmDevices) -> None:
         for device in self._devices:
             _forget(device)
         was(self)
@@ -77,7 +77,7 @@ def _closed_without_detach(was: Callable[[Parts], None]) -> Callable[[Parts], No
 def _death_not_noticed(patches: Patches) -> None:
     # The end of QEMU shows in its process and in its channel, and either may be seen first.
     patches.replace(ShmemFunction, "disconnected", lambda _: lambda self: _forget(self.device))
-    patches.replace(Parts, "close", _closed_without_detach)
+    patches.replace(VmDevices, "close", _closed_without_detach)
 
 
 fault_in(
@@ -175,8 +175,8 @@ fault_in(
 )
 
 
-def _end_of_longer_names(was: Callable[[Parts], None]) -> Callable[[Parts], None]:
-    def close(self: Parts) -> None:
+def _end_of_longer_names(was: Callable[[VmDevices], None]) -> Callable[[VmDevices], None]:
+    def close(self: VmDevices) -> None:
         was(self)
         for region in self.registry:
             for client in list(region.connected()):
@@ -187,7 +187,7 @@ def _end_of_longer_names(was: Callable[[Parts], None]) -> Callable[[Parts], None
 
 
 fault_in(
-    Parts,
+    VmDevices,
     "lifecycle",
     "end-by-beginning-of-name",
     "the end of a VM ends the connections of all VMs whose names begin with its name",

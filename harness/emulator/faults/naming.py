@@ -16,7 +16,7 @@ from harness.emulator.device.regions import Refused, Region
 from harness.emulator.device.requests import Requests
 from harness.emulator.device.rules import Rules, as_bytes
 from harness.emulator.faults.catalogue import Patches, fault, fault_in, refuse
-from harness.emulator.machine import devices as parts
+from harness.emulator.machine import devices
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
 
@@ -98,7 +98,7 @@ def _with_more_pages(was: Callable[..., Region], more: int) -> Callable[..., Reg
 
 @fault("create-ignored", "create", "create makes nothing")
 def _create_ignored(patches: Patches) -> None:
-    patches.replace(parts, "create_configured", lambda _: lambda vdev, **_options: [])
+    patches.replace(devices, "create_configured", lambda _: lambda vdev, **_options: [])
 
 
 @fault("create-first-only", "create", "only the first create of a vdev counts")
@@ -110,7 +110,7 @@ def _create_first_only(patches: Patches) -> None:
 
         return create
 
-    patches.replace(parts, "create_configured", make)
+    patches.replace(devices, "create_configured", make)
 
 
 def _resizing(was: Callable[..., None]) -> Callable[..., None]:

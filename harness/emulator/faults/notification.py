@@ -218,7 +218,7 @@ def _keep_pin_event(was: Callable[..., None]) -> Callable[..., None]:
 def _tell_by_event(was: Callable[..., None]) -> Callable[..., None]:
     def tell(self: Interrupt) -> None:
         config, event = vars(self).get("pin", (None, -1))
-        if config is None or config.hidden or self.event() is not None:
+        if config is None or config.absent or self.event() is not None:
             was(self)
         else:
             os.eventfd_write(event, 1)

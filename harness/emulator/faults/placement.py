@@ -11,12 +11,11 @@ from typing import Any
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.factory import FactoryPage
 from harness.emulator.device.function import ShmemFunction
-from harness.emulator.device.interrupts import GicLine, IoApicLine
 from harness.emulator.device.pci_config import BAR0, COMMAND, COMMAND_MEMORY, ConfigSpace
 from harness.emulator.device.rules import Rules
 from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.machine import devices as parts
-from harness.emulator.machine import devicetree, guest
+from harness.emulator.machine import devices, devicetree, guest
+from harness.emulator.machine.lines import GicLine, IoApicLine
 from harness.emulator.vfio_user.function import Region as FunctionRegion
 from harness.emulator.vfio_user.wire import PciRegion
 from harness.shmem import registers as reg
@@ -46,7 +45,7 @@ def _address_off(patches: Patches) -> None:
 
         return show_at
 
-    patches.replace(parts, "show_at", make)
+    patches.replace(devices, "show_at", make)
 
 
 fault_in(

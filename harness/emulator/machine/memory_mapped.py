@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory-mapped devices: hidden PCI functions whose BARs are programmed from outside while the machine is paused."""
+"""Memory-mapped devices: PCI functions absent from the bus, whose BARs are programmed while the machine is paused."""
 
 from __future__ import annotations
 

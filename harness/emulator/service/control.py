@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 from harness.emulator.device.regions import Refused
 from harness.emulator.machine.guest import Exit, Guest, Streams
@@ -22,11 +23,22 @@ from harness.errors import HarnessError
 _LOG = logging.getLogger(__name__)
 
 
+class Defects(Protocol):
+    """How the devices of this process are made wrong on purpose."""
+
+    def inject(self, name: str) -> None:
+        """Give the devices a defect. Raises UsageError for an unknown one."""
+
+    def clear(self) -> None:
+        """Take all defects away again."""
+
+
 class Service:
     """Listens for host programs and for qvm processes."""
 
-    def __init__(self, host: Host, ending: asyncio.Event, *, linger: bool) -> None:
+    def __init__(self, host: Host, defects: Defects, ending: asyncio.Event, *, linger: bool) -> None:
         self.host = host
+        self.defects = defects
         self.ending = ending
         self.linger = linger
         self._listener: socket.socket | None = None
@@ -262,11 +274,11 @@ class Session:
         }
 
     async def _inject(self, message: Message) -> Message:
-        self._host.inject(str(message["fault"]))
+        self._service.defects.inject(str(message["fault"]))
         return {}
 
     async def _clear_faults(self, _message: Message) -> Message:
-        self._host.patches.clear()
+        self._service.defects.clear()
         return {}
 
     async def _shutdown(self, _message: Message) -> Message:
