@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from harness.emulator.faults import Fault
+from harness.emulator.faults.catalogue import Fault
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.prove import pages
 from harness.prove.groups import SHORT, selected

@@ -105,7 +105,7 @@ class HostClient:
         return HostConnection(self, self.call("attach", name=name))
 
     def inject(self, fault: str) -> None:
-        """Give the host's devices a named defect, from now on (see ``harness.emulator.faults``)."""
+        """Give the host's devices a named defect, from now on (see ``harness.emulator.faults.catalogue``)."""
         self.call("inject", fault=fault)
 
     def clear_faults(self) -> None:
