@@ -16,6 +16,7 @@ from tests import programs
 CHECKOUT = Path(__file__).parents[1]
 SECONDS = programs.PATIENCE
 EMULATOR = "the emulator does not ask the oracle"
+ROOMS = "the rooms of the emulated host"
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -35,8 +36,10 @@ def test_arrows_go_down_only() -> None:
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
-        ("harness/emulator/rules.py", "from harness.shmem.oracle import decide", EMULATOR),
-        ("harness/shmem/oracle/names.py", "import harness.emulator.rules", "arrows go down only"),
+        ("harness/emulator/device/rules.py", "from harness.shmem.oracle import decide", EMULATOR),
+        ("harness/emulator/device/interrupts.py", "import harness.emulator.machine.qtest", ROOMS),
+        ("harness/emulator/service/host.py", "import harness.emulator.faults", ROOMS),
+        ("harness/shmem/oracle/names.py", "import harness.emulator.device.rules", "arrows go down only"),
         ("harness/shmem/status.py", "import harness.events", "the device as data imports nothing of ours but errors"),
         ("harness/report/model.py", "import harness.host.protocol", "arrows go down only"),
         ("harness/host/typed.py", "import fixtures.access", "the harness is below the fixtures"),

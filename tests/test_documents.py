@@ -11,7 +11,7 @@ import pytest
 from harness.cli import commands
 
 _ROOT = Path(__file__).parents[1]
-_DOCUMENTS = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]
+_DOCUMENTS = [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda path: path.name)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness import ending
-from harness.emulator.faults import Fault
+from harness.emulator.faults.catalogue import Fault
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.interpreter import refuse_optimised
 from harness.prove import pages

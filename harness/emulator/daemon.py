@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.command import guarded
-from harness.emulator.host import Host
-from harness.emulator.protocol import SOCKET_NAME
-from harness.emulator.service import Service
+from harness.emulator.faults.injection import Injection
+from harness.emulator.service.control import Service
+from harness.emulator.service.host import Host
+from harness.emulator.service.protocol import SOCKET_NAME
 from harness.errors import BenchError
 from harness.lifeline import watch_for_the_end
 from harness.places import must_be_plain
@@ -61,7 +62,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     ending = asyncio.Event()
     watch_for_the_end(ending, arguments.lifeline)
     host = Host(arguments.run_dir, profile)
-    service = Service(host, ending, linger=arguments.linger)
+    service = Service(host, Injection(), ending, linger=arguments.linger)
     try:
         await service.listen(arguments.run_dir / SOCKET_NAME)
         await ending.wait()

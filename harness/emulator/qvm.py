@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from harness.command import guarded, in_utf8
-from harness.emulator.protocol import HOST_VARIABLE, SOCKET_NAME, connect, default_run_directory
+from harness.emulator.service.protocol import HOST_VARIABLE, SOCKET_NAME, connect, default_run_directory
 
 _EXIT_NO_HOST: Final = 64
 _EXIT_HOST_GONE: Final = 96
@@ -82,7 +82,7 @@ def _connect_to(path: Path) -> socket.socket:
 
 
 def _start_host(directory: Path) -> None:
-    from harness.emulator.client import wait_for_host
+    from harness.emulator.service.client import wait_for_host
     from harness.errors import BenchError
 
     command = [sys.executable, "-m", "harness.emulator.daemon", "--run-dir", str(directory), "--linger"]

@@ -15,7 +15,7 @@ from typing import Any, Final
 from labgrid.factory import target_factory
 from labgrid.resource import NetworkService
 
-from harness.emulator.client import EmulatedHost
+from harness.emulator.service.client import EmulatedHost
 from harness.guest.linux import LinuxConsole
 from harness.guest.linux_keys import BenchKeys
 from harness.guest.short_lived import ShortLivedFolder

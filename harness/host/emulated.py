@@ -17,7 +17,7 @@ from labgrid.driver import Driver
 from labgrid.factory import target_factory
 
 from harness import provision
-from harness.emulator.client import EmulatedHost, HostClient
+from harness.emulator.service.client import EmulatedHost, HostClient
 from harness.errors import BenchError
 from harness.host.protocol import (
     FAULTS,

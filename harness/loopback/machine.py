@@ -21,7 +21,7 @@ from typing import Final
 
 import bcrypt
 
-from harness.emulator.client import EmulatedHost
+from harness.emulator.service.client import EmulatedHost
 from harness.errors import BenchError
 from harness.loopback.disturbance import Disturbance
 from harness.loopback.guestlines import GuestLine

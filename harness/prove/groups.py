@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from harness.emulator.faults import FAULTS, Fault
+from harness.emulator.faults.catalogue import Fault, catalogue
 from harness.errors import UsageError
 
 MATCHING: Final[Mapping[str, tuple[str, ...]]] = {
@@ -43,12 +43,12 @@ def matches(group: str, requirements: Iterable[str]) -> bool:
     return any(requirement.startswith(MATCHING[group]) for requirement in requirements)
 
 
-def selected(patterns: Sequence[str], names: Iterable[str] = FAULTS) -> list[Fault]:
-    """The faults whose name or group fits one of the patterns (``*`` and ``?`` as in the shell), in catalogue order.
+def selected(patterns: Sequence[str], names: Iterable[str] | None = None) -> list[Fault]:
+    """Those of the faults ``names``, or of all, whose name or group fits one of the patterns (as in the shell).
 
-    All of ``names`` without a pattern. Raises UsageError for a pattern that fits nothing.
+    All of them without a pattern. Raises UsageError for a pattern that fits nothing.
     """
-    faults = [FAULTS[name] for name in names]
+    faults = [catalogue()[name] for name in (catalogue() if names is None else names)]
     for pattern in patterns:
         if not any(_fits(fault, pattern) for fault in faults):
             raise UsageError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.emulator.faults import Fault
+from harness.emulator.faults.catalogue import Fault
 from harness.errors import BenchError
 from harness.prove.groups import matches
 from harness.prove.model import Catch, Control, Outcome, Proof

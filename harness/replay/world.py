@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from harness import provision
-from harness.emulator.client import EmulatedHost, HostClient, HostConnection, RequestRefused
+from harness.emulator.service.client import EmulatedHost, HostClient, HostConnection, RequestRefused
 from harness.errors import BenchError
 from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget

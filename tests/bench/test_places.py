@@ -92,7 +92,7 @@ def test_a_temporary_folder_that_is_just_short_enough_or_not(length: int) -> Non
         sys.executable,
         "-c",
         "from harness.loopback.resource import LoopbackBoard; board = LoopbackBoard(); print(board.folder)\n"
-        "from harness.emulator.client import EmulatedHost; host = EmulatedHost(); host.start(); host.stop()\n"
+        "from harness.emulator.service.client import EmulatedHost; host = EmulatedHost(); host.start(); host.stop()\n"
         "board.close()",
     ]
     try:

@@ -15,7 +15,7 @@ import pytest
 
 from harness import provision
 from harness.arch import Arch
-from harness.emulator.client import EmulatedHost, HostClient
+from harness.emulator.service.client import EmulatedHost, HostClient
 from tests import programs
 from tests.emulator.terminal import Terminal
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from harness.emulator.device.creation import create_configured
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
-from harness.emulator.regions import Region, Registry
+from harness.emulator.device.regions import Region, Registry
 from harness.emulator.vfio_user.wire import PciIrq
 from harness.emulator.window import SLOT_SIZE, Mapper, Window, WindowBroken
 from harness.shmem import registers as reg
@@ -23,16 +23,23 @@ WINDOW_BASE = 0x80_0000_0000
 
 
 class FakeMapper(Mapper):
-    """Takes note of every change of the window, or fails with ``trouble``."""
+    """Takes note of every change of the window, or fails with ``trouble``.
+
+    ``seen`` has for each change window, offset and length, and size and first bytes of the region that is shown;
+    private memory is None.
+    """
 
     def __init__(self) -> None:
         self.trouble: WindowBroken | None = None
         self.changes: list[tuple[int, ...]] = []
+        self.seen: list[tuple[int, int, int, tuple[int, bytes] | None]] = []
 
     def replace(self, window: int, offset: int, length: int, fd: int, file_offset: int) -> None:
         if self.trouble is not None:
             raise self.trouble
         self.changes.append((window, offset, length, fd, file_offset))
+        shown = None if fd == window else (os.fstat(fd).st_size, os.pread(fd, 4, file_offset))
+        self.seen.append((window, offset, length, shown))
 
 
 @dataclass

@@ -7,8 +7,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from harness.emulator.console import open_console
 from harness.emulator.machine import Console
+from harness.emulator.machine.console import open_console
 from harness.shmem.config.errors import NOWHERE
 
 

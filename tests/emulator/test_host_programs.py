@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.emulator.client import RequestRefused
-from harness.emulator.protocol import MAX_LINE
+from harness.emulator.service.client import RequestRefused
+from harness.emulator.service.protocol import MAX_LINE
 from harness.shmem.status import Status
 from tests.emulator.conftest import Bench, configuration
 

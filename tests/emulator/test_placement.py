@@ -9,9 +9,9 @@ import fdt
 import pytest
 
 from harness.arch import Arch
-from harness.emulator.host import Host
 from harness.emulator.machine import Plan, plan
 from harness.emulator.machine.devicetree import with_devices
+from harness.emulator.service.host import Host
 from harness.errors import UsageError
 from harness.shmem.config import ConfigError, parse
 from harness.shmem.profile import PROFILES, Profile

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from harness.emulator.client import EmulatedHost
 from harness.emulator.machine import plan
+from harness.emulator.service.client import EmulatedHost
 from harness.emulator.vfio_user.wire import PciIrq, PciRegion
 from harness.shmem import registers as reg
 from harness.shmem.config import ConfigError, parse

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from harness.emulator.device.creation import create_configured
 from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.regions import Refused, Registry
 from harness.emulator.device.requests import Requests
-from harness.emulator.regions import Refused, Registry
-from harness.emulator.rules import Rules
+from harness.emulator.device.rules import Rules
 from harness.shmem import oracle
 from harness.shmem.config import ConfigError, Create, Rule, ShmemVdev, Subst, Umask, VmConfig, validate
 from harness.shmem.profile import FIELDS, PROFILES, Profile

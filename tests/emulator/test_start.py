@@ -20,10 +20,10 @@ import pytest
 from qemu.qmp import QMPClient, QMPError
 
 from harness import provision
-from harness.emulator.client import EmulatedHost
-from harness.emulator.guest import Exit, Streams
-from harness.emulator.host import Host
-from harness.emulator.qemu import Qemu, QemuDied
+from harness.emulator.machine.guest import Exit, Streams
+from harness.emulator.machine.qemu import Qemu, QemuDied
+from harness.emulator.service.client import EmulatedHost
+from harness.emulator.service.host import Host
 from harness.errors import HarnessError
 from harness.shmem.profile import FIELDS, PROFILES, Profile
 from tests import programs

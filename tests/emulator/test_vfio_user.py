@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
-from harness.emulator.regions import Registry
+from harness.emulator.device.regions import Registry
 from harness.emulator.vfio_user.server import Listener
 from harness.emulator.window import SLOT_SIZE, SLOTS, Mapper, Window
 from harness.shmem.config import ShmemVdev

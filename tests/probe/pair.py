@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from harness.arch import Arch
-from harness.emulator.client import EmulatedHost, HostClient
+from harness.emulator.service.client import EmulatedHost, HostClient
 from harness.guest.probe import Probe
 from harness.provision import probe_image
 from tests import programs

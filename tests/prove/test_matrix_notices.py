@@ -13,10 +13,11 @@ import pytest
 
 from fixtures.configuration import shmem
 from harness.emulator.device.factory import FactoryPage
+from harness.emulator.device.regions import Refused, Registry
 from harness.emulator.device.requests import Requests
-from harness.emulator.faults import FAULTS, Patches
-from harness.emulator.regions import Refused, Registry
-from harness.emulator.rules import Rules
+from harness.emulator.device.rules import Rules
+from harness.emulator.faults.catalogue import catalogue
+from harness.emulator.faults.injection import Injection
 from harness.prove.groups import matches
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, decide
@@ -40,7 +41,7 @@ ELSEWHERE = {
     "rule-star-seeks-plain",
     "subst-left-by-failure",
 }
-ACCESS = sorted(name for name, fault in FAULTS.items() if fault.group == "access")
+ACCESS = sorted(name for name, fault in catalogue().items() if fault.group == "access")
 
 Trial = tuple[ShmemVdev, str, Operation, Decision]
 
@@ -94,9 +95,9 @@ def test_without_a_fault_emulator_and_oracle_agree() -> None:
 
 @pytest.mark.parametrize("name", [name for name in ACCESS if name not in ELSEWHERE])
 def test_a_fault_of_the_rules_shows_in_the_matrix(name: str) -> None:
-    patches = Patches()
-    FAULTS[name].apply(patches)
+    injection = Injection()
+    injection.inject(name)
     try:
         assert matches("access", noticed())
     finally:
-        patches.clear()
+        injection.clear()

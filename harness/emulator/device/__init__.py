@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``vdev shmem``: its registers, its rules and its PCI function."""
+"""``vdev shmem``: its registers, its rules, its regions and its PCI function."""

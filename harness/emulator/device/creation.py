@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.emulator.device.names import check_legal
+from harness.emulator.device.regions import DEFAULT_MODE, Client, Refused, Region, Registry
 from harness.emulator.device.requests import group_id
-from harness.emulator.regions import DEFAULT_MODE, Client, Refused, Region, Registry
-from harness.emulator.rules import Rules, as_bytes
+from harness.emulator.device.rules import Rules, as_bytes
 from harness.shmem.config import ConfigError, Create, Gid, ShmemVdev, Subst, Umask
 from harness.shmem.profile import Profile
 from harness.shmem.registers import PAGE_SIZE, pages

@@ -13,10 +13,10 @@ from functools import partial
 
 from harness.emulator.device.access import reaches
 from harness.emulator.device.factory import FactoryPage, word_at
+from harness.emulator.device.interrupts import Interrupt
+from harness.emulator.device.regions import Client, Refused, Region, Registry
 from harness.emulator.device.requests import Requests, Wanted
-from harness.emulator.interrupts import Interrupt
-from harness.emulator.regions import Client, Refused, Region, Registry
-from harness.emulator.rules import Rules
+from harness.emulator.device.rules import Rules
 from harness.emulator.window import NoAnswer, QemuEnded, Window, WindowBroken
 from harness.narrow import present
 from harness.shmem import registers as reg

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from harness.emulator.regions import Refused
+from harness.emulator.device.regions import Refused
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH
 from harness.shmem.status import Status

@@ -43,7 +43,7 @@ class ConfigSpace:
         self._msi = msi
         self._bytes = bytearray(SIZE)
         self._writable = bytearray(SIZE)
-        self.hidden = False
+        self.absent = False
         """While set, the function answers like an empty slot: nothing on the bus finds it."""
         self.pin_asserted: Callable[[], bool] = lambda: False
         """Whether the function has an interrupt to tell, which the status register shows (PCI 3.0, section 6.2.3)."""
@@ -83,7 +83,7 @@ class ConfigSpace:
 
     def read(self, offset: int, length: int) -> bytes:
         """What an access to the bus returns."""
-        if self.hidden:
+        if self.absent:
             return b"\xff" * length
         value = bytearray(self.stored(offset, length))
         if offset <= _STATUS < offset + length and self.pin_asserted():
@@ -91,7 +91,7 @@ class ConfigSpace:
         return bytes(value)
 
     def stored(self, offset: int, length: int) -> bytes:
-        """What the registers hold, also while the function is hidden."""
+        """What the registers hold, also while the function is absent from the bus."""
         return bytes(self._bytes[offset : offset + length])
 
     def write(self, offset: int, data: bytes) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from harness.emulator.device.factory import FactoryPage
 from harness.emulator.device.names import check_legal, legal_name
-from harness.emulator.regions import DEFAULT_MODE, Refused, Region, Registry
-from harness.emulator.rules import Rules, as_bytes
+from harness.emulator.device.regions import DEFAULT_MODE, Refused, Region, Registry
+from harness.emulator.device.rules import Rules, as_bytes
 from harness.shmem.config import Gid, ShmemVdev, Umask
 from harness.shmem.profile import Profile
 from harness.shmem.status import Status

@@ -1,72 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a fault is, and how it gets into the device's classes and out again."""
+"""Names, groups and texts of all faults, read from the sources of their modules without importing these.
+
+The modules import most of the emulated host. Whoever lists or selects faults needs none of it, and a host only when it
+is given a fault.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from functools import cache
+from pathlib import Path
+from typing import Final
 
-from harness.emulator.regions import Refused
-from harness.shmem.status import Status
-
-_MISSING: Final = object()
-
-
-class Patches:
-    """Replaced attributes of classes and modules, and what was there before."""
-
-    def __init__(self) -> None:
-        self._originals: list[tuple[Any, str, Any]] = []
-
-    def replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-        """Put ``make(original)`` in the place of ``owner.name``."""
-        original = getattr(owner, name)
-        self._originals.append((owner, name, vars(owner).get(name, _MISSING)))
-        setattr(owner, name, make(original))
-
-    @property
-    def count(self) -> int:
-        """How many attributes are replaced."""
-        return len(self._originals)
-
-    def clear(self) -> None:
-        """Put everything back."""
-        while self._originals:
-            owner, name, original = self._originals.pop()
-            if original is _MISSING:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, original)
+MODULES: Final = (
+    "access_rules",
+    "access_requests",
+    "create",
+    "registers_factory",
+    "registers_control",
+    "lifecycle",
+    "notification_signals",
+    "notification_interrupts",
+    "placement",
+    "isolation",
+)
+"""The modules of this package that have faults. The name of each begins with the group of its faults."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A defect: what it is called, which requirements must notice it, and what it does."""
+    """A defect: what it is called, which requirements must notice it, what it does, and the module that has it."""
 
     name: str
     group: str
     text: str
-    apply: Callable[[Patches], None]
+    module: str
 
 
-FAULTS: Final[dict[str, Fault]] = {}
+@cache
+def catalogue() -> Mapping[str, Fault]:
+    """All faults by name, group after group."""
+    return {fault.name: fault for module in MODULES for fault in _read(module)}
 
 
-def fault(name: str, group: str, text: str) -> Callable[[Callable[[Patches], None]], None]:
-    def register(apply: Callable[[Patches], None]) -> None:
-        if name in FAULTS:
-            raise ValueError(f"two faults have the name {name!r}")
-        FAULTS[name] = Fault(name, group, text, apply)
-
-    return register
-
-
-def fault_in(owner: Any, group: str, name: str, text: str, attribute: str, make: Callable[[Any], Any]) -> None:
-    """A fault that replaces one attribute of a class or module: ``make`` gets the original."""
-    fault(name, group, text)(lambda patches: patches.replace(owner, attribute, make))
-
-
-def refuse(status: Status) -> NoReturn:
-    """What a faulty request does when it fails. Raises Refused."""
-    raise Refused(status)
+def _read(module: str) -> Iterator[Fault]:
+    """What the calls of ``fault`` in a module say; their texts are literals."""
+    path = Path(__file__).with_name(f"{module}.py")
+    for statement in ast.parse(path.read_text(), str(path)).body:
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Name(id="fault"), keywords=keywords)):
+                said = {keyword.arg: keyword.value for keyword in keywords}
+                name, group, text = (ast.literal_eval(said[key]) for key in ("name", "group", "text"))
+                yield Fault(name, group, text, module)

@@ -5,102 +5,68 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from harness.emulator import guest, parts
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.factory import FactoryPage
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.pci_config import BAR0, COMMAND, COMMAND_MEMORY, ConfigSpace
-from harness.emulator.faults.catalogue import Patches, fault, fault_in
-from harness.emulator.interrupts import GicLine, IoApicLine
-from harness.emulator.machine import devicetree
-from harness.emulator.rules import Rules
+from harness.emulator.device.rules import Rules
+from harness.emulator.faults.registration import fault
+from harness.emulator.machine import devices, devicetree, guest
+from harness.emulator.machine.lines import GicLine, IoApicLine
 from harness.emulator.vfio_user.function import Region as FunctionRegion
 from harness.emulator.vfio_user.wire import PciRegion
 from harness.shmem import registers as reg
 
-_factory = partial(fault_in, FactoryPage, "placement")
 
-
-def _next_line(was: Callable[..., None]) -> Callable[..., None]:
+def _use_next_line(original: Callable[..., None]) -> Callable[..., None]:
     def start(self: Any, qtest: Any, *place: Any, **options: Any) -> None:
         *before, number = place
-        was(self, qtest, *before, number + 1, **options)
+        original(self, qtest, *before, number + 1, **options)
 
     return start
 
 
-@fault("line-off-by-one", "placement", "the interrupt comes on the next line")
-def _line_off(patches: Patches) -> None:
-    patches.replace(GicLine, "__init__", _next_line)
-    patches.replace(IoApicLine, "__init__", _next_line)
-
-
-@fault("mmio-address-off", "placement", "a memory-mapped device is one page further")
-def _address_off(patches: Patches) -> None:
-    def make(was: Callable[..., Any]) -> Callable[..., Any]:
-        async def show_at(qtest: Any, arch: Any, placement: Any) -> None:
-            await was(qtest, arch, dataclasses.replace(placement, loc=placement.loc + reg.PAGE_SIZE))
-
-        return show_at
-
-    patches.replace(parts, "show_at", make)
-
-
-fault_in(
-    ConfigSpace,
-    "placement",
-    "mmio-pci-visible",
-    "a memory-mapped device is on the PCI bus, too",
-    "read",
-    lambda _: lambda self, offset, length: self.stored(offset, length),
-)
-fault_in(
-    ConfigSpace,
-    "placement",
-    "pci-device-id",
-    "the PCI function has another device number",
-    "read",
-    lambda was: lambda self, offset, length: _or_at(was(self, offset, length), offset, 2),
-)
-fault_in(
-    ConfigSpace,
-    "placement",
-    "pci-bar-io",
-    "BAR 0 says that it is I/O space",
-    "read",
-    lambda was: lambda self, offset, length: _or_at(was(self, offset, length), offset, BAR0),
+fault(
+    name="line-off-by-one",
+    group="placement",
+    text="the interrupt comes on the next line",
+    replace={
+        (GicLine, "__init__"): _use_next_line,
+        (IoApicLine, "__init__"): _use_next_line,
+    },
 )
 
 
-fault_in(
-    ShmemFunction,
-    "placement",
-    "bar-too-small",
-    "BAR 0 is half a page",
-    "region",
-    lambda was: lambda self, index: FunctionRegion(reg.PAGE_SIZE // 2) if index == PciRegion.BAR0 else was(self, index),
-)
-fault_in(
-    ShmemFunction,
-    "placement",
-    "window-too-small",
-    "BAR 2 ends behind the second of its slots",
-    "region",
-    lambda was: (
-        lambda self, index: _cut_window(was(self, index), self) if index == PciRegion.BAR2 else was(self, index)
-    ),
+def _show_one_page_further(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def show_at(qtest: Any, arch: Any, placement: Any) -> None:
+        await original(qtest, arch, dataclasses.replace(placement, loc=placement.loc + reg.PAGE_SIZE))
+
+    return show_at
+
+
+fault(
+    name="mmio-address-off",
+    group="placement",
+    text="a memory-mapped device is one page further",
+    replace={
+        (devices, "show_at"): _show_one_page_further,
+    },
 )
 
 
-def _cut_window(region: FunctionRegion, function: ShmemFunction) -> FunctionRegion:
-    size = 2 * function.device.window.slot_size
-    return dataclasses.replace(region, size=size, mappable=tuple(part for part in region.mappable if part[0] < size))
+fault(
+    name="mmio-pci-visible",
+    group="placement",
+    text="a memory-mapped device is on the PCI bus, too",
+    replace={
+        (ConfigSpace, "read"): lambda _: lambda self, offset, length: self.stored(offset, length),
+    },
+)
 
 
-def _or_at(data: bytes, offset: int, place: int) -> bytes:
+def _with_bit_turned(data: bytes, offset: int, place: int) -> bytes:
     """The data of a configuration read with bit 0 of the byte at ``place`` turned."""
     if not offset <= place < offset + len(data) or data[place - offset] == 0xFF:
         return data
@@ -109,69 +75,187 @@ def _or_at(data: bytes, offset: int, place: int) -> bytes:
     return bytes(changed)
 
 
-_factory(
-    "vector-off-by-one",
-    "vector is not the line",
-    "__init__",
-    lambda was: lambda self, vector, profile: was(self, vector + 1, profile),
+fault(
+    name="pci-device-id",
+    group="placement",
+    text="the PCI function has another device number",
+    replace={
+        (ConfigSpace, "read"): lambda original: (
+            lambda self, offset, length: _with_bit_turned(original(self, offset, length), offset, 2)
+        ),
+    },
 )
 
 
-@fault("tree-line-wrong", "placement", "the device tree names another interrupt")
-def _tree_line(patches: Patches) -> None:
-    patches.replace(devicetree, "FIRST_SPI", lambda was: was + 1)
+fault(
+    name="pci-bar-io",
+    group="placement",
+    text="BAR 0 says that it is I/O space",
+    replace={
+        (ConfigSpace, "read"): lambda original: (
+            lambda self, offset, length: _with_bit_turned(original(self, offset, length), offset, BAR0)
+        ),
+    },
+)
 
 
-@fault("tree-node-missing", "placement", "the device tree has no node for the device")
-def _tree_missing(patches: Patches) -> None:
-    patches.replace(guest, "with_devices", lambda was: lambda blob, _placements: was(blob, []))
+fault(
+    name="bar-too-small",
+    group="placement",
+    text="BAR 0 is half a page",
+    replace={
+        (ShmemFunction, "region"): lambda original: (
+            lambda self, index: FunctionRegion(reg.PAGE_SIZE // 2) if index == PciRegion.BAR0 else original(self, index)
+        ),
+    },
+)
 
 
-def _know_others(was: Callable[..., None]) -> Callable[..., None]:
+def _end_window_after_two_slots(region: FunctionRegion, function: ShmemFunction) -> FunctionRegion:
+    size = 2 * function.device.window.slot_size
+    return dataclasses.replace(region, size=size, mappable=tuple(part for part in region.mappable if part[0] < size))
+
+
+fault(
+    name="window-too-small",
+    group="placement",
+    text="BAR 2 ends behind the second of its slots",
+    replace={
+        (ShmemFunction, "region"): lambda original: (
+            lambda self, index: (
+                _end_window_after_two_slots(original(self, index), self)
+                if index == PciRegion.BAR2
+                else original(self, index)
+            )
+        ),
+    },
+)
+
+
+fault(
+    name="vector-off-by-one",
+    group="placement",
+    text="vector is not the line",
+    replace={
+        (FactoryPage, "__init__"): lambda original: lambda self, vector, profile: original(self, vector + 1, profile),
+    },
+)
+
+
+fault(
+    name="tree-line-wrong",
+    group="placement",
+    text="the device tree names another interrupt",
+    replace={
+        (devicetree, "FIRST_SPI"): lambda original: original + 1,
+    },
+)
+
+
+fault(
+    name="tree-node-missing",
+    group="placement",
+    text="the device tree has no node for the device",
+    replace={
+        (guest, "with_devices"): lambda original: lambda blob, _placements: original(blob, []),
+    },
+)
+
+
+def _show_other_devices_to_rules(original: Callable[..., None]) -> Callable[..., None]:
     def make(self: SharedMemoryDevice, *arguments: Any, **options: Any) -> None:
-        was(self, *arguments, **options)
+        original(self, *arguments, **options)
         vars(self.requests.rules)["devices"] = self.others
 
     return make
 
 
-def _implicit_of_all(was: Callable[..., bool]) -> Callable[..., bool]:
+def _close_all_lists_by_one_allow(original: Callable[..., bool]) -> Callable[..., bool]:
     def implicit(self: Rules) -> bool:
         lists = [device.requests.rules.list for device in vars(self)["devices"]]
-        return was(self) and not any(rule.kind == "allow" for rules in lists for rule in rules)
+        return original(self) and not any(rule.kind == "allow" for rules in lists for rule in rules)
 
     return implicit
 
 
-@fault("implicit-deny-of-all-devices", "placement", "one allow closes the lists of all devices of the VM")
-def _implicit_deny_of_all(patches: Patches) -> None:
-    patches.replace(SharedMemoryDevice, "__init__", _know_others)
-    patches.replace(Rules, "implicit", _implicit_of_all)
+fault(
+    name="implicit-deny-of-all-devices",
+    group="placement",
+    text="one allow closes the lists of all devices of the VM",
+    replace={
+        (SharedMemoryDevice, "__init__"): _show_other_devices_to_rules,
+        (Rules, "implicit"): _close_all_lists_by_one_allow,
+    },
+)
 
 
 _LINE_BITS = 0xFF
 
 
-@fault("line-eight-bits", "placement", "the interrupt comes on the line modulo 256")
-def _line_eight_bits(patches: Patches) -> None:
-    patches.replace(GicLine, "__init__", lambda was: lambda self, qtest, intid: was(self, qtest, intid & _LINE_BITS))
+fault(
+    name="line-eight-bits",
+    group="placement",
+    text="the interrupt comes on the line modulo 256",
+    replace={
+        (GicLine, "__init__"): lambda original: lambda self, qtest, intid: original(self, qtest, intid & _LINE_BITS),
+    },
+)
 
 
-def _reset_with_memory(was: Callable[..., None]) -> Callable[..., None]:
+def _reset_when_memory_goes_off(original: Callable[..., None]) -> Callable[..., None]:
     def write(self: ShmemFunction, index: int, offset: int, data: bytes) -> None:
         before = self.config.stored(COMMAND, 1)[0]
-        was(self, index, offset, data)
+        original(self, index, offset, data)
         if before & ~self.config.stored(COMMAND, 1)[0] & COMMAND_MEMORY:
             self.device.reset()
 
     return write
 
 
-fault_in(
-    ShmemFunction,
-    "placement",
-    "memory-off-detaches",
-    "the connections end when the guest switches the memory of the PCI function off for a moment",
-    "write",
-    _reset_with_memory,
+fault(
+    name="memory-off-detaches",
+    group="placement",
+    text="the connections end when the guest switches the memory of the PCI function off for a moment",
+    replace={
+        (ShmemFunction, "write"): _reset_when_memory_goes_off,
+    },
+)
+
+
+def _use_rules_of_first_device(original: Callable[..., None]) -> Callable[..., None]:
+    def make(self: SharedMemoryDevice, *arguments: Any, **options: Any) -> None:
+        original(self, *arguments, **options)
+        others = options["others"]
+        if others and others[0] is not self:
+            self.requests.rules = others[0].requests.rules
+
+    return make
+
+
+fault(
+    name="second-device-rules",
+    group="placement",
+    text="every device of a VM has the rules of its first one",
+    replace={
+        (SharedMemoryDevice, "__init__"): _use_rules_of_first_device,
+    },
+)
+
+
+def _copy_name_to_other_devices(original: Callable[..., None]) -> Callable[..., None]:
+    def store_factory(self: SharedMemoryDevice, offset: int, data: bytes) -> None:
+        original(self, offset, data)
+        for other in self.others:
+            other.factory.name[:] = self.factory.name
+
+    return store_factory
+
+
+fault(
+    name="name-shared-by-devices",
+    group="placement",
+    text="the devices of a VM have one name register",
+    replace={
+        (SharedMemoryDevice, "store_factory"): _copy_name_to_other_devices,
+    },
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Machines that stock QEMU can be, described in the words of a qvm configuration."""
+"""The virtual machine: what stock QEMU can be in the words of a qvm configuration, and one running guest."""
 
 from harness.emulator.machine.placement import Placement
 from harness.emulator.machine.plan import Console, Plan, plan

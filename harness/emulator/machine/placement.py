@@ -2,7 +2,8 @@
 """Where each ``vdev shmem`` of a VM is, and which interrupt it has.
 
 Without an address in ``loc`` it is a PCI function, otherwise memory-mapped (QNX Hypervisor User's Guide, "vdev shmem").
-Either way QEMU has a PCI function; the one of a memory-mapped device is hidden and its BARs are fixed from outside.
+Either way QEMU has a PCI function. The one of a memory-mapped device is absent from the bus, and its BARs are fixed
+from outside.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _HOLES: Final[dict[Arch, tuple[int, int]]] = {
 """First and last address at which QEMU's machines can have a memory-mapped device of ours."""
 _BARS: Final[dict[Arch, tuple[int, int]]] = {"aarch64": (0x1000_0000, 0x100F_FFFF)}
 """The part of a hole in which guests put the 32-bit BARs of PCI devices: Linux and others fill it from below."""
-_HIDDEN_WINDOWS: Final[dict[Arch, int]] = {"aarch64": 0x90_0000_0000, "x86_64": 0x8_0000_0000}
+_MAPPED_WINDOWS: Final[dict[Arch, int]] = {"aarch64": 0x90_0000_0000, "x86_64": 0x8_0000_0000}
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _place(arch: Arch, vdev: ShmemVdev, number: int, controllers: dict[str, str]
         return Placement(vdev, slot, pin, level=True)
     _check_address(arch, vdev, vdev.loc)
     line = _line(arch, vdev, controllers, profile)
-    window = _HIDDEN_WINDOWS[arch] + number * Window.size
+    window = _MAPPED_WINDOWS[arch] + number * Window.size
     level = line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
     return Placement(vdev, slot, line, level, vdev.loc, window)
 

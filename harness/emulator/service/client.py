@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from harness.emulator.protocol import SOCKET_NAME, connect
+from harness.emulator.service.protocol import SOCKET_NAME, connect
 from harness.errors import BenchError
 from harness.places import plain_folder
 
@@ -107,7 +107,7 @@ class HostClient:
         return HostConnection(self, self.call("attach", name=name))
 
     def inject(self, fault: str) -> None:
-        """Give the host's devices a named defect, from now on (see ``harness.emulator.faults``)."""
+        """Give the host's devices a named defect, from now on (see ``harness.emulator.faults.catalogue``)."""
         self.call("inject", fault=fault)
 
     def clear_faults(self) -> None:

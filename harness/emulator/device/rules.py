@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.emulator.pattern import Pattern
-from harness.emulator.regions import Refused
+from harness.emulator.device.pattern import Pattern
+from harness.emulator.device.regions import Refused
 from harness.shmem.config import Rule, ShmemVdev, Subst
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from harness.emulator.faults import FAULTS, Patches
-from harness.emulator.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
-from harness.emulator.regions import Registry
+from harness.emulator.device.regions import Registry
+from harness.emulator.machine.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
 from harness.errors import UsageError
 from harness.shmem.config import NOWHERE, ConfigError, VmConfig, parse_arguments
 from harness.shmem.config.validate import validate
@@ -33,17 +31,8 @@ class Host:
         self.guests: dict[str, Guest] = {}
         self.registry = Registry(profile)
         self.registry.lives = self.guests.__contains__
-        self.patches = Patches()
         self._changed = asyncio.Condition()
         (self.root / "dev" / "qvm").mkdir(parents=True, exist_ok=True)
-
-    def inject(self, name: str) -> None:
-        """Give this host's devices a defect. Raises UsageError for an unknown one."""
-        fault = FAULTS.get(name)
-        if fault is None:
-            close = difflib.get_close_matches(name, FAULTS, n=1)
-            raise UsageError(f"no fault '{name}'", remedy=f"did you mean '{close[0]}'?" if close else "")
-        fault.apply(self.patches)
 
     async def start_guest(self, arguments: Sequence[str], directory: Path, streams: Streams) -> Guest | Exit:
         """What a qvm process does first: read the configuration and start the VM."""

@@ -19,13 +19,13 @@ from qemu.qmp import QMPError
 
 from harness import provision
 from harness.emulator import shortages
-from harness.emulator.console import STANDARD_STREAMS, OpenConsole, open_console
+from harness.emulator.device.regions import Registry
 from harness.emulator.machine import Plan, plan
+from harness.emulator.machine.console import STANDARD_STREAMS, OpenConsole, open_console
+from harness.emulator.machine.devices import VmDevices
 from harness.emulator.machine.devicetree import with_devices
-from harness.emulator.parts import Parts
-from harness.emulator.qemu import Ending, Qemu, QemuDied
-from harness.emulator.qtest import QtestError
-from harness.emulator.regions import Registry
+from harness.emulator.machine.qemu import Ending, Qemu, QemuDied
+from harness.emulator.machine.qtest import QtestError
 from harness.emulator.window import Mapper
 from harness.errors import HarnessError
 from harness.narrow import present
@@ -82,7 +82,7 @@ class Guest:
         self._directory = directory
         self._profile = profile
         self._mapper = Mapper()
-        self._parts = Parts(self.name, run_directory, registry, profile, self._mapper, self._break)
+        self._devices = VmDevices(self.name, run_directory, registry, profile, self._mapper, self._break)
         self._consoles: list[OpenConsole] = []
         self._qemu: Qemu | None = None
         self._has_power_button = False
@@ -103,7 +103,7 @@ class Guest:
     def report(self) -> list[str]:
         """What SIGUSR1 makes qvm and its devices tell of themselves, line by line (8.0 User's Guide, "Gathering
         information about a virtual machine")."""
-        return [f"system {self.name}: running", *self._parts.report()]
+        return [f"system {self.name}: running", *self._devices.report()]
 
     async def start(self, streams: Streams) -> Exit | None:
         """Start the VM. None when it runs; otherwise what qvm must exit with, everything given back."""
@@ -115,7 +115,7 @@ class Guest:
             self.close()
             refused = _exit_for(error)
             if refused is None or refused.status != EXIT_NORMAL:
-                self._parts.undo()
+                self._devices.undo()
             if refused is None:
                 raise
             return refused
@@ -130,16 +130,16 @@ class Guest:
             self._consoles.append(open_console(console, number, self.root))
             arguments += self._consoles[-1].arguments
         self._reserve_node()
-        arguments += self._parts.add(planned.placements)
+        arguments += self._devices.add(planned.placements)
         with tempfile.TemporaryDirectory(prefix="start-", dir=self.root.parent) as scratch:
-            if self._parts.memory_mapped:
+            if self._devices.memory_mapped:
                 arguments += ["-S", *await self._device_tree(planned, Path(scratch))]
             self._qemu = await self._launch(planned, arguments, streams)
         if self._broken:
             # The guest was quicker than QEMU's greeting.
             self._qemu.cut()
-        await self._parts.connect(self._qemu.qtest, planned.arch)
-        if self._parts.memory_mapped:
+        await self._devices.connect(self._qemu.qtest, planned.arch)
+        if self._devices.memory_mapped:
             await self._qemu.execute("cont")
         self._show_node()
 
@@ -189,7 +189,7 @@ class Guest:
         """Until the guest has ended; everything it held is given back."""
         try:
             ending = await present(self._qemu).wait()
-            self._parts.close()
+            self._devices.close()
             await self._last_words_read()
         finally:
             self.close()
@@ -239,7 +239,7 @@ class Guest:
 
     def close(self) -> None:
         """Give back what the guest held."""
-        self._parts.close()
+        self._devices.close()
         for console in self._consoles:
             console.close()
         self._consoles.clear()

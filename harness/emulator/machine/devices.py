@@ -13,11 +13,12 @@ from harness.arch import Arch
 from harness.emulator.device.creation import create_configured
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
-from harness.emulator.hidden import show_at
-from harness.emulator.interrupts import GicLine, IoApicLine, Line
+from harness.emulator.device.interrupts import Line
+from harness.emulator.device.regions import Client, Region, Registry
 from harness.emulator.machine import Placement
-from harness.emulator.qtest import Qtest
-from harness.emulator.regions import Client, Region, Registry
+from harness.emulator.machine.lines import GicLine, IoApicLine
+from harness.emulator.machine.memory_mapped import show_at
+from harness.emulator.machine.qtest import Qtest
 from harness.emulator.vfio_user.server import Listener
 from harness.emulator.window import Mapper, Window
 from harness.shmem.profile import Profile
@@ -28,7 +29,9 @@ _socket_numbers = itertools.count()
 
 
 @dataclass
-class _Part:
+class _Placed:
+    """A device at its place, with the channel on which QEMU reaches it."""
+
     placement: Placement
     device: SharedMemoryDevice
     function: ShmemFunction
@@ -38,7 +41,7 @@ class _Part:
 
 
 @dataclass
-class Parts:
+class VmDevices:
     """All devices of the VM ``system``; sockets are made below ``directory``."""
 
     system: str
@@ -47,7 +50,7 @@ class Parts:
     profile: Profile
     mapper: Mapper
     broken: Callable[[str], None]
-    _parts: list[_Part] = field(default_factory=list)
+    _placed: list[_Placed] = field(default_factory=list)
     _devices: list[SharedMemoryDevice] = field(default_factory=list)
     _held: list[Client] = field(default_factory=list)
     _made: list[Region] = field(default_factory=list)
@@ -62,17 +65,17 @@ class Parts:
             arguments += self._add(placement, self.directory / f"{next(_socket_numbers)}.sock")
         before = list(self.registry)
         try:
-            for part in self._parts:
-                self._create(part)
+            for placed in self._placed:
+                self._create(placed)
         finally:
             self._made = [region for region in self.registry if region not in before]
         return arguments
 
-    def _create(self, part: _Part) -> None:
+    def _create(self, placed: _Placed) -> None:
         self._held += create_configured(
-            part.placement.vdev,
+            placed.placement.vdev,
             system=self.system,
-            rules=part.device.requests.rules,
+            rules=placed.device.requests.rules,
             registry=self.registry,
             profile=self.profile,
             max_pages=Window.max_pages,
@@ -97,7 +100,7 @@ class Parts:
         )
         self._devices.append(device)
         function = ShmemFunction(device, window, self.broken)
-        self._parts.append(_Part(placement, device, function, window, Listener(socket, function), socket))
+        self._placed.append(_Placed(placement, device, function, window, Listener(socket, function), socket))
         properties = {
             "driver": "vfio-user-pci",
             "addr": f"{placement.slot:x}",
@@ -110,15 +113,15 @@ class Parts:
     @property
     def memory_mapped(self) -> bool:
         """Whether a device has to be put at its address before the guest runs."""
-        return any(part.placement.loc is not None for part in self._parts)
+        return any(placed.placement.loc is not None for placed in self._placed)
 
     async def connect(self, qtest: Qtest, arch: Arch) -> None:
         """Wire the interrupts and place the memory-mapped devices; QEMU is running or paused."""
-        for part in self._parts:
-            part.device.interrupt.line = self._line(qtest, arch, part.placement)
-            if part.placement.loc is not None:
-                part.function.config.hidden = True
-                await show_at(qtest, arch, part.placement)
+        for placed in self._placed:
+            placed.device.interrupt.line = self._line(qtest, arch, placed.placement)
+            if placed.placement.loc is not None:
+                placed.function.config.absent = True
+                await show_at(qtest, arch, placed.placement)
 
     @staticmethod
     def _line(qtest: Qtest, arch: Arch, placement: Placement) -> Line | None:
@@ -131,24 +134,24 @@ class Parts:
     def report(self) -> list[str]:
         """What each device has to say of itself, line by line."""
         lines = []
-        for part in self._parts:
-            place = f"pci 00:{part.placement.slot:02x}.0"
-            if part.placement.loc is not None:
-                place = f"loc {part.placement.loc:#x}"
-            title = f"vdev shmem {part.placement.vdev.name or ''}".strip()
-            lines.append(f"{title} at {place}, vector {part.device.factory.vector}: {part.device.report()}")
+        for placed in self._placed:
+            place = f"pci 00:{placed.placement.slot:02x}.0"
+            if placed.placement.loc is not None:
+                place = f"loc {placed.placement.loc:#x}"
+            title = f"vdev shmem {placed.placement.vdev.name or ''}".strip()
+            lines.append(f"{title} at {place}, vector {placed.device.factory.vector}: {placed.device.report()}")
         return lines
 
     def close(self) -> None:
         """End all connections, which the other clients see as a detach, and give everything back."""
-        for part in self._parts:
-            part.device.interrupt.close()
-            part.device.reset()
-            part.listener.close()
-            part.socket.unlink(missing_ok=True)
-            part.window.close()
+        for placed in self._placed:
+            placed.device.interrupt.close()
+            placed.device.reset()
+            placed.listener.close()
+            placed.socket.unlink(missing_ok=True)
+            placed.window.close()
         for client in self._held:
             client.detach()
-        self._parts.clear()
+        self._placed.clear()
         self._devices.clear()
         self._held.clear()

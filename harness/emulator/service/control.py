@@ -12,25 +12,36 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from harness.emulator import shortages
-from harness.emulator.guest import Exit, Guest, Streams
-from harness.emulator.host import Host
-from harness.emulator.programs import Failed, HostProgram, Message, as_text
-from harness.emulator.protocol import MAX_LINE
-from harness.emulator.regions import Refused
+from harness.emulator.device.regions import Refused
+from harness.emulator.machine.guest import Exit, Guest, Streams
+from harness.emulator.service.host import Host
+from harness.emulator.service.programs import Failed, HostProgram, Message, as_text
+from harness.emulator.service.protocol import MAX_LINE
 from harness.errors import HarnessError
 
 _LOG = logging.getLogger(__name__)
 _NO_ROOM_SECONDS: Final = 0.1
 
 
+class Defects(Protocol):
+    """How the devices of this process are made wrong on purpose."""
+
+    def inject(self, name: str) -> None:
+        """Give the devices a defect. Raises UsageError for an unknown one."""
+
+    def clear(self) -> None:
+        """Take all defects away again."""
+
+
 class Service:
     """Listens for host programs and for qvm processes."""
 
-    def __init__(self, host: Host, ending: asyncio.Event, *, linger: bool) -> None:
+    def __init__(self, host: Host, defects: Defects, ending: asyncio.Event, *, linger: bool) -> None:
         self.host = host
+        self.defects = defects
         self.ending = ending
         self.linger = linger
         self._listener: socket.socket | None = None
@@ -281,11 +292,11 @@ class Session:
         return {"shortages": shortages.noted()}
 
     async def _inject(self, message: Message) -> Message:
-        self._host.inject(str(message["fault"]))
+        self._service.defects.inject(str(message["fault"]))
         return {}
 
     async def _clear_faults(self, _message: Message) -> Message:
-        self._host.patches.clear()
+        self._service.defects.clear()
         return {}
 
     async def _shutdown(self, _message: Message) -> Message:

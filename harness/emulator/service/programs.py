@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from harness.emulator.device.names import legal_name
-from harness.emulator.regions import Client, Refused, Region, Registry
-from harness.emulator.rules import as_bytes
+from harness.emulator.device.regions import Client, Refused, Region, Registry
+from harness.emulator.device.rules import as_bytes
 from harness.emulator.window import Window
 from harness.shmem.profile import Profile
 from harness.shmem.registers import NAME_SIZE, PAGE_SIZE

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory-mapped devices: hidden PCI functions whose BARs are programmed from outside while the machine is paused."""
+"""Memory-mapped devices: PCI functions absent from the bus, whose BARs are programmed while the machine is paused."""
 
 from __future__ import annotations
 
 from harness.arch import Arch
 from harness.emulator.device import pci_config
 from harness.emulator.machine.placement import Placement
-from harness.emulator.qtest import Qtest
+from harness.emulator.machine.qtest import Qtest
 from harness.narrow import present
 
 _ECAM = 0x40_1000_0000

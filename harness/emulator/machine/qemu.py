@@ -16,7 +16,7 @@ from pathlib import Path
 from qemu.qmp import EventListener, QMPClient, QMPError
 
 from harness.emulator import shortages
-from harness.emulator.qtest import Qtest
+from harness.emulator.machine.qtest import Qtest
 from harness.narrow import present
 
 _PR_SET_PDEATHSIG = 1

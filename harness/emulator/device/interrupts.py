@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a change of a client's status word becomes an interrupt of its guest.
 
-Three ways, none of which waits for QEMU: an event that QEMU turns into a message-signalled interrupt; a latched pending
-bit in the GIC (AArch64); a pulse on an input of the IO-APIC (x86-64). Events of the INTx kind are never used: QEMU
-would stop mapping the window with the first of them, and data access would fall from RAM speed to one message each.
+Two ways, none of which waits for QEMU: an event that QEMU turns into a message-signalled interrupt, or a pulse on the
+line that the machine has given to the device. Events of the INTx kind are never used: QEMU would stop mapping the
+window with the first of them, and data access would fall from RAM speed to one message each.
 """
 
 from __future__ import annotations
@@ -13,10 +13,6 @@ import os
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from harness.emulator.qtest import Qtest
-
-_GICD_ISPENDR: Final = 0x0800_0000 + 0x200
-
 
 class Line(Protocol):
     """A wire into the guest's interrupt controller. ``repeat_after`` is in seconds."""
@@ -25,38 +21,6 @@ class Line(Protocol):
 
     def pulse(self) -> None:
         """Interrupt the guest once, unless the same interrupt is pending already."""
-
-
-class GicLine:
-    """A line of the GIC by its INTID: the pending bit is set, and the guest's acknowledgement clears it."""
-
-    repeat_after: float = 0.05
-
-    def __init__(self, qtest: Qtest, intid: int) -> None:
-        self._qtest = qtest
-        self._command = f"writel {_GICD_ISPENDR + 4 * (intid // 32):#x} {1 << intid % 32:#x}"
-
-    def pulse(self) -> None:
-        """Set the pending bit."""
-        self._qtest.post(self._command)
-
-
-class IoApicLine:
-    """An input of the IO-APIC at a QOM path: raised, and lowered before the guest's handler can end.
-
-    An input that the guest has programmed as level-triggered forgets a pulse that comes between the handler's read of
-    ``status`` and its end of interrupt; an early repetition makes up for that. It is without effect in other cases, but
-    for the moment of the read: a repetition on its way then is an interrupt that the handler disowns.
-    """
-
-    def __init__(self, qtest: Qtest, path: str, pin: int, *, level: bool) -> None:
-        self._qtest = qtest
-        self._input = f"set_irq_in {path} unnamed-gpio-in {pin}"
-        self.repeat_after = 0.003 if level else 0.05
-
-    def pulse(self) -> None:
-        """Raise and lower."""
-        self._qtest.post(f"{self._input} 1", f"{self._input} 0")
 
 
 class Interrupt:

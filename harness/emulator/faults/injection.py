@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Putting faults into the devices of this process while it runs, and taking them out again."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Final
+
+from harness.emulator.faults.catalogue import catalogue
+from harness.emulator.faults.registration import REGISTERED
+from harness.errors import UsageError
+
+_INHERITED: Final = object()
+
+
+class Injection:
+    """The faults that are in now: replaced attributes of classes and modules, and what was there before."""
+
+    def __init__(self) -> None:
+        self._originals: list[tuple[Any, str, Any]] = []
+
+    def inject(self, name: str) -> None:
+        """Give the devices of this process a defect. Raises UsageError for an unknown one."""
+        fault = catalogue().get(name)
+        if fault is None:
+            close = difflib.get_close_matches(name, catalogue(), n=1)
+            raise UsageError(f"no fault '{name}'", remedy=f"did you mean '{close[0]}'?" if close else "")
+        import_module(f"harness.emulator.faults.{fault.module}")
+        for (owner, attribute), make in REGISTERED[name].replace.items():
+            self._replace(owner, attribute, make)
+
+    def _replace(self, owner: Any, attribute: str, make: Callable[[Any], Any]) -> None:
+        """Put ``make(original)`` in the place of ``owner.attribute``."""
+        original = getattr(owner, attribute)
+        self._originals.append((owner, attribute, vars(owner).get(attribute, _INHERITED)))
+        setattr(owner, attribute, make(original))
+
+    def clear(self) -> None:
+        """Take all defects away again."""
+        while self._originals:
+            owner, attribute, original = self._originals.pop()
+            if original is _INHERITED:
+                delattr(owner, attribute)
+            else:
+                setattr(owner, attribute, original)
