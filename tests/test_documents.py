@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import commands
+from harness.shmem.requirements import load_requirements
 
 _ROOT = Path(__file__).parents[1]
 _DOCUMENTS = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]
@@ -24,3 +25,20 @@ def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
 def test_every_harness_command_exists(document: Path) -> None:
     named = set(re.findall(r"^\s*(?:\.venv/bin/)?harness ([a-z][a-z-]+)", document.read_text(), re.MULTILINE))
     assert named - set(commands()) == set()
+
+
+def test_every_requirement_that_is_named_is_in_the_catalogue() -> None:
+    """In code, suites and documents; an open question is named by its requirement, SHM-OPEN-NN, and in no other way."""
+    sources = [*_DOCUMENTS, *(path for folder in ("harness", "fixtures", "suites") for path in _sources(folder))]
+    known = load_requirements().keys()
+    strangers = {
+        f"{path.relative_to(_ROOT)}: {name}"
+        for path in sources
+        for name in re.findall(r"\b(?:[A-Z]+-)*(?:[A-Z]+-\d\d|OPEN-\d+)\b", path.read_text())
+        if name not in known and name.startswith(("SHM-", "QVM-", "OPEN-"))
+    }
+    assert strangers == set()
+
+
+def _sources(folder: str) -> list[Path]:
+    return [path for path in (_ROOT / folder).rglob("*") if path.suffix in (".py", ".c", ".sdoc", ".j2")]
