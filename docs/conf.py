@@ -47,6 +47,11 @@ autodoc_use_type_comments = False
 # Types are read in the signatures; those of libraries are no links.
 nitpicky = False
 
+# Quotation marks stay as they are written, and the search finds what a printed index would list: both save time.
+smartquotes = False
+html_use_index = False
+html_domain_indices = False
+
 html_theme = "furo"
 html_title = "shmem-harness"
 html_copy_source = False
