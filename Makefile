@@ -11,12 +11,14 @@ BOUND := exec setpriv --pdeathsig TERM --
 # When this make began; seconds.
 BEGAN := $(shell date +%s)
 
-.PHONY: help qualify test test-long prove doctor provision venv venv-dev clean
+.PHONY: help qualify test test-long lint docs prove doctor provision venv venv-dev clean
 
 help:
 	@echo 'make qualify    set up, then qualify every bench of boards.yaml and write the report'
 	@echo 'make test       set up, then run the tests of the harness itself, lint and types'
 	@echo 'make test-long  set up, then run those tests that take longer than all others together'
+	@echo 'make lint       set up, then lint, format and types only; what a commit has to pass'
+	@echo 'make docs       set up, then make the documentation site'
 	@echo 'make prove      set up, then show that the suites notice faults that are put in on purpose'
 	@echo 'make doctor     say what this machine lacks, and how to get it'
 	@echo 'make provision  set up only: virtual environment, QEMU, images'
@@ -34,17 +36,24 @@ doctor: venv
 provision: venv
 	@$(BOUND) $(BIN)/python -m harness provision
 
-test: venv-dev
-	@$(BOUND) $(BIN)/python -m harness provision --loopback
+lint: venv-dev
 	@$(BOUND) $(BIN)/ruff check .
 	@$(BOUND) $(BIN)/ruff format --check .
 	@$(BOUND) $(BIN)/python -m mypy
+
+test: lint
+	@$(BOUND) $(BIN)/python -m harness provision --loopback
 	@$(BOUND) $(BIN)/python -m pytest tests
 	@echo "make test: passed in $$(($$(date +%s) - $(BEGAN))) s"
 
 test-long: venv-dev
 	@$(BOUND) $(BIN)/python -m harness provision --loopback
 	@$(BOUND) $(BIN)/python -m pytest tests -m long
+
+# tests/test_site.py makes it in the same way.
+docs: venv-dev
+	@$(BOUND) $(BIN)/python -m sphinx -q -j auto -W --keep-going -c docs . docs/_build
+	@echo "make docs: docs/_build/index.html"
 
 venv:
 	@$(BOUND) tools/make-venv runtime
@@ -53,5 +62,5 @@ venv-dev:
 	@$(BOUND) tools/make-venv dev
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -18,6 +18,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -60,6 +61,7 @@ def _run_on_own_host(arguments: list[str]) -> int:
     deadline = time.monotonic() + _OWN_HOST_SECONDS
     while True:
         try:
+            _make_own(directory)
             return _Qvm(_connect_to(directory / SOCKET_NAME)).run(arguments)
         except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
             if time.monotonic() > deadline:
@@ -69,6 +71,19 @@ def _run_on_own_host(arguments: list[str]) -> int:
         except OSError:
             if time.monotonic() > deadline:
                 raise
+
+
+def _make_own(directory: Path) -> None:
+    """Make the folder of this user's host. Raises PermissionError if it is there and anybody else could use it.
+
+    Below ``/tmp`` everybody can make a folder of that name, put a host of his own into it, and wait for guests.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    about = directory.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:
+        raise PermissionError(
+            f"{directory} is not a folder of yours that is closed to others; remove it, or set XDG_RUNTIME_DIR"
+        )
 
 
 def _connect_to(path: Path) -> socket.socket:

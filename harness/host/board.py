@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states of a board with a hypervisor host on it.
+"""The states of a board with a hypervisor host on it::
 
-unknown --cycle--> booting --patterns--> booting --login--> shell --network, SSH--> ready
-off ------on-----> booting                                                            |
- ^                                                                                    |
- +-------- take back files and guests, cut the power <------ from every state --------+
+    unknown --cycle--> booting --patterns--> booting --login--> shell --network, SSH--> ready
+    off ------on-----> booting                                                            |
+     ^                                                                                    |
+     +-------- take back files and guests, cut the power <------ from every state --------+
 
 A step that fails on the way up is tried again from a power cycle, at most ``power_cycles`` times; each is an event of
 the session, and so in the evidence. What a power cycle cannot mend (a wrong password, a wrong key) ends it at once.

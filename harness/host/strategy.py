@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states of a bench whose host needs no power switch.
+"""The states of a bench whose host needs no power switch::
 
-off  --start-->  ready  --stop-->  off
-  ^                |
-  +---- force ----+      force("off") also mends a broken strategy: the host is stopped whatever state it is in
+    off  --start-->  ready  --stop-->  off
+      ^                |
+      +---- force -----+
+
+``force("off")`` also mends a broken strategy: the host is stopped whatever state it is in.
 """
 
 from __future__ import annotations

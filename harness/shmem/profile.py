@@ -20,7 +20,7 @@ from harness.errors import UsageError
 
 
 class Question(NamedTuple):
-    """An open question: its number in the catalogue of open behaviours (0: a known difference) and what it asks."""
+    """An open question: the number NN of its requirement SHM-OPEN-NN (0: a known difference) and what it asks."""
 
     number: int
     text: str
@@ -210,7 +210,7 @@ class Profile:
         Literal["second-connection", "same-connection", "refused"],
         Q(
             24,
-            "A second request for a region that this vdev holds, and OPEN-33: writing size again. 'refused' is "
+            "A second request for a region that this vdev holds, and SHM-OPEN-33: writing size again. 'refused' is "
             "UNKNOWN_FAILURE. Default: the one field report on it.",
         ),
     ] = "second-connection"
@@ -436,7 +436,7 @@ def _check(field: str, value: object) -> None:
 
 
 _V7_0: Final = Profile()
-# The 7.1 manual repeats the rules with stricter advice; whether the code changed is OPEN-3, so nothing differs here.
+# 7.1's manual repeats the rules with stricter advice; whether the code changed is open (SHM-OPEN-03). Nothing differs.
 _V7_1: Final = Profile()
 _V8_0: Final = Profile(flags="creation", permission_options="accepted", bare_loc="accepted")
 

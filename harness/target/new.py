@@ -24,7 +24,7 @@ _NETWORK: Final = re.compile(r"(?:(?P<protocol>rfc2217|raw)://)?(?P<host>[^:/]+)
 _POWER: Final = re.compile(r"network:(?P<model>[^:]+):(?P<host>.+):(?P<index>[^:]+)")
 
 _PLACEMENTS: Final[dict[Arch, list[str]]] = {"aarch64": ["mmio"], "x86_64": ["pci"]}
-"""Whether ARM guests of qvm have a PCI bus by default is open (OPEN-32); on x86, PCI is the form that qvm generates."""
+"""Whether ARM guests of qvm have a PCI bus by default is open (SHM-OPEN-32); on x86, PCI is what qvm generates."""
 _MMIO: Final[dict[Arch, list[dict[str, str]]]] = {
     "aarch64": [
         {"loc": "0x1c050000", "intr": "gic:43"},

@@ -191,6 +191,24 @@ def test_qvm_alone_starts_a_host_that_goes_with_the_last_guest(tmp_path: Path) -
         os.sched_yield()
 
 
+def test_qvm_alone_uses_no_folder_that_others_can_reach(tmp_path: Path) -> None:
+    """Somebody else may have made it, and listen there."""
+    folder = tmp_path / "shmem-host"
+    folder.mkdir()
+    folder.chmod(0o777)
+    environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
+    result = subprocess.run(
+        [sys.executable, "-m", "harness.emulator.qvm", "@x"],
+        env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert result.returncode == 64
+    assert f"{folder} is not a folder of yours that is closed to others" in result.stderr
+    assert list(folder.iterdir()) == []
+
+
 def test_qvm_alone_again_and_again_while_its_host_is_ending(tmp_path: Path) -> None:
     """Each start may meet the host of the one before in any state of its end."""
     (tmp_path / "guest.qvmconf").write_text("system one\nram 64M\nload nowhere\n")

@@ -99,6 +99,24 @@ def test_emulator_and_oracle_answer_alike(vdev: ShmemVdev, name: str, profile: P
         assert host_name == expected.host_name
 
 
+_OVERLAPPING = ("a*", "*b", "*", "?", "a?", "*a*", "[ab]b", "a", "ab")
+_overlapping = st.lists(
+    st.builds(Rule, st.sampled_from(["allow", "deny"]), st.sampled_from(_OVERLAPPING)), min_size=2, max_size=5
+)
+
+
+_accepting = _profiles("mixed_rules", "mixed_tail").filter(lambda profile: profile.mixed_rules != "rejected")
+
+
+@settings(max_examples=400, deadline=None)
+@given(_overlapping, _accepting)
+def test_emulator_and_oracle_decide_alike_between_rules(rules: list[Rule], profile: Profile) -> None:
+    """Rules of which several cover a name: text made up at random seldom has a name that even two of them cover."""
+    vdev = ShmemVdev(tuple(rules))
+    for name in ("a", "b", "ab", "ba", "bb", "aab"):
+        assert _emulated(vdev, name, profile)[0] == oracle.decide(vdev, name, profile).status
+
+
 _MAX_PAGES = 16
 _creates = st.builds(
     Create,

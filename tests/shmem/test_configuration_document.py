@@ -17,7 +17,7 @@ DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
 
 
 def _row(name: str, info: FieldInfo) -> str:
-    number = f"OPEN-{info.question.number}" if info.question.number else "releases"
+    number = f"SHM-OPEN-{info.question.number:02}" if info.question.number else "releases"
     readings = ", ".join(f"**`{item}`**" if item == info.default else f"`{item}`" for item in info.readings)
     return f"| `{name}` | {number} | {readings} | {info.question.text} |"
 

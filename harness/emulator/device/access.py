@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which accesses reach a register (OPEN-17)."""
+"""Which accesses reach a register (SHM-OPEN-17)."""
 
 from __future__ import annotations
 

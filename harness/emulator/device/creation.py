@@ -2,7 +2,7 @@
 """``create`` options: regions that are there before any code of the guest runs.
 
 Source: QNX Hypervisor User's Guide, "Configuring the VMs" (memory sharing) and "vdev shmem" (7.0; 8.0 for MODE, GID,
-``umask`` and ``gid``). Open questions: OPEN-9 to 12, SHM-PERM-03.
+``umask`` and ``gid``). Open questions: SHM-OPEN-09 to 12, SHM-PERM-03.
 """
 
 from __future__ import annotations

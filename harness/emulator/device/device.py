@@ -112,7 +112,7 @@ class SharedMemoryDevice:
             self.factory.set_name(slot.client.region.name)
 
     def failed(self, status: Status, size_before: int) -> None:
-        """Registers after a request that failed (OPEN-19)."""
+        """Registers after a request that failed (SHM-OPEN-19)."""
         self.factory.status = status
         if self.profile.failed_size != "requested":
             self.factory.size = 0 if self.profile.failed_size == "zero" else size_before
@@ -153,7 +153,7 @@ class SharedMemoryDevice:
         return next(numbers, None)
 
     def free_slot(self) -> int | None:
-        """A slot without a connection (OPEN-23: the lowest, or the next one in turn)."""
+        """A slot without a connection (SHM-OPEN-23: the lowest, or the next one in turn)."""
         start = self._next_slot if self.profile.window_reuse == "round-robin" else 0
         order = [*range(start, len(self.slots)), *range(start)]
         return next((number for number in order if self.slots[number] is None), None)
@@ -198,7 +198,7 @@ class SharedMemoryDevice:
     # --- control pages
 
     def load_control(self, number: int, offset: int, length: int) -> bytes:
-        """A read of the control page of a slot; without a connection it reads as ones (OPEN-23)."""
+        """A read of the control page of a slot; without a connection it reads as ones (SHM-OPEN-23)."""
         slot = self.slots[number]
         if slot is None or not reaches(reg.CONTROL, offset, length, self.profile):
             return b"\xff" * length
@@ -217,7 +217,7 @@ class SharedMemoryDevice:
         return slot.client.index
 
     def store_control(self, number: int, offset: int, data: bytes) -> None:
-        """A write to the control page of a slot; without a connection it is ignored (OPEN-23)."""
+        """A write to the control page of a slot; without a connection it is ignored (SHM-OPEN-23)."""
         slot = self.slots[number]
         if slot is None or not reaches(reg.CONTROL, offset, len(data), self.profile):
             return
@@ -245,4 +245,4 @@ class SharedMemoryDevice:
 
 
 Place = tuple[SharedMemoryDevice, int]
-"""A slot: its device and its number there. Another vdev of the VM can hold the connection (OPEN-24)."""
+"""A slot: its device and its number there. Another vdev of the VM can hold the connection (SHM-OPEN-24)."""

@@ -21,7 +21,7 @@ class FactoryPage:
         self.reset()
 
     def reset(self) -> None:
-        """The values before the first request (OPEN-19)."""
+        """The values before the first request (SHM-OPEN-19)."""
         self.shmem = 0
         self.status = Status[self.profile.initial_status]
         self.size = 0
@@ -45,7 +45,7 @@ class FactoryPage:
         return page[offset : offset + length].ljust(length, b"\0")
 
     def visible_flags(self) -> int:
-        """What ``flags`` reads (OPEN-15)."""
+        """What ``flags`` reads (SHM-OPEN-15)."""
         readable = self.profile.flags != "absent" and self.profile.flags_access == "read-write"
         return self.flags if readable else 0
 

@@ -26,8 +26,8 @@ class Line(Protocol):
 class Interrupt:
     """The interrupt of one device, shared by all its connections.
 
-    A level (OPEN-14) stays asserted until ``status`` is read: it is told again, ever more rarely, while a change has
-    not been read. An edge is told once.
+    A level (SHM-OPEN-14) stays asserted until ``status`` is read: it is told again, ever more rarely, while a change
+    has not been read. An edge is told once.
     """
 
     _SLOWEST: Final = 0.4

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which bytes in the ``name`` register are a legal name (OPEN-16)."""
+"""Which bytes in the ``name`` register are a legal name (SHM-OPEN-16)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 """Patterns of the restrictions list, compiled to steps and followed like a small automaton.
 
 Source: QNX Hypervisor User's Guide, "vdev shmem", which refers to the shell's file name expansion; POSIX.1, "Pattern
-Matching Notation", says what that is. Which special characters there are is a question to the profile (OPEN-4).
+Matching Notation", says what that is. Which special characters there are is a question to the profile (SHM-OPEN-04).
 """
 
 from __future__ import annotations

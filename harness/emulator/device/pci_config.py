@@ -2,7 +2,7 @@
 """Configuration space of the device's PCI function.
 
 Identifiers: public header ``guest_shm.h``. Class code, subsystem identifiers and capabilities are not documented
-(OPEN-13): a memory controller of no closer kind, the function's own identifiers, and MSI beside INTx pin A.
+(SHM-OPEN-13): a memory controller of no closer kind, the function's own identifiers, and MSI beside INTx pin A.
 """
 
 from __future__ import annotations

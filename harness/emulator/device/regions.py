@@ -2,8 +2,8 @@
 """The host's registry of shared-memory regions and their clients.
 
 One registry serves the whole host: guests' devices and host programs are clients of the same kind (QNX Hypervisor 8.0
-User's Guide, "Memory sharing"; facts file section 4). The data of a region is an anonymous memory file, so nothing is
-left behind when the host's process ends, however it ends.
+User's Guide, "Memory sharing"; names in the host header hyp_shm.h). The data of a region is an anonymous memory file,
+so nothing is left behind when the host's process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Client:
 class Region:
     """A region by its name on the host; ``pages`` of 4 KiB.
 
-    ``creator`` is the VM that made it. ``lifetime`` is a reading of OPEN-25; ``visited`` tells whether it ever had a
-    client, ``given`` how many, ``last`` the index of the latest.
+    ``creator`` is the VM that made it. ``lifetime`` is a reading of SHM-OPEN-25; ``visited`` tells whether it ever had
+    a client, ``given`` how many, ``last`` the index of the latest.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Region:
         return client
 
     def free_index(self) -> int | None:
-        """The index of the next client (OPEN-20)."""
+        """The index of the next client (SHM-OPEN-20)."""
         start = 0
         if self.profile.index_reuse == "round-robin":
             start = (self.last + 1) % MAX_CLIENTS
@@ -151,7 +151,7 @@ class Region:
         """The connected clients that a write of ``mask`` to ``notify`` means.
 
         All ones is everyone but the sender (sample driver); otherwise bit *i* is client *i*, the sender's own included
-        (OPEN-21).
+        (SHM-OPEN-21).
         """
         if mask == NOTIFY_ALL_OTHERS:
             return [client for client in self.connected() if client is not sender]
@@ -161,7 +161,7 @@ class Region:
         return chosen
 
     def deliver(self, sender: Client, client: Client) -> None:
-        """One signal. Signals of one sender merge until they are read; what is told then is OPEN-22."""
+        """One signal. Signals of one sender merge until they are read; what is told then is SHM-OPEN-22."""
         word = client.pending
         client.pending |= 1 << sender.index
         how = self.profile.interrupt_on
@@ -176,7 +176,7 @@ class Region:
 
 
 class Registry:
-    """All regions of the host. A name has one region, except where another size makes another one (OPEN-12)."""
+    """All regions of the host. A name has one region, except where another size makes another one (SHM-OPEN-12)."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -197,7 +197,7 @@ class Registry:
     def create(
         self, name: str, pages: int, *, creator: str, lifetime: str, mode: int = DEFAULT_MODE, group: int | None = None
     ) -> Region:
-        """A new region of ``pages`` pages filled with zeros (OPEN-26). Refused with NOMEM when there is no room."""
+        """A new region of ``pages`` pages filled with zeros (SHM-OPEN-26). Refused with NOMEM when there is no room."""
         fd = self.content(name, pages)
         group = os.getegid() if group is None else group
         region = Region(name, pages, fd, mode, group, creator, lifetime, self)
@@ -213,7 +213,7 @@ class Registry:
         return remains
 
     def drop_unused(self, region: Region) -> None:
-        """Forget the region if it has outlived its reading of OPEN-25."""
+        """Forget the region if it has outlived its reading of SHM-OPEN-25."""
         if any(region.connected()) or not region.visited:
             return
         orphaned = region.lifetime == "creating-qvm" and not self.lives(region.creator)

@@ -2,7 +2,7 @@
 """The requests of a factory page: create-or-attach, and find.
 
 Source: QNX Hypervisor User's Guide, "vdev shmem" and "Virtual registers (guest_shm.h)"; comments of the sample guest
-driver. Open questions: OPEN-12, 15, 24, 27, 33.
+driver. Open questions: SHM-OPEN-12, SHM-OPEN-15, SHM-OPEN-24, SHM-OPEN-27, SHM-OPEN-33.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Requests:
             raise Refused(Status.NO_PERMISSION)
 
     def connects_again(self, region: Region) -> bool:
-        """Whether the request makes a connection, or gives the one that is there (OPEN-24)."""
+        """Whether the request makes a connection, or gives the one that is there (SHM-OPEN-24)."""
         for held, reading in (
             (self.held_here(), self.profile.double_attach),
             (self.held_elsewhere(), self.profile.double_attach_other_vdev),
@@ -153,7 +153,7 @@ class Requests:
     # --- find
 
     def find(self) -> Region:
-        """The region that the number in ``find`` selects (OPEN-27). Refused with DOES_NOT_EXIST when there is none."""
+        """The region that the number in ``find`` selects (SHM-OPEN-27). Refused (DOES_NOT_EXIST) if there is none."""
         region = self.candidate()
         if region is None or not self.may_find(region):
             raise Refused(Status.DOES_NOT_EXIST)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The device tree of an AArch64 guest: QEMU's own, and a node for each memory-mapped ``vdev shmem``.
 
-The form of the node is what clients of the real device look for (sample driver; dump of a production guest, facts file
-section 2.2): compatible ``qvm,guest_shm`` below a ``/vdevs`` bus, one page of ``reg``, one shared peripheral interrupt.
+The form of the node is what clients of the real device look for (the vendor's sample driver; a public dump of a
+production guest's device tree): compatible ``qvm,guest_shm`` below a ``/vdevs`` bus, one page of ``reg``, one shared
+peripheral interrupt.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ class Guest:
         return ["-dtb", str(path)]
 
     def _reserve_node(self) -> None:
-        """Keep the VM's own entry below ``/dev/qvm``, with one for each named shared-memory device (OPEN-31).
+        """Keep the VM's own entry below ``/dev/qvm``, with one for each named shared-memory device (SHM-OPEN-31).
 
         It has a hidden name until the VM lives: whoever waits for the entry waits for a guest that runs.
         """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program of the host: a client of regions like a guest's device, but without registers.
 
-Source: facts about the host's client library (``hyp_shm_*``): create and attach by the host-side name, sizes in pages,
-an ordinary index, a pulse for each change of the status word. A request that a guest would be refused with a status is
-refused to a program with the same one.
+Source: the vendor's sample host program and the names in the host header hyp_shm.h. A program creates and attaches by
+the host-side name, has sizes in pages and an ordinary index, and gets a pulse for each change of the status word. What
+a guest would be refused with a status is refused to a program with the same one.
 """
 
 from __future__ import annotations
