@@ -197,12 +197,11 @@ def test_qvm_alone_uses_no_folder_that_others_can_reach(tmp_path: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
-    result = subprocess.run(
+    result = programs.run(
         [sys.executable, "-m", "harness.emulator.qvm", "@x"],
         env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=20,
     )
     assert result.returncode == 64
     assert f"{folder} is not a folder of yours that is closed to others" in result.stderr
