@@ -23,6 +23,7 @@ from harness.provision.process import bound_to_parent
 PATIENCE: Final = 600.0
 """Seconds after which a wait is given up: whatever is waited for hangs, on a busy machine as well."""
 
+_keeping = 0
 _RUNNING: Final[weakref.WeakSet[Program[Any]]] = weakref.WeakSet()
 
 
@@ -33,7 +34,8 @@ class Program(subprocess.Popen[AnyStr]):
         if not options.get("start_new_session"):
             options.setdefault("process_group", 0)
         super().__init__(bound_to_parent([os.fspath(word) for word in command]), **options)
-        _RUNNING.add(self)
+        if not _keeping:
+            _RUNNING.add(self)
 
     def end(self) -> None:
         """Kill it and its group, unless it has ended."""
@@ -83,6 +85,20 @@ def run(
     if check:
         done.check_returncode()
     return done
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """What is started in this context is for more tests than the one that happens to need it first.
+
+    It is not ended with that test; whoever starts it ends it.
+    """
+    global _keeping
+    _keeping += 1
+    try:
+        yield
+    finally:
+        _keeping -= 1
 
 
 @contextlib.contextmanager

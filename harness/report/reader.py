@@ -30,7 +30,7 @@ def read(target: Path) -> Report:
 
 def to_json(report: Report) -> bytes:
     """The content of ``results.json``."""
-    return (json.dumps(encode(report), indent=1, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(encode(report), indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
 
 
 def _from_results(path: Path) -> Report:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
@@ -22,7 +23,8 @@ from harness.target.problem import Fault, TargetFileError
 def imported(document: Document) -> Iterator[None]:
     """For the block, labgrid knows the classes that the file imports. Raises TargetFileError.
 
-    A file with classes is run again by labgrid itself, which refuses a class that it knows; so it forgets them here.
+    A file with classes is run again by labgrid itself, which refuses a class that it knows; so it forgets them here, and
+    Python forgets the modules that have them.
     """
     names = document.data.get("imports", [])
     modules = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
@@ -38,6 +40,8 @@ def imported(document: Document) -> Iterator[None]:
         yield
     finally:
         for registry, before in zip(registries, known, strict=True):
+            for name in registry.keys() - before.keys():
+                sys.modules.pop(registry[name].__module__, None)
             registry.clear()
             registry.update(before)
 
@@ -58,5 +62,8 @@ def _load(document: Document, names: list[str]) -> None:
 
 
 def _run(file: Path) -> None:
+    """As labgrid does it: the next file may import the one before it by name."""
     loader = SourceFileLoader(file.stem, str(file))
-    loader.exec_module(module_from_spec(present(spec_from_loader(loader.name, loader))))
+    module = module_from_spec(present(spec_from_loader(loader.name, loader)))
+    loader.exec_module(module)
+    sys.modules[loader.name] = module

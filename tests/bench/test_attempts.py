@@ -54,7 +54,8 @@ def refusing(mini: MiniSuite) -> MiniSuite:
     path.write_text(text)
     mini.test(BODY)
     mini.environment["PYTHONPATH"] = f"{CHECKOUT}:{CHECKOUT}/tests/bench"
-    mini.run()
+    run = mini.run()
+    assert (mini.folder / 'reports/latest').exists(), run.stdout + run.stderr
     return mini
 
 

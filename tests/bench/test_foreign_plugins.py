@@ -10,9 +10,9 @@ from mini_suite import MiniSuite, fake
 
 _TESTS = """
 @pytest.mark.parametrize("number", range(4))
-def test_1(bench, number): pass
+def test_1(bench, number): assert bench
 
-def test_2(bench): pass
+def test_2(bench): assert bench
 """
 
 
