@@ -10,6 +10,7 @@ import pytest
 
 from harness.arch import ARCHES, Arch
 from harness.guest.probe import Probe
+from tests import programs
 from tests.probe.machine import MACHINES, Machine, running
 from tests.probe.pair import Pair, Placement, running_pair
 
@@ -22,7 +23,8 @@ def machines() -> Iterator[Callable[[str], Machine]]:
 
         def get(name: str) -> Machine:
             if name not in started:
-                started[name] = stack.enter_context(running(name))
+                with programs.kept():
+                    started[name] = stack.enter_context(running(name))
             return started[name]
 
         yield get
@@ -52,7 +54,8 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
         def get(arch: Arch, placement: Placement) -> Pair:
             if (arch, placement) not in started:
                 folder = tmp_path_factory.mktemp(f"{arch}-{placement}")
-                started[arch, placement] = stack.enter_context(running_pair(arch, placement, folder))
+                with programs.kept():
+                    started[arch, placement] = stack.enter_context(running_pair(arch, placement, folder))
             return started[arch, placement]
 
         yield get

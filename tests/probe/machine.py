@@ -101,21 +101,22 @@ def running(name: str, *, reboots: bool = False) -> Iterator[Machine]:
     Unless it `reboots`, QEMU ends when the guest resets.
     """
     arch, arguments = MACHINES[name]
-    command, environment = qemu(arch).command()
+    command = qemu(arch).command()
     here, there = socket.socketpair()
     with here, tempfile.TemporaryFile() as words:
         with there:
             started = time.monotonic()
             process = programs.Program(
                 [
-                    *command,
+                    *command.argv,
                     *arguments,
                     *("-accel", "tcg", "-m", "128M", "-nodefaults", "-display", "none"),
                     *(() if reboots else ("-no-reboot",)),
                     *("-chardev", f"socket,id=console,fd={there.fileno()}", "-serial", "chardev:console"),
                     *("-kernel", str(probe_image(arch))),
                 ],
-                env={**os.environ, **environment},
+                cwd=command.folder,
+                env={**os.environ, **command.environment},
                 pass_fds=(there.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=words,
