@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-from seeing import is_there
 
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
@@ -13,6 +12,7 @@ from fixtures.hostside import demand
 from fixtures.records import Observations
 from fixtures.vocabulary import PULSES, HostProgram
 from harness.shmem.registers import DATA_OFFSET, MAX_CLIENTS
+from suites.characterisation.seeing import is_there
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-from seeing import is_there
 
 from fixtures.attempts import Try
 from fixtures.bench import Bench
@@ -14,6 +13,7 @@ from fixtures.hostside import HostRegions
 from fixtures.records import Observations
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
+from suites.characterisation.seeing import is_there
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 from labgrid.config import Config
-from mini_suite import MiniSuite, emulated, fake
 
 from fixtures.configuration import Verbatim, shmem
 from fixtures.settings import Place, read_benches
 from harness.errors import UsageError
+from tests.bench.mini_suite import MiniSuite, emulated, fake
 
 PLACES = """mmio: [{loc: 0x1c050000, intr: "gic:43", window: 0x9000000000}, {loc: 0x1c051000, intr: "gic:77"}]"""
 BOTH = emulated(PLACES).replace("[pci]", "[pci, mmio]")

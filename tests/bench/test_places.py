@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from mini_suite import MiniSuite, emulated
 
 from harness.places import LONGEST
 from harness.provision.cache import cache_dir
 from tests import programs
+from tests.bench.mini_suite import MiniSuite, emulated
 
 NAMES = {
     "Jenkins": "My Job@tmp #1",

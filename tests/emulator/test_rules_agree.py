@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +31,7 @@ _OF_CREATIONS = ("subst_on_create", "create_rounding", "umask_on_mode", "name_no
 
 def _profiles(*questions: str) -> st.SearchStrategy[Profile]:
     readings = {name: st.sampled_from(FIELDS[name].readings) for name in questions}
-    return st.fixed_dictionaries(readings).map(lambda chosen: dataclasses.replace(PROFILES["7.0"], **chosen))
+    return st.fixed_dictionaries(readings).map(lambda chosen: Profile.load("7.0", chosen))
 
 
 _names = st.text(_ALPHABET, max_size=8) | st.text(_ALPHABET, min_size=30, max_size=32)
