@@ -134,12 +134,12 @@ def test_a_created_region_that_everybody_has_left(deploy: Deploy, bench: Bench, 
 def test_registers_before_the_first_request_and_after_a_failed_one(deploy: Deploy, observations: Observations) -> None:
     """Of a guest that has just been started."""
     (guest,) = deploy("deny refused")
-    registers = guest.probe.factory()
+    registers = guest.registers()
     observations.record("initial registers", _told(guest))
     observations.record("initial_status", {0: "OK", 1: "UNKNOWN_FAILURE"}.get(registers.status, "none that is known"))
     region = guest.attach("before", 3)
     guest.request("refused", 7)
-    registers = guest.probe.factory()
+    registers = guest.registers()
     observations.record("registers after a failed request for 7 pages", _told(guest))
     size = {7: "requested", 0: "zero", 3: "previous"}.get(registers.size, "none that is known")
     observations.record("failed_size", size)
@@ -147,5 +147,5 @@ def test_registers_before_the_first_request_and_after_a_failed_one(deploy: Deplo
 
 
 def _told(guest: Guest) -> str:
-    registers = guest.probe.factory()
+    registers = guest.registers()
     return f"status {registers.status}, size {registers.size}, shmem {registers.shmem:#x}, name {registers.name!r}"

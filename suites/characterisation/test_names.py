@@ -53,7 +53,7 @@ def test_where_subst_finds_its_first_field(deploy: Deploy, observations: Observa
     observations.record("subst_unmatched", unmatched)
     translated = next((name for name, host in hosts.items() if host not in (name, "") and granted(guest, name)), None)
     if translated:
-        read = guest.probe.factory().name.partition(b"\0")[0].decode()
+        read = guest.registers().name.partition(b"\0")[0].decode()
         observations.record("name_readback", {translated: "guest-name"}.get(read, "host-name"))
 
 
