@@ -14,28 +14,52 @@ import signal
 import subprocess
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import IO, Any, AnyStr, Final
+from typing import IO, Any, AnyStr, Final, Literal, TypedDict, Unpack, overload
 
 from harness.provision.process import bound_to_parent
 
 PATIENCE: Final = 600.0
 """Seconds after which a wait is given up: whatever is waited for hangs, on a busy machine as well."""
 
-_keeping = 0
+Command = Sequence[str | os.PathLike[str]]
+Stream = int | IO[str] | IO[bytes] | None
+
 _RUNNING: Final[weakref.WeakSet[Program[Any]]] = weakref.WeakSet()
+
+
+class Options(TypedDict, total=False):
+    """Those options of ``subprocess.Popen`` that tests use, besides ``text``."""
+
+    cwd: str | os.PathLike[str] | None
+    env: Mapping[str, str] | None
+    stdin: Stream
+    stdout: Stream
+    stderr: Stream
+    errors: str | None
+    pass_fds: Sequence[int]
+    preexec_fn: Callable[[], object] | None
+    process_group: int
+    start_new_session: bool
 
 
 class Program(subprocess.Popen[AnyStr]):
     """A program in a process group of its own, or in a session of its own with ``start_new_session``."""
 
-    def __init__(self, command: Sequence[str | os.PathLike[str]], **options: Any) -> None:
+    @overload
+    def __init__(self: Program[str], command: Command, *, text: Literal[True], **options: Unpack[Options]) -> None: ...
+
+    @overload
+    def __init__(
+        self: Program[bytes], command: Command, *, text: Literal[False] = ..., **options: Unpack[Options]
+    ) -> None: ...
+
+    def __init__(self, command: Command, *, text: bool = False, **options: Unpack[Options]) -> None:
         if not options.get("start_new_session"):
             options.setdefault("process_group", 0)
-        super().__init__(bound_to_parent([os.fspath(word) for word in command]), **options)
-        if not _keeping:
-            _RUNNING.add(self)
+        super().__init__(bound_to_parent([os.fspath(word) for word in command]), text=text, **options)
+        _RUNNING.add(self)
 
     def end(self) -> None:
         """Kill it and its group, unless it has ended."""
@@ -62,43 +86,59 @@ class Program(subprocess.Popen[AnyStr]):
         assert kind is not None or not late, f"{self.args!r} did not end"
 
 
+@overload
 def run(
-    command: Sequence[str | os.PathLike[str]],
+    command: Command,
     *,
-    input: Any = None,
+    text: Literal[True],
+    input: str | None = ...,
+    capture_output: bool = ...,
+    timeout: float = ...,
+    check: bool = ...,
+    **options: Unpack[Options],
+) -> subprocess.CompletedProcess[str]: ...
+
+
+@overload
+def run(
+    command: Command,
+    *,
+    text: Literal[False] = ...,
+    input: bytes | None = ...,
+    capture_output: bool = ...,
+    timeout: float = ...,
+    check: bool = ...,
+    **options: Unpack[Options],
+) -> subprocess.CompletedProcess[bytes]: ...
+
+
+def run(
+    command: Command,
+    *,
+    text: bool = False,
+    input: str | bytes | None = None,
     capture_output: bool = False,
     timeout: float = PATIENCE,
     check: bool = False,
-    **options: Any,
-) -> subprocess.CompletedProcess[Any]:
+    **options: Unpack[Options],
+) -> subprocess.CompletedProcess[str] | subprocess.CompletedProcess[bytes]:
     """``subprocess.run`` for tests."""
     if input is not None:
         options["stdin"] = subprocess.PIPE
     if capture_output:
-        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    program: Program[Any] = Program(command, **options)
+        options["stdout"] = options["stderr"] = subprocess.PIPE
+    # The declarations above say which kind of text it is.
+    program: Program[Any] = Program(command, text=True, **options) if text else Program(command, **options)
     try:
         output, errors = program.communicate(input, timeout)
     finally:
         program.end()
-    done = subprocess.CompletedProcess(list(command), program.returncode, output, errors)
+    done: subprocess.CompletedProcess[Any] = subprocess.CompletedProcess(
+        list(command), program.returncode, output, errors
+    )
     if check:
         done.check_returncode()
     return done
-
-
-@contextlib.contextmanager
-def kept() -> Iterator[None]:
-    """What is started in this context is for more tests than the one that happens to need it first.
-
-    It is not ended with that test; whoever starts it ends it.
-    """
-    global _keeping
-    _keeping += 1
-    try:
-        yield
-    finally:
-        _keeping -= 1
 
 
 @contextlib.contextmanager
@@ -110,6 +150,15 @@ def ending() -> Iterator[None]:
     finally:
         for program in set(_RUNNING) - before:
             program.end()
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """What is started in this context outlives the test: a fixture of a wider scope ends it."""
+    before = set(_RUNNING)
+    yield
+    for program in set(_RUNNING) - before:
+        _RUNNING.discard(program)
 
 
 def until(condition: Callable[[], object], complaint: str | Callable[[], str], seconds: float = PATIENCE) -> None:

@@ -23,8 +23,8 @@ from harness.target.problem import Fault, TargetFileError
 def imported(document: Document) -> Iterator[None]:
     """For the block, labgrid knows the classes that the file imports. Raises TargetFileError.
 
-    A file with classes is run again by labgrid itself, which refuses a class that it knows; so it forgets them here, and
-    Python forgets the modules that have them.
+    A file with classes is run again by labgrid itself, which refuses a class that it knows; so it forgets them here,
+    and Python forgets the modules that have them.
     """
     names = document.data.get("imports", [])
     modules = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

@@ -6,9 +6,8 @@ The tables hold what the page says of its names and what follows from that direc
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from _pytest.mark import ParameterSet
 
 from fixtures.access import ALLOWED, REFUSED, Access
 from fixtures.deployment import Deploy
@@ -18,7 +17,7 @@ CREATED_PAGES = 0xF0000 // 4096
 Table = dict[str, bool]
 
 
-def _example(requirement: str, table: Table) -> Any:
+def _example(requirement: str, table: Table) -> ParameterSet:
     """One statement of an example: a requirement and the names that show it."""
     return pytest.param(table, marks=pytest.mark.requirement(requirement), id=requirement)
 

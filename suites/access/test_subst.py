@@ -84,11 +84,11 @@ def test_the_name_of_a_failed_request_is_translated_once(deploy: Deploy, host_pr
     clients = [host_program.create("guest0busy", 1) for _ in range(reg.MAX_CLIENTS)]
     assert guest.request("busy").status == Status.CLIENT_MAX
     clients[5].detach()
-    guest.probe.write("factory", reg.SIZE_OFFSET, 4, 1)
-    registers = guest.probe.factory()
+    guest.write("factory", reg.SIZE_OFFSET, 4, 1)
+    registers = guest.registers()
     assert registers.status == Status.OK
     members = clients[0].status() >> reg.STATUS_MEMBERS_SHIFT
-    guest.probe.write("phys", registers.shmem + reg.CONTROL_DETACH_OFFSET, 4, 1)
+    guest.write("phys", registers.shmem + reg.CONTROL_DETACH_OFFSET, 4, 1)
     assert members == (1 << reg.MAX_CLIENTS) - 1, "the guest is in another region"
 
 

@@ -33,9 +33,7 @@ def test_widths_and_alignments(deploy: Deploy, observations: Observations) -> No
     """Loads of the whole factory page in every width, aligned and not; stores of every width to name."""
     guest, _, _ = deploy(*FREE)
     guest.attach("0123456789abcdefghijklmnopqrstu")
-    page = b"".join(
-        guest.probe.read("factory", offset, 4).to_bytes(4, "little") for offset in range(0, reg.FIND_OFFSET, 4)
-    )
+    page = b"".join(guest.read("factory", offset, 4).to_bytes(4, "little") for offset in range(0, reg.FIND_OFFSET, 4))
     try:
         aligned = dict(_loads(guest, page, misaligned=False))
         misaligned = dict(_loads(guest, page, misaligned=True))
@@ -84,7 +82,7 @@ def _store(guest: Guest, width: int) -> str:
     guest.probe.set_name("--------")
     if not guest.store("factory", reg.NAME_OFFSET, width, word):
         return REFUSED
-    read = guest.probe.factory().name[:width]
+    read = guest.registers().name[:width]
     return "good" if read == b"ABCDEFGH"[:width] else repr(read)
 
 
@@ -111,7 +109,7 @@ def test_a_wide_store_over_two_registers(deploy: Deploy, observations: Observati
     if not let_out:
         observations.record("8 bytes at size", REFUSED)
         return
-    registers = guest.probe.factory()
+    registers = guest.registers()
     name = registers.name.partition(b"\0")[0].decode("latin-1")
     observations.record("8 bytes at size", f"{Status(registers.status).name}, {registers.size} pages, name {name!r}")
     together = len(theirs.members()) > 1

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-from seeing import is_there
 
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
@@ -13,6 +12,7 @@ from fixtures.hostside import demand
 from fixtures.records import Observations
 from fixtures.vocabulary import PULSES, HostProgram
 from harness.shmem.registers import DATA_OFFSET, MAX_CLIENTS
+from suites.characterisation.seeing import is_there
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
@@ -134,12 +134,12 @@ def test_a_created_region_that_everybody_has_left(deploy: Deploy, bench: Bench, 
 def test_registers_before_the_first_request_and_after_a_failed_one(deploy: Deploy, observations: Observations) -> None:
     """Of a guest that has just been started."""
     (guest,) = deploy("deny refused")
-    registers = guest.probe.factory()
+    registers = guest.registers()
     observations.record("initial registers", _told(guest))
     observations.record("initial_status", {0: "OK", 1: "UNKNOWN_FAILURE"}.get(registers.status, "none that is known"))
     region = guest.attach("before", 3)
     guest.request("refused", 7)
-    registers = guest.probe.factory()
+    registers = guest.registers()
     observations.record("registers after a failed request for 7 pages", _told(guest))
     size = {7: "requested", 0: "zero", 3: "previous"}.get(registers.size, "none that is known")
     observations.record("failed_size", size)
@@ -147,5 +147,5 @@ def test_registers_before_the_first_request_and_after_a_failed_one(deploy: Deplo
 
 
 def _told(guest: Guest) -> str:
-    registers = guest.probe.factory()
+    registers = guest.registers()
     return f"status {registers.status}, size {registers.size}, shmem {registers.shmem:#x}, name {registers.name!r}"

@@ -23,7 +23,7 @@ pci = pytest.mark.only(placement=["pci"])
 def test_the_pci_function(deploy: Deploy, observations: Observations) -> None:
     """What its configuration space says, and whether messages arrive in this guest."""
     guest, _, _ = deploy(*FREE)
-    function = guest.probe.find()[0].pci
+    function = guest.devices()[0].pci
     assert function is not None
     observations.record("class code and revision", f"{function.class_code:#08x}, {function.revision}")
     observations.record("interrupt pin", function.interrupt_pin)
@@ -39,7 +39,7 @@ def test_the_pci_function(deploy: Deploy, observations: Observations) -> None:
 def test_the_trigger_in_the_device_tree(deploy: Deploy, observations: Observations) -> None:
     """Of the node's interrupt."""
     guest, _, _ = deploy(*FREE)
-    observations.record("interrupt_shape in the device tree", "edge" if guest.probe.find()[0].edge else "level")
+    observations.record("interrupt_shape in the device tree", "edge" if guest.devices()[0].edge else "level")
 
 
 @pci

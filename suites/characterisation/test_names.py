@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from seeing import granted, is_there, meeting_point, verdict
 
 from fixtures.attempts import Try
 from fixtures.bench import Bench
@@ -15,6 +14,7 @@ from fixtures.guest import Guest
 from fixtures.records import Observations
 from harness.shmem.registers import MAX_NAME_LENGTH
 from harness.shmem.status import Status
+from suites.characterisation.seeing import granted, is_there, meeting_point, verdict
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
@@ -53,7 +53,7 @@ def test_where_subst_finds_its_first_field(deploy: Deploy, observations: Observa
     observations.record("subst_unmatched", unmatched)
     translated = next((name for name, host in hosts.items() if host not in (name, "") and granted(guest, name)), None)
     if translated:
-        read = guest.probe.factory().name.partition(b"\0")[0].decode()
+        read = guest.registers().name.partition(b"\0")[0].decode()
         observations.record("name_readback", {translated: "guest-name"}.get(read, "host-name"))
 
 

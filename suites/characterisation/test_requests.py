@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-from seeing import is_there
 
 from fixtures.attempts import Try
 from fixtures.bench import Bench
@@ -14,6 +13,7 @@ from fixtures.hostside import HostRegions
 from fixtures.records import Observations
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
+from suites.characterisation.seeing import is_there
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
@@ -93,14 +93,14 @@ def test_a_second_request_for_the_same_region(deploy: Deploy, observations: Obse
     other = guest.request("twice", vdev=1)
     observations.record("double_attach_other_vdev", again(first, other.region, theirs))
     guest.select(0)
-    guest.probe.write("factory", reg.SIZE_OFFSET, 4, 1)
-    registers = guest.probe.factory()
+    guest.write("factory", reg.SIZE_OFFSET, 4, 1)
+    registers = guest.registers()
     members = theirs.members()
     observations.record(
         "the store to size alone", f"{Status(registers.status).name}, members {sorted(members)}, {registers.size} pages"
     )
     if registers.status == Status.OK and registers.shmem not in {region.address for region in guest.attached}:
-        guest.probe.write("phys", registers.shmem + reg.CONTROL_DETACH_OFFSET, 4, 1)
+        guest.write("phys", registers.shmem + reg.CONTROL_DETACH_OFFSET, 4, 1)
 
 
 def _index(region: Region | None) -> str:
@@ -135,8 +135,8 @@ def test_find(deploy: Deploy, observations: Observations) -> None:
 
 
 def _find(guest: Guest, number: int) -> tuple[Status, int, str]:
-    guest.probe.write("factory", reg.FIND_OFFSET, 4, number)
-    registers = guest.probe.factory()
+    guest.write("factory", reg.FIND_OFFSET, 4, number)
+    registers = guest.registers()
     return Status(registers.status), registers.size, registers.name.partition(b"\0")[0].decode("latin-1")
 
 
@@ -144,8 +144,8 @@ def _find(guest: Guest, number: int) -> tuple[Status, int, str]:
 def test_flags(deploy: Deploy, host_regions: HostRegions, observations: Observations) -> None:
     """What the register reads, what it does to the region, and whether it counts for who comes after."""
     guest, peer, _ = deploy(*FREE)
-    guest.probe.write("factory", reg.FLAGS_OFFSET, 4, 0o600)
-    read = guest.probe.read("factory", reg.FLAGS_OFFSET, 4)
+    guest.write("factory", reg.FLAGS_OFFSET, 4, 0o600)
+    read = guest.read("factory", reg.FLAGS_OFFSET, 4)
     guest.attach("flagged")
     mode = host_regions()["flagged"].mode
     observations.record("flags 0600 read back as", oct(read))
@@ -154,13 +154,13 @@ def test_flags(deploy: Deploy, host_regions: HostRegions, observations: Observat
         observations.record("flags", "absent")
         return
     observations.record("flags_access", "read-write" if read == 0o600 else "write-only")
-    peer.probe.write("factory", reg.FLAGS_OFFSET, 4, 0o666)
+    peer.write("factory", reg.FLAGS_OFFSET, 4, 0o666)
     attached = peer.request("flagged").status
     observations.record("flags", "creation" if attached == Status.OK else "creation-and-attach")
-    guest.probe.write("factory", reg.FLAGS_OFFSET, 4, 0xFFFF_F000 | 0o666)
+    guest.write("factory", reg.FLAGS_OFFSET, 4, 0xFFFF_F000 | 0o666)
     unknown = guest.request("unknown-bits").status
     observations.record("flags_unknown_bits", "ignored" if unknown == Status.OK else "refused")
-    guest.probe.write("factory", reg.FLAGS_OFFSET, 4, 0)
+    guest.write("factory", reg.FLAGS_OFFSET, 4, 0)
     guest.attach("no-flags")
     none = host_regions()["no-flags"].mode
     observations.record("flags_zero", "default-mode" if none == 0o666 else "no-permissions")

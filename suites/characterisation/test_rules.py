@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from seeing import granted, verdict
 
 from fixtures.access import Access
 from fixtures.attempts import Try
 from fixtures.deployment import Deploy
 from fixtures.records import Observations
 from harness.shmem.status import Status
+from suites.characterisation.seeing import granted, verdict
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 

@@ -50,7 +50,7 @@ def test_a_umask_counts_for_what_follows(deploy: Deploy, host_regions: HostRegio
 def test_nothing_can_be_executed(deploy: Deploy, host_regions: HostRegions) -> None:
     """Neither when MODE says so nor when a guest asks for it."""
     (guest,) = deploy(*CREATED)
-    guest.probe.write("factory", FLAGS_OFFSET, 4, 0o777)
+    guest.write("factory", FLAGS_OFFSET, 4, 0o777)
     guest.attach("asked")
     modes = [region.mode for region in host_regions().values()]
     assert None not in modes
@@ -83,6 +83,6 @@ def test_umask_limits_what_a_guest_asks_for(
     if bench.profile.flags == "absent":
         pytest.skip(f"bench {bench.name} has no register flags")
     (guest,) = deploy(*CREATED)
-    guest.probe.write("factory", FLAGS_OFFSET, 4, flags)
+    guest.write("factory", FLAGS_OFFSET, 4, flags)
     guest.attach("limited")
     assert host_regions()["limited"].mode == mode

@@ -61,13 +61,13 @@ def test_the_others_go_on(deploy: Deploy, how: str) -> None:
     END[how](victim)
     # A host may need a moment to see that a qvm was killed; it tells by interrupt.
     for guest in guests:
-        guest.probe.irq_wait(SECONDS)
+        guest.wait_interrupts(SECONDS)
     assert [region.differences(seed=21) for region in left] == [0, 0]
     left[0].fill(seed=22)
     assert left[1].differences(seed=22) == 0
     assert [region.load(CONTROL_IDX_OFFSET) for region in left] == indices
     left[0].signal(left[1].index)
-    told = guests[1].probe.irq_wait(SECONDS)
+    told = guests[1].wait_interrupts(SECONDS)
     assert told.senders(left[1].handle) == 1 << left[0].index
 
 
@@ -81,7 +81,7 @@ def test_a_guest_that_is_started_again_comes_back_to_the_data(deploy: Deploy) ->
     victim.cut_power()
     started, *same = deploy(*FREE)
     assert same == guests
-    assert started.probe.factory().shmem == 0
+    assert started.registers().shmem == 0
     assert [len(region.members()) for region in left] == [2, 2]
     back = started.attach("restarted")
     assert (back.pages, back.differences(seed=5)) == (4, 0)

@@ -73,7 +73,7 @@ def test_the_resources_are_where_the_device_answers(deploy: Deploy) -> None:
     bars = resources(guest, function)
     assert bars[0].flags & MEMORY
     assert bars[0].size >= PAGE_SIZE
-    assert guest.probe.find()[0].factory == bars[0].first
+    assert guest.devices()[0].factory == bars[0].first
     region = guest.attach("placed", pages=8)
     (window,) = (bar for bar in bars if bar.first <= region.address and region.address + 9 * PAGE_SIZE - 1 <= bar.last)
     assert window.flags & (MEMORY | PREFETCHABLE) == MEMORY | PREFETCHABLE
@@ -127,7 +127,7 @@ def test_nothing_is_lost_while_the_memory_of_the_function_is_off(deploy: Deploy)
     assert not command(guest, function) & DECODES_MEMORY
     theirs.signal(ours.index)
     set_command(guest, function, before)
-    assert guest.probe.factory().signature == SIGNATURE
+    assert guest.registers().signature == SIGNATURE
     assert ours.load(CONTROL_IDX_OFFSET) == ours.index
     heard = ours.heard()
     assert (heard.pending, heard.members) == ({theirs.index}, {ours.index, theirs.index})

@@ -35,7 +35,7 @@ def listening(deploy: Deploy, name: str) -> tuple[list[Guest], list[Region]]:
         for earlier in guests:
             # Not all at the end: a change that comes before the one before it is read interrupts with it. That it comes
             # is a requirement of its own.
-            earlier.probe.irq_wait(SECONDS)
+            earlier.wait_interrupts(SECONDS)
         guests.append(guest)
     return guests, regions
 
@@ -54,21 +54,21 @@ def test_each_selected_guest_is_interrupted(deploy: Deploy) -> None:
     for sender in range(3):
         for receiver in (number for number in range(3) if number != sender):
             regions[sender].signal(regions[receiver].index)
-            told = guests[receiver].probe.irq_wait(SECONDS)
+            told = guests[receiver].wait_interrupts(SECONDS)
             assert told.interrupts == 1
             assert told.senders(regions[receiver].handle) == 1 << regions[sender].index
     regions[0].notify(NOTIFY_ALL_OTHERS)
-    assert [guest.probe.irq_wait(SECONDS).interrupts for guest in guests[1:]] == [1, 1]
-    assert [guest.probe.irq_count().disowned for guest in guests] == [0, 0, 0]
+    assert [guest.wait_interrupts(SECONDS).interrupts for guest in guests[1:]] == [1, 1]
+    assert [guest.interrupt_count().disowned for guest in guests] == [0, 0, 0]
 
 
 def check_told(guests: list[Guest], regions: list[Region], members: set[int]) -> None:
     """Each of the first two guests takes one interrupt, and its handler finds this set of members."""
     for guest, region in zip(guests[:2], regions[:2], strict=True):
-        told = guest.probe.irq_wait(SECONDS)
+        told = guest.wait_interrupts(SECONDS)
         assert (told.interrupts, told.senders(region.handle)) == (1, 0)
         assert {item.members for item in told.pending} == {mask(members)}
-        assert guest.probe.irq_count().disowned == 0
+        assert guest.interrupt_count().disowned == 0
 
 
 @pytest.mark.requirement("SHM-NOTIF-08")
@@ -79,7 +79,7 @@ def test_those_who_are_there_are_interrupted_when_one_comes(deploy: Deploy) -> N
     for _ in range(3):
         regions[2].detach()
         for guest in guests[:2]:
-            guest.probe.irq_wait(SECONDS)
+            guest.wait_interrupts(SECONDS)
         regions[2] = guests[2].attach("come")
         check_told(guests, regions, stay | {regions[2].index})
 
@@ -92,7 +92,7 @@ def test_those_with_higher_indices_are_interrupted_when_one_comes_back(deploy: D
         stay = [other for other in range(3) if other != number]
         regions[number].detach()
         for other in stay:
-            guests[other].probe.irq_wait(SECONDS)
+            guests[other].wait_interrupts(SECONDS)
         regions[number] = guest.attach("come-back")
         members = {region.index for region in regions}
         check_told([guests[other] for other in stay], [regions[other] for other in stay], members)
@@ -108,20 +108,20 @@ def test_those_who_remain_are_interrupted_when_one_goes(deploy: Deploy) -> None:
         check_told(guests, regions, stay)
         regions[2] = guests[2].attach("go")
         for guest in guests[:2]:
-            guest.probe.irq_wait(SECONDS)
+            guest.wait_interrupts(SECONDS)
 
 
 @pytest.mark.requirement("SHM-NOTIF-10")
 def test_after_status_is_read_no_further_interrupt_comes(deploy: Deploy) -> None:
     """One signal, and then other events, each of which is counted: the interrupts are exactly as many."""
     guests, regions = listening(deploy, "once")
-    before = [guest.probe.irq_count().taken for guest in guests]
+    before = [guest.interrupt_count().taken for guest in guests]
     regions[1].signal(regions[0].index)
-    assert guests[0].probe.irq_wait(SECONDS).interrupts == 1
+    assert guests[0].wait_interrupts(SECONDS).interrupts == 1
     exchange(regions[0], regions[2], FEW)
     regions[2].detach()
-    assert guests[0].probe.irq_wait(SECONDS, FEW + 1).interrupts == FEW + 1
-    after = [guest.probe.irq_count() for guest in guests]
+    assert guests[0].wait_interrupts(SECONDS, FEW + 1).interrupts == FEW + 1
+    after = [guest.interrupt_count() for guest in guests]
     taken = [count.taken - was for count, was in zip(after, before, strict=True)]
     # The first: signal, answers, one that left. The second: one that left. The third: questions.
     assert taken == [1 + FEW + 1, 1, FEW]
@@ -132,12 +132,12 @@ def test_after_status_is_read_no_further_interrupt_comes(deploy: Deploy) -> None
 def test_a_guest_that_nobody_means_is_not_interrupted(deploy: Deploy) -> None:
     """Two others exchange messages beside it; then one signal is for it, and is its only interrupt."""
     guests, regions = listening(deploy, "bystander")
-    before = guests[2].probe.irq_count().taken
+    before = guests[2].interrupt_count().taken
     exchange(regions[0], regions[1], FEW)
     regions[0].signal(regions[2].index)
-    told = guests[2].probe.irq_wait(SECONDS)
+    told = guests[2].wait_interrupts(SECONDS)
     assert (told.interrupts, told.senders(regions[2].handle)) == (1, 1 << regions[0].index)
-    assert guests[2].probe.irq_count().taken - before == 1
+    assert guests[2].interrupt_count().taken - before == 1
 
 
 @pytest.mark.requirement("SHM-NOTIF-11")
@@ -145,11 +145,11 @@ def test_events_in_another_region_interrupt_nobody_here(deploy: Deploy) -> None:
     """Two guests exchange messages in a region of their own; the third is a member of another one with each of them."""
     guests, regions = listening(deploy, "common")
     others = [guest.attach("private") for guest in guests[:2]]
-    before = [guest.probe.irq_count() for guest in guests]
+    before = [guest.interrupt_count() for guest in guests]
     exchange(others[0], others[1], FEW)
     regions[0].signal(regions[2].index)
-    assert guests[2].probe.irq_wait(SECONDS).interrupts == 1
-    after = [guest.probe.irq_count() for guest in guests]
+    assert guests[2].wait_interrupts(SECONDS).interrupts == 1
+    after = [guest.interrupt_count() for guest in guests]
     assert after[2].taken - before[2].taken == 1
     assert [after[number].region(regions[number].handle).signals for number in (0, 1)] == [(), ()]
 
@@ -164,7 +164,7 @@ def test_signals_before_a_read_are_one_change(deploy: Deploy) -> None:
     assert regions[0].pending() == {regions[1].index}
     guests[0].listen()
     exchange(regions[0], regions[1], FEW)
-    count = guests[0].probe.irq_count()
+    count = guests[0].interrupt_count()
     # One more where the controller has kept the interrupt of the signals that were read without a handler.
     assert count.owned == FEW
     assert count.disowned <= 1
@@ -176,14 +176,14 @@ def test_a_thousand_messages_by_interrupt(deploy: Deploy, metrics: Metrics) -> N
     """Each guest takes exactly as many interrupts as its status word has changed; the times are recorded."""
     guests, regions = listening(deploy, "messages")
     asking, serving = regions[:2]
-    before = [guest.probe.irq_count() for guest in guests]
+    before = [guest.interrupt_count() for guest in guests]
     serving.guest.probe.irq_serve(MESSAGES, handle=serving.handle)
     trips = asking.guest.probe.pingpong(serving.index, MESSAGES, handle=asking.handle)
     assert (trips.lost, trips.timing.count) == (False, MESSAGES)
     regions[2].signal(asking.index, serving.index)
     for guest in guests[:2]:
-        guest.probe.irq_wait(SECONDS, MESSAGES + 1)
-    after = [guest.probe.irq_count() for guest in guests]
+        guest.wait_interrupts(SECONDS, MESSAGES + 1)
+    after = [guest.interrupt_count() for guest in guests]
     for number, region in enumerate(regions[:2]):
         taken = after[number].taken - before[number].taken
         peer = regions[1 - number].index
@@ -210,9 +210,9 @@ def test_the_message_that_pci_offers_comes(deploy: Deploy, setting: Setting) -> 
         regions.append(guest.attach("wired"))
         if not guest.can_listen("message"):
             pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by message")
-    guests[0].probe.irq_wait(SECONDS)
+    guests[0].wait_interrupts(SECONDS)
     exchange(regions[0], regions[1], FEW)
-    counts = [guest.probe.irq_count() for guest in guests]
+    counts = [guest.interrupt_count() for guest in guests]
     assert [count.owned for count in counts] == [FEW + 1, FEW]
 
 
@@ -228,7 +228,7 @@ def test_a_guest_is_interrupted_by_one_device_while_it_leaves_another_unread(dep
         guest.listen(vdev=listening_to)
         for vdev in (1 - listening_to, listening_to):
             theirs[vdev].signal(ours[vdev].index)
-        told = guest.probe.irq_wait(SECONDS)
+        told = guest.wait_interrupts(SECONDS)
         assert told.senders(ours[listening_to].handle) == 1 << theirs[listening_to].index
         assert ours[1 - listening_to].pending() == {theirs[1 - listening_to].index}
         guest.probe.irq_off()

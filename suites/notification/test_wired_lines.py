@@ -34,12 +34,12 @@ def check_exchange(asking: Region, serving: Region) -> None:
 
     What a controller has kept from before anybody listened has come by then, and does not count.
     """
-    before = [region.guest.probe.irq_count() for region in (asking, serving)]
+    before = [region.guest.interrupt_count() for region in (asking, serving)]
     serving.guest.probe.irq_serve(MESSAGES, handle=serving.handle)
     trips = asking.guest.probe.pingpong(serving.index, MESSAGES, handle=asking.handle)
     assert (trips.lost, trips.timing.count) == (False, MESSAGES)
     for earlier, region, peer in zip(before, (asking, serving), (serving, asking), strict=True):
-        count = region.guest.probe.irq_count()
+        count = region.guest.interrupt_count()
         changes = count.region(region.handle).from_sender(peer.index)
         assert (count.owned - earlier.owned, changes) == (MESSAGES, MESSAGES), region.guest.name
         assert count.taken == count.owned + count.disowned
@@ -76,7 +76,7 @@ def test_data_is_memory_as_before_when_the_pin_has_told(deploy: Deploy, setting:
         pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by pin")
     for _ in range(FEW):
         theirs.signal(ours.index)
-        assert guest.probe.irq_wait(SECONDS).interrupts == 1
+        assert guest.wait_interrupts(SECONDS).interrupts == 1
     works: tuple[Work, ...] = ("read", "write")
     for work in works:
         speeds = ours.speeds(work, block=4096, piece=PAGES * 4096, count=PIECES)

@@ -23,7 +23,7 @@ device_tree = pytest.mark.lg_feature("device-tree")
 def test_the_signature_is_at_the_address(deploy: Deploy, bench: Bench) -> None:
     """And the registers behind it make a region."""
     guest, peer, _ = deploy(*FREE)
-    assert guest.probe.read("phys", bench.config.mmio[0].loc, 8) == SIGNATURE
+    assert guest.read("phys", bench.config.mmio[0].loc, 8) == SIGNATURE
     assert guest.attach("placed").members() == {0}
     assert len(peer.attach("placed").members()) == 2
 
@@ -32,7 +32,7 @@ def test_the_signature_is_at_the_address(deploy: Deploy, bench: Bench) -> None:
 def test_there_is_no_pci_function(deploy: Deploy) -> None:
     """Of one device, nor of several."""
     (guest,) = deploy(("", ""))
-    assert [device.pci for device in guest.probe.find() if device.pci] == []
+    assert [device.pci for device in guest.devices() if device.pci] == []
 
 
 @pytest.mark.requirement("SHM-MMIO-03")
@@ -41,7 +41,7 @@ def test_vector_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -
     (guest,) = deploy(("", ""))
     for vdev, place in enumerate(bench.config.mmio[:2]):
         guest.select(vdev)
-        assert guest.probe.factory().vector == place.line
+        assert guest.registers().vector == place.line
 
 
 @device_tree
@@ -49,7 +49,7 @@ def test_vector_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -
 def test_the_device_tree_has_a_node(deploy: Deploy, bench: Bench) -> None:
     """A guest that is told nothing finds each device by the node's compatible and its first reg."""
     (guest,) = deploy(("", ""))
-    found = [device for device in guest.probe.find() if device.placement == "mmio"]
+    found = [device for device in guest.devices() if device.placement == "mmio"]
     assert sorted(device.factory for device in found) == sorted(place.loc for place in bench.config.mmio[:2])
     assert {device.signature for device in found} == {SIGNATURE}
 
@@ -59,15 +59,15 @@ def test_the_device_tree_has_a_node(deploy: Deploy, bench: Bench) -> None:
 def test_the_interrupt_of_the_node_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -> None:
     """Of each device; a signal arrives there."""
     guest, peer = deploy(("", ""), "")
-    lines = {device.factory: device.interrupt for device in guest.probe.find()}
+    lines = {device.factory: device.interrupt for device in guest.devices()}
     assert lines == {place.loc: place.line for place in bench.config.mmio[:2]}
     for vdev in (0, 1):
         ours = guest.attach(f"line{vdev}", vdev=vdev)
         guest.listen("pin", vdev=vdev)
         theirs = peer.attach(f"line{vdev}")
-        assert guest.probe.irq_wait(SECONDS).interrupts == 1
+        assert guest.wait_interrupts(SECONDS).interrupts == 1
         theirs.signal(ours.index)
-        assert guest.probe.irq_wait(SECONDS).interrupts == 1
+        assert guest.wait_interrupts(SECONDS).interrupts == 1
 
 
 @device_tree
@@ -79,13 +79,13 @@ def test_a_line_of_a_high_number_is_the_interrupt(deploy: Deploy, bench: Bench, 
         pytest.skip("lines of these numbers are the GIC's")
     one, two = (f"loc {place.loc:#x} intr gic:{line}" for place, line in zip(bench.config.mmio, lines, strict=False))
     guest, peer = deploy((one, two), "")
-    assert [device.interrupt for device in sorted(guest.probe.find(), key=lambda device: device.factory)] == [*lines]
+    assert [device.interrupt for device in sorted(guest.devices(), key=lambda device: device.factory)] == [*lines]
     for vdev, line in enumerate(lines):
         ours, theirs = guest.attach(f"line{line}", vdev=vdev), peer.attach(f"line{line}")
         ours.pending()
         guest.listen("pin", vdev=vdev)
         theirs.signal(ours.index)
-        told = guest.probe.irq_wait(SECONDS)
+        told = guest.wait_interrupts(SECONDS)
         assert told.senders(ours.handle) == 1 << theirs.index, f"line {line}"
 
 

@@ -17,7 +17,7 @@ FREE = ("", "", "")
 
 def functions(guest: Guest) -> list[PciFunction]:
     """The shmem functions that the guest finds on its bus."""
-    return [device.pci for device in guest.probe.find() if device.pci]
+    return [device.pci for device in guest.devices() if device.pci]
 
 
 @pytest.mark.requirement("SHM-PCI-01")
@@ -47,4 +47,4 @@ def test_bar_0_is_the_factory_page(deploy: Deploy) -> None:
     assert (bar.bar, bar.space) == (0, "memory")
     assert bar.size >= PAGE_SIZE
     assert bar.address % bar.size == 0
-    assert guest.probe.read("phys", bar.address, 8) == SIGNATURE
+    assert guest.read("phys", bar.address, 8) == SIGNATURE

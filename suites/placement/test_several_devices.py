@@ -31,7 +31,7 @@ def check_independent(guest: Guest, peer: Guest, access: Access) -> None:
     assert [region.pages for region in theirs] == [1, 2]
     for vdev, region in enumerate(ours):
         guest.select(vdev)
-        registers = guest.probe.factory()
+        registers = guest.registers()
         assert (registers.signature, registers.shmem) == (SIGNATURE, region.address)
         assert registers.name.startswith(b"a1\0" if vdev == 0 else b"b1\0")
         region.fill(seed=vdev)
@@ -55,7 +55,7 @@ def check_interrupts(guest: Guest, peer: Guest) -> None:
             region.pending()
         for other in (1 - vdev, vdev):
             theirs[other].signal(ours[other].index)
-        told = guest.probe.irq_wait(SECONDS)
+        told = guest.wait_interrupts(SECONDS)
         signalled = {item.handle: item.senders for item in told.pending if item.senders}
         assert signalled == {ours[vdev].handle: 1 << theirs[vdev].index}
         assert ours[1 - vdev].pending() == {theirs[1 - vdev].index}
@@ -102,7 +102,7 @@ def test_a_function_and_a_device_in_memory_are_independent(
     rules = ["allow a*", "allow b*"]
     rules[mapped] = f"{bench.config.mmio[0].options} {rules[mapped]}"
     guest, peer = deploy((rules[0], rules[1]), "")
-    assert sorted(device.placement for device in guest.probe.find()) == ["mmio", "pci"]
+    assert sorted(device.placement for device in guest.devices()) == ["mmio", "pci"]
     check_independent(guest, peer, access)
     check_interrupts(guest, peer)
 

@@ -27,17 +27,17 @@ class ByHand:
 
     def word(self, offset: int) -> int:
         """A register of its control page."""
-        return self.guest.probe.read("phys", self.address + offset, 4)
+        return self.guest.read("phys", self.address + offset, 4)
 
     def leave(self) -> None:
         """Detach."""
-        self.guest.probe.write("phys", self.address + reg.CONTROL_DETACH_OFFSET, 4, 1)
+        self.guest.write("phys", self.address + reg.CONTROL_DETACH_OFFSET, 4, 1)
 
 
 def request_by_hand(guest: Guest, pages: int) -> ByHand:
     """The store to size alone; the name is what it is. Not to get a region is a failed requirement."""
-    guest.probe.write("factory", reg.SIZE_OFFSET, 4, pages)
-    registers = guest.probe.factory()
+    guest.write("factory", reg.SIZE_OFFSET, 4, pages)
+    registers = guest.registers()
     assert registers.status == Status.OK
     return ByHand(guest, registers.shmem)
 
@@ -48,9 +48,9 @@ def test_the_signature_reads_the_same_whole_and_in_halves(deploy: Deploy) -> Non
     guest, _, _ = deploy(*FREE)
     low, high = reg.SIGNATURE & 0xFFFFFFFF, reg.SIGNATURE >> 32
     offset = reg.SIGNATURE_OFFSET
-    assert guest.probe.read("factory", offset, 8) == reg.SIGNATURE
-    assert (guest.probe.read("factory", offset, 4), guest.probe.read("factory", offset + 4, 4)) == (low, high)
-    assert (guest.probe.read("factory", offset + 4, 4), guest.probe.read("factory", offset, 4)) == (high, low)
+    assert guest.read("factory", offset, 8) == reg.SIGNATURE
+    assert (guest.read("factory", offset, 4), guest.read("factory", offset + 4, 4)) == (low, high)
+    assert (guest.read("factory", offset + 4, 4), guest.read("factory", offset, 4)) == (high, low)
 
 
 READ_ONLY = {
@@ -69,10 +69,10 @@ def test_a_store_to_a_read_only_register_changes_nothing(deploy: Deploy, name: s
     region, theirs = guest.attach("steady", pages=2), peer.attach("steady")
     region.fill(seed=1)
     offset, width = READ_ONLY[name]
-    before = guest.probe.factory()
+    before = guest.registers()
     for value in (0, (1 << 8 * width) - 1, 0x5A5A5A5A):
-        guest.probe.write("factory", offset, width, value)
-        assert guest.probe.factory() == before, f"after {value:#x} was stored to {name}"
+        guest.write("factory", offset, width, value)
+        assert guest.registers() == before, f"after {value:#x} was stored to {name}"
     assert theirs.differences(seed=1) == 0
     assert theirs.members() == {region.index, theirs.index}
 
@@ -82,12 +82,12 @@ def test_the_name_alone_requests_nothing(deploy: Deploy) -> None:
     """After a request, so that size holds a number; the name is written byte by byte and in words."""
     guest, peer, _ = deploy(*FREE)
     guest.attach("earlier", pages=2).detach()
-    before = guest.probe.factory()
+    before = guest.registers()
     guest.probe.set_name("silent")
     for word in range(reg.NAME_SIZE // 4):
         offset = reg.NAME_OFFSET + 4 * word
-        guest.probe.write("factory", offset, 4, guest.probe.read("factory", offset, 4))
-    after = guest.probe.factory()
+        guest.write("factory", offset, 4, guest.read("factory", offset, 4))
+    after = guest.registers()
     assert after.name.partition(b"\0")[0] == b"silent"
     assert (after.status, after.shmem, after.size) == (before.status, before.shmem, before.size)
     theirs = peer.attach("silent", pages=5)
@@ -129,7 +129,7 @@ def test_size_reads_back_the_real_number_of_pages(deploy: Deploy, asked: int) ->
     guest, peer, _ = deploy(*FREE)
     peer.attach("sized", pages=4)
     region = guest.attach("sized", pages=asked)
-    assert (region.pages, guest.probe.factory().size) == (4, 4)
+    assert (region.pages, guest.registers().size) == (4, 4)
     assert region.pages == peer.attached[0].pages
 
 
@@ -138,10 +138,10 @@ def test_shmem_points_to_the_control_page(deploy: Deploy) -> None:
     """Page-aligned, and what is there is this client's index and the member set."""
     for guest in deploy(*FREE):
         region = guest.attach("pointed")
-        address = guest.probe.factory().shmem
+        address = guest.registers().shmem
         assert address % reg.PAGE_SIZE == 0
-        assert guest.probe.read("phys", address + reg.CONTROL_IDX_OFFSET, 4) == region.index
-        status = guest.probe.read("phys", address + reg.CONTROL_STATUS_OFFSET, 4)
+        assert guest.read("phys", address + reg.CONTROL_IDX_OFFSET, 4) == region.index
+        status = guest.read("phys", address + reg.CONTROL_STATUS_OFFSET, 4)
         assert status >> reg.STATUS_MEMBERS_SHIFT & 1 << region.index
 
 
@@ -153,7 +153,7 @@ def test_the_data_begins_behind_the_control_page(deploy: Deploy, pages: int) -> 
     ours, theirs = guest.attach("layout", pages=pages), peer.attach("layout", pages=pages)
     first = ours.address + reg.DATA_OFFSET
     for page in range(pages):
-        guest.probe.write("phys", first + page * reg.PAGE_SIZE, 8, 0xD0D0_0000 + page)
+        guest.write("phys", first + page * reg.PAGE_SIZE, 8, 0xD0D0_0000 + page)
     words = [theirs.peek(page * reg.PAGE_SIZE, 8) for page in range(pages)]
     assert words == [(0xD0D0_0000 + page).to_bytes(8, "little") for page in range(pages)]
     behind, mark = pages * reg.PAGE_SIZE, 0xB0B0_B0B0_B0B0_B0B0
@@ -168,7 +168,7 @@ def test_one_factory_page_opens_several_regions_in_turn(deploy: Deploy) -> None:
     regions: list[Region] = []
     for number in range(4):
         regions.append(guest.attach(f"turn{number}", pages=1 + number))
-        assert guest.probe.factory().shmem == regions[-1].address
+        assert guest.registers().shmem == regions[-1].address
     assert len({region.address for region in regions}) == len(regions)
     for seed, region in enumerate(regions):
         region.fill(seed=seed)
@@ -184,7 +184,7 @@ def test_the_name_takes_single_bytes_in_any_order(deploy: Deploy) -> None:
     guest.attach("a-name-that-was-there-before").detach()
     theirs = peer.attach("bytes")
     for offset, byte in reversed(list(enumerate(b"bytes\0"))):
-        guest.probe.write("factory", reg.NAME_OFFSET + offset, 1, byte)
+        guest.write("factory", reg.NAME_OFFSET + offset, 1, byte)
     ours = request_by_hand(guest, 1)
     assert theirs.members() == {theirs.index, ours.word(reg.CONTROL_IDX_OFFSET)}
     ours.leave()
@@ -207,7 +207,7 @@ def test_a_store_of_eight_bytes_covers_size_and_the_beginning_of_the_name(deploy
     guest, peer, _ = deploy(*FREE)
     theirs = peer.attach("wide")
     guest.probe.set_name("----")
-    guest.probe.write("factory", reg.SIZE_OFFSET, 8, int.from_bytes(b"wide", "little") << 32 | 1)
-    assert guest.probe.factory().status == Status.OK
+    guest.write("factory", reg.SIZE_OFFSET, 8, int.from_bytes(b"wide", "little") << 32 | 1)
+    assert guest.registers().status == Status.OK
     assert len(theirs.members()) == 2
-    ByHand(guest, guest.probe.factory().shmem).leave()
+    ByHand(guest, guest.registers().shmem).leave()

@@ -81,8 +81,8 @@ def test_a_find_that_finds_nothing(deploy: Deploy, number: int) -> None:
     guest, _, _ = deploy(*FREE)
     guest.attach("left-again").detach()
     guest.probe.set_name("nowhere")
-    guest.probe.write("factory", reg.FIND_OFFSET, 4, number)
-    assert guest.probe.read("factory", reg.STATUS_OFFSET, 4) == Status.DOES_NOT_EXIST
+    guest.write("factory", reg.FIND_OFFSET, 4, number)
+    assert guest.read("factory", reg.STATUS_OFFSET, 4) == Status.DOES_NOT_EXIST
 
 
 LONGER = {

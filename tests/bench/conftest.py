@@ -4,7 +4,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from mini_suite import MiniSuite
+
+from tests.bench.mini_suite import MiniSuite
 
 
 @pytest.fixture

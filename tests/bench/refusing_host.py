@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import attr
-from fake_bench import ShmemFakeHostDriver
 from labgrid.factory import target_factory
 
 from harness.host.protocol import ConsoleLocation, GuestEndedError, HostGuest, StopHow
+from tests.bench.fake_bench import ShmemFakeHostDriver
 
 __all__ = ["ShmemRefusingHostDriver"]
 

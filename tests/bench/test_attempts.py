@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from mini_suite import CHECKOUT, MiniSuite, emulated, fake
 
 from harness import provision
+from tests.bench.mini_suite import CHECKOUT, MiniSuite, emulated, fake
 
 TEMPLATES = f"templates: {CHECKOUT}/targets/qemu-x86_64"
 
@@ -50,12 +50,12 @@ def refusing(mini: MiniSuite) -> MiniSuite:
     targets |= {f"answer {name}": _host(*answer) for name, answer in ANSWERS.items()}
     targets["answer without a line"] = _host(65, "rules of both kinds", plain=True)
     path = mini.benches(**{name.replace(" ", "-"): text for name, text in targets.items()})
-    text = path.read_text().replace("fake_bench.py']", f"fake_bench.py', '{CHECKOUT}/tests/bench/refusing_host.py']")
+    text = path.read_text().replace("fake_bench.py", "refusing_host.py")
     path.write_text(text)
     mini.test(BODY)
     mini.environment["PYTHONPATH"] = f"{CHECKOUT}:{CHECKOUT}/tests/bench"
     run = mini.run()
-    assert (mini.folder / 'reports/latest').exists(), run.stdout + run.stderr
+    assert (mini.folder / "reports/latest").exists(), run.stdout + run.stderr
     return mini
 
 

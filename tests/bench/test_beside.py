@@ -7,9 +7,8 @@ import subprocess
 from itertools import pairwise
 from pathlib import Path
 
-from mini_suite import MiniSuite, fake
-
 from tests import programs
+from tests.bench.mini_suite import MiniSuite, fake
 
 _BODY = """
 import pathlib, time

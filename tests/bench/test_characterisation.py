@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mini_suite import CHECKOUT
-
 from harness.shmem.profile import FIELDS, PROFILES
 from tests import programs
+from tests.bench.mini_suite import CHECKOUT
 
 # What the emulated host cannot show, and what hides other questions; the answers are then those of the preset.
 KEPT: Final = {
@@ -53,7 +52,7 @@ def test_unusual_readings_are_recognised(tmp_path: Path) -> None:
         "ways": ["serial"],
         "templates": str(CHECKOUT / "targets/qemu-aarch64"),
     }
-    drivers = {"ShmemEmulatedHostDriver": {}, "ShmemBenchStrategy": {}}
+    drivers: dict[str, dict[str, str]] = {"ShmemEmulatedHostDriver": {}, "ShmemBenchStrategy": {}}
     document = {"imports": ["harness.labgrid"], "targets": {"odd": {"drivers": drivers, "options": options}}}
     environment.write_text(json.dumps(document))
     command = [sys.executable, "-m", "harness", "qualify", "-k", "characterisation"]

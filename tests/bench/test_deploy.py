@@ -9,11 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from mini_suite import CHECKOUT, MiniSuite, emulated
-from processes import VARIABLE, marked, new_mark, until
 
 from harness import provision
 from tests import programs
+from tests.bench.mini_suite import CHECKOUT, MiniSuite, emulated
+from tests.bench.processes import VARIABLE, marked, new_mark, until
 
 
 def _run(mini: MiniSuite, body: str, *, status: int, target: str | None = None) -> None:

@@ -9,10 +9,10 @@ import signal
 import subprocess
 
 import pytest
-from mini_suite import MiniSuite, fake
-from processes import until
 
 from tests import programs
+from tests.bench.mini_suite import MiniSuite, fake
+from tests.bench.processes import until
 
 _PASS = 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench): assert bench\n'
 

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from mini_suite import CHECKOUT, MiniSuite, fake
+
+from tests.bench.mini_suite import CHECKOUT, MiniSuite, fake
 
 
 def test_the_device_is_wrong_and_the_report_says_so(mini: MiniSuite) -> None:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from mini_suite import MiniSuite, fake
+
+from tests.bench.mini_suite import MiniSuite, fake
 
 _TESTS = """
 @pytest.mark.parametrize("number", range(4))

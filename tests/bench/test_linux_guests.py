@@ -11,13 +11,13 @@ from unittest.mock import create_autospec
 
 import pytest
 from labgrid.config import Config
-from mini_suite import CHECKOUT, MiniSuite, emulated
-from test_deploy import image_of_a_test
 
 from fixtures.configuration import configuration_text
 from fixtures.linux import LinuxKit
 from fixtures.settings import read_benches
 from harness.host.protocol import ShmemHostProtocol
+from tests.bench.mini_suite import CHECKOUT, MiniSuite, emulated
+from tests.bench.test_deploy import image_of_a_test
 
 _TEMPLATE = CHECKOUT / "targets/qemu-aarch64/linux.qvmconf.j2"
 
@@ -62,7 +62,9 @@ def test_a_guest_on_a_board_is_told_its_address(mini: MiniSuite, architecture: s
     try:
         for number, word in enumerate(["guest_address=192.168.7.1/16", "guest_address=192.168.7.2/24"]):
             files = kit.variables(bench, host, number)
-            text = configuration_text(templates, "linux", system="guest0", console="c", shmem="vdev shmem", **files)
+            text = configuration_text(
+                templates, "linux", check=True, shmem="vdev shmem", system="guest0", console="c", **files
+            )
             (line,) = (line for line in text.splitlines() if line.startswith("cmdline"))
             assert word in line.strip('"').split()
             assert kit.address(bench, number) == (f"192.168.7.{number + 1}", 22)

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 from labgrid.config import Config
-from mini_suite import MiniSuite, emulated, fake
 
 from fixtures.configuration import Verbatim, shmem
 from fixtures.settings import Place, read_benches
 from harness.errors import UsageError
+from tests.bench.mini_suite import MiniSuite, emulated, fake
 
 PLACES = """mmio: [{loc: 0x1c050000, intr: "gic:43", window: 0x9000000000}, {loc: 0x1c051000, intr: "gic:77"}]"""
 BOTH = emulated(PLACES).replace("[pci]", "[pci, mmio]")
@@ -45,7 +45,7 @@ def test_guests_have_their_devices_in_either_placement(mini: MiniSuite) -> None:
     body = """
 def test_1(deploy, setting):
     guest, peer = deploy(("allow a*", "allow b*"), "")
-    kinds = [device.placement for device in guest.probe.find()]
+    kinds = [device.placement for device in guest.devices()]
     assert kinds == [setting.placement] * 2
     assert guest.request("b1").region is None
     ours = guest.attach("b1", vdev=1)
@@ -54,7 +54,7 @@ def test_1(deploy, setting):
     assert ours.address in range(guest.window()[0], guest.window()[0] + 2 * guest.window()[1])
     peer.listen()
     ours.signal(1)
-    assert peer.probe.irq_wait(60).interrupts == 1
+    assert peer.wait_interrupts(60).interrupts == 1
 """
     _run(mini, body)
     assert {record["placement"] for record in mini.results()["results"]} == {"pci", "mmio"}

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import VARIABLE, marked, new_mark, until
 
 from tests import programs
+from tests.bench.processes import VARIABLE, marked, new_mark, until
 
 COMMAND = [sys.executable, "-m", "harness", "qualify"]
 

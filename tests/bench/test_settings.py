@@ -7,10 +7,10 @@ import re
 
 import pytest
 from labgrid.config import Config
-from mini_suite import MiniSuite, fake
 
 from fixtures.settings import Setting, read_benches, settings
 from harness.errors import UsageError
+from tests.bench.mini_suite import MiniSuite, fake
 
 
 def test_a_bench_has_what_its_target_says(mini: MiniSuite) -> None:

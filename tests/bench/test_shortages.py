@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from mini_suite import MiniSuite, emulated
 
 from harness.emulator import shortages
 from tests import programs
+from tests.bench.mini_suite import MiniSuite, emulated
 
 # One process of the bench gets a limit when the guests run. What follows fails, or passes, for that reason alone.
 LIMITED = """

@@ -57,7 +57,7 @@ def serving(port: Path, protocol: Protocol, folder: Path) -> Iterator[int]:
             process.terminate()
 
 
-def _wait(number: int, process: subprocess.Popen[bytes]) -> None:
+def _wait(number: int, process: programs.Program[bytes]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         table = Path("/proc/net/tcp").read_text()

@@ -36,7 +36,7 @@ def test_every_combination_of_answers_is_a_good_file(console: str, power: list[s
     for arch in ("aarch64", "x86_64"):
         answers = Answers(
             name=f"board-{arch}",
-            architecture=arch,  # type: ignore[arg-type]
+            architecture=arch,
             release="8.0",
             console=Console.of(console),
             power=Power.of(power[0], words.get("--power-on", ""), words.get("--power-off", "")),

@@ -39,7 +39,7 @@ def _qemu(folder: Path) -> Path:
     script = folder / "qemu-system-aarch64"
     exports = "".join(f"export {name}='{value}'\n" for name, value in command.environment.items())
     words = " ".join(f"'{word}'" for word in command.argv)
-    script.write_text(f'#!/bin/sh\n{exports}cd {command.folder}\nexec {words} "$@"\n')
+    script.write_text(f"#!/bin/sh\n{exports}cd '{command.folder}'\nexec {words} \"$@\"\n")
     script.chmod(0o755)
     return script
 
@@ -78,7 +78,7 @@ def in_qemu(tmp_path: Path) -> Iterator[Any]:
     }
     path.write_text(yaml.safe_dump(text, sort_keys=False))
     target = Environment(str(path)).get_target("qemu")
-    strategy = target.get_driver("Strategy")  # type: ignore[attr-defined]
+    strategy = target.get_driver("Strategy")
     strategy.host.log = tmp_path / "host.log"
     yield strategy
     strategy.force("off")

@@ -7,8 +7,8 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tests import programs
 
@@ -23,12 +23,14 @@ vdev shmem allow telemetry* create telemetry0,0x10000
 """
 
 
-def shell(line: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def shell(
+    line: str, *, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a line by bash; ``harness`` in it is the command. The status is that of the first failing part of a pipe."""
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), **options.pop("environment", {})}
+    variables = {**os.environ, "PYTHONPATH": str(CHECKOUT), **(environment or {})}
     script = f'harness() {{ {HARNESS} "$@"; }}; set -o pipefail; {line}'
     return programs.run(
-        ["bash", "-c", script], capture_output=True, text=True, errors="replace", env=environment, **options
+        ["bash", "-c", script], capture_output=True, text=True, errors="replace", env=variables, cwd=cwd
     )
 
 

@@ -69,7 +69,7 @@ REQUIREMENTS = "".join(
 )
 
 
-def _session(folder: Path, body: str, **options: object) -> programs.Program[str]:
+def _session(folder: Path, body: str) -> programs.Program[str]:
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "requirements.sdoc").write_text(REQUIREMENTS)
     (folder / "test_it.py").write_text(SUITE.replace("{body}", body.strip()))
@@ -81,7 +81,6 @@ def _session(folder: Path, body: str, **options: object) -> programs.Program[str
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        **options,
     )
     programs.until((folder / "running").exists, "the test did not begin")
     return run

@@ -88,7 +88,7 @@ _EMPTY_TREE.root = fdt.Node("/")
 
 def _node(devices: str, **readings: str) -> fdt.Node:
     """The node that an AArch64 guest finds for its one device."""
-    tree = fdt.parse_dtb(with_devices(_EMPTY_TREE.to_dtb(version=17), _plan(devices, **readings).placements))
+    tree = fdt.parse_dtb(with_devices(_EMPTY_TREE.to_dtb(version=17), _plan(devices, "aarch64", **readings).placements))
     return tree.get_node("/vdevs/qnx,guest_shm@1c050000")
 
 

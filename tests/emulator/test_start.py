@@ -25,6 +25,7 @@ from harness.emulator.machine.qemu import Qemu, QemuDied
 from harness.emulator.service.client import EmulatedHost
 from harness.emulator.service.host import Host
 from harness.errors import HarnessError
+from harness.narrow import present
 from harness.shmem.profile import FIELDS, PROFILES, Profile
 from tests import programs
 from tests.emulator.conftest import Bench, configuration, image_that_powers_off
@@ -116,7 +117,7 @@ def _take_and_end(listener: socket.socket) -> None:
 
 
 @contextmanager
-def _qvm_of_a_made_up_host(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+def _qvm_of_a_made_up_host(folder: Path) -> Iterator[tuple[programs.Program[bytes], socket.socket]]:
     """A qvm, and the host's end of its channel."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(folder / "host"))
@@ -184,7 +185,7 @@ def test_a_start_that_fails_takes_back_the_regions_that_it_made(tmp_path: Path, 
             task = asyncio.create_task(host.start_guest([f"@{path}"], tmp_path, Streams(0, 1)))
             while status == 64 and (used := host.registry.find("used")) is None:
                 await asyncio.sleep(0)
-            program = used.add("host", lambda: None)
+            program = present(used).add("host", lambda: None)
             result = await task
             assert isinstance(result, Exit)
             assert result.status == status

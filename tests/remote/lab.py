@@ -54,7 +54,7 @@ class Service:
     def wait_for(self, pattern: str) -> None:
         with self._heard:
             found = self._heard.wait_for(lambda: re.search(pattern, "".join(self.said)), _START_SECONDS)
-        assert found, f"no {pattern!r} from {self.process.args}:\n{''.join(self.said)}"
+        assert found, f"no {pattern!r} from {self.process.args!r}:\n{''.join(self.said)}"
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGCONT)

@@ -4,7 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import recorded_suite
+
+from tests.report import recorded_suite
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ from harness.report.progress import Progress
 
 
 def test_subscribers_get_every_event_in_order_until_they_leave() -> None:
-    stream, seen = Stream(), []
+    seen: list[Event] = []
+    stream = Stream()
     leave = stream.subscribe(seen.append)
     events = [Action(what="start"), CasesPlanned(total=1), Action(what="stop")]
     for event in events:
@@ -47,8 +48,12 @@ def test_events_of_many_threads_come_one_by_one() -> None:
         count += 1
         inside -= 1
 
+    def emitter() -> None:
+        for _ in range(500):
+            stream.emit(Action(what="x"))
+
     stream.subscribe(subscriber)
-    threads = [threading.Thread(target=lambda: [stream.emit(Action(what="x")) for _ in range(500)]) for _ in range(4)]
+    threads = [threading.Thread(target=emitter) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recorded_suite import Suite
 
 from harness.report import git
 from tests import programs
+from tests.report.recorded_suite import Suite
 
 AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recorded_suite import Session, Suite
 
 from tests import programs
+from tests.report.recorded_suite import Session, Suite
 
 MakeSuite = Callable[[str], Suite]
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from recorded_suite import Session, Suite
+
+from tests.report.recorded_suite import Session, Suite
 
 MakeSuite = Callable[[str], Suite]
 

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import TypedDict, get_args
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -17,21 +18,41 @@ import pytest
 from harness.cli import main
 from harness.report import reader
 from harness.report.document import build
-from harness.report.journal import Began, CaseDone, Ended, PartsKnown
+from harness.report.journal import Began, CaseDone, Ended, Entry, PartsKnown
 from harness.report.matrix import ROWS_PER_PICTURE, pictures
-from harness.report.model import Access, Case, KnownFailure, Metric, Observation, Part, Report, Requirement
+from harness.report.model import (
+    Access,
+    Case,
+    KnownFailure,
+    Metric,
+    Observation,
+    Part,
+    Report,
+    Requirement,
+    Seen,
+    Verdict,
+)
 from harness.report.svg import without_styles
 from harness.report.trend import changes, series
 
 EVIDENCE = "evidence/suites/a b#1%/guest <1>.qvmconf"
 PLACES = [("left", "x86_64", "pci"), ("left", "x86_64", "mmio"), ("right", "aarch64", "pci")]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 VOID = frozenset({"meta", "link", "img", "br"})
 HOSTILE = "<script>alert(1)</script> & 'quotes' \"too\""
 
 
+class Where(TypedDict):
+    """What results, figures and accesses of one place have in common."""
+
+    bench: str
+    architecture: str
+    placement: str
+
+
 def sample() -> Report:
     """A report with something of everything, on three places, with text that wants to be markup."""
-    entries = [
+    entries: list[Entry] = [
         Began(
             "20260101T000000Z-aaaaaa", "2026-01-01T00:00:00+00:00", f"pytest -k '{HOSTILE}'", "1", "c" * 40, "P", "L",
             {"pytest": "9"}, [Requirement("R-1", "Rules like `deny x` hold", "S1"), Requirement("R-9", HOSTILE)],
@@ -39,8 +60,8 @@ def sample() -> Report:
         PartsKnown([Part("qemu", "11.1", "ab" * 32, "built"), Part("jinja", "3", "", "Python package")]),
     ]  # fmt: skip
     for bench, architecture, placement in PLACES:
-        where = {"bench": bench, "architecture": architecture, "placement": placement}
-        for verdict in ("pass", "fail", "error", "skipped", "recorded"):
+        where: Where = {"bench": bench, "architecture": architecture, "placement": placement}
+        for verdict in VERDICTS:
             case = Case(
                 test=f"suites/a.py::test_{verdict}[{bench}-{placement}-x/y]", requirements=["R-1", f"R-{verdict}"],
                 guest_image="probe", via="serial", verdict=verdict, duration_s=1.0, setup_s=0.5, call_s=0.4,
@@ -53,7 +74,7 @@ def sample() -> Report:
     return build([*entries, Ended("2026-01-01T00:01:00+00:00")])
 
 
-def _metrics(where: dict[str, str]) -> list[Metric]:
+def _metrics(where: Where) -> list[Metric]:
     sizes = [64, 4096, 1 << 20]
     return [
         *(Metric("write/copy", "MB/s", 99.0, 100.0, 0.99, block_bytes=size, ratio_low=0.9, ratio_high=1.1, **where)
@@ -62,8 +83,8 @@ def _metrics(where: dict[str, str]) -> list[Metric]:
     ]  # fmt: skip
 
 
-def _access(where: dict[str, str], verdict: str) -> list[Access]:
-    seen = "allowed" if verdict == "fail" else "refused"
+def _access(where: Where, verdict: str) -> list[Access]:
+    seen: Seen = "allowed" if verdict == "fail" else "refused"
     return [Access("deny <x>, allow x*", "g1", "<x>", "refused", seen, operation="create", **where)]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recorded_suite import Suite
+
+from tests.report.recorded_suite import Suite
 
 MakeSuite = Callable[[str], Suite]
 

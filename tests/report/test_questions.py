@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from recorded_suite import SECONDS, Suite
+
+from tests.report.recorded_suite import SECONDS, Suite
 
 MakeSuite = Callable[[str], Suite]
 

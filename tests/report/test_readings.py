@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from recorded_suite import Session, Suite
 
 from harness.report import readings
 from harness.report.readings import Reading
+from tests.report.recorded_suite import Session, Suite
 
 ANSWERS = """
     @pytest.mark.requirement("TST-REC-07")

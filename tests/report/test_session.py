@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from recorded_suite import SECONDS, Session, Suite
 
 from harness.cli import main
 from tests import programs
+from tests.report.recorded_suite import SECONDS, Session, Suite
 
 MakeSuite = Callable[[str], Suite]
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the types of the vocabulary refuse: mistakes in a suite that nobody has to run to find."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import programs
+
+CHECKOUT = Path(__file__).parents[1]
+SUITE = """\
+from fixtures.bench import Bench
+from fixtures.deployment import Deploy
+from fixtures.guest import Guest, Region
+
+
+def members(guest: Guest, region: Region) -> set[int]:
+    return region.members()
+
+
+def test_it(deploy: Deploy, bench: Bench) -> None:
+    one, two = deploy("allow a", "")
+    region = one.attach("a")
+    {line}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("members(one, region)", ""),
+        ("members(region, one)", 'Argument 1 to "members" has incompatible type "Region"; expected "Guest"'),
+        ("one.request('a').region.members()", 'Item "None" of "Region | None" has no attribute "members"'),
+        ("two.attach(region)", 'Argument 1 to "attach" of "Guest" has incompatible type "Region"; expected "str"'),
+        ("region.signal(two)", 'Argument 1 to "signal" of "Region" has incompatible type "Guest"; expected "int"'),
+        ("one.listen('wire')", 'Argument 1 to "listen" of "Guest" has incompatible type'),
+        ("deploy(bench)", 'Argument 1 to "__call__" of "Deploy" has incompatible type "Bench"'),
+    ],
+)
+def test_a_mistake_in_a_suite_is_refused_before_it_runs(tmp_path: Path, line: str, complaint: str) -> None:
+    (tmp_path / "test_it.py").write_text(SUITE.format(line=line))
+    # The settings of the checkout and what it knows of the harness already; the suite is the only thing to look at.
+    run = programs.run(
+        [sys.executable, "-m", "mypy", "--config-file", CHECKOUT / "pyproject.toml", tmp_path / "test_it.py"],
+        cwd=CHECKOUT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == (1 if complaint else 0), run.stdout + run.stderr
+    assert complaint in run.stdout, run.stdout
