@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a session that a command of ours starts takes from its surroundings: nothing that nobody told the command.
 
-A qualification is what its own command line and the checkout say. A variable in a shell profile, a plugin that a team
+A qualification is what its own command line and the suites say. A variable in a shell profile, a plugin that a team
 has installed, or a file of settings that somebody left would otherwise narrow it or change its verdicts, and the next
 machine would find something else. Who wants those runs pytest.
 """
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 _VARIABLES: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
-_NEEDED: Final = ("labgrid.pytestplugin",)
+_NEEDED: Final = ("labgrid.pytestplugin", "harness.pytest_plugin")
 # Plugins that come with what the harness needs, and that change nothing here.
-_HARMLESS: Final = ("labgrid", "hypothesispytest", "platformdirs")
+_HARMLESS: Final = ("labgrid", "harness.pytest_plugin", "hypothesispytest", "platformdirs")
 _SETTINGS: Final = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
 _SETTINGS_OF_A_FOLDER: Final = (*_SETTINGS, "pyproject.toml", "tox.ini", "setup.cfg")
 

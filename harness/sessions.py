@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from harness import ending, events, isolation
+from harness import ending, events, isolation, shipped
 from harness.errors import BenchError
 from harness.narrow import present
 from harness.provision.process import bound_to_parent
@@ -23,13 +23,9 @@ from harness.report.model import Report, ReportError
 
 T = TypeVar("T")
 
-CHECKOUT: Final = Path(__file__).resolve().parents[1]
-"""Where the suites are: commands that run them are for a checkout."""
-
 OUTPUT: Final = "output.txt"
 """What a session said, in its folder."""
 
-_SUITES: Final = "suites"
 # Bringing the benches down takes a few seconds at most.
 _CLEAN_SECONDS: Final = 30.0
 _SAID_LINES: Final = 12
@@ -52,22 +48,26 @@ class Finished:
 
 @dataclass(frozen=True)
 class Sessions:
-    """What all sessions have in common: the ``suites``, the benches, further options, the longest time in seconds."""
+    """What all sessions have in common: the ``suites``, the benches, further options, the longest time in seconds.
+
+    pytest is started in ``folder``, and ``suites`` are relative to it: those of the harness unless others are named.
+    """
 
     environment: Path
-    suites: Sequence[str] = (_SUITES,)
+    suites: Sequence[str] = (shipped.SUITES.name,)
     benches: Sequence[str] = ()
     options: Sequence[str] = ()
     longest_s: float | None = None
+    folder: Path = shipped.ROOT
 
     @property
     def ignored(self) -> list[str]:
         """What would change a pytest that a person starts, and does not change these sessions."""
-        return isolation.ignored(CHECKOUT, self._places)
+        return isolation.ignored(shipped.ROOT, self._places)
 
     @property
     def _places(self) -> list[Path]:
-        return [CHECKOUT / suite.partition("::")[0] for suite in self.suites]
+        return [self.folder / suite.partition("::")[0] for suite in self.suites]
 
     async def run(self, place: Path, *options: str, watch: Callable[[events.Event], None] | None = None) -> Finished:
         """Run one session with its report below ``place``, which is made unless it is there.
@@ -82,7 +82,7 @@ class Sessions:
             with (place / OUTPUT).open("wb") as output:
                 process = await asyncio.create_subprocess_exec(
                     *self._command(place, [*options, "--events-to", str(writing)]),
-                    cwd=CHECKOUT,
+                    cwd=self.folder,
                     env=isolation.environment(),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=output,
@@ -104,9 +104,10 @@ class Sessions:
         return Finished(self._report(place), time.monotonic() - began, late, status)
 
     def _command(self, place: Path, options: Sequence[str]) -> list[str]:
-        command = [sys.executable, "-m", "pytest", *self.suites]
+        # Without -P, files of the folder where somebody happens to be would stand for modules of the same name.
+        command = [sys.executable, "-P", "-m", "pytest", *self.suites]
         # What no suite needs and every session would pay for.
-        command += ["-p", "no:cacheprovider", *isolation.options(CHECKOUT, self._places)]
+        command += ["-p", "no:cacheprovider", *isolation.options(shipped.ROOT, self._places)]
         command += ["--lg-env", str(self.environment), "--report-dir", str(place)]
         for name in self.benches:
             command += ["--bench", name]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,3 +101,10 @@ def test_tests_start_programs_in_one_way() -> None:
     for source in sorted(CHECKOUT.glob("tests/**/*.py")):
         others = STARTING & set(called(source))
         assert not others or source.name == "programs.py", f"{source.relative_to(CHECKOUT)} uses {others}"
+
+
+def test_one_module_knows_where_the_checkout_is() -> None:
+    """A path that leads out of the package is wrong in an installed one; ``harness/shipped.py`` has what is needed."""
+    for source in sorted(CHECKOUT.glob("harness/**/*.py")):
+        climbing = re.search(r"__file__.*(\.parents\[[^0]|\.parent\.parent)", source.read_text())
+        assert not climbing or source.name == "shipped.py", source.relative_to(CHECKOUT)

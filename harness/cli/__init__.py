@@ -13,10 +13,12 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from types import ModuleType
 
+from harness import commit
 from harness.command import guarded, in_utf8
-from harness.errors import EXIT_USAGE
+from harness.errors import EXIT_PASS, EXIT_USAGE
 
 
 def commands() -> list[str]:
@@ -41,6 +43,17 @@ def _overview() -> str:
     return "commands:\n" + "\n".join(f"  {name:<{width}}  {_load(name).HELP}" for name in commands())
 
 
+def whole_parser() -> argparse.ArgumentParser:
+    """All subcommands in one parser, for who wants to know all that can be typed."""
+    parser = _Parser(prog="harness")
+    below = parser.add_subparsers(metavar="COMMAND")
+    for name in commands():
+        module = _load(name)
+        module.add_arguments(below.add_parser(name, help=module.HELP, description=module.HELP))
+    parser.add_argument("--version", action="store_true", help="version and commit")
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; returns its exit status."""
     if argv is None:
@@ -52,9 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(f"usage: harness COMMAND [options]   (harness COMMAND --help explains one)\n\n{_overview()}")
+        print("usage: harness COMMAND [options]   (harness COMMAND --help explains one; harness --version)")
+        print(f"\n{_overview()}")
         return 0 if arguments else EXIT_USAGE
     command = arguments[0]
+    if command == "--version":
+        print(f"shmem-harness {version('shmem-harness')} ({commit.in_words()})")
+        return EXIT_PASS
     if command not in commands():
         print(f"harness: error: no command {command!r}; there are: {', '.join(commands())}", file=sys.stderr)
         return EXIT_USAGE

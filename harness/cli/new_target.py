@@ -15,8 +15,6 @@ from harness.shmem.profile import PROFILES
 
 HELP = "write a target file for a board of your own, with templates for its guests"
 
-_CHECKOUT: Final = Path(__file__).resolve().parents[2]
-
 
 @dataclass(frozen=True)
 class _Question:
@@ -52,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="known_hosts",
         help="how the host proves what it is (default: known_hosts)",
     )
-    parser.add_argument("--folder", type=Path, default=_CHECKOUT / "targets", help="where (default: targets/)")
+    parser.add_argument("--folder", type=Path, default=Path("targets"), help="where (default: targets/)")
     parser.add_argument("--defaults", action="store_true", help="ask nothing; what is not given has its default")
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from harness import ending
+from harness import commit, ending, shipped
 from harness.emulator.faults.catalogue import Fault
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.interpreter import refuse_optimised
@@ -26,12 +26,11 @@ from harness.prove.model import Difference, ProofReport
 from harness.prove.proving import CONTROL, Proving
 from harness.prove.record import Record
 from harness.report import folder, provenance
-from harness.sessions import CHECKOUT, Sessions, count, processors, until_interrupted
+from harness.sessions import Sessions, count, processors, until_interrupted
 from harness.target.check import require
 
 HELP = "put faults into the device, one at a time, and show which requirement catches each"
 
-_SUITES: Final = "suites"
 _REPORTS: Final = "reports"
 
 
@@ -53,12 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", action="append", default=[], metavar="PATH", help="of these suites; repeatable")
     parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="on this bench only; repeatable")
     parser.add_argument(
-        "--lg-env", type=Path, metavar="FILE", help="labgrid environment file (default: boards.yaml of the checkout)"
+        "--lg-env", type=Path, metavar="FILE", help="labgrid environment file (default: the embedded benches)"
     )
     parser.add_argument(
         "--limit", type=float, default=1800.0, metavar="SECONDS", help="longest time of one session (%(default)g)"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for reports (default: reports of the checkout)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for reports (default: reports)")
     parser.add_argument("--list", action="store_true", help="only list the faults")
 
 
@@ -112,20 +111,20 @@ def _keep(base: Path, report: ProofReport) -> None:
 
 
 def _sessions(args: argparse.Namespace) -> Sessions:
-    environment = args.lg_env or CHECKOUT / "boards.yaml"
+    environment = args.lg_env or shipped.BENCHES
     if not environment.is_file():
         raise UsageError(f"there is no environment file {environment}")
     require(environment)
-    suites = [str(CHECKOUT / _SUITES)] if not args.suite else [str(Path(suite).absolute()) for suite in args.suite]
+    suites = [str(shipped.SUITES)] if not args.suite else [str(Path(suite).absolute()) for suite in args.suite]
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():
-            raise UsageError(f"there are no suites {suite}", remedy="run this command from a checkout")
+            raise UsageError(f"there are no suites {suite}")
     return Sessions(environment.resolve(), suites, args.bench, ["-p", "harness.prove.plugin"], args.limit)
 
 
 def _folder(out: Path | None) -> Path:
     """The folder of this proof, made."""
-    reports = out.absolute() if out else CHECKOUT / _REPORTS
+    reports = (out or Path(_REPORTS)).absolute()
     base = reports / f"prove-{folder.run_id()}"
     base.mkdir(parents=True)
     return base
@@ -138,7 +137,7 @@ def _begun(base: Path, planned: list[str]) -> ProofReport:
         duration_s=0.0,
         command=shlex.join(["harness", *sys.argv[1:]]),
         harness_version=provenance.harness_version(),
-        harness_commit=provenance.commit_in_words(),
+        harness_commit=commit.in_words(),
         planned=planned,
     )
 

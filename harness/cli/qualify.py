@@ -12,19 +12,20 @@ import argparse
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from labgrid.config import Config
 
-from harness import ending
+from harness import ending, shipped
 from harness.errors import EXIT_BENCH_TROUBLE, UsageError
 from harness.interpreter import refuse_optimised
 from harness.qualify import Qualification
 from harness.report import html
 from harness.report.folder import INDEX
 from harness.report.progress import Progress
-from harness.sessions import CHECKOUT, Sessions, count, processors, until_interrupted
+from harness.sessions import Sessions, count, processors, until_interrupted
 from harness.target.check import require
 
 HELP = "run the suites on every bench, write the report, and say the verdict"
@@ -35,7 +36,13 @@ _REPORTS: Final = "reports"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to run, where, and where the report goes."""
     parser.add_argument(
-        "--lg-env", type=Path, metavar="FILE", help="labgrid environment file (default: boards.yaml of the checkout)"
+        "suite", nargs="*", metavar="SUITE", help="folder or file of your own suites (default: those of the harness)"
+    )
+    parser.add_argument(
+        "--lg-env",
+        type=Path,
+        metavar="FILE",
+        help="labgrid environment file (default: boards.yaml of this folder, else the embedded benches)",
     )
     parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="this bench only; repeatable")
     parser.add_argument(
@@ -55,14 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the sessions to their end; the exit status is the verdict's (0, 1, 2 or 3), 130 after an interrupt."""
     refuse_optimised()
-    environment = args.lg_env or CHECKOUT / "boards.yaml"
-    if not (CHECKOUT / "suites").is_dir():
-        raise UsageError(f"there are no suites in {CHECKOUT}", remedy="run this command from a checkout")
+    environment = args.lg_env or _default_environment()
     benches = _benches(environment, args.bench)
     options = [*(["--nightly"] if args.nightly else []), *(["-k", args.keyword] if args.keyword else [])]
-    sessions = Sessions(environment.resolve(), options=options)
+    sessions = _sessions(environment.resolve(), args.suite, options)
     for text in sessions.ignored:
-        print(f"ignored: {text} (a qualification runs the suites as the checkout has them)")
+        print(f"ignored: {text} (a qualification runs the suites as they are)")
     progress = Progress(sys.stdout, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
     qualification = Qualification(
         sessions,
@@ -108,6 +113,19 @@ def _benches(environment: Path, names: list[str]) -> list[str]:
 
 def _reports_folder(out: Path | None) -> Path:
     """As the user may write it: the last line shows this path."""
-    if out is not None:
-        return out.absolute()
-    return Path(_REPORTS) if Path.cwd() == CHECKOUT else CHECKOUT / _REPORTS
+    return Path(_REPORTS) if out is None else out.absolute()
+
+
+def _default_environment() -> Path:
+    own = Path(shipped.BENCHES.name)
+    return own if own.is_file() else shipped.BENCHES
+
+
+def _sessions(environment: Path, suites: Sequence[str], options: Sequence[str]) -> Sessions:
+    """Those of the named suites, or of the harness's own. Raises UsageError for suites that do not exist."""
+    if not suites:
+        return Sessions(environment, options=options)
+    for suite in suites:
+        if not Path(suite.partition("::")[0]).exists():
+            raise UsageError(f"there is no suite {suite}")
+    return Sessions(environment, suites, options=options, folder=Path.cwd())

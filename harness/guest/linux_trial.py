@@ -15,6 +15,7 @@ from typing import Any, Final
 from labgrid.factory import target_factory
 from labgrid.resource import NetworkService
 
+from harness import shipped
 from harness.emulator.service.client import EmulatedHost
 from harness.guest.linux import LinuxConsole
 from harness.guest.linux_keys import BenchKeys
@@ -29,7 +30,6 @@ from harness.shmem.config import parse
 from harness.shmem.config.template import Text, fill
 
 BOOT_SECONDS: Final = 60.0
-_TEMPLATES: Final = Path(__file__).resolve().parents[2] / "targets"
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -100,7 +100,7 @@ class Trial:
 def _configuration(image: LinuxImage, keys: BenchKeys, initrd: Path, variables: Mapping[str, object]) -> str:
     """The text that qvm gets, from the template of the embedded bench. Writes the root file system to ``initrd``."""
     files = {"image": image.kernel, "initrd": keys.initrd(image.initrd, initrd), "cmdline": image.cmdline}
-    return fill(_TEMPLATES / f"qemu-{image.arch}", "linux", {**files, **variables})
+    return fill(shipped.TARGETS / f"qemu-{image.arch}", "linux", {**files, **variables})
 
 
 def _ssh(target: GuestTarget, keys: BenchKeys, port: int) -> ShmemSSHDriver:

@@ -7,12 +7,12 @@ import platform
 from pathlib import Path
 from typing import Final
 
+from harness import shipped
 from harness.arch import ARCHES, Arch
 from harness.provision.compiler import Recipe, compile_c, load_recipe
 
-_CHECKOUT: Final = Path(__file__).resolve().parents[2]
-PROBE_RECIPE: Final = _CHECKOUT / "targets/images/probe/recipe.toml"
-_WINDOW: Final = _CHECKOUT / "harness/emulator/window"
+PROBE_RECIPE: Final = shipped.TARGETS / "images/probe/recipe.toml"
+_WINDOW: Final = shipped.PACKAGE / "emulator/window"
 
 
 def probe_image(arch: Arch) -> Path:

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
+from harness import commit
 from harness.arch import ARCHES
 from harness.provision.cache import sha256
 from harness.provision.compiler import compile_c, compiler
@@ -18,9 +17,7 @@ from harness.provision.images import built
 from harness.provision.linux_image import linux_image
 from harness.provision.qemu_program import prefix, qemu
 
-_CHECKOUT: Final = Path(__file__).resolve().parents[2]
 _DISTRIBUTION: Final = "shmem-harness"
-_GIT_SECONDS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -43,22 +40,8 @@ def manifest(images: Collection[str] = ("probe", "linux")) -> list[ManifestItem]
 
 
 def _harness() -> Iterator[ManifestItem]:
-    """The harness itself; an installed copy without a checkout has no commit."""
-    yield ManifestItem("harness", metadata.version(_DISTRIBUTION), "", f"git {_commit()}")
-
-
-def _commit() -> str:
-    try:
-        said = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(_CHECKOUT), "describe", "--always", "--abbrev=40", "--dirty"],
-            capture_output=True,
-            text=True,
-            timeout=_GIT_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return said.stdout.strip()
+    """The harness itself."""
+    yield ManifestItem("harness", metadata.version(_DISTRIBUTION), "", f"git {commit.of_harness()[0] or 'unknown'}")
 
 
 def _qemus() -> Iterator[ManifestItem]:

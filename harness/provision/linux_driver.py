@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness import shipped
 from harness.arch import Arch
 from harness.errors import HarnessError
 from harness.provision import linux_elf as elf
@@ -30,7 +31,7 @@ MODULE: Final = "guest_shm.ko"
 IMAGE_RECIPE: Final = "guest.toml"
 """In the same folder: the recipe of an image that has the module, for ``modprobe guest_shm region=NAME``."""
 
-_SOURCES: Final = Path(__file__).resolve().parents[2] / "targets/images/driver"
+_SOURCES: Final = shipped.TARGETS / "images/driver"
 _FOLDERS: Final[Mapping[Arch, str]] = {"x86_64": "x86", "aarch64": "arm64"}
 _FRAME: Final = "module.c"
 _IN_FRAME: Final = "__this_module"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from harness import shipped
 from harness.arch import Arch
 from harness.provision.apt import Package, Request, packages
 from harness.provision.cache import Entry, cached, find
@@ -26,8 +27,7 @@ from harness.provision.notice import notice
 INITRD: Final = "linux-initrd"
 """Name of the root file system in its entry."""
 
-_CHECKOUT: Final = Path(__file__).resolve().parents[2]
-_PROBE: Final = _CHECKOUT / "targets/images/probe/linux.toml"
+_PROBE: Final = shipped.TARGETS / "images/probe/linux.toml"
 _PROBE_PLACE: Final = "/usr/bin/probe"
 
 

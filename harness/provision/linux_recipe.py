@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from harness import shipped
 from harness.arch import ARCHES, Arch
 from harness.errors import UsageError
 
-BASE: Final = Path(__file__).resolve().parents[2] / "targets/images/linux/recipe.toml"
+BASE: Final = shipped.TARGETS / "images/linux/recipe.toml"
 
 Table = Mapping[str, Any]
 

@@ -9,16 +9,21 @@ instead. A loop over nothing, a table without entries, an assertion about a cons
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import unittest
 from collections.abc import Callable, Generator, Mapping
+from hashlib import sha256
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 import pytest
 from _pytest.assertion import rewrite
 
+from harness import shipped
 from harness.errors import HarnessError
+from harness.provision.cache import cache_dir
 from harness.report import catalogue
 from harness.report.body import BODY
 from harness.report.judgements import demands, judged, taken
@@ -27,8 +32,10 @@ from harness.report.records import ACCESS, METRICS, OBSERVATIONS
 from harness.report.vacuous import judges_silently, vacuous
 
 _OPTION: Final = "enable_assertion_pass_hook"
+_beside: Final = rewrite.get_cache_dir
 _REWRITTEN: Final = "@pytest_ar"
 _SUITES: Final = ("suites", "fixtures")
+_CACHE: Final = "judged"
 
 KEEPER: Final = "harness-judgement-keeper"
 """The name of this plugin."""
@@ -47,7 +54,16 @@ def arm(config: pytest.Config) -> None:
     config._inicache[_OPTION] = True
     if not rewrite.PYC_TAIL.startswith(".judged"):
         rewrite.PYC_TAIL = f".judged{rewrite.PYC_TAIL}"
+    if shipped.INSTALLED:
+        rewrite.get_cache_dir = _cache_folder
     pytest.register_assert_rewrite(*_SUITES)
+
+
+def _cache_folder(file_path: Path) -> Path:
+    """Where a rewritten module is kept: beside it, but nothing is written into the installed package."""
+    if not file_path.is_relative_to(shipped.ROOT):
+        return _beside(file_path)
+    return cache_dir() / _CACHE / sha256(os.fsencode(file_path.parent)).hexdigest()
 
 
 def check(config: pytest.Config) -> None:

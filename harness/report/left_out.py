@@ -28,12 +28,18 @@ class Function(NamedTuple):
 
 
 def functions_below(folder: Path) -> Iterator[Function]:
-    """All test functions below ``folder``, by the rules that pytest has when nobody changes them."""
+    """All test functions of a folder or file, by the rules that pytest has when nobody changes them."""
+    if folder.is_file():
+        yield from _functions(folder)
     for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in _UNSEEN]
+        folders[:] = [name for name in folders if not _is_passed_over(Path(place, name))]
         for name in files:
             if any(fnmatch.fnmatch(name, pattern) for pattern in _FILES):
                 yield from _functions(Path(place) / name)
+
+
+def _is_passed_over(folder: Path) -> bool:
+    return folder.name.startswith(".") or folder.name in _UNSEEN or (folder / "pyvenv.cfg").exists()
 
 
 def _functions(file: Path) -> Iterator[Function]:

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import harness
+from harness import commit
 from harness.places import readable
-from harness.report import git
 from harness.report.journal import Began
 from harness.report.model import Part, Requirement
 
@@ -23,13 +22,13 @@ _TAKING_PART: Final = ("pytest", "labgrid", "pyserial-labgrid", "pexpect", "para
 
 def began(name: str, command: str, requirements: Sequence[Requirement], surroundings: Mapping[str, str]) -> Began:
     """The first entry of a run's journal. ``surroundings`` is what changes the run beside ``command``."""
-    commit, note = git.commit(_checkout())
+    known, note = commit.of_harness()
     return Began(
         id=name,
         started=datetime.now(UTC).isoformat(),
         command=readable(command),
         harness_version=harness_version(),
-        harness_commit=commit,
+        harness_commit=known,
         harness_commit_note=note,
         surroundings=dict(surroundings),
         python=python(),
@@ -42,16 +41,6 @@ def began(name: str, command: str, requirements: Sequence[Requirement], surround
 def harness_version() -> str:
     """The version of the installed harness."""
     return importlib.metadata.version(DISTRIBUTION)
-
-
-def commit_in_words() -> str:
-    """The commit of the checkout that the harness runs from, or why it is not known."""
-    commit, note = git.commit(_checkout())
-    return commit or f"commit unknown: {note}"
-
-
-def _checkout() -> Path:
-    return Path(harness.__file__).resolve().parent.parent
 
 
 def packages() -> dict[str, str]:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pytest plugin that turns a session into evidence.
 
-Load it with ``pytest_plugins = ["harness.report.recorder"]``. It writes ``<report dir>/<run id>/`` while the session
-runs, and makes ``results.json``, ``junit.xml`` and the pages from it at the end. The exit status of the session is the
-one of the report: 0 pass, 1 a requirement failed, 2 trouble of a bench, 3 wrong use.
+``harness.pytest_plugin`` loads it, or ``pytest_plugins = ["harness.report.recorder"]``. It writes
+``<report dir>/<run id>/`` while the session runs, and makes ``results.json``, ``junit.xml`` and the pages from it at
+the end. The exit status of the session is the one of the report: 0 pass, 1 a requirement failed, 2 trouble of a bench,
+3 wrong use.
 """
 
 from __future__ import annotations

@@ -62,17 +62,21 @@ def conftests(config: pytest.Config) -> list[Path]:
 
 
 def suites(config: pytest.Config) -> list[Path]:
-    """The folders of the suites: those whose conftest asks for the recorder."""
-    return [
+    """The folders of the suites: those whose conftest asks for the recorder.
+
+    Without such a conftest, they are the folders and files that the session was asked for.
+    """
+    asking = [
         Path(plugin.__file__ or "").parent
         for plugin in _modules(config)
         if (plugin.__file__ or "").endswith("conftest.py")
         and "harness.report.recorder" in getattr(plugin, "pytest_plugins", ())
     ]
+    return asking or [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
 
 
 def _above(config: pytest.Config, conftest: Path) -> bool:
-    return not any(conftest.is_relative_to(folder) for folder in suites(config))
+    return not any(conftest.is_relative_to(place if place.is_dir() else place.parent) for place in suites(config))
 
 
 def _modules(config: pytest.Config) -> list[ModuleType]:

@@ -16,7 +16,7 @@ from harness.arch import Arch
 from harness.errors import UsageError
 from harness.shmem.profile import PROFILES, Profile
 from harness.target import document, values
-from harness.target.paths import is_file, is_folder, resolved
+from harness.target.paths import is_file, is_folder, resolved, templates
 from harness.target.problem import Fault, Problem, TargetFileError, Where
 from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, structure
 
@@ -186,7 +186,7 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         placements=options.placements,
         guest_images=options.guest_images,
         ways=options.ways,
-        templates=resolved(base, options.templates),
+        templates=templates(base, options.templates),
         boot_seconds=options.boot_seconds,
         mmio=options.mmio,
         beyond=options.beyond,
@@ -212,9 +212,9 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
             Profile.load(options.profile, {name: reading})
         except UsageError as error:
             yield fault(f": {error.message}; {error.remedy}", "profile_overrides", name)
-    templates = resolved(base, options.templates)
-    if not options.templates or not is_folder(templates):
-        what = f"{templates} is a file, no folder" if is_file(templates) else f"there is no folder {templates}"
+    place = templates(base, options.templates)
+    if not options.templates or not is_folder(place):
+        what = f"{place} is a file, no folder" if is_file(place) else f"there is no folder {place}"
         yield fault(f": {what}", "templates")
     linux = options.linux
     if linux.recipe and not is_file(resolved(base, linux.recipe)):

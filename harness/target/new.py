@@ -14,11 +14,11 @@ from typing import Any, Final, Literal
 import jinja2
 import yaml
 
+from harness import shipped
 from harness.arch import Arch
 from harness.errors import UsageError
 
 _FOLDER: Final = Path(__file__).parent
-_CHECKOUT: Final = Path(__file__).resolve().parents[2]
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _NETWORK: Final = re.compile(r"(?:(?P<protocol>rfc2217|raw)://)?(?P<host>[^:/]+):(?P<port>\d+)")
 _POWER: Final = re.compile(r"network:(?P<model>[^:]+):(?P<host>.+):(?P<index>[^:]+)")
@@ -152,6 +152,6 @@ def write(answers: Answers, folder: Path) -> Path:
     for place in (file, templates):
         if place.exists():
             raise UsageError(f"{place} exists already", remedy="choose another name, or remove it")
-    shutil.copytree(_CHECKOUT / f"targets/qnx-{answers.architecture}", templates)
+    shutil.copytree(shipped.TARGETS / f"qnx-{answers.architecture}", templates)
     file.write_text(content)
     return file

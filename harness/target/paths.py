@@ -6,11 +6,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from harness import shipped
+
 
 def resolved(base: Path, text: str) -> Path:
     """As labgrid resolves a path of its configuration."""
     # Path.expanduser raises for the home of nobody.
     return base / os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111
+
+
+def templates(base: Path, text: str) -> Path:
+    """A folder of templates: that of the file, or the one that comes with the harness (``targets/qemu-aarch64``)."""
+    own, ours = resolved(base, text), shipped.ROOT / text
+    return ours if not is_folder(own) and ours.is_relative_to(shipped.TARGETS) and is_folder(ours) else own
 
 
 def is_folder(path: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import git
+from harness import commit
 from tests import programs
 from tests.report.recorded_suite import Suite
 
@@ -40,15 +40,15 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_a_sound_repository_needs_no_note(checkout: Path) -> None:
     head = _run(checkout, "rev-parse", "HEAD")
-    assert git.commit(checkout) == (head, "")
+    assert commit.commit(checkout) == (head, "")
     (checkout / "file").write_text("three")
-    assert git.commit(checkout) == (f"{head}+changes", "")
+    assert commit.commit(checkout) == (f"{head}+changes", "")
 
 
 def test_a_shallow_clone_is_told(checkout: Path, tmp_path: Path) -> None:
     shallow = tmp_path / "shallow"
     _run(tmp_path, "clone", "-q", "--depth=1", f"file://{checkout}", str(shallow))
-    assert git.commit(shallow) == (_run(checkout, "rev-parse", "HEAD"), "a shallow clone, without its history")
+    assert commit.commit(shallow) == (_run(checkout, "rev-parse", "HEAD"), "a shallow clone, without its history")
 
 
 def _somebody_elses(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,8 +93,8 @@ def test_without_a_commit_there_is_a_reason(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, pytest.MonkeyPatch], None], told: str
 ) -> None:
     spoil(checkout, monkeypatch)
-    commit, note = git.commit(checkout)
-    assert commit == ""
+    known, note = commit.commit(checkout)
+    assert known == ""
     assert note.startswith(told)
 
 
@@ -112,8 +112,8 @@ def test_the_report_tells_the_reason(make_suite: Callable[[str], Suite]) -> None
 
 def test_the_remedy_for_a_repository_of_somebody_else_works(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _somebody_elses(checkout, monkeypatch)
-    _, note = git.commit(checkout)
+    _, note = commit.commit(checkout)
     command = note.partition("`")[2].partition("`")[0]
     programs.run(["sh", "-c", command], check=True)
-    commit, note = git.commit(checkout)
-    assert (len(commit), note) == (40, "")
+    known, note = commit.commit(checkout)
+    assert (len(known), note) == (40, "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commit of a checkout, or the reason why nobody can say it."""
+"""The commit that the harness is of, or the reason why nobody can say it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,23 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from harness import shipped
+
 _SECONDS: Final = 20
+
+
+def of_harness() -> tuple[str, str]:
+    """The commit of the checkout that the harness runs from, or of the one that it was built from; and a note."""
+    if not shipped.INSTALLED:
+        return commit(shipped.ROOT)
+    built = shipped.built_from()
+    return built, "as it was when the package was built" if built else "the package was not built in a git repository"
+
+
+def in_words() -> str:
+    """The same in one text."""
+    known, note = of_harness()
+    return known or f"commit unknown: {note}"
 
 
 def commit(checkout: Path) -> tuple[str, str]:

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness completion``: a script that lets a shell complete commands, options and files."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import shtab
+
+from harness.errors import EXIT_PASS
+
+HELP = "print a script by which bash, zsh or tcsh complete what you type"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which shell."""
+    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell that reads the script")
+    parser.epilog = (
+        "example: harness completion bash > ~/.local/share/bash-completion/completions/harness"
+        "   (a new shell has it; after an update, write it again)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script."""
+    from harness.cli import whole_parser
+
+    parser = whole_parser()
+    _complete_files(parser)
+    print(shtab.complete(parser, args.shell))
+    return EXIT_PASS
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    """Whatever is a path is completed as one."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                _complete_files(below)
+        elif action.type is Path:
+            setattr(action, "complete", shtab.FILE)  # noqa: B010 - shtab's own way to mark an argument
