@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from harness.shmem.config import ShmemVdev, Subst, parse
+from harness.shmem.config import ShmemVdev, Subst, parse, shmems_of
 from harness.shmem.oracle import creations, decide, guest_mode
 from harness.shmem.oracle.patterns import name_bytes
 from harness.shmem.profile import Profile
@@ -16,7 +16,7 @@ from tests.shmem.strategies import profiles, shmem_vdevs, texts
 
 def vdev(options: str) -> ShmemVdev:
     """A shmem vdev with these options."""
-    return parse(f"vdev shmem {options}").shmem_vdevs()[0]
+    return shmems_of(parse(f"vdev shmem {options}"))[0]
 
 
 SUBST = [

@@ -16,7 +16,7 @@ from harness.shmem.config.memory_map import Range
 from harness.shmem.config.model import Context, Option, Ram, Rom, VmConfig
 from harness.shmem.config.numbers import is_number
 from harness.shmem.config.references import Intr, parse_intr
-from harness.shmem.config.shmem import Create, Gid, ShmemVdev, Umask
+from harness.shmem.config.shmem import Create, Gid, ShmemVdev, Umask, shmems_of
 from harness.shmem.config.variables import is_open, references
 from harness.shmem.config.words import show
 from harness.shmem.profile import Profile
@@ -32,7 +32,7 @@ def validate(config: VmConfig, profile: Profile) -> list[ConfigError]:
         *_interrupts(config, profile),
         *_collisions(config, profile),
     ]
-    for vdev in config.shmem_vdevs():
+    for vdev in shmems_of(config):
         problems += [
             *_placement(vdev, profile),
             *list_problems(vdev, profile),
