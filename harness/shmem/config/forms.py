@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from harness.shmem.config import grammar
 from harness.shmem.config.errors import ConfigError, Position
 from harness.shmem.config.model import Option
 from harness.shmem.config.numbers import is_number, number, two_readings
@@ -29,6 +30,18 @@ def look_at_number(what: str, argument: Word, remarks: Remarks) -> None:
             "octal or decimal",
             argument.position,
         )
+
+
+def look_at_value(option: Option, remarks: Remarks) -> None:
+    """Look at an argument that is one of a few words. Raises ConfigError when it is the next option instead."""
+    values = grammar.FREE_STANDING_VALUES.get(option.name)
+    if values is None or option.text in values or references(option.text):
+        return
+    if option.text in grammar.STRUCTURE:
+        expected = ", ".join(sorted(values))
+        problem = f"argument of '{option.name}' is missing"
+        raise ConfigError(problem, option.position, found=show(option.text), expected=expected)
+    remarks.add(f"{option.name} {show(option.text)} is not understood; it is kept as it is", option.argument_position)
 
 
 def look_at_size(option: Option, remarks: Remarks) -> None:

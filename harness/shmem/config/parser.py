@@ -14,7 +14,14 @@ from pathlib import Path
 from harness.narrow import present
 from harness.shmem.config import grammar
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position
-from harness.shmem.config.forms import look_at_number, look_at_passed, look_at_placement, look_at_size, split_memory
+from harness.shmem.config.forms import (
+    look_at_number,
+    look_at_passed,
+    look_at_placement,
+    look_at_size,
+    look_at_value,
+    split_memory,
+)
 from harness.shmem.config.grammar import Takes
 from harness.shmem.config.model import Context, Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
 from harness.shmem.config.numbers import is_number, number
@@ -160,6 +167,7 @@ class Parser:
                 self._enter(OpenContext("pass", "", word.position, grammar.PASS_OPTIONS, self._indent))
             case text if text in grammar.FREE_STANDING:
                 option = self._option(word, grammar.FREE_STANDING[text], source)
+                look_at_value(option, self.remarks)
                 self._others.append(option)
                 self._set(option)
             case grammar.LOAD_WORD:
