@@ -130,7 +130,7 @@ def test_a_permitted_name_always_has_a_legal_host_name(view: ShmemVdev, name: st
 
 
 @settings(max_examples=100, deadline=None)
-@given(texts(min_size=1, max_size=8, without="\t/"), texts(max_size=8, without="\t/"))
+@given(texts(min_size=1, max_size=8, without="\t\n/"), texts(max_size=8, without="\t\n/"))
 def test_an_empty_first_field_puts_the_prefix_in_front(name: str, prefix: str) -> None:
     decision = decide(ShmemVdev((Subst("", prefix),)), name, Profile.load("7.0"))
     if len((prefix + name).encode()) < 32:
