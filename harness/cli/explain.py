@@ -8,7 +8,7 @@ import json
 import sys
 
 from harness.errors import UsageError
-from harness.shmem.config import ConfigError, ShmemVdev, VmConfig, parse_file
+from harness.shmem.config import ConfigError, ShmemVdev, VmConfig, parse_file, shmems_of
 from harness.shmem.explanation import Explanation, as_json, as_text, explain
 from harness.shmem.profile import PROFILES
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _chosen(config: VmConfig, wanted: str | None) -> list[tuple[int, ShmemVdev]]:
     """The vdevs to explain with their indices. Raises UsageError when there is none."""
-    vdevs = list(enumerate(config.shmem_vdevs()))
+    vdevs = list(enumerate(shmems_of(config)))
     if not vdevs:
         raise UsageError("the configuration has no vdev shmem")
     if wanted is None:

@@ -93,6 +93,11 @@ class LoopbackBoard:
             self._process.wait()
 
 
+def board_variable(target: str) -> str:
+    """The environment variable that holds the folder of the board of a target."""
+    return f"LG_{target.upper().replace('-', '_')}"
+
+
 @target_factory.reg_resource
 @attr.s(eq=False)
 class ShmemLoopbackBoard(Resource):  # type: ignore[misc]
@@ -117,7 +122,7 @@ class ShmemLoopbackBoard(Resource):  # type: ignore[misc]
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         self.board = LoopbackBoard("--guest-lines", str(self.guest_lines), *self._profile())
-        os.environ[f"LG_{self.target.name.upper().replace('-', '_')}"] = str(self.board.folder)
+        os.environ[board_variable(self.target.name)] = str(self.board.folder)
         for name, line in _ports(self.guest_lines).items():
             RawSerialPort(self.target, name, port=os.path.realpath(self.board.folder / line))
         NetworkService(self.target, None, address="127.0.0.1", username=USER, port=self.board.port)

@@ -97,6 +97,8 @@ def _refused(field: Any, value: object) -> str:
             field.validator(None, field, value)
     except Exception as error:
         # A converter or a validator of anybody's may raise anything.
+        if isinstance(error, TypeError) and isinstance(value, list | dict):
+            return "one value is meant, no list and no mapping"
         return str(error.args[0]) if error.args else "not of the right kind"
     return ""
 

@@ -77,7 +77,7 @@ def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
 def _templates(bench: BenchConfig) -> Iterator[Problem]:
     places = [""] if "pci" in bench.placements else []
     places += [place.options for place in bench.mmio[:1]] if "mmio" in bench.placements else []
-    yield from templates.problems(bench.templates, bench.guest_images, places, bench.profile)
+    yield from templates.problems(bench.templates, bench.guest_images, places, bench.profile, bench.architecture)
 
 
 def _sorted(path: Path, problems: Iterable[Problem]) -> list[Problem]:

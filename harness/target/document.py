@@ -25,20 +25,13 @@ from ruamel.yaml.reader import ReaderError
 
 from harness.target.problem import Fault, Problem, TargetFileError, Where
 from harness.target.walk import Walk
+from harness.target.wording import explained
 
 _MOST_BYTES: Final = 1 << 18
 _DEEPEST: Final = 32
 _TOO_DEEP: Final = f"values are nested more than {_DEEPEST} deep"
 _OPENINGS: Final = re.compile(rf"(?:[\[{{]\s*){{{_DEEPEST + 1}}}")
 _TEMPLATE: Final = "!template"
-_REMEDIES: Final = {
-    "recursive": "an alias (*) stands inside of what it stands for",
-    "\\t": "a tab stands where only blanks may indent",
-    "2002:value": "= needs quotes",
-    "but found sequence": "a key is a text",
-    "but found mapping": "a key is a text",
-}
-"""What a YAML library means, by words that are in what it says."""
 _STANDARD: Final = "tag:yaml.org,2002:"
 _TAGS: Final = {None, "!", *(_STANDARD + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
 _MARK: Final = re.compile(r"^\s*#+\s*FILL[ _-]IN\b|^\s*[^#\s].*\s#.*\bFILL[ _-]IN\b")
@@ -189,12 +182,11 @@ def _translated(path: Path, text: str) -> Iterator[None]:
         if isinstance(error, DuplicateKeyError):
             line, words = error.problem_mark.line + 1, f"{(error.problem or '').split(chr(34))[1]} is there twice"
         elif isinstance(error, MarkedYAMLError | yaml.MarkedYAMLError):
-            mark = error.problem_mark or error.context_mark
-            line, words = mark.line + 1 if mark else 1, f"no YAML: {error.problem or error.context}"
+            line, words = explained(error, text)
+            words = f"no YAML: {words}"
         elif isinstance(error, ReaderError | yaml.reader.ReaderError):
             line = text.count("\n", 0, error.position) + 1
             character = error.character
             shown = chr(character) if isinstance(character, int) else character
             words = f"no YAML: the character {shown!r} may not be in it"
-        words = next((f"no YAML: {remedy}" for said, remedy in _REMEDIES.items() if said in words), words)
         raise TargetFileError(Problem(str(path), line, " ".join(words.split()))) from error

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import stat
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -18,6 +20,7 @@ from harness.host.board import ShmemBoardStrategy
 from harness.host.protocol import ShmemHostProtocol
 from harness.host.qnx import ShmemQnxHostDriver
 from harness.host.upload import folder_trouble
+from harness.loopback.resource import board_variable
 from harness.target import values
 from harness.target.document import Document
 from harness.target.parts import Part, Parts
@@ -30,6 +33,9 @@ _FEATURES: Final = ("access", "device-tree", "performance")
 _IMAGES: Final = {"kernel": "images", "disk": "images", "dtb": "images", "flash": "images", "bios": "images"}
 _PUBLIC_KEY: Final = (b"ssh-", b"ecdsa-", b"sk-", b"---- BEGIN SSH2 PUBLIC KEY", b"-----BEGIN PUBLIC KEY")
 _HEAD_BYTES: Final = 64
+_LABGRIDS: Final = re.compile(r"\$\{?(LG_\w+)")
+_LONGEST: Final = 3600
+"""Seconds; no step of a board or a guest takes longer."""
 _UNDOCUMENTED: Final = '"\\$'
 """Characters that a word of a configuration can have here, in quotes, and perhaps on a real host."""
 
@@ -49,6 +55,8 @@ def faults(name: str, parts: Parts, document: Document) -> Iterator[Fault]:
     for emulator in parts.of(QEMUDriver):
         yield from _images(emulator, document)
     yield from _features(name, document)
+    yield from _times(("targets", name), document.data["targets"][name])
+    yield from _linux(name, parts, document)
 
 
 def _roles(name: str, parts: Parts) -> Iterator[Fault]:
@@ -137,11 +145,17 @@ def _pace(where: Where, cable: dict[str, Any]) -> Iterator[Fault]:
 def _file(host: Part, name: str, path: Path) -> Iterator[Fault]:
     """A file that it names. It may well be on the machine alone that the board is used from."""
     text = host.argument(name)
-    # A variable of labgrid's is known to whoever runs it.
-    if not isinstance(text, str) or not text or "$LG_" in text or "${LG_" in text:
+    if not isinstance(text, str) or not text:
+        return
+    where = host.where_of(name)
+    if variables := _LABGRIDS.findall(text):
+        # Whoever runs it may set it then. Known is what is set already, and what a board that is a program sets.
+        known = {board_variable(str(host.where[1])), *(one for one in os.environ if one.startswith("LG_"))}
+        for variable in variables:
+            if variable not in known and (close := hint(variable, known)):
+                yield Fault(where, f"{name}: nothing sets the variable {variable} yet{close}", warning=True)
         return
     place = resolved(path.absolute().parent, text)
-    where = host.where_of(name)
     if is_folder(place):
         yield Fault(where, f"{name}: {place} is a folder, no file")
     elif not is_file(place):
@@ -208,3 +222,25 @@ def _features(name: str, document: Document) -> Iterator[Fault]:
                 where = ("targets", name, "features", number)
                 text = f"no test of the suites asks for the feature {feature}; did you mean {close[0]}?"
                 yield Fault(where, text, warning=True)
+
+
+def _times(where: Where, value: object) -> Iterator[Fault]:
+    """Times that nobody waits for, because another unit was in mind."""
+    if isinstance(value, dict | list):
+        for step, inside in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _times((*where, step), inside)
+    elif str(where[-1]).endswith("_seconds") and isinstance(value, int | float) and _LONGEST < value < float("inf"):
+        text = f"{where[-1]} is {value}, which is {value / 3600:.1f} hours: the unit is seconds"
+        yield Fault(where, text, warning=True)
+
+
+def _linux(name: str, parts: Parts, document: Document) -> Iterator[Fault]:
+    """Ports of this machine can be forwarded to the guests of a host that is on it, and of no other."""
+    options = document.data["targets"][name].get("options")
+    boards = [host for host in parts.of(ShmemQnxHostDriver) if host.argument("root") == "/"]
+    if not boards or not isinstance(options, dict):
+        return
+    images, linux = options.get("guest_images"), options.get("linux", {})
+    if isinstance(images, list) and "linux" in images and isinstance(linux, dict) and not linux.get("addresses"):
+        text = "guest_images has linux, whose guests on a board are reached by linux: addresses, and there are none"
+        yield Fault(("targets", name, "options", "guest_images"), text)

@@ -10,7 +10,8 @@ from typing import Final
 
 import jinja2
 
-from harness.shmem.config import ConfigError, parse
+from harness.arch import Arch
+from harness.shmem.config import ConfigError, Position, VmConfig, doubts, parse
 from harness.shmem.config.template import SUFFIX, Text, fill
 from harness.shmem.config.validate import validate
 from harness.shmem.profile import Profile
@@ -25,6 +26,8 @@ _VARIABLES: Final = {
     "console": "/dev/ptyp0",
     "port": "",
 }
+_CONTROLLERS: Final[Mapping[Arch, str]] = {"x86_64": "apic", "aarch64": "gic"}
+"""The interrupt controller that a guest's machine has without a word in its configuration."""
 
 
 def render(templates: Path, image: str, values: Mapping[str, object]) -> str:
@@ -32,7 +35,9 @@ def render(templates: Path, image: str, values: Mapping[str, object]) -> str:
     return fill(templates, image, {**_VARIABLES, **values})
 
 
-def problems(templates: Path, images: Sequence[str], places: Sequence[str], profile: Profile) -> Iterator[Problem]:
+def problems(
+    templates: Path, images: Sequence[str], places: Sequence[str], profile: Profile, architecture: Arch
+) -> Iterator[Problem]:
     """What is wrong with the templates of these guest images.
 
     ``places`` are the options of memory-mapped devices, empty for PCI; a configuration is tried with each.
@@ -43,30 +48,54 @@ def problems(templates: Path, images: Sequence[str], places: Sequence[str], prof
             yield Problem(str(file), 1, f"there is no template for the guest image {image}")
             continue
         for place in places:
-            found = _problem(file, templates, image, place, profile)
+            found = _problems(file, templates, image, place, profile, architecture)
+            yield from found
             if found:
-                yield found
                 break
 
 
-def _problem(file: Path, templates: Path, image: str, place: str, profile: Profile) -> Problem | None:
+def _problems(
+    file: Path, templates: Path, image: str, place: str, profile: Profile, architecture: Arch
+) -> list[Problem]:
+    """What is wrong with one template for one place: the first error that ends the reading, or else every doubt."""
     try:
         text = render(templates, image, {"shmem": Text(f"vdev shmem\n    {place}\n    allow *\n")})
     except jinja2.TemplateSyntaxError as error:
-        return Problem(str(file), error.lineno, f"template: {error.message}")
+        return [Problem(str(file), error.lineno, f"template: {error.message}")]
     except jinja2.TemplateError as error:
-        return Problem(str(file), _line_of(file, error), f"template: {error.message}")
+        return [Problem(str(file), _line_of(file, error), f"template: {error.message}")]
     except Exception as error:
         # A template is a program: it may divide by zero, include itself without an end, or be no text at all.
-        return Problem(str(file), _line_in(file, error), f"template: {type(error).__name__}: {error}")
+        return [Problem(str(file), _line_in(file, error), f"template: {type(error).__name__}: {error}")]
     try:
         config = parse(text, file=str(file))
         for complaint in validate(config, profile):
             raise complaint
     except ConfigError as error:
-        shown = text.splitlines()[error.position.line - 1].strip() if error.position.line else ""
-        return Problem(str(file), error.position.line, f"{error.message.rpartition(': ')[2]} (filled in: {shown!r})")
-    return None
+        words = error.message.rpartition(": ")[2]
+        return [Problem(str(file), error.position.line, f"{words} ({_filled_in(text, error.position)})")]
+    found = [
+        Problem(str(file), position.line, f"{words} ({_filled_in(text, position)})")
+        for position, words in _of_other_machines(config, architecture)
+    ]
+    return found + [
+        Problem(str(file), remark.position.line, f"{remark.text} ({_filled_in(text, remark.position)})", warning=True)
+        for remark in (*config.remarks, *doubts(config, profile))
+    ]
+
+
+def _filled_in(text: str, position: Position) -> str:
+    shown = text.splitlines()[position.line - 1].strip() if position.line else ""
+    return f"filled in: {shown!r}"
+
+
+def _of_other_machines(config: VmConfig, architecture: Arch) -> Iterator[tuple[Position, str]]:
+    """Interrupts of a controller that machines of this architecture do not have."""
+    declared = {vdev.name for vdev in config.vdevs}
+    for option in (option for vdev in config.vdevs for option in vdev.options if option.name == "intr"):
+        for name in {part.partition(":")[0] for part in option.text.split(",")} - declared:
+            if name in _CONTROLLERS.values() and name != _CONTROLLERS[architecture]:
+                yield option.position, f"a guest of {architecture} has no interrupt controller '{name}'"
 
 
 def _line_in(file: Path, error: Exception) -> int:

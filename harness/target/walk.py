@@ -84,7 +84,9 @@ class Walk:
 
     def _scalar(self, where: Where, read: Any, placed: Any, line: int, column: int | None) -> Any:
         if isinstance(read, Template):
-            return self._filled_in(read, line)
+            text = self._filled_in(read, line)
+            self._check_text(text, line)
+            return _encodable(text)
         if read is None:
             # An empty file, and a list's empty entry, have no key.
             if where:
@@ -99,7 +101,7 @@ class Walk:
             written = self._written(line, column) or str(placed)
             remedy = "true, false or text in quotes" if isinstance(read, bool) else "a plain number or text in quotes"
             self._say(line, f"{written} is read as {read!r} by labgrid and as {placed!r} by YAML 1.2: write {remedy}")
-        return read
+        return _encodable(read) if isinstance(read, str) else read
 
     def _check_text(self, text: str, line: int) -> None:
         if _CONTROL.search(text):
@@ -135,6 +137,11 @@ class Walk:
 
     def _stop(self, line: int, text: str) -> TargetFileError:
         return TargetFileError(*self.problems, Problem(self._file, line, text))
+
+
+def _encodable(text: str) -> str:
+    """A text that can be a path and an argument. What was in it is told already, and must not stop the other checks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from fixtures.configuration import configuration_text, shmem
 from harness.arch import ARCHES
 from harness.errors import BenchError, UsageError
-from harness.shmem.config import parse
+from harness.shmem.config import parse, shmems_of
 
 TARGETS = Path(__file__).parents[2] / "targets"
 
@@ -27,7 +27,7 @@ def test_the_embedded_templates_make_whole_configurations(arch: str) -> None:
     assert config.system == "guest7"
     assert [load.file for load in config.loads] == ["/images/probe.elf"]
     assert "/dev/ptyp3" in [vdev.argument("hostdev") for vdev in config.vdevs]
-    (vdev,) = config.shmem_vdevs()
+    (vdev,) = shmems_of(config)
     assert [(rule.kind, rule.pattern) for rule in vdev.rules] == [("allow", "a*"), ("deny", "b")]
     assert [create.size_bytes for create in vdev.creates] == [4096]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.arch import ARCHES, Arch
 from harness.shmem.profile import PROFILES
 from harness.target import templates
 from harness.target.check import check
@@ -83,12 +84,12 @@ def test_a_file_that_is_not_there_is_warned_of(name: str, tmp_path: Path) -> Non
     assert check(file) == []
 
 
-@pytest.mark.parametrize("arch", ["aarch64", "x86_64"])
+@pytest.mark.parametrize("arch", ARCHES)
 @pytest.mark.parametrize("image", ["probe", "linux", "qnx"])
-def test_every_template_for_boards_makes_a_configuration(arch: str, image: str) -> None:
+def test_every_template_for_boards_makes_a_configuration(arch: Arch, image: str) -> None:
     places = ["", "loc 0x1c050000 intr gic:43"] if arch == "aarch64" else [""]
     for profile in PROFILES.values():
-        assert list(templates.problems(TARGETS / f"qnx-{arch}", [image], places, profile)) == []
+        assert list(templates.problems(TARGETS / f"qnx-{arch}", [image], places, profile, arch)) == []
 
 
 Change = Callable[[str], str]
@@ -193,6 +194,33 @@ def test_a_template_is_refused_with_its_own_line(tmp_path: Path) -> None:
     (problem,) = check(file)
     assert problem.line == _line(text, "{{ console }}")
     assert "consol" in problem.text
+
+
+def test_what_a_template_says_and_nobody_knows_is_warned_of(tmp_path: Path) -> None:
+    """A real host may know it; a slip of a finger looks the same."""
+    folder = tmp_path / "qnx-aarch64"
+    folder.mkdir()
+    text = (TARGETS / "qnx-aarch64/probe.qvmconf.j2").read_text()
+    file = tmp_path / "target.yaml"
+    file.write_text(filled_in())
+    for old, new, said in (
+        ("    hostdev {{", "    hosdtev {{", "is 'hostdev' meant?"),
+        ("vdev pl011", "vdev pl0l1", "vdev 'pl0l1' is not understood"),
+        ("    intr gic:37", "    intr gci:37", "'gci' is not declared"),
+        ("logger fatal", "loger fatal", "is 'logger' meant?"),
+    ):
+        (folder / "probe.qvmconf.j2").write_text(text.replace(old, new))
+        (problem,) = check(file)
+        assert (problem.warning, problem.line) == (True, _line(text.replace(old, new), new)), new
+        assert said in problem.text
+
+
+def test_a_template_for_the_other_architecture_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "qnx-aarch64").symlink_to(TARGETS / "qnx-x86_64")
+    (tmp_path / "target.yaml").write_text(filled_in())
+    (problem,) = check(tmp_path / "target.yaml")
+    assert "a guest of aarch64 has no interrupt controller 'apic'" in problem.text
+    assert not problem.warning
 
 
 @pytest.mark.parametrize(

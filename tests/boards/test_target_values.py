@@ -77,6 +77,30 @@ YAML: dict[str, Case] = {
     "control character": (ADDRESS, "        address: a\x07\n", "\x07", "the character '\\x07' may not be in it"),
     "escaped NUL": (HOST, HOST + '        keyfile: "a\\0b"\n', "keyfile", "control character"),
     "half a pair": (ADDRESS, '        address: "\\ud800"\n', "\\ud800", "control character"),
+    "open quote": (
+        'password: ""',
+        'password: "',
+        'password: "',
+        "the quote that begins in this line is closed in line",
+    ),
+    "quote without an end": (SECONDS, "      boot_seconds: 'a\n", "boot_seconds: 'a", "this line is not closed"),
+    "behind a quote": ('password: ""', 'password: "" # a\n        username: "a" b', '"a" b', "around the whole value"),
+    "no blank": ("        qvm: qvm\n", "        qvm:qvm\n", "qvm:qvm", "needs a key, a colon and a blank"),
+    "two colons": (ADDRESS, "        address: ssh: a\n", "ssh: a", "a second ': ' in one line needs quotes"),
+    "indentation": (
+        "        username: root\n",
+        "       username: root\n",
+        "       username",
+        "the indentation of this line",
+    ),
+    "options too deep": ("    options:\n", "      options:\n", "      options:", "the indentation of this line"),
+    "open list": (BOOT, "        boot: [a, b\n", "boot: [a", "the [ of this line is not closed, or a comma is missing"),
+    "merge conflict": ("    options:\n", "<<<<<<< HEAD\n    options:\n", "<<<<<<<", "a mark of a merge conflict"),
+    "odd blank": ("        qvm: qvm\n", "        qvm:\u00a0qvm\n", "\u00a0", "a blank that is none (U+00A0)"),
+    "backslash": (BOOT, '        boot: ["a\\.b"]\n', 'boot: ["a', "a backslash in double quotes needs another one"),
+    "at": (BOOT, "        boot: [@a]\n", "boot: [@", "begins with such a character needs quotes"),
+    "half a pair in a path": ("folder: /tmp/shmem-harness", 'folder: "\\ud800"', "\\ud800", "control character"),
+    "half a pair in a template": (ADDRESS, '        address: !template "\\ud800"\n', "\\ud800", "control character"),
     "deep lists": (SECONDS, SECONDS + f"      linux: {'[' * 9999}\n", "[[[[", "nested more than"),
     "deep mappings": (SECONDS, SECONDS + f"      linux: {'{a: ' * 99}\n", "{a: {a:", "nested more than"),
     "deep lines": (SECONDS, SECONDS + f"      linux:\n        {'- ' * 99}\n", "- - -", "nested more than"),
@@ -253,6 +277,18 @@ VALUES: dict[str, Case] = {
         "10.0.0.1",
         "ADDRESS or ADDRESS/BITS",
     ),
+    "list as index": (
+        "      NetworkService:\n",
+        "      NetworkPowerPort: {model: gude, host: a, index: [2]}\n      NetworkService:\n",
+        "NetworkPowerPort",
+        "index is [2]: one value is meant, no list",
+    ),
+    "linux without addresses": (
+        "guest_images: [probe]",
+        "guest_images: [probe, linux]",
+        "guest_images",
+        "are reached by linux: addresses",
+    ),
     "name of the target": (TARGET, "  a/b:\n", "a/b", "'a/b' is no name for a target"),
     "empty name": (TARGET, '  "":\n', '"":', "'' is no key"),
     "key of the file": (
@@ -299,6 +335,15 @@ VALUES: dict[str, Case] = {
 }
 
 DOUBTS: dict[str, Case] = {
+    "thousandths": (SSH, "        ssh_seconds: 60000\n", "ssh_seconds", "16.7 hours: the unit is seconds"),
+    "of a guest": (SECONDS, "      boot_seconds: 60000\n", "60000", "16.7 hours: the unit is seconds"),
+    "of a Linux guest": (SECONDS, SECONDS + "      linux: {boot_seconds: 90000}\n", "90000", "25.0 hours"),
+    "variable": (
+        HOST,
+        HOST + "        keyfile: $LG_QNX_AARCH64_GENERI/key\n",
+        "keyfile",
+        "did you mean LG_QNX_AARCH64_G",
+    ),
     "open key": (HOST, HOST + "        keyfile: private\n", "keyfile", "is open to others"),
     "empty key": (HOST, HOST + "        keyfile: empty\n", "keyfile", "is empty"),
     "empty known hosts": (HOST, HOST + "        known_hosts: empty\n", "known_hosts: e", "is empty"),
@@ -308,6 +353,12 @@ DOUBTS: dict[str, Case] = {
 }
 
 FINE: dict[str, tuple[str, str]] = {
+    "an hour": (SSH, "        ssh_seconds: 3600\n"),
+    "variable of somebody's": (HOST, HOST + "        keyfile: $LG_KEYS/mine\n"),
+    "linux with addresses": (
+        "guest_images: [probe]",
+        "guest_images: [probe, linux]\n      linux: {addresses: [192.0.2.50]}",
+    ),
     "six": (ADDRESS, "        address: 2001:db8::1\n"),
     "zone": (ADDRESS, '        address: "fe80::1%eth0"\n'),
     "name": (ADDRESS, "        address: my-board.lab.example.org.\n"),
@@ -393,7 +444,7 @@ def test_what_only_looks_wrong_is_good(place: Path, old: str, new: str) -> None:
         ("targets: {}\n".encode("utf-16"), 1, "is UTF-16 text"),
         (b"#" * (1 << 20), 1, "is larger than"),
         (b"\x00" * 9, 1, "may not be in it"),
-        (b"a: [\n", 2, "no YAML"),
+        (b"a: [\n", 1, "a [ or { above is not closed"),
     ],
     ids=lambda value: "" if isinstance(value, bytes) else str(value),
 )

@@ -15,7 +15,7 @@ from harness.emulator.device.regions import Region, Registry
 from harness.emulator.vfio_user.wire import PciIrq
 from harness.emulator.window import SLOT_SIZE, Mapper, Window, WindowBroken
 from harness.shmem import registers as reg
-from harness.shmem.config import ShmemVdev, parse
+from harness.shmem.config import ShmemVdev, parse, shmems_of
 from harness.shmem.profile import Profile
 from harness.shmem.status import Status
 
@@ -57,7 +57,7 @@ class Machine:
         """One more ``vdev shmem`` with these options."""
         window = Window(self.mapper)
         stack.callback(window.close)
-        (vdev,) = parse(f"vdev shmem {options}").shmem_vdevs()
+        (vdev,) = shmems_of(parse(f"vdev shmem {options}"))
         device = SharedMemoryDevice(
             vdev,
             system=self.system,

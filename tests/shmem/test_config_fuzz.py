@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from harness.shmem.config import ConfigError, VmConfig, parse, parse_file, render
+from harness.shmem.config import ConfigError, VmConfig, parse, parse_file, render, shmems_of
 from harness.shmem.explanation import as_json, as_text, explain
 from harness.shmem.lint import lint
 from harness.shmem.profile import PROFILES
@@ -129,7 +129,7 @@ def try_one(path: Path, release: str) -> bool:
     for finding in lint(config, profile):
         assert finding.position.file, finding
         assert finding.position.line > 0, finding
-    for index, vdev in enumerate(config.shmem_vdevs()):
+    for index, vdev in enumerate(shmems_of(config)):
         try:
             explanation = explain(vdev, index, "region", profile)
         except ConfigError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.shmem.config import Create, Intr, Load, Ram, Rom, Rule, Subst, Vdev, VmConfig, parse, render
+from harness.shmem.config import Create, Intr, Load, Ram, Rom, Rule, Subst, Vdev, VmConfig, parse, render, shmems_of
 
 EXAMPLE = """\
 # An x86 guest in the vendor's shape.
@@ -53,7 +53,7 @@ def test_entries(config: VmConfig) -> None:
 
 
 def test_every_entry_knows_where_it_stands(config: VmConfig) -> None:
-    (shmem,) = config.shmem_vdevs()
+    (shmem,) = shmems_of(config)
     assert str(shmem.position) == "x86.qvmconf:18:1"
     assert str(shmem.substs[0].position) == "x86.qvmconf:18:12"
     assert str(shmem.creates[0].position) == "x86.qvmconf:18:29"
@@ -68,10 +68,12 @@ def test_every_entry_knows_where_it_stands(config: VmConfig) -> None:
 
 
 def test_shmem_options_are_taken_apart() -> None:
-    (shmem,) = parse(
-        "vdev shmem loc mem:0x1c050000 intr gic:43 sched 21 name s umask 022 gid 7\n"
-        'create a,4k,640,users allow x deny "y z" subst ,p'
-    ).shmem_vdevs()
+    (shmem,) = shmems_of(
+        parse(
+            "vdev shmem loc mem:0x1c050000 intr gic:43 sched 21 name s umask 022 gid 7\n"
+            'create a,4k,640,users allow x deny "y z" subst ,p'
+        )
+    )
     assert (shmem.loc, shmem.intr, shmem.sched, shmem.name) == (0x1C050000, Intr("gic", 43), 21, "s")
     assert shmem.creates == (Create("a", 4096, 0o640, "users"),)
     assert shmem.rules == (Rule("allow", "x"), Rule("deny", "y z"))
@@ -79,7 +81,7 @@ def test_shmem_options_are_taken_apart() -> None:
 
 
 def test_only_the_first_comma_of_a_substitution_divides_it() -> None:
-    assert parse("vdev shmem subst a,b,c").shmem_vdevs()[0].substs == (Subst("a", "b,c"),)
+    assert shmems_of(parse("vdev shmem subst a,b,c"))[0].substs == (Subst("a", "b,c"),)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_numbers(spelling: str, value: int) -> None:
     ],
 )
 def test_words(spelling: str, value: str) -> None:
-    assert parse(f"vdev shmem allow {spelling}\n").shmem_vdevs()[0].rules[0].pattern == value
+    assert shmems_of(parse(f"vdev shmem allow {spelling}\n"))[0].rules[0].pattern == value
 
 
 def test_a_word_belongs_to_the_open_context_first() -> None:
@@ -137,7 +139,7 @@ def test_a_word_belongs_to_the_open_context_first() -> None:
 
 def test_a_context_stays_open_until_the_next_one() -> None:
     config = parse("vdev shmem allow a\nram 1M\ninitrd load x\nallow b\ncpu\nsched 9\nvdev pl011 name u")
-    (vdev,) = config.shmem_vdevs()
+    (vdev,) = shmems_of(config)
     assert [rule.pattern for rule in vdev.rules] == ["a", "b"]
     assert (config.rams, config.loads) == ((Ram(None, 1 << 20),), (Load("initrd", None, "x"),))
 
@@ -167,15 +169,15 @@ def test_a_vdev_may_be_called_by_its_library() -> None:
 
 
 def test_an_argument_may_be_any_word() -> None:
-    (vdev,) = parse("vdev shmem allow deny deny allow name vdev").shmem_vdevs()
+    (vdev,) = shmems_of(parse("vdev shmem allow deny deny allow name vdev"))
     assert [(rule.kind, rule.pattern) for rule in vdev.rules] == [("allow", "deny"), ("deny", "allow")]
     assert vdev.name == "vdev"
 
 
 def test_location_without_an_address() -> None:
-    (vdev,) = parse("vdev shmem loc intr gic:40\nloc\n").shmem_vdevs()
+    (vdev,) = shmems_of(parse("vdev shmem loc intr gic:40\nloc\n"))
     assert (vdev.loc, vdev.intr) == (None, Intr("gic", 40))
-    assert parse("vdev shmem loc pci:0x1c05/1").shmem_vdevs()[0].loc is None
+    assert shmems_of(parse("vdev shmem loc pci:0x1c05/1"))[0].loc is None
 
 
 def test_options_of_an_unknown_vdev_are_told_by_their_lines() -> None:

@@ -21,6 +21,7 @@ from harness.shmem.config import (
     parse_arguments,
     parse_file,
     render,
+    shmems_of,
 )
 from harness.shmem.config.words import words
 from tests.shmem.strategies import configurations, shmem_vdevs
@@ -63,7 +64,7 @@ def test_a_file_and_arguments_can_be_mixed(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "two.qvmconf").write_text("name second  # continues the vdev of the first file\n")
     monkeypatch.chdir(tmp_path)
     config = parse_arguments(shlex.split('ram 128M @one.qvmconf deny b @two.qvmconf cmdline "a b"'))
-    (vdev,) = config.shmem_vdevs()
+    (vdev,) = shmems_of(config)
     assert [(rule.kind, rule.pattern) for rule in vdev.rules] == [("allow", "a*"), ("deny", "b")]
     assert (config.system, vdev.name, config.cmdline) == ("g0", "second", "a b")
     assert str(vdev.rules[0].position) == "one.qvmconf:3:3"

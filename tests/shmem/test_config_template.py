@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.shmem.config import ConfigError, parse
+from harness.shmem.config import ConfigError, parse, shmems_of
 from harness.shmem.config.template import Text, fill
 
 TEMPLATE = r"""# made for {{ value }} "
@@ -45,7 +45,7 @@ def _holds(templates: Path, value: str) -> None:
     assert [load.file for load in config.loads] == [f"/{value}", f"/{value}"]
     assert config.cmdline == f'a "quoted" \\{value} b'
     assert config.vdevs[0].argument("hostdev") == f"\\{value}.x"
-    assert [rule.pattern for rule in config.shmem_vdevs()[0].rules] == ["a*"]
+    assert [rule.pattern for rule in shmems_of(config)[0].rules] == ["a*"]
 
 
 @pytest.mark.parametrize("value", PATHS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.shmem.config import parse, validate
+from harness.shmem.config import parse, shmems_of, validate
 from harness.shmem.profile import FIELDS, PROFILES, FieldInfo
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def _block(number: int) -> str:
 def test_the_example_is_a_good_configuration() -> None:
     config = parse(_block(0))
     assert validate(config, PROFILES["7.0"]) == []
-    assert len(config.shmem_vdevs()[0].rules) == 2
+    assert len(shmems_of(config)[0].rules) == 2
 
 
 def test_the_explanation_is_what_is_printed(

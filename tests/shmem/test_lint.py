@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.shmem.config import Rule, RuleKind, ShmemVdev, VmConfig, parse
+from harness.shmem.config import ConfigError, Rule, RuleKind, ShmemVdev, VmConfig, parse
 from harness.shmem.lint import lint
 from harness.shmem.oracle import decide
 from harness.shmem.oracle.coverage import coverage
@@ -199,3 +199,38 @@ def test_a_name_is_never_missed(name: str, rules: list[Rule]) -> None:
     assert found is not None
     if decide(ShmemVdev(), name, profile).allowed and len(name_bytes(name)) < 32:
         assert _matching(rules, name, profile) in found.names
+
+
+def codes(text: str) -> list[tuple[str, str, int]]:
+    return [(found.severity, found.code, found.position.line) for found in lint(parse("system g\nram 0,64M\n" + text))]
+
+
+def test_two_timers_of_a_pc_may_have_one_line() -> None:
+    """The vendor's configuration of a Linux guest has it so."""
+    pic = "vdev ioapic loc 0xf8000000 intr apic name p\n"
+    timers = "vdev timer8254 intr p:0\nvdev hpet loc 0xf8008000 intr p:0,p:8\n"
+    assert codes(pic + timers) == []
+    assert codes(pic + timers.replace("hpet", "mc146818")) == [("error", "interrupt-used", 5)]
+    assert codes(pic + timers + "vdev timer8254 intr p:0\n") == [("error", "interrupt-used", 6)]
+
+
+def test_where_an_unknown_device_is_makes_no_error() -> None:
+    known = "vdev pl011 loc 0x1000 intr gic:40\n"
+    assert codes(known) == [("error", "address-collision", 3)]
+    assert ("warning", "address-collision", 3) in codes(known.replace("pl011", "smmu"))
+    assert not [code for code in codes(known.replace("pl011", "smmu")) if code[0] == "error"]
+
+
+@pytest.mark.parametrize(("line", "said"), [(11, True), (16, False), (1019, False), (1020, True), (99999, True)])
+def test_a_line_that_no_device_can_have_is_warned_of(line: int, said: bool) -> None:
+    found = codes(f"vdev shmem loc 0x10000000 intr gic:{line}\n")
+    assert found == ([("warning", "no-line", 3)] if said else [])
+
+
+def test_a_forgotten_value_does_not_swallow_the_next_device() -> None:
+    with pytest.raises(ConfigError, match=r":1:1: argument of 'safety' is missing: found 'vdev', expected none"):
+        parse("safety\nvdev shmem allow a\n")
+    assert [remark.text for remark in parse("safety most\n").remarks] == [
+        "safety 'most' is not understood; it is kept as it is"
+    ]
+    assert parse("safety warn\n").remarks == ()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.shmem.config import Create, Rule, RuleKind, ShmemVdev, parse
+from harness.shmem.config import Create, Rule, RuleKind, ShmemVdev, parse, shmems_of
 from harness.shmem.explanation import as_text, explain
 from harness.shmem.lint import lint
 from harness.shmem.oracle import Decider, decide
@@ -89,7 +89,7 @@ def test_work_grows_as_the_text_does(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["stars in front", "stars around"])
 def test_steps_of_entangled_patterns_are_bounded_for_the_whole_text(kind: str) -> None:
     """Also when one VM has many such lists: the spare steps are shared by them."""
-    vdev = parse(KINDS[kind](300)).shmem_vdevs()[0]
+    vdev = shmems_of(parse(KINDS[kind](300)))[0]
     budget = new_budget()
     spare = budget.spare
     count = 12
@@ -107,7 +107,7 @@ def test_an_entangled_list_is_a_note_and_never_a_false_warning() -> None:
 @pytest.mark.parametrize("kind", ["names", "stems"])
 def test_explaining_grows_as_the_list_does(kind: str) -> None:
     def calls(count: int) -> int:
-        (vdev,) = parse(KINDS[kind](count)).shmem_vdevs()
+        (vdev,) = shmems_of(parse(KINDS[kind](count)))
         profile = cProfile.Profile()
         profile.enable()
         lines = list(as_text(explain(vdev, 0, "region00007", PROFILES["7.0"])))

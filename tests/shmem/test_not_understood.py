@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.shmem.config import ConfigError, Rule, VmConfig, parse, parse_arguments, parse_file, render
+from harness.shmem.config import ConfigError, Rule, VmConfig, parse, parse_arguments, parse_file, render, shmems_of
 from harness.shmem.lint import lint
 from harness.shmem.profile import PROFILES
 
@@ -99,7 +99,7 @@ def test_a_typing_mistake_gets_a_hint() -> None:
 
 def test_what_is_understood_beside_it_still_counts() -> None:
     config = parse("vdev shmem\n    frobnicate 3 4\n    allow a*\nstrange thing\n    allow b\nvdev shmem\n    deny c\n")
-    first, second = config.shmem_vdevs()
+    first, second = shmems_of(config)
     assert (first.rules, second.rules) == ((Rule("allow", "a*"),), (Rule("deny", "c"),))
     (context,) = config.contexts
     assert (context.kind, context.arguments, context.understood) == ("strange", ("thing",), False)
@@ -136,7 +136,7 @@ def test_a_safety_variant_is_the_same_vdev(library: str, tmp_path: Path, capsys:
     assert "permitted: rule 1, 'allow a*'" in capsys.readouterr().out
     config = parse_file(path)
     assert f"vdev {library}\n" in render(config)
-    assert f"vdev {library}\n" in render(VmConfig(vdevs=(config.shmem_vdevs()[0].vdev(),)))
+    assert f"vdev {library}\n" in render(VmConfig(vdevs=(shmems_of(config)[0].vdev(),)))
 
 
 @pytest.mark.parametrize("library", ["vdev-pl011-safety.so", "virtio-blk-safety", "/lib/vdev-virtio-console-safety.so"])
@@ -230,7 +230,7 @@ def test_the_command_line_may_have_its_options_in_any_order(tmp_path: Path) -> N
     path = tmp_path / "guest.qvmconf"
     path.write_text("system g\nvdev shmem\n  allow a\n")
     config = parse_arguments(["set", "x", "1", "ram", "0,1M", "cpu", "frob", "3", f"@{path}", "system-like", "y"])
-    assert (config.system, len(config.shmem_vdevs()), len(config.not_understood)) == ("g", 1, 2)
+    assert (config.system, len(shmems_of(config)), len(config.not_understood)) == ("g", 1, 2)
     assert not any(item.severity == "error" for item in lint(config, PROFILES["8.0"]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.shmem.config import ShmemVdev, parse
+from harness.shmem.config import ShmemVdev, parse, shmems_of
 from harness.shmem.oracle import creations, decide
 from harness.shmem.profile import PROFILES
 
@@ -43,7 +43,7 @@ ACCESS = [
 
 def only_vdev(text: str) -> ShmemVdev:
     """The single shmem vdev of a configuration."""
-    (vdev,) = parse(text).shmem_vdevs()
+    (vdev,) = shmems_of(parse(text))
     return vdev
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from harness.shmem.config import ShmemVdev, Subst, parse
+from harness.shmem.config import ShmemVdev, Subst, parse, shmems_of
 from harness.shmem.oracle import creations, decide, guest_mode
 from harness.shmem.oracle.patterns import name_bytes
 from harness.shmem.profile import Profile
@@ -16,7 +16,7 @@ from tests.shmem.strategies import profiles, shmem_vdevs, texts
 
 def vdev(options: str) -> ShmemVdev:
     """A shmem vdev with these options."""
-    return parse(f"vdev shmem {options}").shmem_vdevs()[0]
+    return shmems_of(parse(f"vdev shmem {options}"))[0]
 
 
 SUBST = [
@@ -130,7 +130,7 @@ def test_a_permitted_name_always_has_a_legal_host_name(view: ShmemVdev, name: st
 
 
 @settings(max_examples=100, deadline=None)
-@given(texts(min_size=1, max_size=8, without="\t/"), texts(max_size=8, without="\t/"))
+@given(texts(min_size=1, max_size=8, without="\t\n/"), texts(max_size=8, without="\t\n/"))
 def test_an_empty_first_field_puts_the_prefix_in_front(name: str, prefix: str) -> None:
     decision = decide(ShmemVdev((Subst("", prefix),)), name, Profile.load("7.0"))
     if len((prefix + name).encode()) < 32:

@@ -29,7 +29,7 @@ from harness.emulator.machine.qtest import QtestError
 from harness.emulator.window import Mapper
 from harness.errors import HarnessError
 from harness.narrow import present
-from harness.shmem.config import ConfigError, VmConfig
+from harness.shmem.config import ConfigError, VmConfig, shmems_of
 from harness.shmem.profile import Profile
 
 EXIT_NORMAL: Final = 0
@@ -178,7 +178,7 @@ class Guest:
             raise ConfigError("a VM of this name is running already", self.config.system_position, found=self.name)
         reserved.mkdir(parents=True)
         self._reserved = reserved
-        for vdev in self.config.shmem_vdevs():
+        for vdev in shmems_of(self.config):
             if vdev.name and self._profile.dev_node == "present":
                 (reserved / vdev.name).touch()
 

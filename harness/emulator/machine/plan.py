@@ -17,7 +17,18 @@ from harness.emulator.machine.board import BOARDS, Board, Fixture
 from harness.emulator.machine.kernel import architecture
 from harness.emulator.machine.network import network_arguments
 from harness.emulator.machine.placement import Placement, place
-from harness.shmem.config import ConfigError, Load, Option, Position, Ram, Vdev, VmConfig, parse_intr, parse_location
+from harness.shmem.config import (
+    ConfigError,
+    Load,
+    Option,
+    Position,
+    Ram,
+    Vdev,
+    VmConfig,
+    parse_intr,
+    parse_location,
+    shmems_of,
+)
 from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
 
@@ -87,7 +98,7 @@ def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
         arguments=(*machine, *_loads(config, directory), *network),
         machine=machine,
         consoles=tuple(consoles),
-        placements=tuple(place(arch, config.shmem_vdevs(), controllers, profile, other_pci=bool(network))),
+        placements=tuple(place(arch, shmems_of(config), controllers, profile, other_pci=bool(network))),
         notes=tuple(_notes(config)),
     )
 
@@ -97,7 +108,7 @@ def _refuse_open_values(config: VmConfig) -> None:
     for option in config.others:
         if option.name in ("ram", "rom"):
             raise ConfigError("the emulated host does not know this value", option.position, found=option.text)
-    for vdev in config.shmem_vdevs():
+    for vdev in shmems_of(config):
         for option in vdev.vdev().options:
             if any(references(word) for word in option.words):
                 raise ConfigError("no variable of that name is set", option.position, found=" ".join(option.words))

@@ -6,7 +6,7 @@ from harness.shmem.config.model import Context, Cpu, Load, Option, Ram, Rom, Vde
 from harness.shmem.config.parse import parse, parse_arguments, parse_file
 from harness.shmem.config.references import Intr, Location, parse_intr, parse_location
 from harness.shmem.config.render import render
-from harness.shmem.config.shmem import Create, Gid, Rule, RuleKind, ShmemOption, ShmemVdev, Subst, Umask
+from harness.shmem.config.shmem import Create, Gid, Rule, RuleKind, ShmemOption, ShmemVdev, Subst, Umask, shmems_of
 from harness.shmem.config.validate import doubts, missing_files, validate
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "parse_intr",
     "parse_location",
     "render",
+    "shmems_of",
     "validate",
 ]

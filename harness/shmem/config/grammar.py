@@ -130,6 +130,14 @@ UNKNOWN_OPTIONS: Final[Options] = {**COMMON_VDEV_OPTIONS, "sched": Takes.ONE}
 STRUCTURE: Final = frozenset({"system", "cmdline", LOAD_WORD, *MEMORY_WORDS, *CONTEXT_WORDS})
 """Words that are the VM's wherever an option may stand."""
 
+FREE_STANDING_VALUES: Final[Mapping[str, frozenset[str]]] = {"safety": frozenset({"none", "warn", "required"})}
+"""The first argument of the options of the VM that take one of a few words."""
+
+SHARED_LINES: Final = frozenset({"hpet", "timer8254"})
+"""Vdevs that may have a line in common: the vendor's Linux example routes both timers to line 0, as PCs do."""
+LINES_OF: Final[Mapping[str, range]] = {"gic": range(16, 1020)}
+"""Lines that a device can have. A GIC's first 16 are between processors; from 1020 on they have other meanings."""
+
 CONTROLLER_KINDS: Final = frozenset({"8259", "gic", "ioapic"})
 IMPLICIT_CONTROLLERS: Final = frozenset({"gic", "apic"})
 """Controllers that a configuration may refer to without declaring them (ARM; x86, without a line)."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from harness.shmem.config import grammar
 from harness.shmem.config.errors import ConfigError, Position
 from harness.shmem.config.model import Context, Ram, Rom, Vdev, VmConfig
 from harness.shmem.config.numbers import is_number, number
@@ -23,7 +24,8 @@ _PORTS = {"8259": 2, "mc146818": 2, "pckeyboard": 8, "ser8250": 8, "timer8254": 
 class Range:
     """Addresses from ``start`` up to and without ``end``, and what they are given to.
 
-    ``assumed``: no address is written, and ``start`` follows from where memory without one is taken to lie.
+    ``assumed``: no address is written, and ``start`` follows from where memory without one is taken to lie. The place
+    of a vdev that is not ``understood`` may mean something else.
     """
 
     space: Space
@@ -32,6 +34,7 @@ class Range:
     owner: str
     position: Position
     assumed: bool = False
+    understood: bool = True
 
     def overlaps(self, other: Range) -> bool:
         """Whether an address is in both."""
@@ -85,7 +88,14 @@ def _vdev_range(vdev: Vdev) -> Range | None:
         return None
     space: Space = location.space or ("io" if vdev.kind in _PORTS else "mem")
     size = _PORTS.get(vdev.kind, 1) if space == "io" else _PAGE
-    return Range(space, location.address, location.address + size, f"vdev {vdev.kind}", option.position)
+    return Range(
+        space,
+        location.address,
+        location.address + size,
+        f"vdev {vdev.kind}",
+        option.position,
+        understood=vdev.kind in grammar.VDEVS,
+    )
 
 
 def _pass_ranges(context: Context) -> Iterator[Range]:

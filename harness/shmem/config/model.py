@@ -10,14 +10,11 @@ configuration syntax"); the one exception, a ``ram`` whose place depends on a ``
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from harness.shmem.config.errors import NOWHERE, Position, Remark
 
 NOT_UNDERSTOOD: Final = "not-understood"
-
-if TYPE_CHECKING:
-    from harness.shmem.config.shmem import ShmemVdev
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +153,3 @@ class VmConfig:
     def not_understood(self) -> tuple[Remark, ...]:
         """What of the text the harness does not know, in its order."""
         return tuple(remark for remark in self.remarks if remark.code == NOT_UNDERSTOOD)
-
-    def shmem_vdevs(self) -> tuple[ShmemVdev, ...]:
-        """The ``vdev shmem`` entries in file order. Raises ConfigError for a malformed argument."""
-        from harness.shmem.config.shmem import SHMEM, ShmemVdev
-
-        return tuple(ShmemVdev.of(vdev) for vdev in self.vdevs if vdev.kind == SHMEM)

@@ -13,7 +13,8 @@ from typing import Final
 
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position
 from harness.shmem.config.model import VmConfig
-from harness.shmem.config.parser import Parser, Source
+from harness.shmem.config.parser import Parser
+from harness.shmem.config.source import Source
 from harness.shmem.config.words import Word, quote, refuse_controls, show, words
 
 COMMAND_LINE: Final = "<command line>"
@@ -56,7 +57,7 @@ class _Files:
             self._texts[resolved] = _text_of(path, position)
         text = self._texts[resolved]
         if text.startswith(_BYTE_ORDER_MARK):
-            parser.remark(
+            parser.remarks.add(
                 "the file begins with a byte-order mark, which is read over here; save it without one, as another "
                 "reader may take it for a part of the first word",
                 Position(str(path), 1, 1),

@@ -8,83 +8,33 @@ a deeper line below it opens a context of its own.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.narrow import present
 from harness.shmem.config import grammar
-from harness.shmem.config.errors import NOWHERE, ConfigError, Position, Remark
+from harness.shmem.config.errors import NOWHERE, ConfigError, Position
+from harness.shmem.config.forms import (
+    look_at_number,
+    look_at_passed,
+    look_at_placement,
+    look_at_size,
+    look_at_value,
+    split_memory,
+)
 from harness.shmem.config.grammar import Takes
-from harness.shmem.config.model import NOT_UNDERSTOOD, Context, Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
-from harness.shmem.config.numbers import is_number, number, two_readings
-from harness.shmem.config.references import Location, is_space, looks_like_location, parse_intr, parse_location
+from harness.shmem.config.model import Context, Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
+from harness.shmem.config.numbers import is_number, number
+from harness.shmem.config.opened import OpenContext
+from harness.shmem.config.references import is_space, looks_like_location
+from harness.shmem.config.remarks import Remarks
 from harness.shmem.config.shmem import SHMEM, ShmemVdev
+from harness.shmem.config.source import Source
 from harness.shmem.config.variables import expand, is_open, references
 from harness.shmem.config.words import Word, show
 
 _DATA_WORDS = (grammar.LOAD_WORD, "pass")
 _SHELL = ("|", ">|", "<|")
-
-
-class Source:
-    """The words of one file or of the command line, and the place reached."""
-
-    def __init__(self, source: Sequence[Word], name: str) -> None:
-        self._words = source
-        self._at = 0
-        self.name = name
-
-    def peek(self) -> Word | None:
-        """The next word, or None at the end."""
-        return self._words[self._at] if self._at < len(self._words) else None
-
-    def beside(self) -> Word | None:
-        """The next word if it is in the same line as the one before."""
-        following = self.peek()
-        return None if following is None or following.first else following
-
-    def take(self) -> Word:
-        """The next word; the caller has peeked."""
-        word = self._words[self._at]
-        self._at += 1
-        return word
-
-
-@dataclass
-class _Open:
-    """The context that is open: its head, the options that it knows and those read so far.
-
-    ``kind`` is that of a vdev, or the word before ``pass``. ``indent`` is the column at which the head's line begins;
-    ``inline``, ``flat`` and ``deeper`` tell where options of the context stand: in that line, or in lines of their own.
-    """
-
-    word: str
-    kind: str
-    position: Position
-    known: grammar.Options
-    indent: int
-    library: str = ""
-    arguments: tuple[str, ...] = ()
-    understood: bool = True
-    options: list[Option] = field(default_factory=list)
-    inline: bool = False
-    flat: bool = False
-    deeper: bool = False
-
-    @property
-    def title(self) -> str:
-        """How a message calls it."""
-        return f"{self.word} {self.kind}" if self.word == "vdev" else self.word
-
-
-def _split_memory(word: Word, what: str) -> tuple[int | None, int]:
-    fields = word.text.split(",")
-    if len(fields) > 2:
-        raise ConfigError(f"too many fields for '{what}'", word.position, found=show(word.text), expected="[ADDR,]LEN")
-    length = number(fields[-1], word.position, f"length of '{what}'")
-    return (number(fields[0], word.position, f"address of '{what}'") if len(fields) == 2 else None), length
 
 
 class Parser:
@@ -107,10 +57,9 @@ class Parser:
         self._vdevs: list[Vdev] = []
         self._contexts: list[Context] = []
         self._others: list[Option] = []
-        self._open: _Open | None = None
+        self._open: OpenContext | None = None
         self._indent = 1
-        self._remarks: dict[str, Remark] = {}
-        self._again: dict[str, int] = {}
+        self.remarks = Remarks()
 
     def feed(self, source: Source) -> None:
         """Read a whole source."""
@@ -138,33 +87,8 @@ class Parser:
             contexts=tuple(self._contexts),
             roms=tuple(self._roms),
             cmdline_position=self._cmdline.position if self._cmdline else NOWHERE,
-            remarks=tuple(self._counted(key, remark) for key, remark in self._remarks.items()),
+            remarks=self.remarks.all(),
         )
-
-    # Remarks
-
-    def remark(self, text: str, position: Position, code: str = NOT_UNDERSTOOD) -> None:
-        """Keep a remark; the same one is made once, with the number of places."""
-        if text in self._remarks:
-            self._again[text] = self._again.get(text, 0) + 1
-        else:
-            self._remarks[text] = Remark("note" if code == NOT_UNDERSTOOD else "warning", position, text, code)
-
-    def _counted(self, key: str, remark: Remark) -> Remark:
-        again = self._again.get(key, 0)
-        if not again:
-            return remark
-        places = "1 more place" if again == 1 else f"{again} more places"
-        return Remark(remark.severity, remark.position, f"{remark.text} (also in {places})", remark.code)
-
-    def _unknown_word(self, word: Word, where: str, choices: grammar.Options | frozenset[str]) -> None:
-        """Say that a word is no option of ``where``."""
-        hint = ""
-        close = difflib.get_close_matches(word.text[:64], [*choices], n=1, cutoff=0.75)
-        if close and close[0] != word.text:
-            hint = f"; is '{close[0]}' meant?"
-        place = f" in '{where}'" if where else ""
-        self.remark(f"option {show(word.text)}{place} is not understood; it is kept as it is{hint}", word.position)
 
     # Arguments and variables
 
@@ -181,7 +105,7 @@ class Parser:
         text = expand(word.text, self._value_of)
         if not word.text.startswith(_SHELL):
             for reference in references(text):
-                self.remark(f"variable {show(reference)} is not understood: nothing sets it", word.position)
+                self.remarks.add(f"variable {show(reference)} is not understood: nothing sets it", word.position)
         return Word(text, word.position, word.quoted, word.first)
 
     def _argument(self, option: Word, source: Source, what: str) -> Word:
@@ -223,11 +147,7 @@ class Parser:
             return False
         # An unknown kind of context may have an option of any name; then it stands where its options stand.
         inside = self._open is not None and (not word.first or word.position.column > self._open.indent)
-        return not (inside and self._open is not None and not self._knows_open())
-
-    def _knows_open(self) -> bool:
-        """Whether the options of the open context are known."""
-        return self._open is not None and self._open.known is not grammar.UNKNOWN_OPTIONS
+        return not (inside and self._open is not None and not self._open.is_known)
 
     def _top_level(self, word: Word, source: Source) -> None:
         match word.text:
@@ -240,13 +160,14 @@ class Parser:
             case "vdev":
                 self._vdev(word, source)
             case "cpu":
-                self._enter(_Open("cpu", "", word.position, grammar.CPU_OPTIONS, self._indent))
+                self._enter(OpenContext("cpu", "", word.position, grammar.CPU_OPTIONS, self._indent))
             case "reserve":
-                self._enter(_Open("reserve", "", word.position, grammar.RESERVE_OPTIONS, self._indent))
+                self._enter(OpenContext("reserve", "", word.position, grammar.RESERVE_OPTIONS, self._indent))
             case "pass":
-                self._enter(_Open("pass", "", word.position, grammar.PASS_OPTIONS, self._indent))
+                self._enter(OpenContext("pass", "", word.position, grammar.PASS_OPTIONS, self._indent))
             case text if text in grammar.FREE_STANDING:
                 option = self._option(word, grammar.FREE_STANDING[text], source)
+                look_at_value(option, self.remarks)
                 self._others.append(option)
                 self._set(option)
             case grammar.LOAD_WORD:
@@ -263,43 +184,34 @@ class Parser:
         argument = self._argument(word, source, "[ADDR,]LEN")
         if is_open(argument.text):
             self._others.append(Option(word.text, argument.text, word.position, argument.position, understood=False))
-            self._two_readings(word.text, argument)
+            look_at_number(word.text, argument, self.remarks)
             return
-        address, length = _split_memory(argument, word.text)
+        address, length = split_memory(argument, word.text)
         if word.text == "ram":
             self._rams.append(Ram(address, length, word.position))
         else:
             self._roms.append(Rom(address, length, len(self._rams), word.position))
-
-    def _two_readings(self, what: str, argument: Word) -> None:
-        """Say that a number may be octal, unless the trouble is a variable, which is remarked on already."""
-        if is_open(argument.text) and not references(argument.text):
-            self.remark(
-                f"argument {show(argument.text)} of '{what}' is not understood: a number with a leading zero may be "
-                "octal or decimal",
-                argument.position,
-            )
 
     def _vdev(self, word: Word, source: Source) -> None:
         text = self._argument(word, source, "the kind of the device").text
         kind = grammar.vdev_kind(text)
         known = grammar.VDEVS.get(kind)
         if known is None:
-            self.remark(
+            self.remarks.add(
                 f"vdev {show(text)} is not understood; its options are kept as their lines have them", word.position
             )
         library = text if text != kind else ""
         options = grammar.UNKNOWN_OPTIONS if known is None else known
-        self._enter(_Open("vdev", kind, word.position, options, self._indent, library))
+        self._enter(OpenContext("vdev", kind, word.position, options, self._indent, library))
 
-    def _enter(self, context: _Open) -> None:
+    def _enter(self, context: OpenContext) -> None:
         self._close()
         self._open = context
 
     def _data(self, word: Word, source: Source) -> None:
         """A word that says what kind of data the ``load`` or ``pass`` behind it is about."""
         if source.take().text == "pass":
-            self._enter(_Open("pass", word.text, word.position, grammar.PASS_OPTIONS, self._indent))
+            self._enter(OpenContext("pass", word.text, word.position, grammar.PASS_OPTIONS, self._indent))
         else:
             self._load(word.text, word, source)
 
@@ -318,60 +230,13 @@ class Parser:
     def _context_option(self, word: Word, source: Source) -> None:
         context = present(self._open)
         option = self._option(word, context.known[word.text], source)
-        if option.name in ("intr", "loc") and option.argument is not None and self._knows_open():
-            if context.word == "vdev":
-                self._placement(option)
-            else:
-                self._passed(option)
-        elif option.name == "create" and two_readings(option.text.partition(",")[2].partition(",")[0]):
-            self._two_readings("create", Word(option.text, option.argument_position))
-        self._keep(option, word)
+        if option.name in ("intr", "loc") and option.argument is not None and context.is_known:
+            look = look_at_placement if context.word == "vdev" else look_at_passed
+            look(option, self.remarks)
+        elif option.name == "create":
+            look_at_size(option, self.remarks)
+        context.keep(option, word)
         self._set(option)
-
-    def _placement(self, option: Option) -> None:
-        """Look at the form of an argument that says where a vdev is; a form that is not known is kept."""
-        text, where = option.text, option.argument_position
-        argument = Word(text, where)
-        if is_open(text):
-            self._two_readings(option.name, argument)
-        elif option.name == "loc":
-            space, colon, _ = text.partition(":")
-            if colon and not is_space(space):
-                self.remark(f"location {show(text)} is not understood; it is kept as it is", where)
-            else:
-                _check_location(parse_location(text, where), where)
-        else:
-            for part in text.split(","):
-                if parse_intr(part, where).pin:
-                    self.remark(f"interrupt {show(part)} is not understood; it is kept as it is", where)
-
-    def _passed(self, option: Option) -> None:
-        """Look at what ``pass`` and ``reserve`` name; a form that is not known is kept."""
-        text, where = option.text, option.argument_position
-        guest = text.partition("=")[0].split(",")[0]
-        try:
-            if is_open(guest):
-                return
-            if option.name == "loc":
-                parse_location(text.partition("=")[0], where)
-                return
-            form = parse_intr(guest, where)
-            if not form.pin and not is_number(form.pic):
-                return
-        except ConfigError:
-            pass
-        self.remark(f"{option.name} {show(text)} is not understood; it is kept as it is", where)
-
-    def _keep(self, option: Option, word: Word) -> None:
-        """Add an option to the open context, and note where it stands."""
-        context = present(self._open)
-        context.options.append(option)
-        if not word.first:
-            context.inline = context.inline or len(context.options) == 1
-        elif word.position.column > context.indent:
-            context.deeper = True
-        else:
-            context.flat = True
 
     def _option(self, word: Word, takes: Takes, source: Source) -> Option:
         following = source.peek()
@@ -391,7 +256,7 @@ class Parser:
 
     def _unknown(self, word: Word, source: Source) -> None:
         if self._is_kind_of_data(word, source):
-            self.remark(f"kind of data {show(word.text)} is not understood; it is kept as it is", word.position)
+            self.remarks.add(f"kind of data {show(word.text)} is not understood; it is kept as it is", word.position)
             self._data(word, source)
             return
         rest = self._rest_of_line(source)
@@ -406,17 +271,17 @@ class Parser:
             understood=False,
         )
         context = self._open
-        if context is not None and not self._leaves(context, word, heads=heads):
-            if self._knows_open():
-                self._unknown_word(word, context.title, {**context.known, **grammar.FREE_STANDING})
-            self._keep(option, word)
+        if context is not None and not context.is_left_by(word, heads=heads):
+            if context.is_known:
+                self.remarks.unknown_word(word, context.title, {**context.known, **grammar.FREE_STANDING})
+            context.keep(option, word)
         elif heads:
-            self.remark(f"context {show(word.text)} is not understood; it is kept as it is", word.position)
-            head = _Open(word.text, "", word.position, grammar.UNKNOWN_OPTIONS, self._indent)
+            self.remarks.add(f"context {show(word.text)} is not understood; it is kept as it is", word.position)
+            head = OpenContext(word.text, "", word.position, grammar.UNKNOWN_OPTIONS, self._indent)
             head.arguments, head.understood = tuple(argument.text for argument in rest), False
             self._enter(head)
         else:
-            self._unknown_word(word, "", grammar.TOP_LEVEL_WORDS)
+            self.remarks.unknown_word(word, "", grammar.TOP_LEVEL_WORDS)
             self._others.append(option)
 
     @staticmethod
@@ -428,13 +293,6 @@ class Parser:
         return (
             word.first and not word.quoted and beside is not None and not beside.quoted and beside.text in _DATA_WORDS
         )
-
-    @staticmethod
-    def _leaves(context: _Open, word: Word, *, heads: bool) -> bool:
-        """Whether the place of an unknown word shows that it is not an option of the open context."""
-        if not word.first or word.position.column > context.indent or context.flat:
-            return False
-        return context.deeper or context.inline or heads
 
     def _rest_of_line(self, source: Source) -> list[Word]:
         """What stands beside an unknown word, up to a word that is known where it stands."""
@@ -476,10 +334,3 @@ class Parser:
                     understood=current.understood,
                 )
             )
-
-
-def _check_location(location: Location, position: Position) -> None:
-    """Raise ConfigError when a length behind an address is no number."""
-    length = location.rest.partition(",")[0]
-    if location.space != "pci" and length[:1].isdigit() and not is_open(length):
-        number(length, position, "length of 'loc'")

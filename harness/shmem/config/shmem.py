@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final, Literal, Self, TypeVar
 
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position
-from harness.shmem.config.model import Option, Vdev
+from harness.shmem.config.model import Option, Vdev, VmConfig
 from harness.shmem.config.numbers import number, permissions, two_readings
 from harness.shmem.config.references import Intr, Location, is_space, parse_intr, parse_location
 from harness.shmem.config.variables import is_open, references
@@ -264,3 +264,8 @@ def _is_open_location(text: str) -> bool:
     """Whether a ``loc`` has a form, or holds a value, that nothing here knows."""
     space, colon, _ = text.partition(":")
     return is_open(text) or bool(colon and not is_space(space))
+
+
+def shmems_of(config: VmConfig) -> tuple[ShmemVdev, ...]:
+    """The ``vdev shmem`` entries in file order. Raises ConfigError for a malformed argument."""
+    return tuple(ShmemVdev.of(vdev) for vdev in config.vdevs if vdev.kind == SHMEM)

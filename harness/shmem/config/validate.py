@@ -13,10 +13,10 @@ from typing import Final
 from harness.shmem.config import grammar, memory_map
 from harness.shmem.config.errors import ConfigError, Position, Remark
 from harness.shmem.config.memory_map import Range
-from harness.shmem.config.model import Context, Option, Ram, Rom, VmConfig
+from harness.shmem.config.model import Context, Option, Ram, Rom, Vdev, VmConfig
 from harness.shmem.config.numbers import is_number
 from harness.shmem.config.references import Intr, parse_intr
-from harness.shmem.config.shmem import Create, Gid, ShmemVdev, Umask
+from harness.shmem.config.shmem import Create, Gid, ShmemVdev, Umask, shmems_of
 from harness.shmem.config.variables import is_open, references
 from harness.shmem.config.words import show
 from harness.shmem.profile import Profile
@@ -32,7 +32,7 @@ def validate(config: VmConfig, profile: Profile) -> list[ConfigError]:
         *_interrupts(config, profile),
         *_collisions(config, profile),
     ]
-    for vdev in config.shmem_vdevs():
+    for vdev in shmems_of(config):
         problems += [
             *_placement(vdev, profile),
             *list_problems(vdev, profile),
@@ -135,9 +135,10 @@ def _names(config: VmConfig) -> Iterator[ConfigError]:
             )
 
 
-def _interrupt_options(config: VmConfig) -> Iterator[tuple[Option, Intr]]:
-    """The interrupts that vdevs and contexts name, as far as their form is known."""
-    for owner in (*config.vdevs, *config.contexts):
+def _interrupt_options(config: VmConfig) -> Iterator[tuple[Vdev | Context, Option, Intr]]:
+    """The interrupts that vdevs and contexts name, and who names them, as far as their form is known."""
+    owners: tuple[Vdev | Context, ...] = (*config.vdevs, *config.contexts)
+    for owner in owners:
         for option in owner.options:
             if option.name not in ("intr", "intrmap") or not option.understood:
                 continue
@@ -145,7 +146,7 @@ def _interrupt_options(config: VmConfig) -> Iterator[tuple[Option, Intr]]:
             parts = option.text.partition("=")[0].split(",")
             for part in parts[:1] if isinstance(owner, Context) else parts:
                 if (intr := _interrupt(part, option.argument_position)) is not None:
-                    yield option, intr
+                    yield owner, option, intr
 
 
 def _interrupt(text: str, position: Position) -> Intr | None:
@@ -158,8 +159,8 @@ def _interrupt(text: str, position: Position) -> Intr | None:
 
 def _interrupts(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
     controllers = _controllers(config)
-    used: dict[Intr, Position] = {}
-    for option, intr in _interrupt_options(config):
+    used: dict[Intr, tuple[str, Position]] = {}
+    for owner, option, intr in _interrupt_options(config):
         if controllers.get(intr.pic) is False:
             yield ConfigError(
                 f"{show(intr.pic)} is the name of a vdev that is not an interrupt controller",
@@ -169,14 +170,13 @@ def _interrupts(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
             )
         if intr.line is None:
             continue
-        if intr in used and profile.intr_collision == "rejected":
+        first, where = used.setdefault(intr, (owner.kind, option.position))
+        if where is not option.position and profile.intr_collision == "rejected":
+            if {first, owner.kind} == grammar.SHARED_LINES:
+                continue
             yield ConfigError(
-                f"interrupt {intr} is used twice",
-                option.position,
-                found=f"the first at {used[intr]}",
-                code="interrupt-used",
+                f"interrupt {intr} is used twice", option.position, found=f"the first at {where}", code="interrupt-used"
             )
-        used.setdefault(intr, option.position)
 
 
 def _controllers(config: VmConfig) -> dict[str, bool]:
@@ -191,7 +191,12 @@ def _controllers(config: VmConfig) -> dict[str, bool]:
 
 def doubts(config: VmConfig, profile: Profile) -> list[Remark]:
     """What may be wrong with ``config``, in the order of the text, where the harness cannot know that it is."""
-    found = [*_set_before_system(config), *_undeclared(config), *_assumed_collisions(config, profile)]
+    found = [
+        *_set_before_system(config),
+        *_undeclared(config),
+        *_no_lines(config),
+        *_doubtful_collisions(config, profile),
+    ]
     return sorted(found, key=lambda doubt: (doubt.position.file, doubt.position.line, doubt.position.column))
 
 
@@ -200,7 +205,7 @@ def _undeclared(config: VmConfig) -> Iterator[Remark]:
     controllers = _controllers(config)
     known = " and ".join(show(name) for name in sorted(grammar.IMPLICIT_CONTROLLERS))
     seen: set[str] = set()
-    for option, intr in _interrupt_options(config):
+    for _, option, intr in _interrupt_options(config):
         if intr.pic in controllers or intr.pic in seen:
             continue
         seen.add(intr.pic)
@@ -211,6 +216,17 @@ def _undeclared(config: VmConfig) -> Iterator[Remark]:
         yield Remark("warning", option.position, text, "unknown-controller")
 
 
+def _no_lines(config: VmConfig) -> Iterator[Remark]:
+    """Lines that a controller of that name has not for devices."""
+    for _, option, intr in _interrupt_options(config):
+        lines = grammar.LINES_OF.get(intr.pic)
+        if lines is not None and intr.line is not None and intr.line not in lines:
+            text = f"a device has no line {intr}: the lines of '{intr.pic}' are {lines.start} to {lines.stop - 1}"
+            if intr.line < lines.start:
+                text += "; a device tree writes them without the 32 in front"
+            yield Remark("warning", option.position, text, "no-line")
+
+
 def _collision(one: Range, two: Range) -> str:
     return f"{two.owner} at {two.start:#x} collides with {one.owner} at {one.start:#x}-{one.end - 1:#x}"
 
@@ -219,7 +235,7 @@ def _collisions(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
     if profile.loc_collision == "accepted":
         return
     for one, two in memory_map.collisions(config):
-        if not (one.assumed or two.assumed):
+        if not _is_doubtful(one, two):
             yield ConfigError(
                 _collision(one, two),
                 two.position,
@@ -228,12 +244,21 @@ def _collisions(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
             )
 
 
-def _assumed_collisions(config: VmConfig, profile: Profile) -> Iterator[Remark]:
-    """Collisions that follow from where memory without an address is taken to lie."""
+def _is_doubtful(one: Range, two: Range) -> bool:
+    return one.assumed or two.assumed or not (one.understood and two.understood)
+
+
+def _doubtful_collisions(config: VmConfig, profile: Profile) -> Iterator[Remark]:
+    """Collisions that follow from where memory without an address is taken to lie, or from a vdev that nobody knows."""
     if profile.loc_collision == "accepted":
         return
     for one, two in memory_map.collisions(config):
-        if one.assumed or two.assumed:
+        if not (one.assumed or two.assumed):
+            if _is_doubtful(one, two):
+                unknown = two if one.understood else one
+                text = f"{_collision(one, two)}, if 'loc' of '{unknown.owner}' is the guest's address"
+                yield Remark("warning", two.position, text, "address-collision")
+        else:
             memory = one if one.assumed else two
             text = (
                 f"{_collision(one, two)}; but the '{memory.owner}' at {memory.position} has no address, and the base "

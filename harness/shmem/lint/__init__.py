@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from harness.shmem.config import ShmemVdev, VmConfig, doubts, validate
+from harness.shmem.config import ShmemVdev, VmConfig, doubts, shmems_of, validate
 from harness.shmem.config.validate import list_problems
 from harness.shmem.lint.findings import Severity, Warning_, of_error, of_remark, strictly
 from harness.shmem.lint.general import check_general
@@ -22,7 +22,7 @@ def lint(config: VmConfig, profile: Profile = PROFILES["7.0"]) -> list[Warning_]
     findings += [of_remark(remark) for remark in (*config.remarks, *doubts(config, profile))]
     findings += check_general(config)
     # Lists that the profile refuses have no meaning to look at; the refusal itself is among the errors.
-    accepted = [vdev for vdev in config.shmem_vdevs() if not any(list_problems(vdev, profile))]
+    accepted = [vdev for vdev in shmems_of(config) if not any(list_problems(vdev, profile))]
     budget = new_budget()
     for vdev in accepted:
         matcher = _matcher(vdev, profile, budget)

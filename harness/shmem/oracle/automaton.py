@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.shmem.oracle.names import legal_bytes
-from harness.shmem.oracle.patterns import Pattern
+from harness.shmem.oracle.patterns import Element, Pattern
 from harness.shmem.profile import Profile
 
 _DOT = ord(".")
@@ -72,44 +72,47 @@ class Automaton:
         self._states: dict[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]], State] = {}
         self.first: list[int] = []
         self.owner: list[int] = []
+        self._elements: list[Element | None] = []
+        """By place; None behind the last element of a pattern."""
         for number, pattern in enumerate(patterns):
             self.first.append(len(self.owner))
             self.owner.extend([number] * (len(pattern.elements) + 1))
+            self._elements += [*pattern.elements, None]
         budget.spend(len(self.owner))
         self._absorbs = [
             bool(pattern.elements) and pattern.elements[-1].repeated and pattern.elements[-1].allowed >= self.legal
             for pattern in patterns
         ]
-        start = self._state([(number, 0) for number in range(len(patterns))], (), first=True)
+        start = self._state(self.first, (), first=True)
         # A state of its own, also where a name leads to the same places again: only its first byte is a leading one.
         self.start = State(start.live, start.absorbed, start.accepts)
 
-    def _state(self, reached: list[tuple[int, int]], absorbed: tuple[int, ...], *, first: bool = False) -> State:
-        """The state of the given (pattern, place) pairs and what follows from them without a byte."""
+    def _state(self, reached: Sequence[int], absorbed: tuple[int, ...], *, first: bool = False) -> State:
+        """The state of the given places and what follows from them without a byte."""
         live: set[int] = set()
         taken = set(absorbed)
         accepts = set(absorbed)
-        for number, start in reached:
+        elements, owner = self._elements, self.owner
+        for start in reached:
+            number = owner[start]
             if number in taken:
                 continue
-            elements = self.patterns[number].elements
-            base, place = self.first[number], start
             # Before the first byte nothing is certain for a pattern that a leading dot ends.
             absorbs = self._absorbs[number] and not (first and not self.patterns[number].may_begin_with_dot)
-            while True:
-                if place == len(elements):
-                    accepts.add(number)
-                    break
-                if place == len(elements) - 1 and absorbs:
+            place = start
+            while (element := elements[place]) is not None:
+                if absorbs and elements[place + 1] is None:
                     taken.add(number)
                     accepts.add(number)
                     break
-                live.add(base + place)
-                if not elements[place].repeated:
+                live.add(place)
+                if not element.repeated:
                     break
                 place += 1
+            else:
+                accepts.add(number)
         if len(taken) > len(absorbed):
-            live = {place for place in live if self.owner[place] not in taken}
+            live = {place for place in live if owner[place] not in taken}
         key = (tuple(sorted(live)), tuple(sorted(taken)), tuple(sorted(accepts)))
         if key not in self._states:
             self._states[key] = State(*key)
@@ -128,23 +131,23 @@ class Automaton:
         """The state that ``byte`` leads to, when only ``places`` may go on with it."""
         reached = []
         leading_dot = state is self.start and byte == _DOT
+        elements = self._elements
         for place in places:
-            number = self.owner[place]
-            pattern = self.patterns[number]
-            at = place - self.first[number]
-            element = pattern.elements[at]
-            if byte in element.allowed and not (leading_dot and not pattern.may_begin_with_dot):
-                reached.append((number, at if element.repeated else at + 1))
+            element = elements[place]
+            if element is None or byte not in element.allowed:
+                continue
+            if leading_dot and not self.patterns[self.owner[place]].may_begin_with_dot:
+                continue
+            reached.append(place if element.repeated else place + 1)
         return self._state(reached, state.absorbed)
 
     def branches(self, state: State) -> dict[int, list[int]]:
         """Places that go on with exactly one byte each, by that byte; the rest is under -1."""
         split: dict[int, list[int]] = {-1: []}
         for place in state.live:
-            number = self.owner[place]
-            allowed = self.patterns[number].elements[place - self.first[number]].allowed
-            if len(allowed) == 1:
-                split.setdefault(next(iter(allowed)), []).append(place)
+            element = self._elements[place]
+            if element is not None and len(element.allowed) == 1:
+                split.setdefault(next(iter(element.allowed)), []).append(place)
             else:
                 split[-1].append(place)
         return split

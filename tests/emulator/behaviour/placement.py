@@ -15,7 +15,7 @@ from harness.emulator.machine import Placement, guest
 from harness.emulator.machine.devices import VmDevices
 from harness.emulator.machine.qtest import Qtest
 from harness.emulator.vfio_user.wire import PciRegion
-from harness.shmem.config import parse
+from harness.shmem.config import parse, shmems_of
 from harness.shmem.registers import NOTIFY_ALL_OTHERS
 from tests.emulator.behaviour.watching import Scenario, factory_page, known
 from tests.emulator.devices import Bench, Driver, FakeMapper
@@ -44,7 +44,7 @@ async def devices_of_a_vm(host: Bench) -> object:
     states, broken = [], list[str]()
     places: tuple[tuple[Arch, int], ...] = (("aarch64", 287), ("aarch64", 43), ("x86_64", 7))
     for arch, line in places:
-        vdev = parse("vdev shmem create a,0x1000 create b,0x1000 loc 0x1c050000").shmem_vdevs()[0]
+        vdev = shmems_of(parse("vdev shmem create a,0x1000 create b,0x1000 loc 0x1c050000"))[0]
         placement = Placement(vdev, 8, line, level=False, loc=0x1C05_0000, window=0x90_0000_0000)
         with tempfile.TemporaryDirectory() as folder:
             vm = VmDevices("vm", Path(folder), host.registry, host.registry.profile, FakeMapper(), broken.append)
@@ -82,7 +82,7 @@ async def names_of_two_devices(host: Bench) -> object:
 
 
 async def the_device_tree(_host: Bench) -> object:
-    (vdev,) = parse("vdev shmem loc 0x1c050000 intr gic:43").shmem_vdevs()
+    (vdev,) = shmems_of(parse("vdev shmem loc 0x1c050000 intr gic:43"))
     empty = fdt.FDT()
     empty.root = fdt.Node("/")
     placement = Placement(vdev, 8, 43, level=False, loc=0x1C05_0000)
