@@ -42,7 +42,7 @@ def wanted(extra: str = "") -> Iterator[Requirement]:
 def locked(what: str) -> dict[str, str]:
     """Version by name, of what is locked for this Python and machine."""
     text = (CHECKOUT / f"tools/locked/{what}.txt").read_text()
-    pins = {
+    pins: dict[str, str] = {
         canonicalize_name(name): version
         for name, version, marker in PIN.findall(text)
         if not marker or Requirement(f"{name} ; {marker}").marker.evaluate()  # type: ignore[union-attr]
