@@ -18,6 +18,7 @@ from harness.errors import BenchError
 from harness.host.refused import HostRefusesError
 from harness.host.sftp import remove, replace, status
 from harness.host.ssh import SshConnection
+from harness.shmem.config.variables import references
 
 _CHUNK_BYTES: Final = 32768
 _HASH_TOOLS: Final[tuple[tuple[str, ...], ...]] = (
@@ -44,6 +45,8 @@ def folder_trouble(folder: str) -> str:
     """Why files in a folder of this name cannot be used, or nothing: they are named in configurations."""
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", folder):
         return f"the folder {folder!r} has a character that no configuration can hold"
+    if variables := references(folder):
+        return f"the folder {folder!r} has {variables[0]}, which a configuration reads as a variable"
     if len(folder.encode()) > _LONGEST_FOLDER:
         return f"the folder {folder!r} has more than {_LONGEST_FOLDER} bytes"
     return ""

@@ -18,7 +18,7 @@ from tests.boards.session import Session
 GENERIC = CHECKOUT / "targets/qnx-aarch64-generic.yaml"
 NAMES = {
     "Jenkins": "My Job@tmp #1",
-    "marks": "a:b,c=d; \"say\" 'it' \\now `id` 50% $HOME {{ x }} {% y %} <b>&amp; [1] *?",
+    "marks": "a:b,c=d; \"say\" 'it' \\now `id` 50% $5 {{ x }} {% y %} <b>&amp; [1] *?",
     "not English": "\N{GREEK SMALL LETTER OMEGA}\t\N{CJK UNIFIED IDEOGRAPH-6F22} ",
     "long": "/".join(["long #" + "x" * 200] * 10),
 }
@@ -51,7 +51,8 @@ def test_a_folder_that_no_configuration_can_name_is_refused(lab: Lab) -> None:
         ("two\nlines", "error: the folder 'two\\nlines' has a character"),
         ("x" * 3001, "error: the folder"),
         ('say "it"', 'warning: folder: how a configuration writes " in a path is not documented'),
-        ("a\\b$c", "warning: folder: how a configuration writes $ and \\ in a path is not documented"),
+        ("a\\b$5", "warning: folder: how a configuration writes $ and \\ in a path is not documented"),
+        ("a/$HOME", "error: the folder 'a/$HOME' has $HOME, which a configuration reads as a variable"),
         ("~/images", "warning: folder: ~ has no meaning"),
     ],
 )
