@@ -201,7 +201,8 @@ async def _ended(process: asyncio.subprocess.Process, longest_s: float | None) -
 
 async def _bring_down(process: asyncio.subprocess.Process) -> None:
     """Let pytest bring its benches down, and kill it when it does not, or when nobody wants to wait."""
-    process.send_signal(signal.SIGINT)
+    # The session tells of the signal as the reason of its end. A time limit is nobody's Ctrl-C.
+    process.send_signal(ending.asked_with() or signal.SIGTERM)
     try:
         async with asyncio.timeout(_CLEAN_SECONDS):
             await process.wait()

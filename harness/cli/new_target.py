@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from harness.target.check import check
     from harness.target.new import Answers, Console, Power, write
 
-    asking = sys.stdin.isatty() and not args.defaults
+    asking = sys.stdin is not None and sys.stdin.isatty() and not args.defaults
     given = {question.option: _answer(question, getattr(args, question.option), asking) for question in _QUESTIONS}
     on, off = args.power_on, args.power_off
     if given["power"] == "command" and asking:

@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
         steps = script.parse(args.file.read_text(), str(args.file))
     except OSError as error:
         raise UsageError(f"{args.file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{args.file} is no text in UTF-8", remedy="name a file with steps, one a line") from error
     reference = Reference()
     with World(args.fault) as world:
         for step in steps:
