@@ -126,6 +126,21 @@ def held() -> Iterator[None]:
         _interrupt(noted)
 
 
+@contextlib.contextmanager
+def insisting() -> Iterator[None]:
+    """Raise Interrupted for any error that comes after somebody has asked for the end.
+
+    What is cut off in a library often ends with an error of that library's, an AssertionError among others, and the
+    answer of a device would be read from it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _State.asked_with is None:
+            raise
+        raise Interrupted(_State.asked_with.name) from error
+
+
 def lost(unraisable: sys.UnraisableHookArgs) -> None:
     """For ``sys.unraisablehook``: an interrupt that was raised in the clean-up of an object is raised once more.
 

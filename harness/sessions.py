@@ -101,7 +101,16 @@ class Sessions:
         finally:
             await told
         status = present(process.returncode)
-        return Finished(self._report(place), time.monotonic() - began, late, status)
+        try:
+            report = self._report(place)
+        except BenchError as error:
+            if not late:
+                raise
+            raise BenchError(
+                f"the session was ended after {self.longest_s:g} s, before it could begin its report",
+                remedy="give it more time (--limit)",
+            ) from error
+        return Finished(report, time.monotonic() - began, late, status)
 
     def _command(self, place: Path, options: Sequence[str]) -> list[str]:
         command = [sys.executable, "-m", "pytest", *self.suites]

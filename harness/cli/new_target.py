@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import ARCHES
+from harness.command import path
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
 from harness.shmem.profile import PROFILES
 
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="known_hosts",
         help="how the host proves what it is (default: known_hosts)",
     )
-    parser.add_argument("--folder", type=Path, default=_CHECKOUT / "targets", help="where (default: targets/)")
+    parser.add_argument("--folder", type=path, default=_CHECKOUT / "targets", help="where (default: targets/)")
     parser.add_argument("--defaults", action="store_true", help="ask nothing; what is not given has its default")
 
 

@@ -18,6 +18,7 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import ending
+from harness.command import path
 from harness.errors import EXIT_BENCH_TROUBLE, UsageError
 from harness.interpreter import refuse_optimised
 from harness.qualify import Qualification
@@ -35,7 +36,7 @@ _REPORTS: Final = "reports"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to run, where, and where the report goes."""
     parser.add_argument(
-        "--lg-env", type=Path, metavar="FILE", help="labgrid environment file (default: boards.yaml of the checkout)"
+        "--lg-env", type=path, metavar="FILE", help="labgrid environment file (default: boards.yaml of the checkout)"
     )
     parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="this bench only; repeatable")
     parser.add_argument(
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nightly", action="store_true", help="also the tests that take minutes")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="these tests only (as pytest's -k)")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
+        "--out", type=path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
     )
 
 
