@@ -7,6 +7,7 @@ end with it; Python itself would use it for every exception.
 
 from __future__ import annotations
 
+import argparse
 import errno
 import locale
 import os
@@ -33,6 +34,16 @@ _REMEDIES: Final = {
     errno.EACCES: "choose a place that you may use, or change its permissions",
     errno.EPERM: "choose a place that you may use, or change its permissions",
 }
+
+
+def path(text: str) -> Path:
+    """A path as an option of a command says it. Raises ArgumentTypeError.
+
+    An empty one would mean the folder that one happens to be in: a variable of a script that nobody has set.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty: name a path")
+    return Path(text)
 
 
 def guarded(name: str, work: Callable[[], int], *, trouble: int = EXIT_BENCH_TROUBLE) -> int:

@@ -37,6 +37,7 @@ class Interrupted(KeyboardInterrupt):
 
 class _State:
     asked_at: float | None = None
+    asked_with: signal.Signals | None = None
     held = 0
     noted: signal.Signals | None = None
 
@@ -44,6 +45,11 @@ class _State:
 def asked_for(seconds: float) -> bool:
     """Whether this process was asked to end, and that is at least so long ago."""
     return _State.asked_at is not None and time.monotonic() - _State.asked_at >= seconds
+
+
+def asked_with() -> signal.Signals | None:
+    """The signal by which this process was asked to end; None while nobody has asked."""
+    return _State.asked_with
 
 
 @contextlib.contextmanager
@@ -59,6 +65,7 @@ def listening(act: _Act | None = None) -> Iterator[None]:
         again = _State.asked_at is not None
         if not again:
             _State.asked_at = time.monotonic()
+            _State.asked_with = signal.Signals(number)
         if again and number != signal.SIGINT:
             return
         if _State.held:
@@ -117,6 +124,21 @@ def held() -> Iterator[None]:
         noted, _State.noted = _State.noted, None
     if noted is not None:
         _interrupt(noted)
+
+
+@contextlib.contextmanager
+def insisting() -> Iterator[None]:
+    """Raise Interrupted for any error that comes after somebody has asked for the end.
+
+    What is cut off in a library often ends with an error of that library's, an AssertionError among others, and the
+    answer of a device would be read from it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _State.asked_with is None:
+            raise
+        raise Interrupted(_State.asked_with.name) from error
 
 
 def lost(unraisable: sys.UnraisableHookArgs) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 
 _VARIABLES: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 _NEEDED: Final = ("labgrid.pytestplugin", "harness.pytest_plugin")
+_PLACES: Final = ("SHMEM_HARNESS_CACHE", "SHMEM_HARNESS_APT_SOURCES", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 # Plugins that come with what the harness needs, and that change nothing here.
 _HARMLESS: Final = ("labgrid", "harness.pytest_plugin", "hypothesispytest", "platformdirs")
 _SETTINGS: Final = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
@@ -23,8 +24,12 @@ _SETTINGS_OF_A_FOLDER: Final = (*_SETTINGS, "pyproject.toml", "tox.ini", "setup.
 
 
 def environment() -> dict[str, str]:
-    """The variables of this process without those that give pytest options or plugins."""
+    """The variables of this process without those that give pytest options or plugins.
+
+    A session runs in another folder than its command, so paths that are relative to that become whole.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in _VARIABLES}
+    kept |= {name: os.path.abspath(kept[name]) for name in _PLACES if kept.get(name)}  # noqa: PTH100
     return kept | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 

@@ -101,7 +101,16 @@ class Sessions:
         finally:
             await told
         status = present(process.returncode)
-        return Finished(self._report(place), time.monotonic() - began, late, status)
+        try:
+            report = self._report(place)
+        except BenchError as error:
+            if not late:
+                raise
+            raise BenchError(
+                f"the session was ended after {self.longest_s:g} s, before it could begin its report",
+                remedy="give it more time (--limit)",
+            ) from error
+        return Finished(report, time.monotonic() - began, late, status)
 
     def _command(self, place: Path, options: Sequence[str]) -> list[str]:
         # Without -P, files of the folder where somebody happens to be would stand for modules of the same name.
@@ -202,7 +211,8 @@ async def _ended(process: asyncio.subprocess.Process, longest_s: float | None) -
 
 async def _bring_down(process: asyncio.subprocess.Process) -> None:
     """Let pytest bring its benches down, and kill it when it does not, or when nobody wants to wait."""
-    process.send_signal(signal.SIGINT)
+    # The session tells of the signal as the reason of its end. A time limit is nobody's Ctrl-C.
+    process.send_signal(ending.asked_with() or signal.SIGTERM)
     try:
         async with asyncio.timeout(_CLEAN_SECONDS):
             await process.wait()

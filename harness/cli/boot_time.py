@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import ARCHES, Arch
+from harness.command import path
 from harness.errors import EXIT_PASS
 from harness.guest.linux_trial import BOOT_SECONDS, TrialGuest, trial
 from harness.provision.linux_image import linux_image
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", action="append", choices=ARCHES, help="only this architecture (may be repeated)")
     parser.add_argument("--rounds", type=int, default=5, help="how often to start them (default: 5)")
     parser.add_argument("--guests", type=int, default=2, help="how many at the same time (default: 2)")
-    parser.add_argument("--recipe", type=Path, help="additions to the image (docs/linux-guest.md)")
+    parser.add_argument("--recipe", type=path, help="additions to the image (docs/linux-guest.md)")
 
 
 def run(args: argparse.Namespace) -> int:

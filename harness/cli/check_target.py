@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from harness.command import path
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.interpreter import refuse_optimised
 
@@ -14,14 +14,14 @@ HELP = "check a target file, and with --live the board that it describes"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The files, and whether to use the boards."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="labgrid environment file with targets")
+    parser.add_argument("files", nargs="+", type=path, metavar="FILE", help="labgrid environment file with targets")
     parser.add_argument(
         "--live",
         action="store_true",
         help="also go through power, serial console, login, SSH, upload and one guest, step by step",
     )
     parser.add_argument("--target", metavar="NAME", help="with --live: this target only")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="with --live: where the host's console log goes")
+    parser.add_argument("--log", type=path, metavar="FILE", help="with --live: where the host's console log goes")
     parser.epilog = "exit status: 0 right, 1 an error in a file, 2 a step on the board failed"
 
 

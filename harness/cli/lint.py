@@ -7,6 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
+from harness.command import path
 from harness.shmem.config import ConfigError, missing_files, parse_file
 from harness.shmem.lint import Warning_, lint, of_error, strictly
 from harness.shmem.profile import PROFILES, Profile
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the findings as a JSON list")
     parser.add_argument(
-        "--base", metavar="DIR", type=Path, help="also look for the files that 'load' names, from DIR as qvm would"
+        "--base", metavar="DIR", type=path, help="also look for the files that 'load' names, from DIR as qvm would"
     )
     parser.epilog = "exit status: 0 no errors, 1 errors (with --strict also warnings), 3 wrong usage"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from harness.arch import ARCHES
+from harness.command import path
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.guest.linux_trial import BOOT_SECONDS, trial
 from harness.provision.linux_image import linux_image
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the subcommand."""
     parser.add_argument("command", nargs="+", help="shell text to run over the console, one after the other")
     parser.add_argument("--arch", choices=ARCHES, default=ARCHES[0], help=f"architecture (default: {ARCHES[0]})")
-    parser.add_argument("--recipe", type=Path, help="additions to the image (docs/linux-guest.md)")
+    parser.add_argument("--recipe", type=path, help="additions to the image (docs/linux-guest.md)")
 
 
 def run(args: argparse.Namespace) -> int:

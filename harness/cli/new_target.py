@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import ARCHES
+from harness.command import path
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
 from harness.shmem.profile import PROFILES
 
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="known_hosts",
         help="how the host proves what it is (default: known_hosts)",
     )
-    parser.add_argument("--folder", type=Path, default=Path("targets"), help="where (default: targets/)")
+    parser.add_argument("--folder", type=path, default=Path("targets"), help="where (default: targets/)")
     parser.add_argument("--defaults", action="store_true", help="ask nothing; what is not given has its default")
 
 
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from harness.target.check import check
     from harness.target.new import Answers, Console, Power, write
 
-    asking = sys.stdin.isatty() and not args.defaults
+    asking = sys.stdin is not None and sys.stdin.isatty() and not args.defaults
     given = {question.option: _answer(question, getattr(args, question.option), asking) for question in _QUESTIONS}
     on, off = args.power_on, args.power_off
     if given["power"] == "command" and asking:

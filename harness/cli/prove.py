@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness import commit, ending, shipped
+from harness.command import path
 from harness.emulator.faults.catalogue import Fault
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.interpreter import refuse_optimised
@@ -52,12 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", action="append", default=[], metavar="PATH", help="of these suites; repeatable")
     parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="on this bench only; repeatable")
     parser.add_argument(
-        "--lg-env", type=Path, metavar="FILE", help="labgrid environment file (default: the embedded benches)"
+        "--lg-env", type=path, metavar="FILE", help="labgrid environment file (default: the embedded benches)"
     )
     parser.add_argument(
         "--limit", type=float, default=1800.0, metavar="SECONDS", help="longest time of one session (%(default)g)"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for reports (default: reports)")
+    parser.add_argument("--out", type=path, metavar="DIR", help="folder for reports (default: reports)")
     parser.add_argument("--list", action="store_true", help="only list the faults")
 
 

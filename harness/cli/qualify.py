@@ -19,6 +19,7 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import ending, shipped
+from harness.command import path
 from harness.errors import EXIT_BENCH_TROUBLE, UsageError
 from harness.interpreter import refuse_optimised
 from harness.qualify import Qualification
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--lg-env",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="labgrid environment file (default: boards.yaml of this folder, else the embedded benches)",
     )
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nightly", action="store_true", help="also the tests that take minutes")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="these tests only (as pytest's -k)")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
+        "--out", type=path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
     )
 
 

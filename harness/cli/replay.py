@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from harness.command import path
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
 from harness.interpreter import refuse_optimised
 from harness.replay import script
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to replay."""
     parser.epilog = script.__doc__
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("file", type=Path, help="the steps, one a line")
+    parser.add_argument("file", type=path, help="the steps, one a line")
     parser.add_argument("--fault", default="", metavar="NAME", help="replay on a host with this deliberate defect")
 
 
@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
         steps = script.parse(args.file.read_text(), str(args.file))
     except OSError as error:
         raise UsageError(f"{args.file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{args.file} is no text in UTF-8", remedy="name a file with steps, one a line") from error
     reference = Reference()
     with World(args.fault) as world:
         for step in steps:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from harness.command import path
 from harness.errors import UsageError
 from harness.report import folder, html, reader, trend
 from harness.report.model import Report
@@ -15,10 +15,10 @@ HELP = "make the pages of a report again from the folder of its run, and print i
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The folder, and what to compare it with."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of one run, such as reports/latest")
+    parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--baseline",
-        type=Path,
+        type=path,
         action="append",
         default=[],
         metavar="OLD",

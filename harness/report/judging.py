@@ -8,6 +8,7 @@ instead. A loop over nothing, a table without entries, an assertion about a cons
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -29,10 +30,12 @@ from harness.report.body import BODY
 from harness.report.judgements import demands, judged, taken
 from harness.report.model import Requirement
 from harness.report.records import ACCESS, METRICS, OBSERVATIONS
-from harness.report.vacuous import judges_silently, vacuous
+from harness.report.silent import Silent
+from harness.report.vacuous import vacuous
 
 _OPTION: Final = "enable_assertion_pass_hook"
 _beside: Final = rewrite.get_cache_dir
+_EMPTY_TABLE: Final = "empty_parameter_set_mark"
 _REWRITTEN: Final = "@pytest_ar"
 _SUITES: Final = ("suites", "fixtures")
 _CACHE: Final = "judged"
@@ -52,6 +55,8 @@ def arm(config: pytest.Config) -> None:
     rewritten and cached without the option would stay silent, so ours have a cache of their own.
     """
     config._inicache[_OPTION] = True
+    # A test for each entry of a table that has none is skipped by default, and judges as little as a loop over nothing.
+    config._inicache[_EMPTY_TABLE] = "fail_at_collect"
     if not rewrite.PYC_TAIL.startswith(".judged"):
         rewrite.PYC_TAIL = f".judged{rewrite.PYC_TAIL}"
     if shipped.INSTALLED:
@@ -91,13 +96,20 @@ class JudgementKeeper:
         for name in dir(unittest.TestCase):
             if name.startswith("assert"):
                 self._count_calls(unittest.TestCase, name)
+        if "pytest_check" in sys.modules:
+            # Functions that collect what is wrong; the plugin raises nothing, and nobody hears of what holds.
+            package, functions = sys.modules["pytest_check"], sys.modules["pytest_check.check_functions"]
+            for name in {*functions.__all__} - {"check_func"}:
+                for place in (package, package.check, functions):
+                    if hasattr(place, name):
+                        self._count_calls(place, name)
 
     def pytest_unconfigure(self) -> None:
         """Leave the classes as they were."""
         while self._undo:
             self._undo.pop()()
 
-    def _count_calls(self, kind: type, name: str) -> None:
+    def _count_calls(self, kind: object, name: str) -> None:
         original = getattr(kind, name)
 
         @functools.wraps(original)
@@ -119,12 +131,14 @@ class JudgementKeeper:
         """Raise JudgedNothingError after a body that did not judge, or did not record what it was to record."""
         __tracebackhide__ = True
         before, met = taken(), demands()
+        silent = Silent(item.function) if isinstance(item, pytest.Function) else None
         self._in_body = True
         try:
-            yield
+            with silent.watched() if silent else contextlib.nullcontext():
+                yield
         finally:
             self._in_body = False
-        if not isinstance(item, pytest.Function) or not item.stash[BODY].ended:
+        if silent is None or not item.stash[BODY].ended:
             return
         named = catalogue.requirements_of(item)
         recorded = OBSERVATIONS in item.stash or METRICS in item.stash or ACCESS in item.stash
@@ -135,7 +149,7 @@ class JudgementKeeper:
             raise JudgedNothingError(
                 "the characterisation recorded nothing", remedy="record an observation, a figure or an access"
             )
-        if taken() == before and not judges_silently(item.function, demands() > met):
+        if taken() == before and not silent.judged(demands() > met):
             raise JudgedNothingError(
                 "the test judged nothing: its body ended without a check of anything",
                 remedy="assert something that the device decides; code outside of test modules tells of its checks with"

@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 
 from harness import streams
-from harness.command import TRACEBACK, output_lost, sentence, told
+from harness.command import TRACEBACK, output_lost, path, sentence, told
 from harness.errors import EXIT_BENCH_TROUBLE, HarnessError
 from harness.interpreter import refuse_optimised
 from harness.narrow import instance
@@ -102,7 +102,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group = parser.getgroup("report")
     group.addoption(
         "--report-dir",
-        type=Path,
+        type=path,
         default=Path("reports"),
         metavar="DIR",
         help="folder for reports; each run makes a folder of its own in it, and DIR/latest points at the newest",
@@ -115,7 +115,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     )
     group.addoption(
         "--requirements",
-        type=Path,
+        type=path,
         default=CATALOGUE,
         metavar="FILE",
         help="the requirements that tests may name, in the format of StrictDoc (default: those on vdev shmem)",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import events
+from harness import ending, events
 from harness.command import reason
 from harness.errors import EXIT_BENCH_TROUBLE, BenchError
 from harness.report import (
@@ -97,6 +97,8 @@ class RunRecorder:
     def make_evidence_folder(self, item: pytest.Item) -> Path:
         """Make the folder of an item's evidence; its name tells the test and is fit for any file system."""
         module, _, test = item.nodeid.partition("::")
+        # pytest leaves the file out when it is alone below its root folder.
+        module = module or item.path.name
         names = [*Path(module).with_suffix("").parts, test]
         path = self.folder.joinpath(folder.EVIDENCE, *map(folder.safe_name, names))
         # A folder that somebody has removed does not come back in parts.
@@ -179,6 +181,9 @@ class RunRecorder:
             if self._attempts:
                 self._tell(attempts.whole(self._attempts))
             self._lost = self._lost or self._journal.lost or self._log.lost
+            if asked := ending.asked_with():
+                # Somebody has caught the exception that the signal raised, and went on.
+                item.session.shouldstop = asked.name
             if self._lost is not None:
                 # What is judged from now on would be lost.
                 item.session.shouldstop = f"the evidence could not be written: {reason(self._lost)}"
@@ -190,12 +195,12 @@ class RunRecorder:
         if case is None or case.item is not item or os.getpid() != self._process:
             return (yield)
         if not case.called:
-            with case.body.watched(item):
+            with ending.insisting(), case.body.watched(item):
                 return (yield)
         # A plugin tries again in the middle of its own report, and will make none of this attempt.
         self._finish_case(case)
         case = self._begin_attempt(item)
-        with case.unreported(), case.body.watched(item):
+        with ending.insisting(), case.unreported(), case.body.watched(item):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

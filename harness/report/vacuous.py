@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 from collections.abc import Iterator, Sized
 from functools import cache
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Final
+
+from harness.report.constants import always_true, constant, function_of
 
 _VIEWS: Final = ("items", "keys", "values")
 _WRAPPERS: Final = ("dict", "enumerate", "list", "reversed", "set", "sorted", "tuple", "zip")
@@ -21,7 +21,7 @@ def vacuous(text: str, frame: FrameType | None) -> bool:
     expression = _parsed(text)
     if expression is None or frame is None:
         return False
-    if not any(isinstance(node, ast.Name) for node in ast.walk(expression)):
+    if always_true(expression, frame) or constant(expression, frame):
         return True
     if _is_all_of_nothing(expression, frame) or _compares_nothing(expression, frame):
         return True
@@ -29,40 +29,11 @@ def vacuous(text: str, frame: FrameType | None) -> bool:
     return name is not None and _never_filled(name, frame)
 
 
-def judges_silently(function: object, met_demands: bool) -> bool:
-    """Whether a body without assertions judges in a way that nobody sees as long as all is well.
-
-    With ``pytest.fail`` or ``raise AssertionError``, or by steps that had to succeed. A body with assertions, of which
-    none was carried out, does not.
-    """
-    code = getattr(inspect.unwrap(function), "__code__", None)  # type: ignore[arg-type]
-    body = _function(code) if code else None
-    if body is None or any(isinstance(node, ast.Assert) for node in ast.walk(body)):
-        return False
-    return met_demands or any(_fails(node) for node in ast.walk(body))
-
-
-def _fails(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.fail", "fail"):
-        return True
-    return isinstance(node, ast.Raise) and node.exc is not None and "AssertionError" in ast.unparse(node.exc)
-
-
 @cache
 def _parsed(text: str) -> ast.expr | None:
     try:
         return ast.parse(f"({text}\n)", mode="eval").body
     except SyntaxError:
-        return None
-
-
-@cache
-def _function(code: CodeType) -> ast.AST | None:
-    """The source of the function that runs, with the line numbers of its file."""
-    try:
-        lines, first = inspect.getsourcelines(code)
-        return ast.increment_lineno(ast.parse(textwrap.dedent("".join(lines))), first - 1)
-    except (OSError, SyntaxError):
         return None
 
 
@@ -114,7 +85,7 @@ def _never_filled(name: str, frame: FrameType) -> bool:
 
     Or it was made by a comprehension over nothing.
     """
-    function = _function(frame.f_code)
+    function = function_of(frame.f_code)
     if function is None:
         return False
     values = [value for node in ast.walk(function) if (value := _assigned(node, name)) is not None]

@@ -14,7 +14,7 @@ from labgrid import Environment
 from labgrid.exceptions import NoStrategyFoundError
 from labgrid.strategy import StrategyError
 
-from harness import provision
+from harness import ending, provision
 from harness.errors import UsageError
 from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget
@@ -150,7 +150,8 @@ class _Walk:
         """Print how the block went and how long it took, whatever went wrong. Raises _StepFailedError."""
         began = time.monotonic()
         try:
-            yield
+            with ending.insisting():
+                yield
         except Exception as error:
             # labgrid, its drivers, jinja2 and paramiko have no class of errors in common.
             self._failed = True

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 from fixtures.bench import Bench
 from fixtures.guest import Guest
-from fixtures.vocabulary import REGIONS
+from fixtures.vocabulary import REGIONS, BenchError
 from harness.shmem.status import Status
+
+QVM_ENDED_BY_AN_ACCESS = 6
 
 
 def granted(guest: Guest, name: str | bytes) -> bool:
@@ -59,3 +61,13 @@ def is_there(bench: Bench, guest: Guest, name: str, pages: int) -> bool:
     seen = region.pages
     region.detach()
     return seen == pages
+
+
+def ended_by_an_access(guest: Guest, trouble: BenchError) -> str:
+    """The exit status of a qvm that has ended in an access, in words; BenchError when it ended for another reason."""
+    status = guest.wait_end()
+    if status != QVM_ENDED_BY_AN_ACCESS:
+        raise BenchError(
+            f"qvm ended with exit status {status}; {QVM_ENDED_BY_AN_ACCESS} would be its answer to an access"
+        ) from trouble
+    return f"exit status {status}"

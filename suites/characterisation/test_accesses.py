@@ -13,6 +13,7 @@ from fixtures.records import Observations
 from fixtures.vocabulary import BenchError
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
+from suites.characterisation.seeing import ended_by_an_access
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release]
 
@@ -68,7 +69,7 @@ def _load(guest: Guest, page: bytes, offset: int, width: int) -> str:
     try:
         word = guest.load("factory", offset, width)
     except BenchError as error:
-        raise QvmEndedError(f"{width} bytes at {offset:#x}: exit status {guest.wait_end()}") from error
+        raise QvmEndedError(f"{width} bytes at {offset:#x}: {ended_by_an_access(guest, error)}") from error
     if word is None:
         return REFUSED
     if word == int.from_bytes(page[offset : offset + width], "little"):
@@ -103,8 +104,8 @@ def test_a_wide_store_over_two_registers(deploy: Deploy, observations: Observati
     guest.probe.set_name("----")
     try:
         let_out = guest.store("factory", reg.SIZE_OFFSET, 8, int.from_bytes(b"wide", "little") << 32 | 1)
-    except BenchError:
-        observations.record("8 bytes at size", f"qvm ends with exit status {guest.wait_end()}")
+    except BenchError as error:
+        observations.record("8 bytes at size", f"qvm ends with {ended_by_an_access(guest, error)}")
         return
     if not let_out:
         observations.record("8 bytes at size", REFUSED)
@@ -131,9 +132,10 @@ def test_widths_of_the_control_page(deploy: Deploy, observations: Observations) 
             observations.record(f"store of {width} bytes to notify", _store_notify(ours, theirs, width))
         for width in WIDTHS[:-1]:
             observations.record(f"store of {width} bytes to detach", _store_detach(guest, theirs, width))
-    except BenchError:
+    except BenchError as error:
+        status = ended_by_an_access(guest, error)
         observations.record("bad_access", "qvm-exit")
-        observations.record("an access that ended qvm", f"exit status {guest.wait_end()}")
+        observations.record("an access that ended qvm", status)
 
 
 def _load_status(ours: Region, theirs: Region, width: int) -> str:

@@ -75,3 +75,14 @@ def test_suites_of_another_place_keep_their_own_settings(checkout: Path, tmp_pat
     elsewhere = [tmp_path / "elsewhere"]
     assert "-c" not in isolation.options(checkout, elsewhere)
     assert isolation.ignored(checkout, elsewhere) == []
+
+
+def test_places_mean_the_same_in_a_session_as_in_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session runs in another folder, where a relative path would be another one."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SHMEM_HARNESS_CACHE", "XDG_CACHE_HOME", "TMPDIR"):
+        monkeypatch.setenv(name, "here/cache")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "")
+    given = isolation.environment()
+    assert {given[name] for name in ("SHMEM_HARNESS_CACHE", "XDG_CACHE_HOME", "TMPDIR")} == {f"{tmp_path}/here/cache"}
+    assert given["XDG_RUNTIME_DIR"] == ""

@@ -119,6 +119,8 @@ def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number
     assert running.process.returncode == 130
     assert output.splitlines()[-1].startswith("qualification: FAIL  report: ")
     assert "interrupted" in errors
+    said = "Ctrl-C" if number == signal.SIGINT else number.name
+    assert f"the run was interrupted: {said}" in output
     assert "Traceback" not in output + errors
     running.expect_nothing_left()
 

@@ -141,7 +141,6 @@ def test_a_board_that_never_boots_is_given_up_after_the_power_cycles_it_may_have
         strategy.transition("ready")
     assert len(strategy.recoveries) == 1
     assert "did not appear on its console within 1 s" in _reason(error)
-    assert "| Loading image" in _reason(error)
 
 
 def test_the_time_for_the_boot_is_for_all_its_messages_together(lab: Lab, tmp_path: Path) -> None:
@@ -156,7 +155,8 @@ def test_the_time_for_the_boot_is_for_all_its_messages_together(lab: Lab, tmp_pa
     board.start()
     with pytest.raises(StrategyError) as error:
         lab.open().transition("booting")
-    assert "the boot message 'four' did not appear on its console within 1.5 s" in _reason(error)
+    # The fourth at the latest: they take longer than that together, on a slow machine all the more.
+    assert re.search(r"the boot message '\w+' did not appear on its console within 1\.5 s", _reason(error))
     lab.close()
     board.join(10)
     os.close(controller)
@@ -212,7 +212,7 @@ def test_the_key_may_be_read_from_the_console_of_a_board_that_was_installed_anew
 
 def test_the_address_may_be_found_on_the_console(lab: Lab) -> None:
     lab.network["address"] = ""
-    lab.set("ShmemBoardStrategy", address_command="echo vtnet0: inet 127.0.0.1 netmask 0xff000000", address_seconds=0.5)
+    lab.set("ShmemBoardStrategy", address_command="echo vtnet0: inet 127.0.0.1 netmask 0xff000000")
     lab.ready().check()
 
 
@@ -236,20 +236,20 @@ def test_an_address_that_comes_late_is_waited_for(lab: Lab, before: str) -> None
 def test_a_board_without_ssh_is_shown_with_its_console(lab: Lab) -> None:
     lab.network["port"] = 1
     lab.set("ShmemQnxHostDriver", host_key="unchecked")
-    lab.set("ShmemBoardStrategy", ssh_seconds=0.5, power_cycles=0)
+    lab.set("ShmemBoardStrategy", ssh_seconds=3.0, power_cycles=0)
     strategy = lab.open()
     with pytest.raises(StrategyError) as error:
         strategy.transition("ready")
-    assert "Connection refused; tried for 0.5 s; last lines of its console:\n" in _reason(error)
+    assert "Connection refused; tried for 3 s; last lines of its console:\n" in _reason(error)
     assert "| hypervisor host ready" in _reason(error)
 
 
 def test_an_answer_without_an_address_is_shown(lab: Lab) -> None:
-    lab.set("ShmemBoardStrategy", address_command="echo no carrier", address_seconds=0.5, power_cycles=0)
+    lab.set("ShmemBoardStrategy", address_command="echo no carrier", address_seconds=4.0, power_cycles=0)
     strategy = lab.open()
     with pytest.raises(StrategyError) as error:
         strategy.transition("ready")
-    assert "shows no network address within 0.5 s:\nno carrier" in _reason(error)
+    assert "shows no network address within 4 s:\nno carrier" in _reason(error)
 
 
 def test_a_power_switch_that_fails_is_shown_with_its_own_words(lab: Lab) -> None:

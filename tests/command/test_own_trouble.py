@@ -152,3 +152,24 @@ def test_a_session_alone_does_not_need_its_terminal(tmp_path: Path, streams: str
     assert run.returncode == 1, run.stdout + run.stderr
     expect_order(run)
     assert len(_judged(tmp_path / "reports/latest")) > 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["qualify --out ''", "prove --lg-env=", "lint --base '' x.qvmconf", "check-target ''", "report ''", "replay ''"],
+)
+def test_an_empty_path_is_wrong_use(tmp_path: Path, words: str) -> None:
+    """A script's variable that nobody has set would otherwise mean the folder that the script is in."""
+    run = shell(f"harness {words}", cwd=tmp_path)
+    expect_sentence(run, 3, "is empty: name a path")
+    assert not list(tmp_path.iterdir())
+
+
+def test_steps_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "steps").write_bytes(b"\xff\xfe\x00")
+    expect_sentence(shell("harness replay steps", cwd=tmp_path), 3, "steps is no text in UTF-8")
+
+
+def test_a_question_without_a_standard_input(tmp_path: Path) -> None:
+    run = shell("harness new-target desk --folder . <&-", cwd=tmp_path)
+    expect_sentence(run, 3, "--arch is missing")

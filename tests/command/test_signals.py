@@ -44,6 +44,20 @@ LOSES = """
     Slow()
 """
 
+# As libraries do it: the signal becomes an error of theirs, or nothing at all.
+TURNS = f"""
+    try:
+        {WAITS}
+    except KeyboardInterrupt:
+        raise AssertionError
+"""
+SWALLOWS = f"""
+    try:
+        {WAITS}
+    except KeyboardInterrupt:
+        pass
+"""
+
 GO = '[time.sleep(0.01) for _ in iter(pathlib.Path("go").exists, True)]'
 CLEANS_LONG = f"""
     try:
@@ -100,6 +114,18 @@ def test_a_session_alone_cleans_up_and_leaves_its_report(tmp_path: Path, number:
     said = "Ctrl-C" if number == signal.SIGINT else number.name
     assert f"the run was interrupted: {said}" in report.run.reasons
     assert report.cases[0].verdict == "pass"
+
+
+@pytest.mark.parametrize("body", [TURNS, SWALLOWS])
+def test_an_interrupt_that_a_library_makes_something_else_of_ends_the_session(tmp_path: Path, body: str) -> None:
+    run = _session(tmp_path, body)
+    run.send_signal(signal.SIGTERM)
+    output, _ = run.communicate(timeout=programs.PATIENCE)
+    assert run.returncode == 2, output
+    assert not (tmp_path / "not-reached").exists()
+    report = reader.read(tmp_path / "reports/latest")
+    assert "the run was interrupted: SIGTERM" in report.run.reasons
+    assert "fail" not in [case.verdict for case in report.cases]
 
 
 @pytest.mark.parametrize("number", SIGNALS)

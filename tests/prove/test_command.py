@@ -99,7 +99,7 @@ def test_a_session_without_end_is_ended(tmp_path: Path) -> None:
         """,
     )
     began = time.monotonic()
-    run = suite.prove(*faults("rules-ignored"), "--limit", "5")
+    run = suite.prove(*faults("rules-ignored"), "--limit", "20")
     assert time.monotonic() - began < SECONDS / 2
     assert run.status == 2
     assert "TROUBLE: the session did not end in time" in run.output

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +22,7 @@ BODIES = """
     import unittest
     from harness.report.judgements import conclude, demand, judged
 
-    TABLE, NAMES = {}, []
+    TABLE, NAMES, LIMIT = {}, [], 3
 
     def none():
         return []
@@ -95,6 +97,103 @@ BODIES = """
         def test_it(self):
             self.number = 1
 
+    def test_fail_in_a_loop_over_nothing():
+        for name in none():
+            pytest.fail(name)
+
+    def test_raise_in_a_loop_over_nothing():
+        for name in none():
+            if name:
+                raise AssertionError(name)
+
+    def test_fail_in_a_condition_that_nobody_decides():
+        wrong = []
+        if wrong:
+            pytest.fail("wrong")
+
+    def test_fail_in_a_generator_that_nobody_asks():
+        (pytest.fail(name) for name in none())
+
+    def test_tuple_with_a_message():
+        number = len(none())
+        assert (number == 1, "the number is wrong")
+
+    def test_function_that_nobody_called():
+        assert none
+
+    def test_iterator():
+        assert filter(None, none())
+
+    def test_constant_with_a_name():
+        holds = True
+        assert holds
+
+    def test_module_constant():
+        assert LIMIT == 3
+
+    def test_any_of_a_list_that_nobody_filled():
+        names = []
+        assert not any(name == "x" for name in names)
+
+    def test_sum_of_a_list_that_nobody_filled():
+        names = []
+        assert sum(1 for name in names if name) == 0
+
+    def test_set_that_nobody_filled():
+        seen = set()
+        assert seen <= {"a"}
+
+    def test_method_of_a_set_that_nobody_filled():
+        assert set().issubset({"a"})
+
+    def test_good_flag_in_a_loop():
+        found = True
+        for name in ("a", "b"):
+            if not name:
+                found = False
+        assert found
+
+    def test_good_flag_after_a_step():
+        ok = False
+        try:
+            none()
+            ok = True
+        finally:
+            assert ok
+
+    def test_good_list_that_a_callee_fills():
+        seen = []
+        fill(seen)
+        assert seen
+
+    def test_good_closure():
+        count = 0
+        def more():
+            nonlocal count
+            count += 1
+        more()
+        assert count == 1
+
+    def fill(seen):
+        seen.append(1)
+
+    def test_good_fail_in_a_loop():
+        for name in ("a", "b"):
+            if name in none():
+                pytest.fail(name)
+
+    def test_good_fail_after_a_way_out():
+        for attempt in range(3):
+            if not none():
+                return
+        pytest.fail("never")
+
+    def test_good_raise_after_try():
+        try:
+            number = len(none())
+        except ValueError:
+            raise AssertionError("no number") from None
+
     def test_good_list():
         wrong = []
         for name in ("a", "b"):
@@ -161,7 +260,7 @@ def test_the_reason_says_so(judged: tuple[Session, Session]) -> None:
     reasons = {case.test.partition("::")[2]: case.reason for case in judged[0].report.cases}
     assert "the test judged nothing" in reasons["test_empty_body[left]"]
     assert "the characterisation recorded nothing" in reasons["test_characterisation_without_a_record[left]"]
-    assert "1 passed" not in judged[0].output
+    assert re.search(r"\b1 passed", judged[0].output) is None
 
 
 def test_modules_that_pytest_has_cached_without_counting_count_all_the_same(make_suite: MakeSuite) -> None:
@@ -239,3 +338,48 @@ def test_other_modes_of_the_interpreter_judge_the_same(make_suite: MakeSuite, va
     )
     verdicts = Session(0, "", suite.latest).verdicts()
     assert verdicts == {"test_a[left]": "pass", "test_a[right]": "fail"}
+
+
+CHECKS = """
+    import sys, types
+
+    package, functions = types.ModuleType("pytest_check"), types.ModuleType("pytest_check.check_functions")
+    functions.equal = package.equal = lambda left, right: left == right
+    functions.__all__ = ["equal"]
+    package.check = types.SimpleNamespace(equal=functions.equal)
+    sys.modules |= {"pytest_check": package, "pytest_check.check_functions": functions}
+"""
+
+
+def test_functions_of_pytest_check_count_when_they_are_called(make_suite: MakeSuite) -> None:
+    """The plugin's own shape: functions on an object, on the package and in a module, which never raise."""
+    suite = make_suite("""
+        from pytest_check import check, equal
+
+        def test_object():
+            check.equal(len([1]), 1)
+
+        def test_function():
+            equal(len([1]), 1)
+
+        def test_nothing():
+            for name in []:
+                check.equal(name, 1)
+    """)
+    conftest = suite.folder / "conftest.py"
+    conftest.write_text(conftest.read_text() + textwrap.dedent(CHECKS))
+    verdicts = {case.test.partition("::")[2]: case.verdict for case in suite.run().report.cases}
+    assert verdicts == {"test_object": "pass", "test_function": "pass", "test_nothing": "error"}
+
+
+def test_a_table_without_entries_is_an_error(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        def test_good():
+            assert len(sorted("ab")) == int("2")
+
+        @pytest.mark.parametrize("number", [])
+        def test_each(number):
+            assert number
+    """).run("-o", "empty_parameter_set_mark=skip")
+    assert session.status == 2
+    assert "Empty parameter set" in session.output
