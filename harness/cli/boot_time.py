@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import ARCHES, Arch
+from harness.bench.trial import BOOT_SECONDS, TrialGuest, trial
 from harness.errors import EXIT_PASS
-from harness.guest.linux_trial import BOOT_SECONDS, TrialGuest, trial
 from harness.provision.linux_image import linux_image
 
 HELP = "measure how long Linux guests take from their start to a shell"

@@ -21,8 +21,8 @@ from labgrid.factory import target_factory
 from labgrid.protocol import CommandProtocol, FileTransferProtocol
 from labgrid.resource import NetworkService
 
+from harness.console.intake import ConsoleLog, Intake
 from harness.errors import BenchError
-from harness.guest.intake import ConsoleLog, Intake
 from harness.guest.ssh_channel import SshTransport, wait_readable
 from harness.guest.ssh_forward import forwarded
 from harness.guest.ssh_ready import wait_for_server

@@ -9,8 +9,8 @@ from typing import Final
 
 import paramiko
 
+from harness.console.intake import ConsoleEndedError, Intake
 from harness.errors import BenchError
-from harness.guest.intake import ConsoleEndedError, Intake
 
 _WRITE_SECONDS: Final = 10.0
 _CHUNK_BYTES: Final = 65536

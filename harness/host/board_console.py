@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pexpect
 
+from harness.console.intake import ConsoleEndedError, Intake
 from harness.errors import BenchError
-from harness.guest.intake import ConsoleEndedError, Intake
 from harness.host.board_log import HostLog
 
 _SLICE_SECONDS: Final = 0.2

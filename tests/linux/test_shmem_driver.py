@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 from harness.arch import Arch
-from harness.guest.linux_trial import BOOT_SECONDS, Trial, TrialGuest, trial
+from harness.bench.trial import BOOT_SECONDS, Trial, TrialGuest, trial
 from harness.provision.linux_driver import IMAGE_RECIPE, has_headers, linux_driver
 from harness.provision.linux_image import linux_image
 from tests import programs

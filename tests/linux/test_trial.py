@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.bench.trial import trial
 from harness.errors import HarnessError
-from harness.guest.linux_trial import trial
 from harness.provision.linux_image import linux_image
 
 
