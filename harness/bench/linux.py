@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linux guests: what they boot, and what a suite does in them beside talking to the probe."""
+"""Linux guests: what they boot, and what is done in them beside talking to the probe."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -39,8 +40,7 @@ class LinuxKit:
     """What the Linux guests of a run have in common: keys made for this run alone, and a port of this machine each."""
 
     def __init__(self) -> None:
-        self._folder = ShortLivedFolder("shmem-linux-")
-        self.keys = BenchKeys.create(self._folder.path / "keys")
+        self._made: ShortLivedFolder | None = None
         self._initrds: dict[tuple[Arch, Path], Path] = {}
         self._ports: dict[int, KeptPort] = {}
 
@@ -48,30 +48,48 @@ class LinuxKit:
         """Throw the keys away, and let the ports go."""
         for port in self._ports.values():
             port.close()
-        self._folder.close()
+        if self._made:
+            self._made.close()
 
-    def variables(self, bench: BenchConfig, host: ShmemHostProtocol, number: int) -> dict[str, object]:
-        """The variables of the template for guest ``number``, whose files are on the host then. Raises BenchError."""
-        image = _image(bench)
+    @cached_property
+    def keys(self) -> BenchKeys:
+        """The keys of the run."""
+        return BenchKeys.create(self._folder / "keys")
+
+    @property
+    def _folder(self) -> Path:
+        """Made with the first Linux guest: most runs have none."""
+        self._made = self._made or ShortLivedFolder("shmem-linux-")
+        return self._made.path
+
+    def variables(
+        self, bench: BenchConfig, host: ShmemHostProtocol, number: int, image: LinuxImage | None = None
+    ) -> dict[str, object]:
+        """The variables of the template for guest ``number``, whose files are on the host then. Raises BenchError.
+
+        It boots ``image``, or that of the bench's recipe.
+        """
+        image = image or _image(bench)
         return {
             "image": host.put(image.kernel),
             "initrd": host.put(self._initrd(bench.architecture, image)),
             "cmdline": " ".join([image.cmdline, *_own_address(bench, number)]),
-            "port": "" if bench.linux.addresses else self._port(number),
+            "port": "" if bench.linux.addresses else self.port(number),
         }
 
     def address(self, bench: BenchConfig, number: int) -> tuple[str, int]:
         """Where the SSH server of guest ``number`` is reached. Raises BenchError when the bench does not know."""
         addresses = bench.linux.addresses
         if not addresses:
-            return _LOOPBACK, self._port(number)
+            return _LOOPBACK, self.port(number)
         if number >= len(addresses):
             raise BenchError(
                 f"bench {bench.name} has no address for its Linux guest number {number} (linux: addresses)"
             )
         return addresses[number].partition("/")[0], _SSH_PORT
 
-    def _port(self, number: int) -> int:
+    def port(self, number: int) -> int:
+        """The port of this machine that is forwarded to guest ``number``."""
         if number not in self._ports:
             self._ports[number] = KeptPort()
         return self._ports[number].number
@@ -81,7 +99,7 @@ class LinuxKit:
         key = (arch, image.initrd)
         if key not in self._initrds:
             name = f"linux-initrd-{arch}-{len(self._initrds)}"
-            self._initrds[key] = self.keys.initrd(image.initrd, self._folder.path / name)
+            self._initrds[key] = self.keys.initrd(image.initrd, self._folder / name)
         return self._initrds[key]
 
 
@@ -93,10 +111,10 @@ def _own_address(bench: BenchConfig, number: int) -> list[str]:
     return [f"guest_address={address}/{bits or _NETWORK_BITS}"]
 
 
-def check_memory(bench: BenchConfig, text: str) -> None:
+def check_memory(bench: BenchConfig, text: str, image: LinuxImage | None = None) -> None:
     """Raise BenchError when the guest that a configuration describes has not enough RAM for the image."""
     try:
-        _image(bench).check_memory(sum(ram.length for ram in parse(text).rams))
+        (image or _image(bench)).check_memory(sum(ram.length for ram in parse(text).rams))
     except HarnessError as error:
         raise BenchError(f"bench {bench.name}: {error.message}", remedy=error.remedy) from error
 
@@ -122,7 +140,10 @@ class Said:
 
 
 class LinuxSide:
-    """The operating system in a guest, reached by the test's way: commands, files, and the probe's service."""
+    """The operating system in a guest, reached by the test's way: commands, files, and the probe's service.
+
+    ``console`` is its serial line, ``driver`` that for SSH, which connects when its target activates it (``ssh``).
+    """
 
     def __init__(
         self, target: GuestTarget, qvm: HostGuest, via: str, keys: BenchKeys, address: tuple[str, int]
@@ -130,8 +151,8 @@ class LinuxSide:
         self._target = target
         self._qvm = qvm
         self._via = via
-        self._console = LinuxConsole(target)
-        self._ssh = _ssh_driver(target, keys, *address)
+        self.console = LinuxConsole(target)
+        self.driver = _ssh_driver(target, keys, *address)
         self._channel: SshTransport | None = None
 
     def connect(self, deadline: float, log: Path) -> Transport:
@@ -141,10 +162,10 @@ class LinuxSide:
         """
         left = max(_LEAST_SECONDS, deadline - time.monotonic())
         if self._via == "serial":
-            self._console.log_in(left)
-            return self._console.transport()
-        self._ssh.connect_seconds = left
-        self._ssh.meanwhile = self._must_run
+            self.console.log_in(left)
+            return self.console.transport()
+        self.driver.connect_seconds = left
+        self.driver.meanwhile = self._must_run
         try:
             ssh = self.ssh()
         except SshUnreachableError as error:
@@ -167,15 +188,15 @@ class LinuxSide:
     def run(self, command: str, timeout: float = 30.0) -> Said:
         """Run shell text by the test's way. Raises BenchError when it does not end in time."""
         if self._via == "serial":
-            lines, status = self._console.run(command, timeout)
+            lines, status = self.console.run(command, timeout)
             return Said(lines, status)
         output, errors, status = self.ssh().run(command, timeout=timeout)
         return Said([*output, *errors], status)
 
     def ssh(self) -> ShmemSSHDriver:
         """The driver for commands and files over SSH, connected; a test on the console may use it for files."""
-        self._target.target.activate(self._ssh)
-        return self._ssh
+        self._target.target.activate(self.driver)
+        return self.driver
 
 
 def _ssh_driver(target: GuestTarget, keys: BenchKeys, address: str, port: int) -> ShmemSSHDriver:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +27,6 @@ _VARIABLES: Final = {
 }
 
 
-def render(templates: Path, image: str, values: Mapping[str, object]) -> str:
-    """The text of the template of a guest image. Raises jinja2.TemplateError and ConfigError."""
-    return fill(templates, image, {**_VARIABLES, **values})
-
-
 def problems(templates: Path, images: Sequence[str], places: Sequence[str], profile: Profile) -> Iterator[Problem]:
     """What is wrong with the templates of these guest images.
 
@@ -51,7 +46,7 @@ def problems(templates: Path, images: Sequence[str], places: Sequence[str], prof
 
 def _problem(file: Path, templates: Path, image: str, place: str, profile: Profile) -> Problem | None:
     try:
-        text = render(templates, image, {"shmem": Text(f"vdev shmem\n    {place}\n    allow *\n")})
+        text = fill(templates, image, {**_VARIABLES, "shmem": Text(f"vdev shmem\n    {place}\n    allow *\n")})
     except jinja2.TemplateSyntaxError as error:
         return Problem(str(file), error.lineno, f"template: {error.message}")
     except jinja2.TemplateError as error:
