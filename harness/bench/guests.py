@@ -24,7 +24,7 @@ from harness.guest.probe_results import Identity
 from harness.guest.target import GuestTarget
 from harness.host.protocol import GuestEndedError, HostGuest, ShmemHostProtocol, StopHow, stop_guests
 from harness.narrow import present
-from harness.provision.linux_image import LinuxImage
+from harness.provision.linux.image import LinuxImage
 
 _STOP_SECONDS: Final = 60.0
 _LEAST_SECONDS: Final = 0.1

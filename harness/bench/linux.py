@@ -19,14 +19,14 @@ from harness.guest.linux import LinuxConsole
 from harness.guest.linux_keys import BenchKeys
 from harness.guest.probe_link import Transport
 from harness.guest.short_lived import ShortLivedFolder
-from harness.guest.ssh import ShmemSSHDriver
-from harness.guest.ssh_channel import SshTransport
-from harness.guest.ssh_port import KeptPort
+from harness.guest.ssh.channel import SshTransport
+from harness.guest.ssh.driver import ShmemSSHDriver
+from harness.guest.ssh.port import KeptPort
 from harness.guest.target import GuestTarget
 from harness.host.protocol import GuestEndedError, HostGuest, ShmemHostProtocol
 from harness.host.ssh import SshUnreachableError
 from harness.narrow import instance
-from harness.provision.linux_image import LinuxImage, linux_image
+from harness.provision.linux.image import LinuxImage, linux_image
 from harness.shmem.config import parse
 
 _LOOPBACK: Final = "127.0.0.1"

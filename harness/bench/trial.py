@@ -16,12 +16,12 @@ from harness.bench.guests import StartedGuest, Wanted
 from harness.bench.linux import LinuxSide
 from harness.guest.linux import LinuxConsole
 from harness.guest.linux_keys import BenchKeys
-from harness.guest.ssh import ShmemSSHDriver
+from harness.guest.ssh.driver import ShmemSSHDriver
 from harness.guest.target import GuestTarget
 from harness.host.emulated import EmulatedHypervisor
 from harness.host.protocol import HostGuest
 from harness.narrow import present
-from harness.provision.linux_image import LinuxImage
+from harness.provision.linux.image import LinuxImage
 
 __all__ = ["BOOT_SECONDS", "Trial", "TrialGuest", "trial"]
 

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from harness.command import guarded, in_utf8
 from harness.errors import EXIT_USAGE
+from harness.process.command import guarded, in_utf8
 
 
 def commands() -> list[str]:

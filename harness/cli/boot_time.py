@@ -15,7 +15,7 @@ from typing import Final
 from harness.arch import ARCHES, Arch
 from harness.bench.trial import BOOT_SECONDS, TrialGuest, trial
 from harness.errors import EXIT_PASS
-from harness.provision.linux_image import linux_image
+from harness.provision.linux.image import linux_image
 
 HELP = "measure how long Linux guests take from their start to a shell"
 

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED
-from harness.interpreter import refuse_optimised
+from harness.process.interpreter import refuse_optimised
 
 HELP = "check a target file, and with --live the board that it describes"
 

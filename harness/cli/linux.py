@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.arch import ARCHES
 from harness.bench.trial import BOOT_SECONDS, trial
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
-from harness.provision.linux_image import linux_image
+from harness.provision.linux.image import linux_image
 
 HELP = "boot the Linux guest image and run commands in it, to try a recipe"
 

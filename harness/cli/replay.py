@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
-from harness.interpreter import refuse_optimised
+from harness.process.interpreter import refuse_optimised
 from harness.replay import script
 from harness.replay.reference import Outcome, Reference
 from harness.replay.world import World

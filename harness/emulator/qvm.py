@@ -26,8 +26,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from harness.command import guarded, in_utf8
 from harness.emulator.service.protocol import HOST_VARIABLE, SOCKET_NAME, connect, default_run_directory
+from harness.process.command import guarded, in_utf8
 
 _EXIT_NO_HOST: Final = 64
 _EXIT_HOST_GONE: Final = 96

@@ -14,9 +14,9 @@ import pytest
 
 from harness import events
 from harness.prove.groups import MATCHING, matches
-from harness.report import catalogue
-from harness.report.keys import place
-from harness.report.model import Requirement
+from harness.report.evidence import catalogue
+from harness.report.evidence.model import Requirement
+from harness.report.recording.keys import place
 from harness.shmem.requirements import CATALOGUE
 
 

@@ -16,9 +16,10 @@ from harness.arch import Arch
 from harness.bench.settings import BenchConfig, GuestImage, LinuxConfig, Place, Placement, Way
 from harness.errors import UsageError
 from harness.shmem.profile import PROFILES, Profile
-from harness.target import document, values
+from harness.target import values
 from harness.target.paths import is_file, is_folder, resolved
 from harness.target.problem import Fault, Problem, TargetFileError, Where
+from harness.target.reading import document
 from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, structure
 
 Release = NewType("Release", str)

@@ -18,7 +18,7 @@ from harness import provision
 from harness.bench.guests import StartedGuest, Starter, Wanted, stop
 from harness.bench.linux import LinuxKit
 from harness.errors import UsageError
-from harness.host.board import ShmemBoardStrategy
+from harness.host.board.strategy import ShmemBoardStrategy
 from harness.target.benches import read_benches
 from harness.target.check import require
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import reader
+from harness.report.evidence import reader
 from tests import programs
 from tests.command.shell import CHECKOUT
 
@@ -56,7 +56,7 @@ CLEANS_LONG = f"""
 
 CONFTEST = """
 import pytest
-from harness.report.keys import BENCH, BenchFacts
+from harness.report.recording.keys import BENCH, BenchFacts
 pytest_plugins = ["harness.report.recorder"]
 def pytest_collection_modifyitems(items):
     for item in items:

@@ -19,7 +19,7 @@ from harness.bench.trial import BOOT_SECONDS, Trial, TrialGuest, trial
 from harness.guest.linux_keys import BenchKeys
 from harness.guest.probe import Probe, ProbeFaultError
 from harness.host.ssh import SshRefusedError
-from harness.provision.linux_image import linux_image
+from harness.provision.linux.image import linux_image
 from tests.linux.sshd import driver
 
 SHMEM = "vdev shmem\n    allow data*\n"

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.report import journal, reader
-from harness.report.codec import decode, encode
-from harness.report.document import build, results
-from harness.report.folder import safe_name
-from harness.report.journal import Began, CaseDone, Ended, Entry, Narrowed, PartsKnown, PlanMade, Trouble
-from harness.report.model import Case, KnownFailure, Narrowing, Part, Planned, Report, ReportError, Requirement
+from harness.report.evidence import journal, reader
+from harness.report.evidence.codec import decode, encode
+from harness.report.evidence.document import build, results
+from harness.report.evidence.folder import safe_name
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, Narrowed, PartsKnown, PlanMade, Trouble
+from harness.report.evidence.model import Case, KnownFailure, Narrowing, Part, Planned, Report, ReportError, Requirement
 
 BEGAN = Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "", "", "")
 ENDED = Ended("2026-01-01T00:01:00+00:00")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from recorded_suite import Suite
 
-from harness.report import git
+from harness.report.scope import git
 from tests import programs
 
 AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")

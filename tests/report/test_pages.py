@@ -15,13 +15,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from harness.cli import main
-from harness.report import reader
-from harness.report.document import build
-from harness.report.journal import Began, CaseDone, Ended, PartsKnown
-from harness.report.matrix import ROWS_PER_PICTURE, pictures
-from harness.report.model import Access, Case, KnownFailure, Metric, Observation, Part, Report, Requirement
-from harness.report.svg import without_styles
-from harness.report.trend import changes, series
+from harness.report.evidence import reader
+from harness.report.evidence.document import build
+from harness.report.evidence.journal import Began, CaseDone, Ended, PartsKnown
+from harness.report.evidence.model import Access, Case, KnownFailure, Metric, Observation, Part, Report, Requirement
+from harness.report.pages.matrix import ROWS_PER_PICTURE, pictures
+from harness.report.pages.svg import without_styles
+from harness.report.pages.trend import changes, series
 
 EVIDENCE = "evidence/suites/a b#1%/guest <1>.qvmconf"
 PLACES = [("left", "x86_64", "pci"), ("left", "x86_64", "mmio"), ("right", "aarch64", "pci")]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from recorded_suite import Session, Suite
 
-from harness.report import readings
-from harness.report.readings import Reading
+from harness.report.pages import readings
+from harness.report.pages.readings import Reading
 
 ANSWERS = """
     @pytest.mark.requirement("TST-REC-07")
