@@ -2,11 +2,13 @@
 """Records of annotated fields as JSON values and back, strictly: every error names its place.
 
 cattrs does the work. Kinds are kept apart: a number is no text, a boolean no number. Fields that a record does not have
-are passed over, so that an older harness reads what a newer one has written.
+are passed over, so that an older harness reads what a newer one has written. Bytes are base64.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
@@ -101,6 +103,13 @@ def _choice(value: Any, cls: Any) -> Any:
     return value
 
 
+def _bytes(value: Any, _cls: Any) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise _NotExpectedError(value, "bytes as base64") from None
+
+
 def _from_object(cls: Any, converter: Any) -> Callable[[Any, Any], Any]:
     make: Any = make_dict_structure_fn(cls, converter, _cattrs_detailed_validation=True)
     flat = _flat(cls)
@@ -160,10 +169,12 @@ def _new_converter() -> cattrs.Converter:
     converter.register_structure_hook(int, _must_be(int, "a whole number"))
     converter.register_structure_hook(float, _must_be((int, float), "a number"))
     converter.register_structure_hook(bool, _must_be(bool, "true or false"))
+    converter.register_structure_hook(bytes, _bytes)
     converter.register_structure_hook_func(_made_from(Literal), _choice)
     converter.register_structure_hook_factory(is_dataclass, _from_object)
     converter.register_structure_hook_factory(_made_from(list), _from_list)
     converter.register_structure_hook_factory(_made_from(dict), _from_mapping)
+    converter.register_unstructure_hook(bytes, lambda value: base64.b64encode(value).decode())
     converter.register_unstructure_hook_factory(is_dataclass, _to_object)
     return converter
 

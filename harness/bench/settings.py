@@ -15,6 +15,7 @@ from typing import Literal
 from harness.arch import Arch
 from harness.errors import UsageError
 from harness.shmem.profile import Profile
+from harness.site import Site
 
 Placement = Literal["pci", "mmio"]
 Trigger = Literal["", "edge", "level"]
@@ -83,19 +84,8 @@ class BenchConfig:
     linux: LinuxConfig = LinuxConfig()
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Where and how one test runs: the parameter of every test that uses a bench."""
-
-    bench: str
-    placement: str
-    guest_image: str
-    via: str
-
-    @property
-    def id(self) -> str:
-        """The parameter's name in test ids."""
-        return f"{self.bench}-{self.placement}-{self.guest_image}-{self.via}"
+Setting = Site
+"""Where and how one test runs: the parameter of every test that uses a bench."""
 
 
 def select(benches: Mapping[str, BenchConfig], names: Iterable[str]) -> dict[str, BenchConfig]:
@@ -112,7 +102,7 @@ def select(benches: Mapping[str, BenchConfig], names: Iterable[str]) -> dict[str
 def settings(benches: Iterable[BenchConfig]) -> list[Setting]:
     """Every way in which the tests run, bench by bench. A probe guest has no network, so its one way is the console."""
     return [
-        Setting(bench.name, placement, image, way)
+        Site(bench.name, bench.architecture, placement, image, way)
         for bench in benches
         for placement in bench.placements
         for image in bench.guest_images

@@ -125,7 +125,7 @@ class EmulatedHostProgram(HostProgram):
 
     def attach(self, name: str) -> HostConnection | None:
         """See HostProgram."""
-        known = {region["name"] for region in self._client.regions()}
+        known = {region.name for region in self._client.regions()}
         return self._client.attach(name) if name in known else None
 
     def create(self, name: str, pages: int) -> HostConnection:
@@ -226,11 +226,11 @@ class EmulatedHypervisor(ShmemHostProtocol):
         """See ShmemHostProtocol."""
         return [
             HostRegion(
-                region["name"],
-                region["pages"],
-                {client["index"]: client["owner"] for client in region["clients"]},
-                region["mode"],
-                region["group"],
+                region.name,
+                region.pages,
+                {client.index: client.owner for client in region.clients},
+                region.mode,
+                region.group,
             )
             for region in self._connection.regions()
         ]
@@ -241,7 +241,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
 
     def resources(self) -> Mapping[str, Resources]:
         """See ShmemHostProtocol."""
-        pids = {"host": self._running.pid} | {guest["system"]: guest["pid"] for guest in self._connection.guests()}
+        pids = {"host": self._running.pid} | {guest.system: guest.pid for guest in self._connection.guests()}
         return {name: _resources(Path(f"/proc/{pid}")) for name, pid in pids.items()}
 
     def shortages(self) -> Sequence[str]:
@@ -254,11 +254,13 @@ class EmulatedHypervisor(ShmemHostProtocol):
 
     def inject(self, fault: str, **arguments: Any) -> None:
         """See ShmemHostProtocol."""
-        self._connection.call("inject", fault=fault, **arguments)
+        if arguments:
+            raise BenchError(f"the faults of the emulated host take no arguments: {', '.join(arguments)}")
+        self._connection.inject(fault)
 
     def clear_faults(self) -> None:
         """See ShmemHostProtocol."""
-        self._connection.call("clear_faults")
+        self._connection.clear_faults()
 
     @property
     def _running(self) -> EmulatedHost:

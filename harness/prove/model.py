@@ -29,7 +29,7 @@ class Catch:
     @classmethod
     def of(cls, case: Case) -> Catch:
         """The catch of a failed case."""
-        place = " ".join(filter(None, (case.bench, case.placement)))
+        place = " ".join(filter(None, (case.site.bench, case.site.placement)))
         return cls(case.requirements, case.test, place, case.reason.strip().partition("\n")[0])
 
 

@@ -22,6 +22,7 @@ _OPTIONS = ("--requirements", "requirements.sdoc")
 _CONFTEST = """
 import pytest
 from harness.report.recording.keys import BENCH, BenchFacts
+from harness.site import Site
 pytest_plugins = ["harness.report.recorder"]
 
 BENCHES = {"left": "x86_64", "right": "aarch64"}
@@ -34,7 +35,7 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     for item in items:
         name = item.callspec.params.get("bench", "left") if hasattr(item, "callspec") else "left"
-        item.stash[BENCH] = BenchFacts(name, BENCHES[name], "pci", "probe", "console", readings=READINGS)
+        item.stash[BENCH] = BenchFacts(Site(name, BENCHES[name], "pci", "probe", "console"), readings=READINGS)
 
 @pytest.fixture
 def bench(request):

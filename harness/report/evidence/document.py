@@ -35,6 +35,7 @@ from harness.report.evidence.model import (
 )
 from harness.report.recording import attempts
 from harness.report.scope import narrowing
+from harness.site import Site
 
 E = TypeVar("E", bound=Entry)
 
@@ -75,11 +76,10 @@ def build(entries: Sequence[Entry]) -> Report:
 
 def results(cases: Iterable[Case]) -> list[Result]:
     """One record per requirement, bench, placement, guest image and way, in the order of the requirements' ids."""
-    groups: dict[tuple[str, ...], list[Case]] = {}
+    groups: dict[tuple[str, Site], list[Case]] = {}
     for case in cases:
         for requirement in case.requirements:
-            key = (requirement, case.bench, case.architecture, case.placement, case.guest_image, case.via)
-            groups.setdefault(key, []).append(case)
+            groups.setdefault((requirement, case.site), []).append(case)
     return [_result(key[0], group) for key, group in sorted(groups.items())]
 
 
@@ -88,11 +88,7 @@ def _result(requirement: str, cases: Sequence[Case]) -> Result:
     return Result(
         requirement=requirement,
         test=deciding.test,
-        bench=deciding.bench,
-        architecture=deciding.architecture,
-        placement=deciding.placement,
-        guest_image=deciding.guest_image,
-        via=deciding.via,
+        site=deciding.site,
         verdict=_verdict_for(deciding, requirement),
         duration_s=round(sum(case.duration_s for case in cases), 6),
         evidence=list(dict.fromkeys(path for case in cases for path in case.evidence)),
@@ -174,10 +170,10 @@ def _findings(cases: Sequence[Case], not_run: Sequence[Planned]) -> list[str]:
     expired = [case for case in failed if case.known_failure]
     if expired:
         reasons.append(f"{_count(len(expired), 'known failure')} expired")
-    broken = Counter(case.bench or "no bench" for case in cases if case.verdict == "error")
+    broken = Counter(case.site.bench or "no bench" for case in cases if case.verdict == "error")
     reasons += [f"trouble of the bench in {_count(number, 'test')} ({bench})" for bench, number in broken.items()]
-    judged = {case.bench for case in cases if case.verdict in _JUDGED}
-    silent = ({case.bench for case in cases} | {case.bench for case in not_run}) - judged
+    judged = {case.site.bench for case in cases if case.verdict in _JUDGED}
+    silent = ({case.site.bench for case in cases} | {case.bench for case in not_run}) - judged
     if not judged:
         reasons.append("nothing was judged")
     else:

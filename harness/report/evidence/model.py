@@ -2,7 +2,8 @@
 """The data of a report: what ``results.json`` holds.
 
 The names of the fields are a contract with other tools. Fields may be added, never renamed or removed. All paths are
-relative to the folder of the run, with forward slashes; all times are UTC in ISO 8601; durations are seconds.
+relative to the folder of the run, with forward slashes; all times are UTC in ISO 8601; durations are seconds. The
+fields of a ``site`` stand among those of its record.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.errors import HarnessError
+from harness.site import Site
+from harness.structured import FLAT
 
 SCHEMA = 1
 
@@ -67,11 +70,7 @@ class Case:
 
     test: str
     requirements: list[str]
-    bench: str
-    architecture: str
-    placement: str
-    guest_image: str
-    via: str
+    site: Site = field(metadata=FLAT)
     verdict: Verdict
     duration_s: float
     setup_s: float
@@ -106,11 +105,7 @@ class Result:
 
     requirement: str
     test: str
-    bench: str
-    architecture: str
-    placement: str
-    guest_image: str
-    via: str
+    site: Site = field(metadata=FLAT)
     verdict: Verdict
     duration_s: float
     evidence: list[str]
@@ -133,11 +128,7 @@ class Metric:
     value: float
     reference: float | None
     ratio: float | None
-    bench: str
-    architecture: str
-    placement: str
-    guest_image: str = ""
-    via: str = ""
+    site: Site = field(metadata=FLAT)
     test: str = ""
     block_bytes: int | None = None
     better: Literal["higher", "lower"] = "higher"

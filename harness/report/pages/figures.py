@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from harness.report.evidence.model import Metric
-from harness.report.pages.place import Place, place_of
+from harness.site import Site
 
 TARGET_RATIO: Final = 0.95
 """The ratio to private memory that a region is expected to reach for blocks of 4 KiB and more (the project's aim)."""
@@ -15,12 +15,12 @@ TARGET_RATIO: Final = 0.95
 
 def ordered(metrics: Iterable[Metric]) -> list[Metric]:
     """What is to be compared stands together: by name, then block size, then place."""
-    return sorted(metrics, key=lambda metric: (metric.name, metric.block_bytes or 0, place_of(metric)))
+    return sorted(metrics, key=lambda metric: (metric.name, metric.block_bytes or 0, metric.site))
 
 
-def place_labels(metrics: Sequence[Metric]) -> dict[Place, str]:
+def place_labels(metrics: Sequence[Metric]) -> dict[Site, str]:
     """The bench of each place, with whatever else differs between the places."""
-    places = sorted({place_of(metric) for metric in metrics})
+    places = sorted({metric.site for metric in metrics})
     telling = [
         field for field in ("placement", "guest_image", "via") if len({getattr(place, field) for place in places}) > 1
     ]

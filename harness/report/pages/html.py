@@ -22,7 +22,6 @@ from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
 from harness.report.pages import figures, matrix, readings, trend, view
-from harness.report.pages.place import place_of
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
@@ -149,7 +148,6 @@ def _environment() -> jinja2.Environment:
         "short_test": view.short_test,
         "file_name": view.file_name,
         "shown": view.shown_verdict,
-        "place": place_of,
         "block_size": figures.block_size,
         "change_key": trend.metric_key,
     }

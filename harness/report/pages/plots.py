@@ -16,7 +16,6 @@ from matplotlib.ticker import FuncFormatter
 from harness.measure.statistics import percentile
 from harness.report.evidence.model import Metric
 from harness.report.pages.figures import TARGET_RATIO, block_size, place_labels
-from harness.report.pages.place import place_of
 from harness.report.pages.svg import without_styles
 from harness.report.pages.trend import Series
 
@@ -85,7 +84,7 @@ def _ratio_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes("block size", "ratio to the reference")
         for index, (place, label) in enumerate(place_labels(metrics).items()):
-            line = sorted((m for m in metrics if place_of(m) == place), key=lambda m: m.block_bytes or 0)
+            line = sorted((m for m in metrics if m.site == place), key=lambda m: m.block_bytes or 0)
             ratios = [metric.ratio or 0.0 for metric in line]
             sizes = [metric.block_bytes or 0 for metric in line]
             axes.errorbar(sizes, ratios, yerr=_intervals(line), capsize=3, label=label, **_look(index))
@@ -106,8 +105,8 @@ def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     labels = place_labels(metrics)
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes(f"time in {unit}", "share of the samples")
-        for index, metric in enumerate(sorted(metrics, key=place_of)):
-            label = labels[place_of(metric)]
+        for index, metric in enumerate(sorted(metrics, key=lambda metric: metric.site)):
+            label = labels[metric.site]
             ordered = sorted(metric.samples)
             shares = [(position + 1) / len(ordered) for position in range(len(ordered))]
             look = _look(index) | {"marker": None}
@@ -127,7 +126,7 @@ def _trend_plot(name: str, group: Sequence[Series]) -> Plot:
         figure, axes = _axes("run", "ratio" if group[0].metric.ratio is not None else group[0].metric.unit)
         for index, series in enumerate(group):
             size = f" {block_size(series.metric.block_bytes)}" if series.metric.block_bytes else ""
-            label = f"{labels[place_of(series.metric)]}{size}"
+            label = f"{labels[series.metric.site]}{size}"
             positions = [runs.index(run) for run, _ in series.values]
             axes.plot(positions, [value for _, value in series.values], label=label, **_look(index))
             told.append(f"{label} from {series.values[0][1]:.3g} to {series.values[-1][1]:.3g}")

@@ -39,7 +39,7 @@ def by_bench(report: Report) -> dict[str, list[Reading]]:
     """The open questions that were answered, by bench and in the order of their names."""
     found: dict[str, list[Observation]] = {}
     for case in report.cases:
-        found.setdefault(case.bench, []).extend(item for item in case.observations if item.declared)
+        found.setdefault(case.site.bench, []).extend(item for item in case.observations if item.declared)
     return {bench: _readings(answers) for bench, answers in sorted(found.items()) if answers}
 
 

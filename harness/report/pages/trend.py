@@ -10,8 +10,9 @@ from typing import Final
 from harness.measure.baseline import Change, Figure, compare
 from harness.measure.statistics import relative_noise
 from harness.report.evidence.model import Metric, Report
+from harness.site import Site
 
-MetricKey = tuple[str, str, str, str, str, str, str, int]
+MetricKey = tuple[str, str, Site, int]
 
 _SIGMAS_OF_95_PERCENT: Final = 1.96
 
@@ -26,8 +27,7 @@ class Series:
 
 def metric_key(metric: Metric) -> MetricKey:
     """What makes two figures the same figure of two runs."""
-    place = (metric.bench, metric.architecture, metric.placement, metric.guest_image, metric.via)
-    return (metric.name, metric.unit, *place, metric.block_bytes or 0)
+    return (metric.name, metric.unit, metric.site, metric.block_bytes or 0)
 
 
 def telling_value(metric: Metric) -> float:

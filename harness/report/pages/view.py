@@ -14,7 +14,7 @@ from markupsafe import Markup
 from harness.report.evidence.document import accepted
 from harness.report.evidence.folder import safe_name
 from harness.report.evidence.model import Case, Part, Report, Requirement, Result, Verdict
-from harness.report.pages.place import Place, place_of
+from harness.site import Site
 
 # How a verdict is shown: sign and word; the style sheet has a class of each name.
 SIGNS: Final = {
@@ -31,7 +31,7 @@ SIGNS: Final = {
 class Counts:
     """How the tests of one place ended."""
 
-    place: Place
+    place: Site
     verdicts: Mapping[str, int]
     tests: int
     duration_s: float
@@ -66,16 +66,16 @@ def shown_verdict(record: Case | Result) -> str:
     return "known" if accepted(record) else record.verdict
 
 
-def places(report: Report) -> list[Place]:
+def places(report: Report) -> list[Site]:
     """All places, in a stable order."""
-    return sorted({place_of(case) for case in report.cases})
+    return sorted({case.site for case in report.cases})
 
 
 def counts(report: Report) -> list[Counts]:
     """How the tests ended, per place."""
     counted = []
     for place in places(report):
-        cases = [case for case in report.cases if place_of(case) == place]
+        cases = [case for case in report.cases if case.site == place]
         verdicts = Counter(shown_verdict(case) for case in cases)
         counted.append(Counts(place, verdicts, len(cases), sum(case.duration_s for case in cases)))
     return counted
@@ -85,7 +85,7 @@ def requirement_groups(report: Report) -> dict[str, list[RequirementRow]]:
     """The requirement table, grouped as the catalogue does, else by the subject in the ids (SHM-ALLOW)."""
     columns = places(report)
     known = {requirement.id: requirement for requirement in report.requirements}
-    by_key = {(result.requirement, place_of(result)): result for result in report.results}
+    by_key = {(result.requirement, result.site): result for result in report.results}
     groups: dict[str, list[RequirementRow]] = {}
     for name in sorted({result.requirement for result in report.results}, key=_order(report)):
         row = RequirementRow(known.get(name, Requirement(name, "")), [by_key.get((name, column)) for column in columns])
@@ -101,16 +101,16 @@ def _order(report: Report) -> Callable[[str], tuple[int, str]]:
 
 def placement_table(report: Report) -> dict[str, dict[str, Counter[str]]]:
     """Verdicts of requirements per bench and placement; empty unless there is more than one placement."""
-    placements = sorted({result.placement for result in report.results if result.placement})
+    placements = sorted({result.site.placement for result in report.results if result.site.placement})
     if len(placements) < 2:
         return {}
-    benches = sorted({result.bench for result in report.results})
+    benches = sorted({result.site.bench for result in report.results})
     return {
         bench: {
             placement: Counter(
                 shown_verdict(result)
                 for result in report.results
-                if result.bench == bench and result.placement == placement
+                if result.site.bench == bench and result.site.placement == placement
             )
             for placement in placements
         }

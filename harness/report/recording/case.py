@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from harness.report.recording.classify import (
     reported_outcome,
     worse,
 )
-from harness.report.recording.keys import place
+from harness.report.recording.keys import site
 from harness.report.recording.records import OBSERVATIONS
 from harness.report.scope import plugins
 
@@ -120,7 +121,7 @@ class CaseUnderWay:
     @property
     def known_failure(self) -> KnownFailure | None:
         """The known failure that the item is marked with, on its bench and of today."""
-        return known.known_failure(self.item, place(self.item)["bench"], datetime.now(UTC).date())
+        return known.known_failure(self.item, site(self.item).bench, datetime.now(UTC).date())
 
     @property
     def text_name(self) -> str:
@@ -135,7 +136,7 @@ class CaseUnderWay:
 
     def properties(self) -> list[tuple[str, object]]:
         """Properties for the JUnit file. StrictDoc and sphinx-needs read ``verifies`` as a link to a requirement."""
-        where = [(name, value) for name, value in place(self.item).items() if value]
+        where = [(name, value) for name, value in asdict(site(self.item)).items() if value]
         failure = self.known_failure
         links = [("known_failure", failure.link)] if failure else []
         return [*(("verifies", name) for name in self.requirements), *where, *links, ("verdict", self.outcome.verdict)]
@@ -160,7 +161,7 @@ class CaseUnderWay:
             observations=self.item.stash.get(OBSERVATIONS, []),
             attempt=self.attempt,
             attempts=[],
-            **place(self.item),
+            site=site(self.item),
         )
 
 

@@ -13,23 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.arch import Arch
+from harness.site import NOWHERE, Site
 
 
 @dataclass(frozen=True)
 class BenchFacts:
-    """Where one test runs; the values are the ones that ``results.json`` shows.
+    """Where one test runs, what the host can do, and the readings of the bench's profile, by open question."""
 
-    ``placement`` is ``pci`` or ``mmio``, ``guest_image`` the image that the guests boot (``probe``, ``linux``), ``via``
-    the way by which the suite reaches the probe (``console``, ``ssh``). ``readings`` are those of the bench's profile,
-    by open question. A field that does not apply is empty.
-    """
-
-    bench: str
-    architecture: Arch
-    placement: str = ""
-    guest_image: str = ""
-    via: str = ""
+    site: Site
     capabilities: frozenset[str] = frozenset()
     readings: Mapping[str, str] = field(default_factory=dict)
 
@@ -46,13 +37,7 @@ SHARED_EVIDENCE = pytest.StashKey[list[Path]]()
 tests use. They must lie below the run's folder. ``recorder.share_evidence(item, path)`` appends."""
 
 
-def place(item: pytest.Item) -> dict[str, str]:
-    """Where an item runs, under the names of ``results.json``; empty texts as long as nobody has said."""
+def site(item: pytest.Item) -> Site:
+    """Where an item runs."""
     facts = item.stash.get(BENCH, None)
-    return {
-        "bench": facts.bench if facts else "",
-        "architecture": facts.architecture if facts else "",
-        "placement": facts.placement if facts else "",
-        "guest_image": facts.guest_image if facts else "",
-        "via": facts.via if facts else "",
-    }
+    return facts.site if facts else NOWHERE

@@ -14,7 +14,7 @@ import pytest
 
 from harness.measure.statistics import mad, median, ratio_of_interleaved
 from harness.report.evidence.model import Access, Metric, Observation, Seen
-from harness.report.recording.keys import BENCH, place
+from harness.report.recording.keys import BENCH, site
 
 METRICS = pytest.StashKey[list[Metric]]()
 ACCESS = pytest.StashKey[list[Access]]()
@@ -66,7 +66,7 @@ class Metrics:
             mad=mad(samples) if samples else None,
             ratio_low=paired.low if paired else None,
             ratio_high=paired.high if paired else None,
-            **place(self._item),
+            site=site(self._item),
         )
         self._item.stash.setdefault(METRICS, []).append(metric)
         return metric
@@ -95,16 +95,16 @@ class AccessMatrix:
         the documents leave the answer open. ``operation`` is "create" or "attach" if the test tells them apart,
         ``detail`` the status that the device gave.
         """
-        where = place(self._item)
+        where = site(self._item)
         access = Access(
             configuration=configuration,
             guest=guest,
             name=name,
             expected=None if expected is None else _word(expected),
             seen=_word(seen),
-            bench=where["bench"],
-            architecture=where["architecture"],
-            placement=where["placement"],
+            bench=where.bench,
+            architecture=where.architecture,
+            placement=where.placement,
             test=self._item.nodeid,
             operation=operation,
             detail=detail,

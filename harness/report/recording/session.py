@@ -36,7 +36,7 @@ from harness.report.evidence.model import Case, Part, Planned, Report, Requireme
 from harness.report.pages import html, readings
 from harness.report.recording import attempts, known
 from harness.report.recording.case import CaseUnderWay
-from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE, place
+from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE, site
 from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 from harness.report.recording.terminal import TerminalProgress
 from harness.report.scope import plugins, provenance, surroundings
@@ -143,9 +143,7 @@ class RunRecorder:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write down what is going to run."""
-        planned = [
-            Planned(item.nodeid, catalogue.requirements_of(item), place(item)["bench"]) for item in session.items
-        ]
+        planned = [Planned(item.nodeid, catalogue.requirements_of(item), site(item).bench) for item in session.items]
         self._journal.write(PlanMade(planned))
         if self._selection.narrowed:
             self._journal.write(Narrowed(self._selection.narrowed))
@@ -157,7 +155,7 @@ class RunRecorder:
         case = self._begin_attempt(item)
         self._attempts = []
         self._flush_terminal()
-        bench = place(item)["bench"]
+        bench = site(item).bench
         events.session.emit(events.CaseStarted(case=item.nodeid, bench=bench, requirements=tuple(case.requirements)))
         try:
             result = yield
@@ -287,7 +285,7 @@ class RunRecorder:
         number = item.stash.get(_ATTEMPT, 0) + 1
         item.stash[_ATTEMPT] = number
         self._case = case = CaseUnderWay(item, self._catalogue, number)
-        self._journal.write(CaseBegan(item.nodeid, place(item)["bench"], case.started))
+        self._journal.write(CaseBegan(item.nodeid, site(item).bench, case.started))
         return case
 
     def _finish_case(self, case: CaseUnderWay) -> None:
@@ -313,7 +311,7 @@ class RunRecorder:
                 case=record.test,
                 verdict="known" if accepted(record) else record.verdict,
                 duration_s=record.duration_s,
-                bench=record.bench,
+                bench=record.site.bench,
                 requirements=tuple(record.requirements),
             )
         )
