@@ -8,10 +8,10 @@ the prefix ``Shmem``.
 from __future__ import annotations
 
 from harness.guest.console import ShmemConsoleDriver
-from harness.guest.ssh import ShmemSSHDriver
-from harness.host.board import ShmemBoardStrategy
+from harness.guest.ssh.driver import ShmemSSHDriver
+from harness.host.board.strategy import ShmemBoardStrategy
 from harness.host.emulated import ShmemEmulatedHostDriver
-from harness.host.qnx import ShmemQnxHostDriver
+from harness.host.qnx.driver import ShmemQnxHostDriver
 from harness.host.strategy import ShmemBenchStrategy
 from harness.loopback.resource import ShmemLoopbackBoard
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.report.interrupt import InterruptKeeper
+from harness.report.recording.interrupt import InterruptKeeper
 from tests import programs
 
 

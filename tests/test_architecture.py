@@ -16,6 +16,7 @@ from tests import programs
 
 CHECKOUT = Path(__file__).parents[1]
 SECONDS = programs.PATIENCE
+FIXTURES = "the fixtures know hosts by their protocol, and no command"
 EMULATOR = "the emulator does not ask the oracle"
 ROOMS = "the rooms of the emulated host"
 
@@ -42,8 +43,13 @@ def test_arrows_go_down_only() -> None:
         ("harness/emulator/service/host.py", "import harness.emulator.faults", ROOMS),
         ("harness/shmem/oracle/names.py", "import harness.emulator.device.rules", "arrows go down only"),
         ("harness/shmem/status.py", "import harness.events", "the device as data imports nothing of ours but errors"),
-        ("harness/report/model.py", "import harness.host.protocol", "arrows go down only"),
+        ("harness/report/evidence/model.py", "import harness.host.protocol", "arrows go down only"),
         ("harness/host/typed.py", "import fixtures.access", "the harness is below the fixtures"),
+        ("harness/host/typed.py", "import suites.matrix.covering", "the harness is below the fixtures"),
+        ("harness/host/uart.py", "import harness.guest.console", "arrows go down only"),
+        ("harness/bench/guests.py", "import harness.target.benches", "arrows go down only"),
+        ("fixtures/access.py", "import harness.host.emulated", FIXTURES),
+        ("harness/target/live.py", "import harness.guest.target", "guests are started by the bench alone"),
     ],
 )  # fmt: skip
 def test_an_arrow_that_goes_up_is_noticed(tmp_path: Path, module: str, line: str, contract: str) -> None:
@@ -57,6 +63,109 @@ def test_an_arrow_that_goes_up_is_noticed(tmp_path: Path, module: str, line: str
     run = lint_imports(tmp_path)
     assert run.returncode == 1, run.stdout + run.stderr
     assert f"{contract} BROKEN" in run.stdout
+
+
+LOADERS = {
+    "import_module",
+    "__import__",
+    "exec_module",
+    "run_module",
+    "run_path",
+    "exec",
+    "eval",
+    "resolve_name",
+    "load_module",
+}
+LOADS = {
+    "harness/cli/__init__.py": "the module of a command, below harness.cli",
+    "harness/shipped.py": "the folder of fixtures and suites, for pytest alone",
+    "harness/emulator/faults/injection.py": "the module of a fault, below harness.emulator.faults",
+    "harness/report/judging/constants.py": "nothing: a constant expression of a test is worked out",
+    "harness/report/judging/vacuous.py": "nothing: a constant expression of a test is worked out",
+    "harness/target/imports.py": "what a user's target file names",
+}
+"""Where a module is loaded by a name that is known at run time alone, and what may be loaded there."""
+
+
+def loads(tree: ast.AST) -> Iterator[str]:
+    """The ways in which a file could get at a module without an import statement."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute):
+            name = node.id if isinstance(node, ast.Name) else node.attr
+            if name in LOADERS:
+                yield name
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names if alias.name in LOADERS)
+            yield from (f"sys.{alias.name}" for alias in node.names if node.module == "sys" and alias.name == "path")
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.path":
+            yield "sys.path"
+
+
+def loads_of_strangers(source: Path, name: str) -> list[str]:
+    """What a file of the harness loads that no contract can see."""
+    tree = ast.parse(source.read_text(), str(source))
+    found = [] if name in LOADS else list(loads(tree))
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    above = re.compile(r"(?:fixtures|suites|tests)\.\w+")
+    return found + [text for text in texts if above.fullmatch(text)] * bool(name in LOADS)
+
+
+def test_the_harness_loads_nothing_that_the_contracts_do_not_see() -> None:
+    sources = sorted(CHECKOUT.glob("harness/**/*.py"))
+    assert len(sources) > 100
+    for source in sources:
+        name = source.relative_to(CHECKOUT).as_posix()
+        assert loads_of_strangers(source, name) == [], name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "importlib.import_module('fixtures.settings')",
+        "from importlib import import_module as load",
+        "__import__('fixtures')",
+        "sys.path.append('..')",
+        "from sys import path",
+        "runpy.run_module('fixtures.plugin')",
+    ],
+)
+@pytest.mark.parametrize("module", ["harness/bench/settings.py", "harness/host/emulated.py"])
+def test_an_import_by_a_text_is_noticed(tmp_path: Path, module: str, line: str) -> None:
+    spoilt = tmp_path / "module.py"
+    spoilt.write_text(f"{(CHECKOUT / module).read_text()}\n{line}\n")
+    assert loads_of_strangers(spoilt, module) != []
+
+
+def test_where_modules_are_loaded_by_name_none_of_above_is_named(tmp_path: Path) -> None:
+    spoilt = tmp_path / "module.py"
+    for module in LOADS:
+        spoilt.write_text(f"{(CHECKOUT / module).read_text()}\nimport_module('fixtures.settings')\n")
+        assert loads_of_strangers(spoilt, module) == ["fixtures.settings"]
+
+
+STARTS = ("start_guest", "EmulatedGuest", "QnxGuest")
+STARTERS = ("harness/bench/guests.py", "harness/host/", "harness/emulator/")
+
+
+def test_guests_are_started_in_one_place() -> None:
+    """Of what is above the hosts."""
+    calls = {
+        source.relative_to(CHECKOUT).as_posix()
+        for folder in ("harness", "fixtures", "suites")
+        for source in CHECKOUT.glob(f"{folder}/**/*.py")
+        if any(name.rpartition(".")[2] in STARTS for name in called(source))
+    }
+    assert "harness/bench/guests.py" in calls
+    assert {name for name in calls if not name.startswith(STARTERS)} == set()
+
+
+MOST_FILES = 15
+
+
+def test_no_folder_is_crowded() -> None:
+    folders = {source.parent for folder in ("harness", "fixtures") for source in CHECKOUT.glob(f"{folder}/**/*.py")}
+    crowded = {folder for folder in folders if len(list(folder.glob("*.py"))) > MOST_FILES}
+    assert {folder.relative_to(CHECKOUT).as_posix() for folder in crowded} == set()
 
 
 OURS = ("harness", "fixtures", "suites", "targets", "tests")

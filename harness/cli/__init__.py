@@ -17,8 +17,8 @@ from importlib.metadata import version
 from types import ModuleType
 
 from harness import commit
-from harness.command import guarded, in_utf8
 from harness.errors import EXIT_PASS, EXIT_USAGE
+from harness.process.command import guarded, in_utf8
 
 
 def commands() -> list[str]:

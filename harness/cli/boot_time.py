@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import ARCHES, Arch
-from harness.command import path
+from harness.bench.trial import BOOT_SECONDS, TrialGuest, trial
 from harness.errors import EXIT_PASS
-from harness.guest.linux_trial import BOOT_SECONDS, TrialGuest, trial
-from harness.provision.linux_image import linux_image
+from harness.narrow import present
+from harness.process.command import path
+from harness.provision.linux.image import linux_image
 
 HELP = "measure how long Linux guests take from their start to a shell"
 
@@ -66,7 +67,7 @@ def _round(arch: Arch, count: int, recipe: Path | None) -> list[_Boot]:
     image = linux_image(arch, recipe)
     with trial() as bench, contextlib.closing(bench.host.client()) as host:
         guests = [bench.start(image, f"guest{number}") for number in range(count)]
-        processes = {guest["system"]: int(guest["pid"]) for guest in host.guests()}
+        processes = {guest.system: present(guest.pid) for guest in host.guests()}
         began = min(guest.started for guest in guests)
         return [_boot(guest, began, processes[guest.name]) for guest in guests]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import argparse
 
-from harness.command import path
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED
-from harness.interpreter import refuse_optimised
+from harness.process.command import path
+from harness.process.interpreter import refuse_optimised
 
 HELP = "check a target file, and with --live the board that it describes"
 

@@ -7,7 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
-from harness.command import path
+from harness.process.command import path
 from harness.shmem.config import ConfigError, missing_files, parse_file
 from harness.shmem.lint import Warning_, lint, of_error, strictly
 from harness.shmem.profile import PROFILES, Profile

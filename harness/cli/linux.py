@@ -7,10 +7,10 @@ import argparse
 import sys
 
 from harness.arch import ARCHES
-from harness.command import path
+from harness.bench.trial import BOOT_SECONDS, trial
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
-from harness.guest.linux_trial import BOOT_SECONDS, trial
-from harness.provision.linux_image import linux_image
+from harness.process.command import path
+from harness.provision.linux.image import linux_image
 
 HELP = "boot the Linux guest image and run commands in it, to try a recipe"
 

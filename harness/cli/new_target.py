@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import ARCHES
-from harness.command import path
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.process.command import path
 from harness.shmem.profile import PROFILES
 
 HELP = "write a target file for a board of your own, with templates for its guests"

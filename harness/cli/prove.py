@@ -16,18 +16,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from harness import commit, ending, shipped
-from harness.command import path
+from harness import commit, shipped
 from harness.emulator.faults.catalogue import Fault
 from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
-from harness.interpreter import refuse_optimised
+from harness.process import ending
+from harness.process.command import path
+from harness.process.interpreter import refuse_optimised
 from harness.prove import pages
 from harness.prove.groups import SHORT, selected
 from harness.prove.model import Difference, ProofReport
 from harness.prove.proving import CONTROL, Proving
 from harness.prove.record import Record
-from harness.report import folder, provenance
-from harness.sessions import Sessions, count, processors, until_interrupted
+from harness.report.evidence import folder
+from harness.report.scope import provenance
+from harness.runs.sessions import Sessions, count, processors, until_interrupted
 from harness.target.check import require
 
 HELP = "put faults into the device, one at a time, and show which requirement catches each"

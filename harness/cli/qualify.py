@@ -18,15 +18,16 @@ from typing import Final
 
 from labgrid.config import Config
 
-from harness import ending, shipped
-from harness.command import path
+from harness import shipped
 from harness.errors import EXIT_BENCH_TROUBLE, UsageError
-from harness.interpreter import refuse_optimised
-from harness.qualify import Qualification
-from harness.report import html
-from harness.report.folder import INDEX
-from harness.report.progress import Progress
-from harness.sessions import Sessions, count, processors, until_interrupted
+from harness.process import ending
+from harness.process.command import path
+from harness.process.interpreter import refuse_optimised
+from harness.report.evidence.folder import INDEX
+from harness.report.pages import html
+from harness.report.recording.progress import Progress
+from harness.runs.qualify import Qualification
+from harness.runs.sessions import Sessions, count, processors, until_interrupted
 from harness.target.check import require
 
 HELP = "run the suites on every bench, write the report, and say the verdict"

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import argparse
 
-from harness.command import path
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
-from harness.interpreter import refuse_optimised
+from harness.process.command import path
+from harness.process.interpreter import refuse_optimised
 from harness.replay import script
 from harness.replay.reference import Outcome, Reference
 from harness.replay.world import World

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import argparse
 
-from harness.command import path
 from harness.errors import UsageError
-from harness.report import folder, html, reader, trend
-from harness.report.model import Report
+from harness.process.command import path
+from harness.report.evidence import folder, reader
+from harness.report.evidence.model import Report
+from harness.report.pages import html, trend
 
 HELP = "make the pages of a report again from the folder of its run, and print its verdict"
 

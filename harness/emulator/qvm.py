@@ -26,13 +26,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from harness.command import guarded, in_utf8
+from harness.emulator.service.messages import Report, Start, Stop, StopHow
+from harness.emulator.service.messages import line as line_of
 from harness.emulator.service.protocol import HOST_VARIABLE, SOCKET_NAME, connect, default_run_directory
+from harness.process.command import guarded, in_utf8
 
 _EXIT_NO_HOST: Final = 64
 _EXIT_HOST_GONE: Final = 96
 _OWN_HOST_SECONDS: Final = 120.0
-_SIGNALS: Final = {signal.SIGTERM: "power-button", signal.SIGINT: "power-button", signal.SIGQUIT: "power-cut"}
+_SIGNALS: Final[dict[signal.Signals, StopHow]] = {
+    signal.SIGTERM: "power-button",
+    signal.SIGINT: "power-button",
+    signal.SIGQUIT: "power-cut",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,9 +153,9 @@ class _Qvm:
     def run(self, arguments: list[str]) -> int:
         """Start the guest, pass signals on, return its exit status. Raises OSError when no host has taken the guest."""
         with _Signals() as signals:
-            request = {"op": "start", "arguments": arguments, "directory": str(Path.cwd())}
+            request = Start(arguments, str(Path.cwd()))
             try:
-                socket.send_fds(self._host, [json.dumps(request).encode() + b"\n"], [0, 1])
+                socket.send_fds(self._host, [line_of(request)], [0, 1])
                 while (line := self._next_line(signals)) is not None:
                     self._answered = True
                     status = self._told(json.loads(line))
@@ -199,10 +205,10 @@ class _Qvm:
             print("qvm: the emulated host writes no guest dumps", file=sys.stderr, flush=True)
             return
         how = _SIGNALS.get(number)
-        request = {"op": "stop", "how": how} if how else {"op": "report"}
+        request = Stop(how) if how else Report()
         # A host that takes nothing any more has said its last word, which is read next.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._host.sendall(json.dumps(request).encode() + b"\n")
+            self._host.sendall(line_of(request))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from labgrid.factory import target_factory
 from labgrid.protocol import ConsoleProtocol
 from serial import rfc2217
 
+from harness.console.intake import ConsoleLog, Intake
 from harness.errors import BenchError
-from harness.guest.intake import ConsoleLog, Intake
 
 _WRITE_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.2

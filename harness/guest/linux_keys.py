@@ -15,7 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from harness.provision.linux_cpio import Cpio
+from harness.provision.linux.cpio import Cpio
 
 _SECRET_FILE: Final = 0o600
 _SECRET_FOLDER: Final = 0o700

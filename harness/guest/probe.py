@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
+from harness.console.intake import ConsoleEndedError
 from harness.errors import BenchError
-from harness.guest.intake import ConsoleEndedError
 from harness.guest.probe_link import (
     ProbeError,
     ProbeFaultError,

@@ -125,7 +125,7 @@ class EmulatedHostProgram(HostProgram):
 
     def attach(self, name: str) -> HostConnection | None:
         """See HostProgram."""
-        known = {region["name"] for region in self._client.regions()}
+        known = {region.name for region in self._client.regions()}
         return self._client.attach(name) if name in known else None
 
     def create(self, name: str, pages: int) -> HostConnection:
@@ -150,14 +150,15 @@ def _resources(process: Path) -> Resources:
     )
 
 
-@target_factory.reg_driver
-@attr.s(eq=False)
-class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
-    """An emulated host on this machine, with the behaviour that the target's options ``profile...`` name."""
+class EmulatedHypervisor(ShmemHostProtocol):
+    """An emulated host on this machine, with the behaviour of a ``profile``. Not up before ``start``."""
 
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
-        self.log: Path | None = None
+    def __init__(
+        self, profile: str = "7.0", overrides: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> None:
+        self.log = log
+        self._profile = profile
+        self._overrides = overrides or {}
         self._host: EmulatedHost | None = None
         self._client: HostClient | None = None
 
@@ -170,22 +171,19 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         """QEMU with its packages, the guest images, the library inside QEMU, the compiler."""
         return provision.manifest()
 
-    def on_deactivate(self) -> None:
-        """An inactive driver leaves no host behind."""
-        self.stop()
-
-    @active
     def start(self) -> None:
         """See ShmemHostProtocol."""
         if self._host is not None:
             return
-        options = self.target.env.config.get_targets()[self.target.name]["options"]
-        overrides = options.get("profile_overrides") or {}
-        host = EmulatedHost(profile=str(options["profile"]), overrides=overrides, log=self.log)
+        host = EmulatedHost(profile=self._profile, overrides=self._overrides, log=self.log)
         host.start()
         self._host = host
         self._client = host.client()
         self._files.mkdir()
+
+    def client(self) -> HostClient:
+        """A new connection to the host, for whoever closes it."""
+        return self._running.client()
 
     def stop(self) -> None:
         """See ShmemHostProtocol."""
@@ -196,13 +194,11 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         if host:
             host.stop()
 
-    @active
     def check(self) -> None:
         """See ShmemHostProtocol. A new connection, as qvm makes one: a host that is ending still serves old ones."""
         with self._running.client() as client:
             client.guests()
 
-    @active
     def put(self, source: Path) -> str:
         """See ShmemHostProtocol. The host is this machine: a link is as good as a copy, and never half written."""
         place = self._files / source.name
@@ -213,7 +209,6 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             temporary.replace(place)
         return str(place)
 
-    @active
     def put_text(self, name: str, text: str) -> str:
         """See ShmemHostProtocol."""
         place = self._files / name
@@ -222,69 +217,84 @@ class ShmemEmulatedHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         temporary.replace(place)
         return str(place)
 
-    @active
     def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:
         """See ShmemHostProtocol."""
         terminal = self._running.root / console.lstrip("/").replace("dev/pty", "dev/tty", 1)
         return EmulatedGuest(system, configuration, terminal, self._running, self._connection)
 
-    @active
     def regions(self) -> Sequence[HostRegion]:
         """See ShmemHostProtocol."""
         return [
             HostRegion(
-                region["name"],
-                region["pages"],
-                {client["index"]: client["owner"] for client in region["clients"]},
-                region["mode"],
-                region["group"],
+                region.name,
+                region.pages,
+                {client.index: client.owner for client in region.clients},
+                region.mode,
+                region.group,
             )
             for region in self._connection.regions()
         ]
 
-    @active
     def program(self) -> HostProgram:
         """See ShmemHostProtocol."""
         return EmulatedHostProgram(self._running.client())
 
-    @active
     def resources(self) -> Mapping[str, Resources]:
         """See ShmemHostProtocol."""
-        pids = {"host": self._running.pid} | {guest["system"]: guest["pid"] for guest in self._connection.guests()}
+        pids = {"host": self._running.pid} | {guest.system: guest.pid for guest in self._connection.guests()}
         return {name: _resources(Path(f"/proc/{pid}")) for name, pid in pids.items()}
 
-    @active
     def shortages(self) -> Sequence[str]:
         """See ShmemHostProtocol."""
         return self._connection.shortages()
 
-    @active
     def path_exists(self, path: str) -> bool:
         """See ShmemHostProtocol."""
         return (self._running.root / path.lstrip("/")).exists()
 
-    @active
     def inject(self, fault: str, **arguments: Any) -> None:
         """See ShmemHostProtocol."""
-        self._connection.call("inject", fault=fault, **arguments)
+        if arguments:
+            raise BenchError(f"the faults of the emulated host take no arguments: {', '.join(arguments)}")
+        self._connection.inject(fault)
 
-    @active
     def clear_faults(self) -> None:
         """See ShmemHostProtocol."""
-        self._connection.call("clear_faults")
+        self._connection.clear_faults()
 
     @property
     def _running(self) -> EmulatedHost:
         if self._host is None:
-            raise BenchError(f"the emulated host of {self.target.name} is not up")
+            raise BenchError("the emulated host is not up")
         return self._host
 
     @property
     def _connection(self) -> HostClient:
         if self._client is None:
-            raise BenchError(f"the emulated host of {self.target.name} is not up")
+            raise BenchError("the emulated host is not up")
         return self._client
 
     @property
     def _files(self) -> Path:
         return self._running.run_directory / "files"
+
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class ShmemEmulatedHostDriver(Driver, EmulatedHypervisor):  # type: ignore[misc]
+    """An emulated host on this machine, with the behaviour that the target's options ``profile...`` name."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        EmulatedHypervisor.__init__(self)
+
+    def on_deactivate(self) -> None:
+        """An inactive driver leaves no host behind."""
+        self.stop()
+
+    @active
+    def start(self) -> None:
+        """See ShmemHostProtocol."""
+        options = self.target.env.config.get_targets()[self.target.name]["options"]
+        self._profile, self._overrides = str(options["profile"]), options.get("profile_overrides") or {}
+        super().start()

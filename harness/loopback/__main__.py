@@ -15,14 +15,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.command import guarded
 from harness.errors import EXIT_PASS
-from harness.lifeline import watch_for_the_end
 from harness.loopback.control import Controls, install_switch
 from harness.loopback.machine import Behaviour, Machine
 from harness.loopback.processes import adopt_orphans
 from harness.loopback.tell import CONTROL
 from harness.places import must_be_plain
+from harness.process.command import guarded
+from harness.process.lifeline import watch_for_the_end
 
 
 def main(argv: Sequence[str] | None = None) -> int:

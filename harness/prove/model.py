@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from harness.report.model import Case
+from harness.report.evidence.model import Case
 
 Outcome = Literal["caught", "elsewhere", "survived", "trouble"]
 """``elsewhere``: only a requirement of another group failed. ``trouble``: the session gave no verdict to judge by."""
@@ -29,7 +29,7 @@ class Catch:
     @classmethod
     def of(cls, case: Case) -> Catch:
         """The catch of a failed case."""
-        place = " ".join(filter(None, (case.bench, case.placement)))
+        place = " ".join(filter(None, (case.site.bench, case.site.placement)))
         return cls(case.requirements, case.test, place, case.reason.strip().partition("\n")[0])
 
 

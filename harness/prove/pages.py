@@ -13,7 +13,7 @@ import jinja2
 
 from harness.places import readable
 from harness.prove.model import ProofReport
-from harness.report import folder
+from harness.report.evidence import folder
 
 RESULTS: Final = "prove.json"
 _STYLE: Final = "style.css"

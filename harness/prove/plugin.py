@@ -14,9 +14,9 @@ import pytest
 
 from harness import events
 from harness.prove.groups import MATCHING, matches
-from harness.report import catalogue
-from harness.report.keys import place
-from harness.report.model import Requirement
+from harness.report.evidence import catalogue
+from harness.report.evidence.model import Requirement
+from harness.report.recording.keys import site
 from harness.shmem.requirements import CATALOGUE
 
 
@@ -67,7 +67,7 @@ def _shuffled(items: list[pytest.Item], chance: random.Random) -> list[pytest.It
     A place stays together, because every change of it costs a start of all guests and tells nothing about the device;
     so do the tests of a module that say by a parameter ``start`` that they need the same guests.
     """
-    return _by(items, chance, [lambda item: str(sorted(place(item).items())), _module, _start])
+    return _by(items, chance, [lambda item: str(site(item)), _module, _start])
 
 
 def _module(item: pytest.Item) -> str:

@@ -15,7 +15,7 @@ from harness.errors import BenchError
 from harness.prove.groups import matches
 from harness.prove.model import Catch, Control, Outcome, Proof
 from harness.prove.record import Record
-from harness.sessions import Finished, Sessions
+from harness.runs.sessions import Finished, Sessions
 
 CONTROL: Final = "control"
 """The session without a fault."""

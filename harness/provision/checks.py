@@ -19,7 +19,7 @@ from harness.provision import distribution
 from harness.provision.cache import Entry, cache_dir, cache_has_room
 from harness.provision.compiler import Recipe, compiler, find_compiled
 from harness.provision.images import built
-from harness.provision.linux_image import find_linux
+from harness.provision.linux.image import find_linux
 from harness.provision.programs import find_board_prefix
 from harness.provision.qemu_program import Qemu, find_prefix, on_path
 

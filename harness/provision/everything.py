@@ -13,8 +13,8 @@ from harness.errors import HarnessError
 from harness.provision.cache import Entry, discard
 from harness.provision.compiler import Recipe, compile_c
 from harness.provision.images import probe_recipe, window_recipe
-from harness.provision.linux_driver import MODULE, has_headers, linux_driver
-from harness.provision.linux_image import linux_kernel, linux_root
+from harness.provision.linux.driver import MODULE, has_headers, linux_driver
+from harness.provision.linux.image import linux_kernel, linux_root
 from harness.provision.notice import notice
 from harness.provision.programs import board_prefix
 from harness.provision.qemu_program import on_path, prefix, qemu

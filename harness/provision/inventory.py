@@ -14,7 +14,7 @@ from harness.arch import ARCHES
 from harness.provision.cache import sha256
 from harness.provision.compiler import compile_c, compiler
 from harness.provision.images import built
-from harness.provision.linux_image import linux_image
+from harness.provision.linux.image import linux_image
 from harness.provision.qemu_program import prefix, qemu
 
 _DISTRIBUTION: Final = "shmem-harness"

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from harness.command import guarded
 from harness.errors import BenchError
+from harness.process.command import guarded
 from harness.remote.group import end_group
 from harness.remote.place import Hold, Lab, acquire, acquire_reserved, reserve
 from harness.remote.watch import Watch

@@ -4,34 +4,24 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
-from harness import provision
-from harness.emulator.service.client import EmulatedHost, HostClient, HostConnection, RequestRefused
+from harness.bench.embedded import EmbeddedBench
+from harness.bench.guests import StartedGuest, Wanted, stop
+from harness.emulator.service.client import RequestRefused
 from harness.errors import BenchError
-from harness.guest.probe import Probe
-from harness.guest.target import GuestTarget
-from harness.host.protocol import ConsoleLocation
+from harness.host.protocol import HostConnection, HostProgram, HostRegion
+from harness.narrow import present
 from harness.replay.reference import Outcome
 from harness.replay.script import GUESTS, HOST, Step
 
 _START_SECONDS: Final = 120.0
-_END_SECONDS: Final = 60.0
 _WORD: Final = 8
 _PAGE: Final = 4096
-_CONFIGURATION: Final = """system {name}
-ram 0x40000000,64M
-load {image}
-vdev pl011 hostdev /dev/ptyp{number}
-vdev shmem
-"""
 
 
 class Actor(Protocol):
@@ -47,46 +37,26 @@ class Actor(Protocol):
 class _Guest:
     """A guest without an operating system that does what its probe is told."""
 
-    def __init__(self, name: str, host: EmulatedHost, client: HostClient, folder: Path) -> None:
-        self._name = name
-        self._host = host
-        self._client = client
-        self._folder = folder
-        self._number = GUESTS.index(name)
+    def __init__(self, name: str, bench: EmbeddedBench) -> None:
+        self._bench = bench
+        self._wanted = Wanted(GUESTS.index(name), "probe", "vdev shmem", bench.folder, name)
         self._handles: dict[str, tuple[int, int]] = {}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._target: GuestTarget | None = None
+        self._guest: StartedGuest | None = None
 
     def begin(self) -> None:
-        """Start qvm, without waiting for the guest."""
-        path = self._folder / f"{self._name}.qvmconf"
-        image = provision.probe_image("aarch64")
-        path.write_text(_CONFIGURATION.format(name=self._name, image=image, number=self._number))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.emulator.qvm", f"@{path}"],
-            env={**os.environ, "QVM_HOST": str(self._host.socket)},
-            stdin=subprocess.DEVNULL,
-        )
+        """Start it, without waiting for it."""
+        self._guest = self._bench.start("aarch64", self._wanted)
 
     def open(self) -> None:
-        """Wait until the guest answers."""
-        answer = self._client.wait_guest(self._name, _START_SECONDS)
-        location = ConsoleLocation("RawSerialPort", {"port": answer["consoles"][0]})
-        self._target = GuestTarget(self._name, location, self._folder / f"{self._name}.log")
-        self._probe = Probe(self._target.console.transport(), self._name)
-        self._probe.identify(timeout=_START_SECONDS)
+        """Wait until it answers."""
+        self._probe = present(self._guest).connect()
 
     def end(self) -> None:
         """Cut the power, and wait until the host has taken everything back."""
-        if self._target is not None:
-            self._target.close()
-            self._target = None
-        if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(_END_SECONDS)
-            self._process = None
+        guest, self._guest = self._guest, None
         self._handles.clear()
-        self._client.wait_end(self._name, _END_SECONDS)
+        if guest:
+            stop([guest])
 
     def perform(self, step: Step) -> Outcome:
         """See Actor."""
@@ -132,8 +102,8 @@ class _Guest:
 class _HostProgram:
     """A program of the host, with as many connections as it likes."""
 
-    def __init__(self, client: HostClient) -> None:
-        self._client = client
+    def __init__(self, program: HostProgram) -> None:
+        self._program = program
         self._connections: dict[str, HostConnection] = {}
 
     def perform(self, step: Step) -> Outcome:
@@ -142,7 +112,7 @@ class _HostProgram:
             if step.connection in self._connections:
                 return {}
             try:
-                made = self._client.create(step.words[1], step.number("PAGES"))
+                made = self._program.create(step.words[1], step.number("PAGES"))
             except RequestRefused as refused:
                 return {"status": refused.status}
             self._connections[step.connection] = made
@@ -185,19 +155,18 @@ class World:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shmem-replay-")))
-            self._log = folder / "host.log"
-            host = stack.enter_context(EmulatedHost(log=self._log))
-            client = stack.enter_context(host.client())
+            bench = stack.enter_context(EmbeddedBench(folder, boot_seconds=_START_SECONDS))
             if self._fault:
-                client.inject(self._fault)
-            guests = {name: _Guest(name, host, client, folder) for name in GUESTS}
+                bench.host.inject(self._fault)
+            guests = {name: _Guest(name, bench) for name in GUESTS}
             for guest in guests.values():
                 stack.callback(guest.end)
                 guest.begin()
             for guest in guests.values():
                 guest.open()
-            self._actors: dict[str, Actor] = {**guests, HOST: _HostProgram(client)}
-            self._client = client
+            program = stack.enter_context(bench.host.program())
+            self._actors: dict[str, Actor] = {**guests, HOST: _HostProgram(program)}
+            self._host = bench.host
             self._cleanup = stack.pop_all()
         return self
 
@@ -209,15 +178,15 @@ class World:
     def perform(self, step: Step) -> Outcome:
         """Carry the step out and tell what it showed. Raises BenchError, also when the machine ran out of something."""
         outcome = self._actors[step.actor].perform(step)
-        if missed := self._client.shortages():
+        if missed := self._host.shortages():
             raise BenchError(
                 f"after '{step}' the machine is {missed[0]}", remedy="raise the limit (ulimit -a shows them)"
             )
         return outcome
 
-    def regions(self) -> list[dict[str, Any]]:
+    def regions(self) -> Sequence[HostRegion]:
         """The regions that the host has."""
-        return self._client.regions()
+        return self._host.regions()
 
     def reset(self) -> None:
         """Leave every region, as a start for another sequence. Raises BenchError when something stays behind."""

@@ -18,18 +18,21 @@ from typing import Any, Final
 
 import pytest
 
-from harness import streams
-from harness.command import TRACEBACK, output_lost, path, sentence, told
 from harness.errors import EXIT_BENCH_TROUBLE, HarnessError
-from harness.interpreter import refuse_optimised
 from harness.narrow import instance
+from harness.process import streams
+from harness.process.command import TRACEBACK, output_lost, path, sentence, told
+from harness.process.interpreter import refuse_optimised
 from harness.provision import ManifestItem
-from harness.report import catalogue, judging, known, plugins, surroundings
-from harness.report.interrupt import InterruptKeeper
-from harness.report.keys import EVIDENCE, SHARED_EVIDENCE
-from harness.report.model import Part
-from harness.report.records import AccessMatrix, Metrics, Observations
-from harness.report.session import RunRecorder
+from harness.report.evidence import catalogue
+from harness.report.evidence.model import Part
+from harness.report.judging import keeper as judging
+from harness.report.recording import known
+from harness.report.recording.interrupt import InterruptKeeper
+from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE
+from harness.report.recording.records import AccessMatrix, Metrics, Observations
+from harness.report.recording.session import RunRecorder
+from harness.report.scope import plugins, surroundings
 from harness.shmem.requirements import CATALOGUE
 
 # What pytest is asked instead of running tests, under the names that it gives its options.

@@ -10,89 +10,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Final, Literal, NewType
+from typing import Any, Final, NewType
 
 from harness.arch import Arch
+from harness.bench.settings import BenchConfig, GuestImage, LinuxConfig, Place, Placement, Way
 from harness.errors import UsageError
 from harness.shmem.profile import PROFILES, Profile
-from harness.target import document, values
+from harness.target import values
 from harness.target.paths import is_file, is_folder, resolved, templates
 from harness.target.problem import Fault, Problem, TargetFileError, Where
+from harness.target.reading import document
 from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, structure
 
 Release = NewType("Release", str)
 """One of the presets; a file may write it as a number."""
-Placement = Literal["pci", "mmio"]
-Trigger = Literal["", "edge", "level"]
-GuestImage = Literal["probe", "linux"]
-Way = Literal["serial", "ssh"]
 
 _NONE: Final = Release("")
 _BOOT_SECONDS: Final = Seconds(30.0)
-_LINUX_BOOT_SECONDS: Final = Seconds(60.0)
+_LINUX_BOOT_SECONDS: Final = Seconds(LinuxConfig.boot_seconds)
 _PAGE: Final = 0x1000
 _TOP: Final = 1 << 64
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a memory-mapped device of a guest goes: an address and an interrupt ``PIC:LINE``.
-
-    ``told`` is the trigger of the line for a guest that has to be told of the device, because its machine has no device
-    tree; empty where the guest finds it by itself. ``window`` is where the device shows regions; None: nobody knows.
-    """
-
-    loc: int
-    intr: str
-    told: Trigger = ""
-    window: int | None = None
-
-    @property
-    def options(self) -> str:
-        """The options of the ``vdev shmem``."""
-        return f"loc {self.loc:#x} intr {self.intr}"
-
-    @property
-    def line(self) -> int:
-        """The number of the interrupt line."""
-        return int(self.intr.rpartition(":")[2], 0)
-
-
-@dataclass(frozen=True)
-class LinuxConfig:
-    """What a bench says of its Linux guests.
-
-    ``recipe`` are the user's additions to the image; ``boot_seconds`` is the longest time from a guest's start to its
-    first answer. ``addresses`` are where the guests' SSH servers are reached, the first guest's first; without any, a
-    port of this machine is forwarded to each.
-    """
-
-    recipe: Path | None = None
-    boot_seconds: float = _LINUX_BOOT_SECONDS
-    addresses: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class BenchConfig:
-    """One target of the environment file, as far as the fixtures care.
-
-    ``mmio`` are the places of a guest's memory-mapped devices, the first one first. With ``beyond``, the bench is there
-    for what is stated for its own release and not for that one.
-    """
-
-    name: str
-    architecture: Arch
-    release: str
-    profile: Profile
-    features: frozenset[str]
-    placements: tuple[str, ...]
-    guest_images: tuple[str, ...]
-    ways: tuple[str, ...]
-    templates: Path
-    boot_seconds: float
-    mmio: tuple[Place, ...] = ()
-    beyond: str = ""
-    linux: LinuxConfig = LinuxConfig()
 
 
 @dataclass(frozen=True, kw_only=True)

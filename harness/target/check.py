@@ -7,13 +7,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from harness.bench.settings import BenchConfig
 from harness.errors import UsageError
 from harness.target import rules, templates
-from harness.target.benches import BenchConfig, benches_of
-from harness.target.document import Document, read
+from harness.target.benches import benches_of
 from harness.target.imports import imported
 from harness.target.parts import Parts
 from harness.target.problem import Fault, Problem, TargetFileError
+from harness.target.reading.document import Document, read
 from harness.target.schema import SchemaError
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from labgrid.factory import target_factory
 
 from harness.narrow import present
-from harness.target.document import Document
 from harness.target.paths import resolved
 from harness.target.problem import Fault, TargetFileError
+from harness.target.reading.document import Document
 
 
 @contextmanager

@@ -14,14 +14,12 @@ from labgrid import Environment
 from labgrid.exceptions import NoStrategyFoundError
 from labgrid.strategy import StrategyError
 
-from harness import ending, provision
+from harness import provision
+from harness.bench.guests import StartedGuest, Starter, Wanted, stop
+from harness.bench.linux import LinuxKit
 from harness.errors import UsageError
-from harness.guest.probe import Probe
-from harness.guest.target import GuestTarget
-from harness.host.board import ShmemBoardStrategy
-from harness.host.protocol import stop_guests
-from harness.shmem.config.template import Text
-from harness.target import templates
+from harness.host.board.strategy import ShmemBoardStrategy
+from harness.process import ending
 from harness.target.benches import read_benches
 from harness.target.check import require
 
@@ -104,38 +102,31 @@ class _Walk:
         with self._step("probe image for the guest"):
             image = provision.probe_image(bench.architecture)
         with self._step(f"upload of {image.stat().st_size} bytes"):
-            place = host.put(image)
-        console = host.console(0)
-        with self._step("guest's configuration from its template"):
-            where = bench.mmio[0].options if "pci" not in bench.placements else ""
-            shmem = f"vdev shmem\n    {where}\n    allow *\n"
-            values = {"system": _SYSTEM, "image": place, "console": console, "shmem": Text(shmem)}
-            text = templates.render(bench.templates, "probe", values)
-        with self._step("qvm and the guest's console"):
-            guest = host.start_guest(_SYSTEM, host.put_text(f"{_SYSTEM}.qvmconf", text), console)
-            location = guest.wait_console(bench.boot_seconds)
-        try:
-            self._ask(location)
-        finally:
-            with self._step("end of the guest"):
-                stop_guests([guest], "power-cut", _STOP_SECONDS)
-
-    def _ask(self, location: Any) -> None:
+            host.put(image)
         with tempfile.TemporaryDirectory() as folder:
-            target = GuestTarget(_SYSTEM, location, Path(folder) / "console.log")
+            where = bench.mmio[0].options if "pci" not in bench.placements else ""
+            wanted = Wanted(0, "probe", f"vdev shmem\n    {where}\n    allow *\n", Path(folder), _SYSTEM)
+            starter = Starter(bench, host, LinuxKit())
+            with self._step("guest's configuration from its template"):
+                text = starter.configuration(wanted)
+            with self._step("qvm and the guest's console"):
+                guest = starter.launch(wanted, text)
+                guest.open_console()
             try:
-                probe = Probe(target.console.transport(), _SYSTEM)
-                with self._step("first answer of the guest"):
-                    identity = probe.identify(timeout=self._bench.boot_seconds)
-                self._say(
-                    f"       probe {identity.probe} on {identity.architecture}, {identity.devices} vdev shmem found"
-                )
-                with self._step("region created through the vdev"):
-                    status = probe.attach("check", 1).status
-                    if status:
-                        raise UsageError(f"the vdev answered with status {status}")
+                self._ask(guest)
             finally:
-                target.close()
+                with self._step("end of the guest"):
+                    stop([guest], _STOP_SECONDS)
+
+    def _ask(self, guest: StartedGuest) -> None:
+        with self._step("first answer of the guest"):
+            probe = guest.connect()
+        found = guest.identity
+        self._say(f"       probe {found.probe} on {found.architecture}, {found.devices} vdev shmem found")
+        with self._step("region created through the vdev"):
+            status = probe.attach("check", 1).status
+            if status:
+                raise UsageError(f"the vdev answered with status {status}")
 
     def _finish(self, strategy: Any) -> None:
         try:

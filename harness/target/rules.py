@@ -16,16 +16,16 @@ from labgrid.protocol import ConsoleProtocol
 from labgrid.resource import NetworkService
 from labgrid.strategy import Strategy
 
-from harness.host.board import ShmemBoardStrategy
+from harness.host.board.strategy import ShmemBoardStrategy
 from harness.host.protocol import ShmemHostProtocol
-from harness.host.qnx import ShmemQnxHostDriver
+from harness.host.qnx.driver import ShmemQnxHostDriver
 from harness.host.upload import folder_trouble
 from harness.loopback.resource import board_variable
 from harness.target import values
-from harness.target.document import Document
 from harness.target.parts import Part, Parts
 from harness.target.paths import is_file, is_folder, resolved
 from harness.target.problem import Fault, Where, hint
+from harness.target.reading.document import Document
 from harness.target.schema import shown
 
 _CABLE: Final = ("hostdev", "resource", "txdelay", "txchunk")

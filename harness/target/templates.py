@@ -30,11 +30,6 @@ _CONTROLLERS: Final[Mapping[Arch, str]] = {"x86_64": "apic", "aarch64": "gic"}
 """The interrupt controller that a guest's machine has without a word in its configuration."""
 
 
-def render(templates: Path, image: str, values: Mapping[str, object]) -> str:
-    """The text of the template of a guest image. Raises jinja2.TemplateError and ConfigError."""
-    return fill(templates, image, {**_VARIABLES, **values})
-
-
 def problems(
     templates: Path, images: Sequence[str], places: Sequence[str], profile: Profile, architecture: Arch
 ) -> Iterator[Problem]:
@@ -59,7 +54,7 @@ def _problems(
 ) -> list[Problem]:
     """What is wrong with one template for one place: the first error that ends the reading, or else every doubt."""
     try:
-        text = render(templates, image, {"shmem": Text(f"vdev shmem\n    {place}\n    allow *\n")})
+        text = fill(templates, image, {**_VARIABLES, "shmem": Text(f"vdev shmem\n    {place}\n    allow *\n")})
     except jinja2.TemplateSyntaxError as error:
         return [Problem(str(file), error.lineno, f"template: {error.message}")]
     except jinja2.TemplateError as error:

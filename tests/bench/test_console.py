@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from labgrid.driver import ShellDriver
 
+from harness.console.intake import ConsoleEndedError
 from harness.errors import BenchError
-from harness.guest.intake import ConsoleEndedError
 from harness.guest.target import GuestTarget
 from harness.host.protocol import ConsoleLocation
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.guest.intake import ConsoleEndedError, ConsoleLog, Intake
+from harness.console.intake import ConsoleEndedError, ConsoleLog, Intake
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import isolation
+from harness.runs import isolation
 from tests import programs
 
 CHECKOUT = Path(__file__).parents[2]

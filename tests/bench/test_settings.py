@@ -20,7 +20,7 @@ def test_a_bench_has_what_its_target_says(mini: MiniSuite) -> None:
     assert bench.profile.mixed_rules == "deny-wins"
     assert bench.features == {"wings"}
     assert bench.templates == mini.folder / "templates"
-    assert settings([bench]) == [Setting("left", "pci", "probe", "serial")]
+    assert settings([bench]) == [Setting("left", "x86_64", "pci", "probe", "serial")]
     assert settings([bench])[0].id == "left-pci-probe-serial"
 
 

@@ -22,7 +22,7 @@ def descriptors(process):
 
 def processes(bench):
     with bench.host() as host:
-        return host._running.pid, host._client.guests()[0]["pid"]
+        return host._running.pid, host._client.guests()[0].pid
 
 def test_1(deploy, bench):
     "The host has no descriptor for a region, and the guest is refused."

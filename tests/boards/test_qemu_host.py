@@ -19,8 +19,8 @@ from labgrid.strategy import StrategyError
 
 from harness import provision
 from harness.guest.linux_keys import BenchKeys
-from harness.host.board import BoardStatus
-from harness.provision.linux_image import linux_image
+from harness.host.board.strategy import BoardStatus
+from harness.provision.linux.image import linux_image
 from tests.boards.lab import within
 
 pytestmark = pytest.mark.long

@@ -17,7 +17,7 @@ from labgrid.step import steps
 from labgrid.strategy import StrategyError
 
 from harness.errors import BenchError
-from harness.host.board import BoardStatus
+from harness.host.board.strategy import BoardStatus
 from harness.loopback.tell import tell
 from tests import programs
 from tests.boards.lab import Lab, within

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import reader
+from harness.report.evidence import reader
 from tests import programs
 from tests.command.shell import CHECKOUT
 
@@ -70,11 +70,12 @@ CLEANS_LONG = f"""
 
 CONFTEST = """
 import pytest
-from harness.report.keys import BENCH, BenchFacts
+from harness.report.recording.keys import BENCH, BenchFacts
+from harness.site import Site
 pytest_plugins = ["harness.report.recorder"]
 def pytest_collection_modifyitems(items):
     for item in items:
-        item.stash[BENCH] = BenchFacts("left", "x86_64", "pci", "probe", "console", readings={})
+        item.stash[BENCH] = BenchFacts(Site("left", "x86_64", "pci", "probe", "console"), readings={})
 """
 REQUIREMENTS = "".join(
     f"\n[REQUIREMENT]\nUID: TST-REQ-0{n}\nRELEASES: 7.0\nCONFIDENCE: documented\nKIND: judge\nSOURCE: x\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import serial
 
-from harness.guest.intake import ConsoleEndedError
+from harness.console.intake import ConsoleEndedError
 from harness.guest.probe import Probe
 
 

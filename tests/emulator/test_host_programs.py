@@ -36,7 +36,7 @@ def test_a_pulse_comes_for_each_change_of_the_status_word(bench: Bench) -> None:
 def test_the_list_of_guests_has_their_processes(bench: Bench) -> None:
     bench.guest(configuration())
     (guest,) = bench.client.guests()
-    assert Path(f"/proc/{guest['pid']}/exe").readlink()
+    assert Path(f"/proc/{guest.pid}/exe").readlink()
 
 
 _ILLEGAL = [
@@ -77,7 +77,7 @@ def test_a_17th_client_is_refused_with_the_status_of_a_guest(bench: Bench) -> No
 
 def test_names_are_text_and_the_same_for_everybody(bench: Bench) -> None:
     _, one = bench.guest(configuration(devices="vdev shmem create café,0x2000"))
-    assert [region["name"] for region in bench.client.regions()] == ["café"]
+    assert [region.name for region in bench.client.regions()] == ["café"]
     assert bench.client.attach("café").pages == 2
     assert one.probe.attach("café".encode(), 1).size == 2
 

@@ -199,7 +199,7 @@ def test_a_second_vm_of_the_same_name_takes_no_region_of_the_first(bench: Bench)
     text = configuration(devices="vdev shmem create mine,0x1000")
     bench.guest(text)
     assert bench.qvm(text).wait(programs.PATIENCE) == 65
-    assert [region["name"] for region in bench.client.regions()] == ["mine"]
+    assert [region.name for region in bench.client.regions()] == ["mine"]
 
 
 def test_a_guest_that_is_off_at_once_leaves_no_region(bench: Bench, tmp_path: Path) -> None:

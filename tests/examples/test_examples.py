@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from harness.provision.linux_driver import MODULE, has_headers, linux_driver
+from harness.provision.linux.driver import MODULE, has_headers, linux_driver
 from tests import programs
 
 CHECKOUT: Final = Path(__file__).parents[2]

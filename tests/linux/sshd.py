@@ -15,7 +15,7 @@ from labgrid.driver import Driver
 from labgrid.factory import target_factory
 from labgrid.resource import NetworkService
 
-from harness.guest.ssh import ShmemSSHDriver
+from harness.guest.ssh.driver import ShmemSSHDriver
 from harness.loopback.openssh import CLIENT_KEY, HOST_KEY, USER, Account, OpenSsh
 from tests import programs
 

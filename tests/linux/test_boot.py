@@ -15,11 +15,11 @@ from typing import Any, cast
 import pytest
 
 from harness.arch import ARCHES, Arch
+from harness.bench.trial import BOOT_SECONDS, Trial, TrialGuest, trial
 from harness.guest.linux_keys import BenchKeys
-from harness.guest.linux_trial import BOOT_SECONDS, Trial, TrialGuest, trial
 from harness.guest.probe import Probe, ProbeFaultError
 from harness.host.ssh import SshRefusedError
-from harness.provision.linux_image import linux_image
+from harness.provision.linux.image import linux_image
 from tests.linux.sshd import driver
 
 SHMEM = "vdev shmem\n    allow data*\n"

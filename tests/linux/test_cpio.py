@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.provision.linux_cpio import Cpio
+from harness.provision.linux.cpio import Cpio
 
 
 @dataclass(frozen=True)

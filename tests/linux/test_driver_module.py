@@ -10,8 +10,8 @@ import pytest
 from harness.arch import ARCHES, Arch
 from harness.errors import HarnessError
 from harness.provision import everything
-from harness.provision import linux_elf as elf
-from harness.provision.linux_driver import versions
+from harness.provision.linux import elf
+from harness.provision.linux.driver import versions
 from tests.linux.conftest import compile_object
 
 SOURCE = """

@@ -16,11 +16,11 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.provision import cache_dir, manifest
-from harness.provision.linux_image import LinuxImage, linux_image
+from harness.provision.linux.image import LinuxImage, linux_image
 from tests import programs
 
 _KEPT: Final = ("packages", "apt", "zig", "linux-kernel-x86_64", "probe-linux-x86_64", "object-of-a-test")
-_BUILD: Final = "from harness.provision.linux_image import linux_image; linux_image('x86_64')"
+_BUILD: Final = "from harness.provision.linux.image import linux_image; linux_image('x86_64')"
 _BUILD_SECONDS: Final = programs.PATIENCE
 
 

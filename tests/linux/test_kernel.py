@@ -11,9 +11,9 @@ import pytest
 
 from harness.arch import Arch
 from harness.errors import HarnessError, UsageError
-from harness.provision.linux_kernel import bootable, check_options
-from harness.provision.linux_kernels import own_kernel
-from harness.provision.linux_recipe import OwnKernel
+from harness.provision.linux.kernel import bootable, check_options
+from harness.provision.linux.kernels import own_kernel
+from harness.provision.linux.recipe import OwnKernel
 
 Elf = Callable[..., bytes]
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from harness.errors import HarnessError
-from harness.provision.linux_cpio import Cpio
-from harness.provision.linux_modules import ModuleTree, read_module
-from harness.provision.linux_root import Kernel, add_modules
+from harness.provision.linux.cpio import Cpio
+from harness.provision.linux.modules import ModuleTree, read_module
+from harness.provision.linux.root import Kernel, add_modules
 from tests.linux.conftest import MakeModule
 
 RELEASE = "6.1-test"

@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 from harness.arch import ARCHES, Arch
-from harness.guest.linux_trial import BOOT_SECONDS, trial
-from harness.provision.linux_image import linux_image, linux_kernel
+from harness.bench.trial import BOOT_SECONDS, trial
+from harness.provision.linux.image import linux_image, linux_kernel
 
 _DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs/own-driver.md"
 

@@ -10,9 +10,9 @@ import pytest
 from harness.errors import HarnessError
 from harness.provision.apt import Package
 from harness.provision.compiler import compiler
-from harness.provision.linux_cpio import Cpio
-from harness.provision.linux_packages import PackageFiles
-from harness.provision.linux_root import add_packages
+from harness.provision.linux.cpio import Cpio
+from harness.provision.linux.packages import PackageFiles
+from harness.provision.linux.root import add_packages
 from tests import programs
 
 _CONTROL = "Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: test\n"

@@ -7,7 +7,7 @@ import pytest
 
 from harness.arch import ARCHES
 from harness.errors import UsageError
-from harness.provision.linux_recipe import BASE, load_base, load_recipe
+from harness.provision.linux.recipe import BASE, load_base, load_recipe
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from typing import Final
 import pytest
 
 from harness.arch import Arch
-from harness.guest.linux_trial import BOOT_SECONDS, Trial, TrialGuest, trial
-from harness.provision.linux_driver import IMAGE_RECIPE, has_headers, linux_driver
-from harness.provision.linux_image import linux_image
+from harness.bench.trial import BOOT_SECONDS, Trial, TrialGuest, trial
+from harness.provision.linux.driver import IMAGE_RECIPE, has_headers, linux_driver
+from harness.provision.linux.image import linux_image
 from tests import programs
 
 MESSAGES: Final = 1000

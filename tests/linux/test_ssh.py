@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from labgrid.driver.exception import ExecutionError
 
+from harness.console.intake import ConsoleEndedError
 from harness.errors import BenchError
-from harness.guest.intake import ConsoleEndedError
 from harness.guest.linux_keys import BenchKeys
-from harness.guest.ssh import CommandTimeoutError, DamagedFileError, ShmemSSHDriver
+from harness.guest.ssh.driver import CommandTimeoutError, DamagedFileError, ShmemSSHDriver
 from harness.host.ssh import SshLostError, SshRefusedError, SshUnreachableError
 from tests.linux.sshd import Forwarder, Server, driver
 

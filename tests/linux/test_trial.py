@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.bench.trial import trial
 from harness.errors import HarnessError
-from harness.guest.linux_trial import trial
-from harness.provision.linux_image import linux_image
+from harness.provision.linux.image import linux_image
 
 
 def test_an_image_that_is_too_large_is_said_so_before_it_is_booted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import catalogue
+from harness.report.evidence import catalogue
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.report import reader
-from harness.report.model import Report
+from harness.report.evidence import reader
+from harness.report.evidence.model import Report
 from tests import programs
 
 SECONDS = programs.PATIENCE
@@ -21,7 +21,8 @@ _OPTIONS = ("--requirements", "requirements.sdoc")
 
 _CONFTEST = """
 import pytest
-from harness.report.keys import BENCH, BenchFacts
+from harness.report.recording.keys import BENCH, BenchFacts
+from harness.site import Site
 pytest_plugins = ["harness.report.recorder"]
 
 BENCHES = {"left": "x86_64", "right": "aarch64"}
@@ -34,7 +35,7 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     for item in items:
         name = item.callspec.params.get("bench", "left") if hasattr(item, "callspec") else "left"
-        item.stash[BENCH] = BenchFacts(name, BENCHES[name], "pci", "probe", "console", readings=READINGS)
+        item.stash[BENCH] = BenchFacts(Site(name, BENCHES[name], "pci", "probe", "console"), readings=READINGS)
 
 @pytest.fixture
 def bench(request):

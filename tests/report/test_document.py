@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.report import journal, reader
-from harness.report.codec import decode, encode
-from harness.report.document import build, results
-from harness.report.folder import safe_name
-from harness.report.journal import Began, CaseDone, Ended, Entry, Narrowed, PartsKnown, PlanMade, Trouble
-from harness.report.model import Case, KnownFailure, Narrowing, Part, Planned, Report, ReportError, Requirement
+from harness.report.evidence import journal, reader
+from harness.report.evidence.codec import decode, encode
+from harness.report.evidence.document import build, results
+from harness.report.evidence.folder import safe_name
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, Narrowed, PartsKnown, PlanMade, Trouble
+from harness.report.evidence.model import Case, KnownFailure, Narrowing, Part, Planned, Report, ReportError, Requirement
+from harness.site import Site
 
 BEGAN = Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "", "", "")
 ENDED = Ended("2026-01-01T00:01:00+00:00")
@@ -28,10 +29,10 @@ KNOWN = KnownFailure("reason", "link", "2999-01-01", expired=False)
 def case(test: str, verdict: str, *requirements: str, bench: str = "left", **more: Any) -> Case:
     """A case with ordinary values where nothing is said."""
     fields: dict[str, Any] = {
-        "architecture": "x86_64", "placement": "pci", "guest_image": "probe", "via": "serial", "duration_s": 1.0,
+        "site": Site(bench, "x86_64", "pci", "probe", "serial"), "duration_s": 1.0,
         "setup_s": 0.5, "call_s": 0.4, "teardown_s": 0.1, "started": "2026-01-01T00:00:01+00:00",
     }  # fmt: skip
-    return Case(test=test, requirements=list(requirements), bench=bench, verdict=verdict, **(fields | more))  # type: ignore[arg-type]
+    return Case(test=test, requirements=list(requirements), verdict=verdict, **(fields | more))  # type: ignore[arg-type]
 
 
 def report_of(*cases: Case, more: tuple[Entry, ...] = ()) -> Report:
@@ -69,7 +70,7 @@ def test_attempts_belong_to_the_test_before_them_also_in_merged_sessions() -> No
     left = [case("t", "fail", "R", attempt=1), case("t", "pass", "R", attempt=2)]
     right = [case("t", "pass", "R", bench="right"), case("u", "pass", "R", bench="right")]
     report = report_of(*left, *right)
-    assert [(each.test, each.bench, each.verdict, len(each.attempts)) for each in report.cases] == [
+    assert [(each.test, each.site.bench, each.verdict, len(each.attempts)) for each in report.cases] == [
         ("t", "left", "fail", 2),
         ("t", "right", "pass", 0),
         ("u", "right", "pass", 0),
@@ -99,8 +100,9 @@ def test_requirement_that_is_only_recorded_beside_one_that_is_judged() -> None:
 
 @pytest.mark.parametrize("field", ["bench", "architecture", "placement", "guest_image", "via"])
 def test_each_place_has_its_own_record(field: str) -> None:
-    other = case("t", "pass", "R", **{field: "other"})
-    assert len(results([case("t", "pass", "R"), other])) == 2
+    one = case("t", "pass", "R")
+    other = dataclasses.replace(one, site=dataclasses.replace(one.site, **{field: "other"}))
+    assert len(results([one, other])) == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.events import Action, CaseEnded, CasesPlanned, CaseStarted, Event, Stream
-from harness.report.progress import Progress
+from harness.report.recording.progress import Progress
 
 
 def test_subscribers_get_every_event_in_order_until_they_leave() -> None:

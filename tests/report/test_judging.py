@@ -20,7 +20,7 @@ MakeSuite = Callable[[str], Suite]
 # Tests with "good" in their name judge, the others do not.
 BODIES = """
     import unittest
-    from harness.report.judgements import conclude, demand, judged
+    from harness.report.judging.judgements import conclude, demand, judged
 
     TABLE, NAMES, LIMIT = {}, [], 3
 

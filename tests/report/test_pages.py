@@ -16,11 +16,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from harness.cli import main
-from harness.report import reader
-from harness.report.document import build
-from harness.report.journal import Began, CaseDone, Ended, Entry, PartsKnown
-from harness.report.matrix import ROWS_PER_PICTURE, pictures
-from harness.report.model import (
+from harness.report.evidence import reader
+from harness.report.evidence.document import build
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, PartsKnown
+from harness.report.evidence.model import (
     Access,
     Case,
     KnownFailure,
@@ -32,8 +31,10 @@ from harness.report.model import (
     Seen,
     Verdict,
 )
-from harness.report.svg import without_styles
-from harness.report.trend import changes, series
+from harness.report.pages.matrix import ROWS_PER_PICTURE, pictures
+from harness.report.pages.svg import without_styles
+from harness.report.pages.trend import changes, series
+from harness.site import Site
 
 EVIDENCE = "evidence/suites/a b#1%/guest <1>.qvmconf"
 PLACES = [("left", "x86_64", "pci"), ("left", "x86_64", "mmio"), ("right", "aarch64", "pci")]
@@ -64,22 +65,23 @@ def sample() -> Report:
         for verdict in VERDICTS:
             case = Case(
                 test=f"suites/a.py::test_{verdict}[{bench}-{placement}-x/y]", requirements=["R-1", f"R-{verdict}"],
-                guest_image="probe", via="serial", verdict=verdict, duration_s=1.0, setup_s=0.5, call_s=0.4,
-                teardown_s=0.1, started="", evidence=[EVIDENCE], reason=f"why {verdict} {HOSTILE}",
+                site=Site(bench, architecture, placement, "probe", "serial"), verdict=verdict, duration_s=1.0,
+                setup_s=0.5, call_s=0.4, teardown_s=0.1, started="", evidence=[EVIDENCE],
+                reason=f"why {verdict} {HOSTILE}",
                 known_failure=KnownFailure("later", "https://example.org/7", "2999-01-01", False)
                 if verdict in ("fail", "pass") and bench == "right" else None,
-                observations=[Observation("what", HOSTILE)] if verdict == "recorded" else [], **where,
+                observations=[Observation("what", HOSTILE)] if verdict == "recorded" else [],
             )  # fmt: skip
             entries.append(CaseDone(case, _metrics(where) if verdict == "pass" else [], _access(where, verdict)))
     return build([*entries, Ended("2026-01-01T00:01:00+00:00")])
 
 
 def _metrics(where: Where) -> list[Metric]:
-    sizes = [64, 4096, 1 << 20]
+    sizes, site = [64, 4096, 1 << 20], Site(**where)
     return [
-        *(Metric("write/copy", "MB/s", 99.0, 100.0, 0.99, block_bytes=size, ratio_low=0.9, ratio_high=1.1, **where)
+        *(Metric("write/copy", "MB/s", 99.0, 100.0, 0.99, site, block_bytes=size, ratio_low=0.9, ratio_high=1.1)
           for size in sizes),
-        Metric("round trip", "us", 5.0, None, None, better="lower", samples=[5 + n / 1000 for n in range(50)], **where),
+        Metric("round trip", "us", 5.0, None, None, site, better="lower", samples=[5 + n / 1000 for n in range(50)]),
     ]  # fmt: skip
 
 
@@ -271,7 +273,9 @@ def test_baseline_shows_what_became_worse(folder: Path, tmp_path: Path, capsys: 
 
 def test_only_equal_figures_are_compared() -> None:
     report = sample()
-    other = dataclasses.replace(report, metrics=[dataclasses.replace(m, placement="x") for m in report.metrics])
+    other = dataclasses.replace(
+        report, metrics=[dataclasses.replace(m, site=Site("b", "", "x")) for m in report.metrics]
+    )
     assert changes(report, other) == {}
     assert {change.verdict for change in changes(report, report).values()} == {"same"}
     assert series([report, report]) == []

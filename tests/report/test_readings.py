@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.report import readings
-from harness.report.readings import Reading
+from harness.report.pages import readings
+from harness.report.pages.readings import Reading
 from tests.report.recorded_suite import Session, Suite
 
 ANSWERS = """

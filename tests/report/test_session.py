@@ -137,7 +137,7 @@ def test_fields_of_the_contract(every: Session) -> None:
 
 
 def test_worst_test_decides_a_requirement(every: Session) -> None:
-    by_key = {(result.requirement, result.bench): result for result in every.report.results}
+    by_key = {(result.requirement, result.site.bench): result for result in every.report.results}
     assert by_key["TST-REQ-03", "left"].verdict == "error"
     assert by_key["TST-REQ-03", "right"].verdict == "fail"
     assert by_key["TST-REQ-03", "right"].test.endswith("test_fail[right]")
@@ -225,7 +225,7 @@ def test_figures_have_their_ratio(make_suite: MakeSuite) -> None:
     }
     paired = session.report.metrics[2]
     assert (paired.ratio_low, paired.ratio_high, paired.median) == (0.5, 0.5, 3.5)
-    assert paired.bench == "left"
+    assert paired.site.bench == "left"
 
 
 def test_parts_and_shared_evidence(make_suite: MakeSuite) -> None:

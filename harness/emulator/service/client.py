@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -16,11 +15,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self, TypeVar
 
+from harness.emulator.service import messages
 from harness.emulator.service.protocol import SOCKET_NAME, connect
 from harness.errors import BenchError
 from harness.places import plain_folder
+from harness.structured import StructureError, structure, unstructure
+
+T = TypeVar("T")
 
 _ANSWER_TIMEOUT: Final = 60.0
 _START_TIMEOUT: Final = 120.0
@@ -58,11 +61,12 @@ class HostClient:
             ) from error
         self._stream = self._socket.makefile("rb")
 
-    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        """One request and its answer; a ``timeout`` among the arguments is added to the usual time limit."""
-        self._socket.settimeout(_ANSWER_TIMEOUT + arguments.get("timeout", 0.0))
+    def call(self, request: messages.Request, kind: type[T]) -> T:
+        """One request and its answer, a ``kind``. A ``timeout`` of the request is added to the usual time limit."""
+        operation = request.op
+        self._socket.settimeout(_ANSWER_TIMEOUT + getattr(request, "timeout", 0.0))
         try:
-            self._socket.sendall(json.dumps({"op": operation, **arguments}).encode() + b"\n")
+            self._socket.sendall(json.dumps({"op": operation, **unstructure(request)}).encode() + b"\n")
             line = self._stream.readline()
         except OSError as error:
             raise BenchError(f"the emulated host at {self._path} did not answer {operation!r}: {error}") from error
@@ -72,51 +76,55 @@ class HostClient:
         if not answer["ok"]:
             message = f"the emulated host refused {operation!r}: {answer['error']}"
             raise RequestRefused(message, answer["status"]) if "status" in answer else BenchError(message)
-        return answer
+        try:
+            made: T = structure(answer, kind, operation)
+        except StructureError as error:
+            raise BenchError(f"the emulated host at {self._path} gave a wrong answer: {error}") from error
+        return made
 
-    def guests(self) -> list[dict[str, Any]]:
-        """The running guests: ``system``, ``consoles`` (paths of terminals) and ``pid`` (of its QEMU) of each."""
-        return list(self.call("guests")["guests"])
+    def guests(self) -> list[messages.RunningGuest]:
+        """The running guests."""
+        return self.call(messages.AskGuests(), messages.Guests).guests
 
-    def wait_guest(self, system: str, timeout: float) -> dict[str, Any]:
+    def wait_guest(self, system: str, timeout: float) -> messages.RunningGuest:
         """The guest as soon as it runs, at most ``timeout`` seconds from now."""
-        return self.call("wait_guest", system=system, timeout=timeout)
+        return self.call(messages.WaitGuest(system, timeout), messages.RunningGuest)
 
     def wait_end(self, system: str, timeout: float) -> None:
         """Until no guest of that name runs and what it held is given back."""
-        self.call("wait_end", system=system, timeout=timeout)
+        self.call(messages.WaitEnd(system, timeout), messages.Done)
 
-    def stop_guest(self, system: str, how: Literal["power-button", "power-cut"]) -> None:
+    def stop_guest(self, system: str, how: messages.StopHow) -> None:
         """Press the guest's power button or cut its power; does not wait for its end."""
-        self.call("stop_guest", system=system, how=how)
+        self.call(messages.StopGuest(system, how), messages.Done)
 
-    def regions(self) -> list[dict[str, Any]]:
-        """All regions: ``name`` (of the host's side), ``pages``, ``mode``, ``group`` and ``clients`` of each."""
-        return list(self.call("regions")["regions"])
+    def regions(self) -> list[messages.RegionState]:
+        """All regions."""
+        return self.call(messages.AskRegions(), messages.Regions).regions
 
     def shortages(self) -> list[str]:
         """What the host ran out of since its start, a line each (``harness.emulator.shortages``)."""
-        return list(self.call("shortages")["shortages"])
+        return self.call(messages.AskShortages(), messages.Shortages).shortages
 
     def create(self, name: str, pages: int) -> HostConnection:
         """Create the region or attach to it, as a host program does. Raises RequestRefused as a guest's would be."""
-        return HostConnection(self, self.call("create", name=name, pages=pages))
+        return HostConnection(self, self.call(messages.Create(name, pages), messages.Connected))
 
     def attach(self, name: str) -> HostConnection:
         """Attach to a region that exists."""
-        return HostConnection(self, self.call("attach", name=name))
+        return HostConnection(self, self.call(messages.Attach(name), messages.Connected))
 
     def inject(self, fault: str) -> None:
         """Give the host's devices a named defect, from now on (see ``harness.emulator.faults.catalogue``)."""
-        self.call("inject", fault=fault)
+        self.call(messages.Inject(fault), messages.Done)
 
     def clear_faults(self) -> None:
         """Take all defects away again."""
-        self.call("clear_faults")
+        self.call(messages.ClearFaults(), messages.Done)
 
     def shutdown(self) -> None:
         """Tell the host to end; does not wait for it."""
-        self.call("shutdown")
+        self.call(messages.Shutdown(), messages.Done)
 
     def close(self) -> None:
         """Close the connection; what it had attached is detached."""
@@ -135,45 +143,44 @@ class HostClient:
 class HostConnection:
     """A host program's connection to a region. ``index`` is its client index, ``pages`` the region's size."""
 
-    def __init__(self, host: HostClient, answer: Mapping[str, Any]) -> None:
+    def __init__(self, host: HostClient, made: messages.Connected) -> None:
         self._host = host
-        self._number = answer["connection"]
-        self.index: int = answer["index"]
-        self.pages: int = answer["pages"]
+        self._number = made.connection
+        self.index = made.index
+        self.pages = made.pages
 
     def read(self, offset: int, length: int) -> bytes:
         """``length`` bytes of data from ``offset``; the control page is not part of the data."""
         chunks = [(start, min(_CHUNK, length - start)) for start in range(0, length, _CHUNK)]
-        answers = [self._call("read", offset=offset + start, length=size) for start, size in chunks]
-        return b"".join(base64.b64decode(answer["data"]) for answer in answers)
+        requests = [messages.Read(self._number, offset + start, size) for start, size in chunks]
+        return b"".join(self._host.call(request, messages.Data).data for request in requests)
 
     def write(self, offset: int, data: bytes) -> None:
         """Write ``data`` at ``offset``."""
         for start in range(0, len(data), _CHUNK):
-            chunk = base64.b64encode(data[start : start + _CHUNK]).decode()
-            self._call("write", offset=offset + start, data=chunk)
+            self._do(messages.Write(self._number, offset + start, data[start : start + _CHUNK]))
 
     def notify(self, mask: int) -> None:
         """Signal the clients that ``mask`` selects, as a guest's write to ``notify`` does."""
-        self._call("notify", mask=mask)
+        self._do(messages.Notify(self._number, mask))
 
     def status(self) -> int:
         """The status word; reading it takes the signals."""
-        return int(self._call("status")["status"])
+        return self._host.call(messages.TakeStatus(self._number), messages.StatusWord).status
 
     def wait_pulses(self, count: int, timeout: float) -> int:
         """How many pulses have come since this connection was made.
 
         A pulse comes for each change of the status word. Waits until there are ``count``, at most ``timeout`` seconds.
         """
-        return int(self._call("wait_pulses", count=count, timeout=timeout)["pulses"])
+        return self._host.call(messages.WaitPulses(self._number, count, timeout), messages.Pulses).pulses
 
     def detach(self) -> None:
         """Leave the region."""
-        self._call("detach")
+        self._do(messages.Detach(self._number))
 
-    def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
-        return self._host.call(operation, connection=self._number, **arguments)
+    def _do(self, request: messages.OfConnection) -> None:
+        self._host.call(request, messages.Done)
 
 
 class EmulatedHost:

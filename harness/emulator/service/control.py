@@ -10,17 +10,19 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
 from harness.emulator import shortages
 from harness.emulator.device.regions import Refused
 from harness.emulator.machine.guest import Exit, Guest, Streams
+from harness.emulator.service import messages
 from harness.emulator.service.host import Host
-from harness.emulator.service.programs import Failed, HostProgram, Message, as_text
+from harness.emulator.service.programs import Failed, HostProgram, Operation, as_text
 from harness.emulator.service.protocol import MAX_LINE
 from harness.errors import HarnessError
+from harness.structured import StructureError, structure, unstructure
 
 _LOG = logging.getLogger(__name__)
 _NO_ROOM_SECONDS: Final = 0.1
@@ -97,14 +99,26 @@ class Service:
                 task.cancel()
 
 
-def _message(line: bytes) -> Message:
-    """The request that a line holds. Raises ValueError."""
+class _UnknownError(ValueError):
+    """There is no such operation."""
+
+
+def _request(line: bytes, kinds: Iterable[type[messages.Request]]) -> messages.Request:
+    """The request that a line holds, one of ``kinds``. Raises ValueError."""
     if len(line) > MAX_LINE:
         raise ValueError(f"a line of more than {MAX_LINE} bytes")
-    message = json.loads(line)
-    if not isinstance(message, dict):
+    said = json.loads(line)
+    if not isinstance(said, dict):
         raise ValueError("a request is a JSON object")
-    return message
+    operations = {kind.op: kind for kind in kinds}
+    kind = operations.get(str(said.get("op")))
+    if kind is None:
+        raise _UnknownError(f"no operation {said.get('op')!r}; there are: {', '.join(operations)}")
+    try:
+        request: messages.Request = structure(said, kind, kind.op)
+    except StructureError as error:
+        raise ValueError(str(error)) from None
+    return request
 
 
 class Session:
@@ -117,17 +131,17 @@ class Session:
         self._input = bytearray()
         self._fds: list[int] = []
         self._program = HostProgram(self._host.registry, self._host.profile)
-        self._operations: dict[str, Callable[[Message], Awaitable[Message]]] = {
-            "guests": self._guests,
-            "wait_guest": self._wait_guest,
-            "wait_end": self._wait_end,
-            "stop_guest": self._stop_guest,
-            "regions": self._regions,
+        self._operations: Mapping[type[messages.Request], Operation] = {
+            messages.AskGuests: self._guests,
+            messages.WaitGuest: self._wait_guest,
+            messages.WaitEnd: self._wait_end,
+            messages.StopGuest: self._stop_guest,
+            messages.AskRegions: self._regions,
             **self._program.operations,
-            "shortages": self._shortages,
-            "inject": self._inject,
-            "clear_faults": self._clear_faults,
-            "shutdown": self._shutdown,
+            messages.AskShortages: self._shortages,
+            messages.Inject: self._inject,
+            messages.ClearFaults: self._clear_faults,
+            messages.Shutdown: self._shutdown,
         }
 
     async def run(self) -> None:
@@ -135,30 +149,27 @@ class Session:
         self._socket.setblocking(False)
         while (line := await self._receive()) is not None:
             try:
-                message = _message(line)
+                request = _request(line, (messages.Start, *self._operations))
+            except _UnknownError as error:
+                await self._refuse(str(error))
             except ValueError as error:
-                await self._send({"ok": False, "error": f"malformed request: {error}"})
-                continue
-            if message.get("op") == "start":
-                await self._run_guest(message)
-                return
-            await self._send(await self._answer(message))
+                await self._refuse(f"malformed request: {error}")
+            else:
+                if isinstance(request, messages.Start):
+                    await self._run_guest(request)
+                    return
+                await self._answer(request)
 
-    async def _answer(self, message: Message) -> Message:
-        operation = self._operations.get(str(message.get("op")))
-        if operation is None:
-            return {
-                "ok": False,
-                "error": f"no operation {message.get('op')!r}; there are: {', '.join(self._operations)}",
-            }
+    async def _answer(self, request: messages.Request) -> None:
         try:
-            return {"ok": True, **await operation(message)}
+            await self._send(await self._operations[type(request)](request))
         except (Failed, HarnessError) as error:
-            return {"ok": False, "error": str(error)}
+            await self._refuse(str(error))
         except Refused as error:
-            return {"ok": False, "error": error.status.name, "status": int(error.status)}
-        except (KeyError, TypeError, ValueError) as error:
-            return {"ok": False, "error": f"malformed request: {error!r}"}
+            await self._refuse(error.status.name, status=int(error.status))
+        except (TypeError, ValueError) as error:
+            # Values that a record can have and an operation cannot.
+            await self._refuse(f"malformed request: {error!r}")
 
     async def _receive(self) -> bytes | None:
         """The next line, cut when it is too long for a request; None at the end."""
@@ -190,7 +201,13 @@ class Session:
         finally:
             loop.remove_reader(self._socket)
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, answer: object) -> None:
+        await self._write({"ok": True, **unstructure(answer)})
+
+    async def _refuse(self, error: str, **more: int) -> None:
+        await self._write({"ok": False, "error": error, **more})
+
+    async def _write(self, message: Mapping[str, object]) -> None:
         await asyncio.get_running_loop().sock_sendall(self._socket, json.dumps(message).encode() + b"\n")
 
     def close(self) -> None:
@@ -202,15 +219,15 @@ class Session:
 
     # --- qvm: this session is the process
 
-    async def _run_guest(self, message: Message) -> None:
+    async def _run_guest(self, start: messages.Start) -> None:
         """Start the guest and stay until it has ended, or until its qvm is gone: then its power is cut."""
         if len(self._fds) != 2:
-            await self._send({"ok": False, "error": "a start comes with two descriptors"})
+            await self._refuse("a start comes with two descriptors")
             return
         streams = Streams(*self._fds)
         self._fds = []
         try:
-            started = await self._host.start_guest(message["arguments"], Path(message["directory"]), streams)
+            started = await self._host.start_guest(start.arguments, Path(start.directory), streams)
         finally:
             os.close(streams.stdin)
             os.close(streams.stdout)
@@ -221,7 +238,7 @@ class Session:
         listening = asyncio.create_task(self._obey(started))
         try:
             with contextlib.suppress(ConnectionError):
-                await self._send({"ok": True, "started": started.name, "notes": started.notes})
+                await self._send(messages.Started(started.name, list(started.notes)))
             result = await self._host.end_of(started)
         finally:
             listening.cancel()
@@ -229,76 +246,75 @@ class Session:
             await self._send_exit(result)
 
     async def _send_exit(self, result: Exit) -> None:
-        await self._send({"ok": True, "exit": result.status, "message": result.message})
+        await self._send(messages.Ended(result.status, result.message))
 
     async def _obey(self, guest: Guest) -> None:
         """Signals that qvm got, and its end."""
         with contextlib.suppress(ConnectionError, ValueError):
             while (line := await self._receive()) is not None:
-                message = _message(line)
-                if message.get("op") == "stop":
-                    await guest.stop(message["how"])
-                elif message.get("op") == "report":
-                    await self._send({"ok": True, "notes": guest.report()})
+                match _request(line, (messages.Stop, messages.Report)):
+                    case messages.Stop(how):
+                        await guest.stop(how)
+                    case messages.Report():
+                        await self._send(messages.Reported(list(guest.report())))
         await guest.stop("power-cut")
 
     # --- one method for each operation of a host program
 
-    async def _guests(self, _message: Message) -> Message:
-        return {"guests": [self._describe(guest) for guest in self._host.guests.values()]}
+    async def _guests(self, _request: messages.AskGuests) -> messages.Guests:
+        return messages.Guests([self._describe(guest) for guest in self._host.guests.values()])
 
     @staticmethod
-    def _describe(guest: Guest) -> Message:
-        return {"system": guest.name, "consoles": guest.console_paths, "pid": guest.pid}
+    def _describe(guest: Guest) -> messages.RunningGuest:
+        return messages.RunningGuest(guest.name, list(guest.console_paths), guest.pid)
 
-    async def _wait_guest(self, message: Message) -> Message:
-        name, timeout = str(message["system"]), float(message["timeout"])
+    async def _wait_guest(self, request: messages.WaitGuest) -> messages.RunningGuest:
         try:
-            return self._describe(await self._host.wait_guest(name, timeout))
+            return self._describe(await self._host.wait_guest(request.system, request.timeout))
         except TimeoutError as error:
             running = ", ".join(self._host.guests) or "none"
-            raise Failed(f"guest {name!r} did not start within {timeout:g} s; running: {running}") from error
+            late = f"guest {request.system!r} did not start within {request.timeout:g} s"
+            raise Failed(f"{late}; running: {running}") from error
 
-    async def _wait_end(self, message: Message) -> Message:
-        name, timeout = str(message["system"]), float(message["timeout"])
+    async def _wait_end(self, request: messages.WaitEnd) -> messages.Done:
         try:
-            await self._host.wait_end(name, timeout)
+            await self._host.wait_end(request.system, request.timeout)
         except TimeoutError as error:
-            raise Failed(f"guest {name!r} still runs after {timeout:g} s") from error
-        return {}
+            raise Failed(f"guest {request.system!r} still runs after {request.timeout:g} s") from error
+        return messages.Done()
 
-    async def _stop_guest(self, message: Message) -> Message:
-        guest = self._host.guests.get(str(message["system"]))
+    async def _stop_guest(self, request: messages.StopGuest) -> messages.Done:
+        guest = self._host.guests.get(request.system)
         if guest is None:
-            raise Failed(f"no guest {message['system']!r}")
-        await guest.stop(message["how"])
-        return {}
+            raise Failed(f"no guest {request.system!r}")
+        await guest.stop(request.how)
+        return messages.Done()
 
-    async def _regions(self, _message: Message) -> Message:
-        return {
-            "regions": [
-                {
-                    "name": as_text(region.name),
-                    "pages": region.pages,
-                    "mode": region.mode,
-                    "group": region.group,
-                    "clients": [{"index": client.index, "owner": client.owner} for client in region.connected()],
-                }
+    async def _regions(self, _request: messages.AskRegions) -> messages.Regions:
+        return messages.Regions(
+            [
+                messages.RegionState(
+                    as_text(region.name),
+                    region.pages,
+                    region.mode,
+                    region.group,
+                    [messages.RegionClient(client.index, client.owner) for client in region.connected()],
+                )
                 for region in self._host.registry
             ]
-        }
+        )
 
-    async def _shortages(self, _message: Message) -> Message:
-        return {"shortages": shortages.noted()}
+    async def _shortages(self, _request: messages.AskShortages) -> messages.Shortages:
+        return messages.Shortages(list(shortages.noted()))
 
-    async def _inject(self, message: Message) -> Message:
-        self._service.defects.inject(str(message["fault"]))
-        return {}
+    async def _inject(self, request: messages.Inject) -> messages.Done:
+        self._service.defects.inject(request.fault)
+        return messages.Done()
 
-    async def _clear_faults(self, _message: Message) -> Message:
+    async def _clear_faults(self, _request: messages.ClearFaults) -> messages.Done:
         self._service.defects.clear()
-        return {}
+        return messages.Done()
 
-    async def _shutdown(self, _message: Message) -> Message:
+    async def _shutdown(self, _request: messages.Shutdown) -> messages.Done:
         self._service.ending.set()
-        return {}
+        return messages.Done()

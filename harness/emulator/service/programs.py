@@ -9,21 +9,38 @@ a guest would be refused with a status is refused to a program with the same one
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from harness.emulator.device.names import legal_name
 from harness.emulator.device.regions import Client, Refused, Region, Registry
 from harness.emulator.device.rules import as_bytes
+from harness.emulator.service.messages import (
+    Attach,
+    Connected,
+    Create,
+    Data,
+    Detach,
+    Done,
+    Notify,
+    OfConnection,
+    Read,
+    Request,
+    StatusWord,
+    TakeStatus,
+    WaitPulses,
+    Write,
+)
+from harness.emulator.service.messages import Pulses as PulsesCame
 from harness.emulator.window import Window
 from harness.shmem.profile import Profile
 from harness.shmem.registers import NAME_SIZE, PAGE_SIZE
 from harness.shmem.status import Status
 
-Message = dict[str, Any]
+Operation = Callable[[Any], Awaitable[object]]
+"""What carries a request out, and gives the record that answers it."""
 
 
 class Failed(Exception):
@@ -62,15 +79,15 @@ class HostProgram:
         self._profile = profile
         self._connections: dict[int, Client] = {}
         self._pulses: dict[int, Pulses] = {}
-        self.operations: dict[str, Callable[[Message], Awaitable[Message]]] = {
-            "create": self._create,
-            "attach": self._attach,
-            "read": self._read,
-            "write": self._write,
-            "notify": self._notify,
-            "status": self._status,
-            "wait_pulses": self._wait_pulses,
-            "detach": self._detach,
+        self.operations: Mapping[type[Request], Operation] = {
+            Create: self._create,
+            Attach: self._attach,
+            Read: self._read,
+            Write: self._write,
+            Notify: self._notify,
+            TakeStatus: self._status,
+            WaitPulses: self._wait_pulses,
+            Detach: self._detach,
         }
 
     def close(self) -> None:
@@ -78,15 +95,15 @@ class HostProgram:
         for client in self._connections.values():
             client.detach()
 
-    def _name(self, message: Message) -> str:
-        """The host-side name that the message gives. Raises Refused when it is no legal one."""
-        name = as_bytes(str(message["name"])).encode("latin-1")
+    def _name(self, text: str) -> str:
+        """The host-side name that a program gives. Raises Refused when it is no legal one."""
+        name = as_bytes(text).encode("latin-1")
         if len(name) > NAME_SIZE:
             raise Refused(Status.ILLEGAL_NAME)
         return legal_name(name.ljust(NAME_SIZE, b"\0"), self._profile)
 
-    async def _create(self, message: Message) -> Message:
-        name, pages = self._name(message), int(message["pages"])
+    async def _create(self, request: Create) -> Connected:
+        name, pages = self._name(request.name), request.pages
         if pages == 0 and self._profile.size_zero == "one-page":
             pages = 1
         region = self._registry.find(name, pages)
@@ -105,60 +122,58 @@ class HostProgram:
             raise Refused(Status.NOMEM)
         return self._registry.create(name, pages, creator="host", lifetime=self._profile.region_lifetime)
 
-    async def _attach(self, message: Message) -> Message:
-        region = self._registry.find(self._name(message))
+    async def _attach(self, request: Attach) -> Connected:
+        region = self._registry.find(self._name(request.name))
         if region is None:
-            raise Failed(f"no region {message['name']!r}")
+            raise Failed(f"no region {request.name!r}")
         return self._connect(region)
 
-    def _connect(self, region: Region) -> Message:
+    def _connect(self, region: Region) -> Connected:
         number = max(self._connections, default=0) + 1
         pulses = Pulses()
         client = region.add("host", pulses.send)
         self._connections[number], self._pulses[number] = client, pulses
-        return {"connection": number, "index": client.index, "pages": region.pages}
+        return Connected(number, client.index, region.pages)
 
-    def _connection(self, message: Message) -> Client:
-        client = self._connections.get(int(message["connection"]))
+    def _connection(self, request: OfConnection) -> Client:
+        client = self._connections.get(request.connection)
         if client is None:
-            raise Failed(f"no connection {message['connection']!r}")
+            raise Failed(f"no connection {request.connection!r}")
         return client
 
-    def _span(self, message: Message, length: int) -> tuple[int, int]:
+    def _span(self, request: Read | Write, length: int) -> tuple[int, int]:
         """The region's file and the offset in it, checked. Raises Failed."""
-        region, offset = self._connection(message).region, int(message["offset"])
+        region, offset = self._connection(request).region, request.offset
         if offset < 0 or length < 0 or offset + length > region.pages * PAGE_SIZE:
             raise Failed(f"{length} bytes at {offset} are not inside region {region.name!r} of {region.pages} pages")
         return region.fd, offset
 
-    async def _read(self, message: Message) -> Message:
-        fd, offset = self._span(message, int(message["length"]))
-        return {"data": base64.b64encode(os.pread(fd, int(message["length"]), offset)).decode()}
+    async def _read(self, request: Read) -> Data:
+        fd, offset = self._span(request, request.length)
+        return Data(os.pread(fd, request.length, offset))
 
-    async def _write(self, message: Message) -> Message:
-        data = base64.b64decode(message["data"])
-        fd, offset = self._span(message, len(data))
-        os.pwrite(fd, data, offset)
-        return {}
+    async def _write(self, request: Write) -> Done:
+        fd, offset = self._span(request, len(request.data))
+        os.pwrite(fd, request.data, offset)
+        return Done()
 
-    async def _notify(self, message: Message) -> Message:
-        self._connection(message).notify(int(message["mask"]))
-        return {}
+    async def _notify(self, request: Notify) -> Done:
+        self._connection(request).notify(request.mask)
+        return Done()
 
-    async def _status(self, message: Message) -> Message:
-        return {"status": self._connection(message).take_status()}
+    async def _status(self, request: TakeStatus) -> StatusWord:
+        return StatusWord(self._connection(request).take_status())
 
-    async def _wait_pulses(self, message: Message) -> Message:
+    async def _wait_pulses(self, request: WaitPulses) -> PulsesCame:
         """How many pulses have come: at least ``count``, or what there is after ``timeout`` seconds."""
-        self._connection(message)
-        pulses = self._pulses[int(message["connection"])]
+        self._connection(request)
+        pulses = self._pulses[request.connection]
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(float(message["timeout"])):
-                await pulses.wait(int(message["count"]))
-        return {"pulses": pulses.count}
+            async with asyncio.timeout(request.timeout):
+                await pulses.wait(request.count)
+        return PulsesCame(pulses.count)
 
-    async def _detach(self, message: Message) -> Message:
-        self._connection(message).detach()
-        number = int(message["connection"])
-        del self._connections[number], self._pulses[number]
-        return {}
+    async def _detach(self, request: Detach) -> Done:
+        self._connection(request).detach()
+        del self._connections[request.connection], self._pulses[request.connection]
+        return Done()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the emulated host's daemon and its clients say to each other: JSON objects, one a line, over a UNIX socket.
+"""How the emulated host's daemon and its clients talk: JSON objects, one a line, over a UNIX socket.
 
-A request is ``{"op": NAME, ...}``; its answer is ``{"ok": true, ...}`` or ``{"ok": false, "error": TEXT}``, with the
-``"status"`` that a guest would read where a request for a region is refused. One
-connection is one host program: what it has attached is detached when it closes. Requests of one connection are answered
-in their order.
+What they say is in ``messages``. A request is ``{"op": NAME, ...}``; its answer is ``{"ok": true, ...}`` or
+``{"ok": false, "error": TEXT}``, with the ``"status"`` that a guest would read where a request for a region is refused.
+One connection is one host program: what it has attached is detached when it closes. Requests of one connection are
+answered in their order.
 """
 
 from __future__ import annotations

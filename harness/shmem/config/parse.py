@@ -13,8 +13,8 @@ from typing import Final
 
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position
 from harness.shmem.config.model import VmConfig
-from harness.shmem.config.parser import Parser
-from harness.shmem.config.source import Source
+from harness.shmem.config.reading.parser import Parser
+from harness.shmem.config.reading.source import Source
 from harness.shmem.config.words import Word, quote, refuse_controls, show, words
 
 COMMAND_LINE: Final = "<command line>"

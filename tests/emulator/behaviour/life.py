@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from harness.emulator.service.messages import Attach, WaitPulses
 from harness.emulator.service.programs import HostProgram
 from harness.shmem import registers as reg
 from harness.shmem.registers import NOTIFY_ALL_OTHERS
@@ -69,13 +70,13 @@ async def pulses_of_a_program(host: Bench) -> object:
     program = HostProgram(host.registry, host.registry.profile)
     call = program.operations
     (driver,) = clients(host, 1)
-    await call["attach"]({"name": "talk"})
+    await call[Attach](Attach("talk"))
     counts: list[object] = []
     for mask in (0b10, 0b10, NOTIFY_ALL_OTHERS):
         driver.notify(mask)
         other = host.device(system=f"more{len(counts)}")
         other.request("talk")
-        counts.append(await call["wait_pulses"]({"connection": 1, "count": 0, "timeout": 0}))
+        counts.append(await call[WaitPulses](WaitPulses(connection=1, count=0, timeout=0)))
     program.close()
     return counts
 

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration text of one guest: the bench's template for its image, with the shared memory of the test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from harness.bench.settings import Place
+from harness.errors import BenchError, UsageError
+from harness.shmem.config import ConfigError, ShmemVdev, VmConfig, parse, render, shmems_of
+from harness.shmem.config.template import SUFFIX, Text, fill
+
+Options = str | tuple[str, ...]
+"""What a guest's shared memory is: the options of its ``vdev shmem``, or of each of several, or ``Verbatim`` text."""
+
+
+@dataclass(frozen=True)
+class On:
+    """A guest with another image than the test's setting has: ``On("probe", "allow data*")``."""
+
+    image: str
+    options: Options
+
+
+class Verbatim(str):
+    """The text of a guest's one ``vdev shmem``, exactly as qvm is to read it.
+
+    ``{place}`` in it stands for the options of a memory-mapped device, and for nothing where the test runs on PCI.
+    """
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Shmem:
+    """The ``vdev shmem`` of a guest: typed, and as text (canonical, one option per line, unless it is verbatim)."""
+
+    vdevs: tuple[ShmemVdev, ...]
+    text: str
+
+    @property
+    def vdev(self) -> ShmemVdev:
+        """The first of them; most guests have one."""
+        return self.vdevs[0]
+
+
+def shmem(options: Options, places: Sequence[Place] = ()) -> Shmem:
+    """The shared memory that ``options`` describe, written as in a configuration (``allow a* deny b``).
+
+    A vdev without a ``loc`` of its own gets the next of ``places``; without places, all of them are on PCI. Raises
+    UsageError for text that is not the options of one vdev, and when there are fewer places than vdevs.
+    """
+    if isinstance(options, Verbatim):
+        text = verbatim(options, places)
+        return Shmem(tuple(shmems_of(parse(text, file="options"))), text)
+    free = iter(places)
+    vdevs = []
+    for number, words in enumerate((options,) if isinstance(options, str) else options):
+        vdev = _one(words)
+        if places and shmems_of(vdev)[0].loc is None:
+            here = next(free, None)
+            if here is None:
+                raise UsageError(f"the bench has no place for memory-mapped device number {number}")
+            vdev = _one(f"{here.options} {words}")
+        vdevs.append(vdev)
+    text = "".join(render(vdev) for vdev in vdevs)
+    return Shmem(tuple(shmems_of(vdev)[0] for vdev in vdevs), text)
+
+
+def verbatim(text: str, places: Sequence[Place]) -> str:
+    """The text with the first of ``places``, if there is one, in the place of ``{place}``."""
+    return text.replace("{place}", places[0].options if places else "")
+
+
+def _one(options: str) -> VmConfig:
+    """A configuration of nothing but one vdev. Raises UsageError."""
+    try:
+        config = parse(f"vdev shmem {options}", file="options")
+        shmems_of(config)
+    except (ConfigError, ValueError) as error:
+        raise UsageError(f"not the options of one vdev shmem: {options!r}: {error}") from error
+    for remark in config.not_understood:
+        raise UsageError(f"not the options of one vdev shmem: {options!r}: {remark.text}")
+    if len(config.vdevs) > 1 or config != VmConfig(vdevs=config.vdevs):
+        raise UsageError(f"more than the options of one vdev shmem: {options!r}")
+    return VmConfig(vdevs=config.vdevs)
+
+
+def configuration_text(
+    templates: Path, guest_image: str, *, shmem: str, check: bool = True, **variables: object
+) -> str:
+    """The text that qvm gets for one guest.
+
+    ``shmem`` and ``variables`` are those of the template (docs/benches.md). Raises BenchError when the template is
+    missing or broken, or, with ``check``, when its result is not a configuration.
+    """
+    name = f"{guest_image}{SUFFIX}"
+    try:
+        text = fill(templates, guest_image, {**variables, "shmem": Text(shmem)})
+        if check:
+            parse(text, file=str(templates / name))
+    except jinja2.TemplateNotFound:
+        raise BenchError(f"there is no template {templates / name}", remedy="docs/benches.md shows one") from None
+    except (jinja2.TemplateError, ConfigError) as error:
+        raise BenchError(f"template {templates / name}: {error}") from error
+    return text

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run knows of a bench, and the settings in which its tests run there.
+
+Target files become these records in ``harness.target.benches``, without touching any bench; an embedded bench that no
+file describes is made in code (``harness.bench.embedded``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.arch import Arch
+from harness.errors import UsageError
+from harness.shmem.profile import Profile
+from harness.site import Site
+
+Placement = Literal["pci", "mmio"]
+Trigger = Literal["", "edge", "level"]
+GuestImage = Literal["probe", "linux"]
+Way = Literal["serial", "ssh"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a memory-mapped device of a guest goes: an address and an interrupt ``PIC:LINE``.
+
+    ``told`` is the trigger of the line for a guest that has to be told of the device, because its machine has no device
+    tree; empty where the guest finds it by itself. ``window`` is where the device shows regions; None: nobody knows.
+    """
+
+    loc: int
+    intr: str
+    told: Trigger = ""
+    window: int | None = None
+
+    @property
+    def options(self) -> str:
+        """The options of the ``vdev shmem``."""
+        return f"loc {self.loc:#x} intr {self.intr}"
+
+    @property
+    def line(self) -> int:
+        """The number of the interrupt line."""
+        return int(self.intr.rpartition(":")[2], 0)
+
+
+@dataclass(frozen=True)
+class LinuxConfig:
+    """What a bench says of its Linux guests.
+
+    ``recipe`` are the user's additions to the image; ``boot_seconds`` is the longest time from a guest's start to its
+    first answer. ``addresses`` are where the guests' SSH servers are reached, the first guest's first; without any, a
+    port of this machine is forwarded to each.
+    """
+
+    recipe: Path | None = None
+    boot_seconds: float = 60.0
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """One target of the environment file, as far as a run cares.
+
+    ``mmio`` are the places of a guest's memory-mapped devices, the first one first. With ``beyond``, the bench is there
+    for what is stated for its own release and not for that one.
+    """
+
+    name: str
+    architecture: Arch
+    release: str
+    profile: Profile
+    features: frozenset[str]
+    placements: tuple[str, ...]
+    guest_images: tuple[str, ...]
+    ways: tuple[str, ...]
+    templates: Path
+    boot_seconds: float
+    mmio: tuple[Place, ...] = ()
+    beyond: str = ""
+    linux: LinuxConfig = LinuxConfig()
+
+
+Setting = Site
+"""Where and how one test runs: the parameter of every test that uses a bench."""
+
+
+def select(benches: Mapping[str, BenchConfig], names: Iterable[str]) -> dict[str, BenchConfig]:
+    """The benches that ``--bench`` names, in the file's order; all without a name. Raises UsageError for others."""
+    wanted = set(names)
+    unknown = wanted - benches.keys()
+    if unknown:
+        raise UsageError(
+            f"no bench {', '.join(sorted(unknown))} in the environment file", remedy=f"there are: {', '.join(benches)}"
+        )
+    return {name: bench for name, bench in benches.items() if not wanted or name in wanted}
+
+
+def settings(benches: Iterable[BenchConfig]) -> list[Setting]:
+    """Every way in which the tests run, bench by bench. A probe guest has no network, so its one way is the console."""
+    return [
+        Site(bench.name, bench.architecture, placement, image, way)
+        for bench in benches
+        for placement in bench.placements
+        for image in bench.guest_images
+        for way in (bench.ways if image != "probe" else ["serial"])
+    ]

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bench during a run: up when the first test needs it, one cold restart after trouble, then given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from labgrid import Environment
+from labgrid.strategy import StrategyError
+
+from harness.bench.settings import BenchConfig
+from harness.errors import BenchError
+from harness.host.protocol import FAULTS, GuestEndedError, ShmemHostProtocol
+
+_CHANCES: Final = 2
+
+
+class Bench:
+    """One target of the environment file, with what the tests need to know about it.
+
+    The host's own messages go to ``log``. ``fault`` is a deliberate defect that its devices have whenever it is up.
+    """
+
+    def __init__(self, config: BenchConfig, environment: Environment, log: Path, fault: str | None = None) -> None:
+        self.config = config
+        self.profile = config.profile
+        self.log = log
+        self._environment = environment
+        self._fault = fault
+        self._at_fault = False
+        self._strategy: Any = None
+        self._trouble: list[str] = []
+        self._shortages: list[str] = []
+        self._told = 0
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.config.name
+
+    @contextmanager
+    def host(self) -> Iterator[ShmemHostProtocol]:
+        """The hypervisor host, brought up if it is not.
+
+        Every BenchError, also of the block, is trouble of this bench: its host goes down, so that the next test starts
+        it cold. After trouble twice without anything that worked in between, the bench is given up: from then on
+        BenchError comes at once. A guest that qvm refused or ended is no trouble as long as the host answers.
+        """
+        if len(self._trouble) >= _CHANCES:
+            raise BenchError(f"bench {self.name} is given up after trouble {_CHANCES} times:\n{self._trouble[-1]}")
+        try:
+            host = self._up()
+            try:
+                yield host
+            except GuestEndedError:
+                host.check()
+                raise
+        except GuestEndedError:
+            raise
+        except BenchError as error:
+            self._trouble.append(str(error))
+            self._down()
+            raise
+
+    def check_means(self) -> None:
+        """Raise BenchError if the host ran out of anything since the last call: then what guests met says nothing."""
+        self._note_shortages()
+        missed, self._shortages = dict.fromkeys(self._shortages), []
+        if missed:
+            lines = "\n".join(f"  {line}" for line in missed)
+            raise BenchError(
+                f"the machine of bench {self.name} ran out of what it needs:\n{lines}",
+                remedy="raise the limit (ulimit -a shows them), make room, or run fewer benches side by side (--jobs)",
+            )
+
+    def start_cold(self) -> None:
+        """Bring the host down; the next test starts it anew."""
+        self._down()
+
+    def _note_shortages(self) -> None:
+        """Take what the host has to say of it, as long as it is up."""
+        if self._strategy is None:
+            return
+        with suppress(Exception):
+            said = self._strategy.host.shortages()
+            self._shortages += said[self._told :]
+            self._told = len(said)
+
+    def works(self) -> None:
+        """The bench did what it is for: earlier trouble is forgotten."""
+        self._trouble.clear()
+
+    def close(self) -> None:
+        """Bring the host down and let go of the target."""
+        self._down()
+        if self._strategy is not None:
+            with self._translated():
+                self._strategy.target.cleanup()
+
+    def _up(self) -> ShmemHostProtocol:
+        with self._translated():
+            if self._strategy is None:
+                target = self._environment.get_target(self.name)
+                self._strategy = target.get_driver("Strategy")
+                self._strategy.host.log = self.log
+            self._strategy.transition("ready")
+            host: ShmemHostProtocol = self._strategy.host
+        if self._fault and not self._at_fault:
+            if FAULTS not in host.capabilities:
+                raise BenchError(f"the host of bench {self.name} cannot be made wrong on purpose")
+            host.inject(self._fault)
+            self._at_fault = True
+        return host
+
+    def _down(self) -> None:
+        self._at_fault = False
+        self._note_shortages()
+        self._told = 0
+        if self._strategy is not None:
+            with self._translated():
+                self._strategy.force("off")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Whatever labgrid and its drivers raise about a bench is trouble of that bench."""
+        try:
+            yield
+        except BenchError:
+            raise
+        except StrategyError as error:
+            raise BenchError(f"bench {self.name}: {error.__cause__ or error.msg}") from error
+        except Exception as error:
+            raise BenchError(f"bench {self.name}: {type(error).__name__}: {error}") from error
+
+
+class Benches:
+    """The benches of a run by name, each made at its first use. Their hosts' logs go into the folder ``logs``."""
+
+    def __init__(
+        self,
+        configs: Mapping[str, BenchConfig],
+        environment: Environment,
+        logs: Path,
+        fault: str | None = None,
+    ) -> None:
+        self._configs = configs
+        self._environment = environment
+        self._logs = logs
+        self._fault = fault
+        self._benches: dict[str, Bench] = {}
+        self.described: set[str] = set()
+        """Benches whose parts are in the evidence already."""
+
+    def get(self, name: str) -> Bench:
+        """The bench of that name, not necessarily up."""
+        if name not in self._benches:
+            log = self._logs / f"{name}.host.log"
+            self._benches[name] = Bench(self._configs[name], self._environment, log, self._fault)
+        return self._benches[name]
+
+    def close(self) -> None:
+        """Bring all benches down, also when one of them fails to; the first failure is raised at the end."""
+        failures: list[BenchError] = []
+        for bench in self._benches.values():
+            try:
+                bench.close()
+            except BenchError as error:
+                failures.append(error)
+        self._benches.clear()
+        if failures:
+            raise failures[0]

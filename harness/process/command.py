@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A command of ours as a shell sees it: whatever happens inside, it ends with a sentence and an exit status.
+
+This is the one place that turns exceptions into statuses. Status 1 says that a requirement failed, so nothing else may
+end with it; Python itself would use it for every exception.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import locale
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import harness
+from harness.errors import EXIT_BENCH_TROUBLE, BenchError, HarnessError
+from harness.process import ending, streams
+
+TRACEBACK: Final = "HARNESS_TRACEBACK"
+"""Environment variable: with any value, an unexpected error is shown with its traceback."""
+
+_CODE: Final = Path(harness.__file__).resolve().parent
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the machine's limit of open files (fs.file-max)",
+    errno.EROFS: "choose a place that can be written",
+    errno.EACCES: "choose a place that you may use, or change its permissions",
+    errno.EPERM: "choose a place that you may use, or change its permissions",
+}
+
+
+def path(text: str) -> Path:
+    """A path as an option of a command says it. Raises ArgumentTypeError.
+
+    An empty one would mean the folder that one happens to be in: a variable of a script that nobody has set.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty: name a path")
+    return Path(text)
+
+
+def guarded(name: str, work: Callable[[], int], *, trouble: int = EXIT_BENCH_TROUBLE) -> int:
+    """Do the ``work`` of the command ``name``; returns its exit status, or ``trouble`` when it broke.
+
+    A reader of the output that goes away changes nothing. SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in
+    ``work``, and the status is 130.
+    """
+    streams.settle()
+    if not os.environ.get(TRACEBACK):
+        sys.unraisablehook = ending.lost
+    with ending.listening():
+        status = _status(name, work, trouble)
+        try:
+            lost = streams.lost(sys.stdout)
+        except KeyboardInterrupt:
+            lost, status = None, ending.INTERRUPTED
+    if lost is not None and status != ending.INTERRUPTED:
+        told(name, output_lost(lost))
+        status = trouble
+    return status
+
+
+def in_utf8() -> None:
+    """Start this program again in Python's UTF-8 mode when the locale has another encoding: our files are UTF-8."""
+    if not sys.flags.utf8_mode and locale.getencoding().lower().replace("-", "") != "utf8" and sys.orig_argv:
+        # What this program starts does the same.
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def output_lost(error: OSError) -> BenchError:
+    """The error for output that was wanted and could not be written."""
+    return BenchError(f"standard output could not be written: {error.strerror}")
+
+
+def sentence(error: BaseException) -> str:
+    """What happened, and the remedy when one is known, for a person.
+
+    The harness's own errors and those of the operating system have their words. Anything else is a mistake in the
+    harness, and said to be one.
+    """
+    error = _first(error)
+    if isinstance(error, HarnessError):
+        return str(error)
+    remedy = f"set {TRACEBACK}=1 to see the traceback, and report it"
+    if isinstance(error, OSError):
+        remedy = _REMEDIES.get(error.errno or 0, "")
+    elif isinstance(error, MemoryError):
+        remedy = "give it more (ulimit -v), or run fewer benches at the same time"
+    return str(HarnessError(reason(error), remedy=remedy))
+
+
+def reason(error: BaseException) -> str:
+    """What happened, in one line, without a remedy."""
+    error = _first(error)
+    if isinstance(error, HarnessError):
+        return error.message
+    if isinstance(error, OSError):
+        return _system_error(error)
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    what = " ".join(str(error).split())
+    return f"a mistake in the harness: {type(error).__name__}{f': {what}' if what else ''}{_place(error)}"
+
+
+def _status(name: str, work: Callable[[], int], trouble: int) -> int:
+    try:
+        return work()
+    except KeyboardInterrupt:
+        _say(f"{name}: interrupted")
+        return ending.INTERRUPTED
+    except SystemExit as error:
+        # argparse has said what there is to say.
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else trouble
+    except Exception as error:
+        status = told(name, error)
+        return status if trouble == EXIT_BENCH_TROUBLE else trouble
+
+
+def told(name: str, error: BaseException) -> int:
+    """Say on standard error what happened in the command ``name``; returns the exit status for it."""
+    own = _first(error)
+    if os.environ.get(TRACEBACK) and not isinstance(own, HarnessError):
+        _say("".join(traceback.format_exception(error)).rstrip())
+    _say(f"{name}: error: {sentence(own)}")
+    return own.exit_status if isinstance(own, HarnessError) else EXIT_BENCH_TROUBLE
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first of those that tasks side by side have raised."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _system_error(error: OSError) -> str:
+    why = error.strerror or str(error) or type(error).__name__
+    files = [os.fsdecode(file) for file in (error.filename, error.filename2) if isinstance(file, str | bytes)]
+    return f"{' and '.join(files)}: {why}" if files else why
+
+
+def _place(error: BaseException) -> str:
+    """Where in our code it happened."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_CODE)] or frames
+    if not own:
+        return ""
+    file = Path(own[-1].filename)
+    return f" ({file.relative_to(_CODE.parent) if file.is_relative_to(_CODE) else file}:{own[-1].lineno})"

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the journal of a run to its report: records per requirement, and the verdict of the run.
+
+Everything here is pure: the same entries give the same report, during the run or years later.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+
+from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, EXIT_USAGE
+from harness.report.evidence.journal import (
+    Began,
+    CaseBegan,
+    CaseDone,
+    Ended,
+    Entry,
+    Narrowed,
+    PartsKnown,
+    PlanMade,
+    Trouble,
+)
+from harness.report.evidence.model import (
+    Case,
+    CaseVerdict,
+    Planned,
+    Report,
+    ReportError,
+    Result,
+    Run,
+    Verdict,
+)
+from harness.report.recording import attempts
+from harness.report.scope import narrowing
+from harness.site import Site
+
+E = TypeVar("E", bound=Entry)
+
+# A requirement is as good as its worst test; a skipped test takes nothing away from one that ran.
+_WORST_FIRST: Final[tuple[Verdict, ...]] = ("fail", "error", "pass", "recorded", "skipped")
+
+_JUDGED: Final[frozenset[Verdict]] = frozenset({"pass", "fail", "recorded"})
+
+
+def accepted(case: Case | Result) -> bool:
+    """Is this a known failure that has not expired?"""
+    return case.verdict == "fail" and case.known_failure is not None and not case.known_failure.expired
+
+
+def build(entries: Sequence[Entry]) -> Report:
+    """The report of a run. Raises ReportError when the journal does not even say which run it is."""
+    began = next(iter(_of(entries, Began)), None)
+    if began is None:
+        raise ReportError("the journal does not say which run it belongs to", remedy="run the qualification again")
+    done = _of(entries, CaseDone)
+    cases = attempts.joined(entry.case for entry in done)
+    planned = [case for entry in _of(entries, PlanMade) for case in entry.cases]
+    not_run = _not_run(planned, cases)
+    known = {requirement.id: requirement for requirement in began.catalogue}
+    covered = {requirement for case in cases for requirement in case.requirements}
+    covered |= {requirement for case in planned for requirement in case.requirements}
+    return Report(
+        run=_run(began, entries, cases, not_run),
+        results=results(cases),
+        metrics=[metric for entry in done for metric in entry.metrics],
+        cases=cases,
+        access=[access for entry in done for access in entry.access],
+        requirements=list(known.values()),
+        not_tested=[requirement for requirement in known if requirement not in covered],
+        not_run=not_run,
+    )
+
+
+def results(cases: Iterable[Case]) -> list[Result]:
+    """One record per requirement, bench, placement, guest image and way, in the order of the requirements' ids."""
+    groups: dict[tuple[str, Site], list[Case]] = {}
+    for case in cases:
+        for requirement in case.requirements:
+            groups.setdefault((requirement, case.site), []).append(case)
+    return [_result(key[0], group) for key, group in sorted(groups.items())]
+
+
+def _result(requirement: str, cases: Sequence[Case]) -> Result:
+    deciding = min(cases, key=lambda case: _badness(case, requirement))
+    return Result(
+        requirement=requirement,
+        test=deciding.test,
+        site=deciding.site,
+        verdict=_verdict_for(deciding, requirement),
+        duration_s=round(sum(case.duration_s for case in cases), 6),
+        evidence=list(dict.fromkeys(path for case in cases for path in case.evidence)),
+        tests=[CaseVerdict(case.test, _verdict_for(case, requirement), case.duration_s) for case in cases],
+        reason=deciding.reason,
+        known_failure=deciding.known_failure,
+        observations=[observation for case in cases for observation in case.observations],
+    )
+
+
+def _verdict_for(case: Case, requirement: str) -> Verdict:
+    return "recorded" if case.verdict == "pass" and requirement in case.recorded_only else case.verdict
+
+
+def _badness(case: Case, requirement: str) -> float:
+    """Order of deciding tests, worst first: a failure that is accepted stands behind an error."""
+    return 1.5 if accepted(case) else _WORST_FIRST.index(_verdict_for(case, requirement))
+
+
+def _of(entries: Sequence[Entry], kind: type[E]) -> list[E]:
+    return [entry for entry in entries if isinstance(entry, kind)]
+
+
+def _not_run(planned: Sequence[Planned], cases: Sequence[Case]) -> list[Planned]:
+    ran = {case.test for case in cases}
+    return [case for case in planned if case.test not in ran]
+
+
+def _run(began: Began, entries: Sequence[Entry], cases: Sequence[Case], not_run: Sequence[Planned]) -> Run:
+    end = next(iter(_of(entries, Ended)), None)
+    ended = end.ended if end else _last_sign(began, entries)
+    reasons = [*_cut_short(end, entries, not_run), *_findings(cases, not_run)]
+    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(began.started)).total_seconds()
+    return Run(
+        id=began.id,
+        verdict="fail" if reasons else "pass",
+        reasons=reasons,
+        finished=end is not None and not not_run,
+        started=began.started,
+        ended=ended,
+        duration_s=round(seconds, 3),
+        exit_status=_exit_status(reasons, entries, cases),
+        command=began.command,
+        harness_version=began.harness_version,
+        harness_commit=began.harness_commit,
+        python=began.python,
+        platform=began.platform,
+        packages=began.packages,
+        # Two benches may tell of the same QEMU.
+        parts=list(dict.fromkeys(part for entry in _of(entries, PartsKnown) for part in entry.parts)),
+        surroundings=began.surroundings,
+        narrowed=narrowing.together(each for entry in _of(entries, Narrowed) for each in entry.narrowed),
+        harness_commit_note=began.harness_commit_note,
+    )
+
+
+def _last_sign(began: Began, entries: Sequence[Entry]) -> str:
+    """The last time that a run without an end is known to have lived."""
+    return max([began.started, *(entry.started for entry in _of(entries, CaseBegan))])
+
+
+def _cut_short(end: Ended | None, entries: Sequence[Entry], not_run: Sequence[Planned]) -> list[str]:
+    reasons = [entry.message for entry in _of(entries, Trouble)]
+    if end is None:
+        done = {entry.case.test for entry in _of(entries, CaseDone)}
+        under_way = [entry.test for entry in _of(entries, CaseBegan) if entry.test not in done]
+        during = f" during {under_way[-1]}" if under_way else ""
+        reasons.append(f"the run did not finish: it ended{during} without a word")
+    if not_run:
+        reasons.append(f"{_count(len(not_run), 'planned test')} did not run")
+    return reasons
+
+
+def _findings(cases: Sequence[Case], not_run: Sequence[Planned]) -> list[str]:
+    reasons = []
+    failed = [case for case in cases if case.verdict == "fail" and not accepted(case)]
+    if failed:
+        reasons.append(f"{_count(len(failed), 'test')} failed")
+    expired = [case for case in failed if case.known_failure]
+    if expired:
+        reasons.append(f"{_count(len(expired), 'known failure')} expired")
+    broken = Counter(case.site.bench or "no bench" for case in cases if case.verdict == "error")
+    reasons += [f"trouble of the bench in {_count(number, 'test')} ({bench})" for bench, number in broken.items()]
+    judged = {case.site.bench for case in cases if case.verdict in _JUDGED}
+    silent = ({case.site.bench for case in cases} | {case.bench for case in not_run}) - judged
+    if not judged:
+        reasons.append("nothing was judged")
+    else:
+        reasons += [f"nothing was judged on {bench}" for bench in sorted(silent) if bench]
+    return reasons
+
+
+def _exit_status(reasons: Sequence[str], entries: Sequence[Entry], cases: Sequence[Case]) -> int:
+    if not reasons:
+        return EXIT_PASS
+    if any(entry.usage for entry in _of(entries, Trouble)):
+        return EXIT_USAGE
+    if any(case.verdict == "fail" and not accepted(case) for case in cases):
+        return EXIT_REQUIREMENT_FAILED
+    return EXIT_BENCH_TROUBLE
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

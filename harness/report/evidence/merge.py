@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs that consist of sessions, one for each bench: their journals and JUnit files as those of one run.
+
+The folder of such a run has a journal of its own, which says when the run began and ended, and below ``benches/`` a
+folder for each bench with its session's own run in it.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from harness.report.evidence import folder, journal
+from harness.report.evidence.journal import NOTHING_SELECTED, Began, CaseDone, Ended, Entry, PlanMade, Trouble
+from harness.report.evidence.model import ReportError
+
+
+def entries(run: Path) -> list[Entry]:
+    """All that is known of the run in the folder ``run``, that of its sessions included.
+
+    Raises ReportError when a journal is damaged.
+    """
+    own = journal.read(run / folder.JOURNAL)
+    told = {place: journal.read(place / folder.JOURNAL) for place in sessions(run)}
+    inside = [entry for place, session in told.items() for entry in _of_one_run(session, place.relative_to(run))]
+    # A bench that has none of the selected tests is no trouble as long as another one has some.
+    seen = {NOTHING_SELECTED} if any(entry.cases for entry in inside if isinstance(entry, PlanMade)) else set()
+    return [*own[:1], *(entry for entry in inside if not _told_before(entry, seen)), *own[1:]]
+
+
+def sessions(run: Path) -> list[Path]:
+    """The folders of the run's sessions, in the order of the benches' names."""
+    found = sorted((run / folder.BENCHES).glob(f"*/*/{folder.JOURNAL}"))
+    return [path.parent for path in found if not path.parent.is_symlink()]
+
+
+def write_junit(run: Path) -> None:
+    """One JUnit file of the run, with a suite for each session."""
+    root = ElementTree.Element("testsuites")
+    for place in sessions(run):
+        path = place / folder.JUNIT
+        if path.is_file():
+            for suite in ElementTree.parse(path).iter("testsuite"):
+                suite.set("name", place.parent.name)
+                root.append(suite)
+    folder.write_whole(run / folder.JUNIT, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _of_one_run(session: list[Entry], place: Path) -> Iterator[Entry]:
+    """What a session adds to the run: paths start at the run's folder, and the run has one begin and one end."""
+    if not session or not isinstance(session[0], Began):
+        raise ReportError(f"the journal in {place} does not say which run it belongs to")
+    for entry in session:
+        if isinstance(entry, CaseDone):
+            evidence = [f"{place.as_posix()}/{path}" for path in entry.case.evidence]
+            yield replace(entry, case=replace(entry.case, evidence=evidence))
+        elif not isinstance(entry, Began | Ended):
+            yield entry
+
+
+def _told_before(entry: Entry, seen: set[str]) -> bool:
+    """Trouble of the suites themselves is told by every session."""
+    if not isinstance(entry, Trouble):
+        return False
+    known = entry.message in seen
+    seen.add(entry.message)
+    return known

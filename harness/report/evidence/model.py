@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data of a report: what ``results.json`` holds.
+
+The names of the fields are a contract with other tools. Fields may be added, never renamed or removed. All paths are
+relative to the folder of the run, with forward slashes; all times are UTC in ISO 8601; durations are seconds. The
+fields of a ``site`` stand among those of its record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.errors import HarnessError
+from harness.site import Site
+from harness.structured import FLAT
+
+SCHEMA = 1
+
+Verdict = Literal["pass", "fail", "error", "skipped", "recorded"]
+"""pass and fail speak of the device, error of the bench, skipped has a reason, recorded was observed and not judged."""
+
+RunVerdict = Literal["pass", "fail"]
+
+Seen = Literal["allowed", "refused"]
+
+
+class ReportError(HarnessError):
+    """A report cannot be read or built."""
+
+
+@dataclass(frozen=True)
+class KnownFailure:
+    """A failure that is accepted until ``expires`` (ISO date, that day included)."""
+
+    reason: str
+    link: str
+    expires: str
+    expired: bool
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a characterisation saw: an answer to a question that the documents leave open.
+
+    ``declared`` is what the bench's profile says, if the name is that of a field of it.
+    """
+
+    name: str
+    value: str
+    declared: str = ""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One of several times that a plugin ran the same test."""
+
+    verdict: Verdict
+    duration_s: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One pytest item that ran. ``recorded_only`` are those of its requirements that are observed, not judged.
+
+    In the journal each attempt at a test is a case, numbered by ``attempt``. The report has one case for all of them,
+    and ``attempts`` lists them when there was more than one.
+    """
+
+    test: str
+    requirements: list[str]
+    site: Site = field(metadata=FLAT)
+    verdict: Verdict
+    duration_s: float
+    setup_s: float
+    call_s: float
+    teardown_s: float
+    started: str
+    evidence: list[str] = field(default_factory=list)
+    recorded_only: list[str] = field(default_factory=list)
+    reason: str = ""
+    known_failure: KnownFailure | None = None
+    observations: list[Observation] = field(default_factory=list)
+    attempt: int = 1
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CaseVerdict:
+    """One test of a requirement, with what it found."""
+
+    test: str
+    verdict: Verdict
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One requirement on one bench, placement, guest image and way.
+
+    ``test`` is the deciding test (the first one with the verdict of the record), ``tests`` lists all of them.
+    ``duration_s`` is the time that its tests took together; ``reason`` is the deciding test's.
+    """
+
+    requirement: str
+    test: str
+    site: Site = field(metadata=FLAT)
+    verdict: Verdict
+    duration_s: float
+    evidence: list[str]
+    tests: list[CaseVerdict] = field(default_factory=list)
+    reason: str = ""
+    known_failure: KnownFailure | None = None
+    observations: list[Observation] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure. ``ratio`` is value / reference. With ``samples`` (in ``unit``), ``median`` and ``mad`` describe them.
+
+    ``better`` says which way is an improvement; ``block_bytes`` is the size of the block that was moved, if one was.
+    ``ratio_low`` and ``ratio_high`` bound the ratio (95 % confidence) when the samples allow it.
+    """
+
+    name: str
+    unit: str
+    value: float
+    reference: float | None
+    ratio: float | None
+    site: Site = field(metadata=FLAT)
+    test: str = ""
+    block_bytes: int | None = None
+    better: Literal["higher", "lower"] = "higher"
+    samples: list[float] = field(default_factory=list)
+    median: float | None = None
+    mad: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """One access verdict: may ``guest``, configured so, reach the region ``name``? None: no expectation, recorded."""
+
+    configuration: str
+    guest: str
+    name: str
+    expected: Seen | None
+    seen: Seen
+    bench: str
+    architecture: str
+    placement: str
+    test: str = ""
+    operation: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that took part in the run: QEMU, a kernel, an image, an environment file."""
+
+    name: str
+    version: str
+    sha256: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A statement of the catalogue, as far as the report shows it."""
+
+    id: str
+    text: str
+    source: str = ""
+    kind: str = "judge"
+    group: str = ""
+    confidence: str = ""
+    releases: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A test that was going to run, and on which bench."""
+
+    test: str
+    requirements: list[str]
+    bench: str = ""
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """Something that the suites have and a run left out.
+
+    ``count`` of ``what`` (test, test function) were ``left`` (deselected, not collected, not run) because of ``by``:
+    an option with the place where it was given, a file, a plugin.
+    """
+
+    count: int
+    what: str
+    left: str
+    by: str
+
+    def __str__(self) -> str:
+        plural = "" if self.count == 1 else "s"
+        return f"narrowed: {self.count} {self.what}{plural} {self.left}, by {self.by}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run as a whole. ``reasons`` say why the verdict is fail; ``finished`` is false when it was cut short.
+
+    ``surroundings`` is what changes a run beside its command line, by name: variables, files of settings. When
+    ``harness_commit`` is empty, ``harness_commit_note`` says why; else it tells what is special about it.
+    """
+
+    id: str
+    verdict: RunVerdict
+    reasons: list[str]
+    finished: bool
+    started: str
+    ended: str
+    duration_s: float
+    exit_status: int
+    command: str
+    harness_version: str
+    harness_commit: str
+    python: str
+    platform: str
+    packages: dict[str, str] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    surroundings: dict[str, str] = field(default_factory=dict)
+    narrowed: list[Narrowing] = field(default_factory=list)
+    harness_commit_note: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of ``results.json``."""
+
+    run: Run
+    results: list[Result]
+    metrics: list[Metric]
+    cases: list[Case] = field(default_factory=list)
+    access: list[Access] = field(default_factory=list)
+    requirements: list[Requirement] = field(default_factory=list)
+    not_tested: list[str] = field(default_factory=list)
+    not_run: list[Planned] = field(default_factory=list)
+    schema: int = SCHEMA

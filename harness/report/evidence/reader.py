@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a report back from its folder, on any machine and at any time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness.report.evidence import folder, merge
+from harness.report.evidence.codec import decode, encode
+from harness.report.evidence.document import build
+from harness.report.evidence.model import SCHEMA, Report, ReportError
+
+
+def read(target: Path) -> Report:
+    """The report in the folder ``target``: from ``results.json``, or from the journal of a run that never wrote one.
+
+    Raises ReportError, naming file and place, when there is neither or what is there is damaged.
+    """
+    results = target / folder.RESULTS
+    if results.is_file():
+        return _from_results(results)
+    if (target / folder.JOURNAL).is_file():
+        return build(merge.entries(target))
+    raise ReportError(
+        f"{target} holds no report: neither {folder.RESULTS} nor {folder.JOURNAL} is there",
+        remedy="name the folder of one run, such as reports/latest",
+    )
+
+
+def to_json(report: Report) -> bytes:
+    """The content of ``results.json``."""
+    return (json.dumps(encode(report), indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+
+
+def _from_results(path: Path) -> Report:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReportError(f"{path} is damaged: {error}", remedy=_remedy(path)) from error
+    try:
+        report = decode(Report, data, path.name)
+    except ReportError as error:
+        raise ReportError(error.message, remedy=_remedy(path)) from error
+    if report.schema > SCHEMA:
+        raise ReportError(
+            f"{path} has the form {report.schema}, this harness reads forms up to {SCHEMA}",
+            remedy="rebuild it with the harness that wrote it, or a newer one",
+        )
+    return report
+
+
+def _remedy(path: Path) -> str:
+    if path.with_name(folder.JOURNAL).is_file():
+        return f"remove {path.name}: the report is then made from {folder.JOURNAL} beside it"
+    return "run the qualification again"

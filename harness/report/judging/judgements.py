@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judgements: what a test's body finds out about the device, counted.
+
+A body that ends without one has found nothing out, and its pass would be none (``harness.report.judging.keeper``).
+Assertions of pytest count by themselves. What judges in another way, as code outside of suites does, says so here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_judgements = 0
+_demands = 0
+
+
+class Finding(AssertionError):
+    """The device is not what a requirement says: the verdict is fail.
+
+    Raised and not asserted, because the interpreter drops assertions with -O.
+    """
+
+
+def judged() -> None:
+    """Something of the device was compared with what it has to be, whatever came of it."""
+    global _judgements
+    _judgements += 1
+
+
+def taken() -> int:
+    """How many judgements this process has made."""
+    return _judgements
+
+
+def demands() -> int:
+    """How many demands of this process were met."""
+    return _demands
+
+
+def judge(holds: bool, finding: str) -> None:
+    """Count a judgement, and raise Finding with the text ``finding`` unless it holds."""
+    judged()
+    if not holds:
+        raise Finding(finding)
+
+
+def demand(holds: bool, finding: str) -> None:
+    """The same for a step that has to succeed on the way to what a test is about.
+
+    To have met it is a judgement only for a test without assertions of its own.
+    """
+    global _demands
+    if not holds:
+        raise Finding(finding)
+    _demands += 1
+
+
+def conclude(findings: Sequence[str], heading: str = "") -> None:
+    """Raise Finding with all the lines, if there are any. That there are none is no judgement: was anything tried?"""
+    if findings:
+        raise Finding("\n".join([heading, *findings] if heading else findings))

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pass of a test that judged nothing is an error of the suite.
+
+The body of a test has to make a judgement: an assertion that compares something, ``pytest.raises``, an assertion of
+``unittest``, or one that code tells of with ``harness.report.judging.judgements``. A characterisation has to record
+something instead. A loop over nothing, a table without entries, an assertion about a constant are none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+import unittest
+from collections.abc import Callable, Generator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import pytest
+from _pytest.assertion import rewrite
+
+from harness import shipped
+from harness.errors import HarnessError
+from harness.provision.cache import cache_dir
+from harness.report.evidence import catalogue
+from harness.report.evidence.body import BODY
+from harness.report.evidence.model import Requirement
+from harness.report.judging.judgements import demands, judged, taken
+from harness.report.judging.silent import Silent
+from harness.report.judging.vacuous import vacuous
+from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
+
+_OPTION: Final = "enable_assertion_pass_hook"
+_beside: Final = rewrite.get_cache_dir
+_EMPTY_TABLE: Final = "empty_parameter_set_mark"
+_REWRITTEN: Final = "@pytest_ar"
+_SUITES: Final = ("suites", "fixtures")
+_CACHE: Final = "judged"
+
+KEEPER: Final = "harness-judgement-keeper"
+"""The name of this plugin."""
+
+
+class JudgedNothingError(HarnessError):
+    """The body of a test ended and nothing is known about the device."""
+
+
+def arm(config: pytest.Config) -> None:
+    """Let pytest tell of assertions that hold, from the next module on that it reads.
+
+    Its option for that is for a project's ini file, which is not ours to demand of a suite; and modules that it has
+    rewritten and cached without the option would stay silent, so ours have a cache of their own.
+    """
+    config._inicache[_OPTION] = True
+    # A test for each entry of a table that has none is skipped by default, and judges as little as a loop over nothing.
+    config._inicache[_EMPTY_TABLE] = "fail_at_collect"
+    if not rewrite.PYC_TAIL.startswith(".judged"):
+        rewrite.PYC_TAIL = f".judged{rewrite.PYC_TAIL}"
+    if shipped.INSTALLED:
+        rewrite.get_cache_dir = _cache_folder
+    pytest.register_assert_rewrite(*_SUITES)
+
+
+def _cache_folder(file_path: Path) -> Path:
+    """Where a rewritten module is kept: beside it, but nothing is written into the installed package."""
+    if not file_path.is_relative_to(shipped.ROOT):
+        return _beside(file_path)
+    return cache_dir() / _CACHE / sha256(os.fsencode(file_path.parent)).hexdigest()
+
+
+def check(config: pytest.Config) -> None:
+    """Raise UsageError where judgements could not be counted: pytest leaves assertions alone, or is told not to."""
+    if config.pluginmanager.is_blocked(KEEPER):
+        raise pytest.UsageError(f"-p no:{KEEPER}: the judgements of a test cannot be counted")
+    if config.getoption("assertmode", None) != "rewrite":
+        raise pytest.UsageError(
+            "pytest leaves assertions alone (--assert=plain), so that the judgements of a test cannot be counted"
+        )
+
+
+class JudgementKeeper:
+    """Counts the judgements of each body; ``requirements`` tells which tests are characterisations."""
+
+    def __init__(self, requirements: Mapping[str, Requirement]) -> None:
+        self._requirements = requirements
+        self._in_body = False
+        self._undo: list[Callable[[], None]] = []
+
+    def pytest_sessionstart(self) -> None:
+        """Count what judges without an assertion."""
+        for kind in (type(pytest.raises(OSError)), type(pytest.warns(Warning))):  # noqa: PT011, PT030
+            self._count_calls(kind, "__exit__")
+        for name in dir(unittest.TestCase):
+            if name.startswith("assert"):
+                self._count_calls(unittest.TestCase, name)
+        if "pytest_check" in sys.modules:
+            # Functions that collect what is wrong; the plugin raises nothing, and nobody hears of what holds.
+            package, functions = sys.modules["pytest_check"], sys.modules["pytest_check.check_functions"]
+            for name in {*functions.__all__} - {"check_func"}:
+                for place in (package, package.check, functions):
+                    if hasattr(place, name):
+                        self._count_calls(place, name)
+
+    def pytest_unconfigure(self) -> None:
+        """Leave the classes as they were."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _count_calls(self, kind: object, name: str) -> None:
+        original = getattr(kind, name)
+
+        @functools.wraps(original)
+        def counted(*arguments: Any, **options: Any) -> Any:
+            result = original(*arguments, **options)
+            judged()
+            return result
+
+        setattr(kind, name, counted)
+        self._undo.append(lambda: setattr(kind, name, original))
+
+    def pytest_assertion_pass(self, orig: str) -> None:
+        """An assertion holds."""
+        if self._in_body and not vacuous(orig, _asserting(sys._getframe())):
+            judged()
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Raise JudgedNothingError after a body that did not judge, or did not record what it was to record."""
+        __tracebackhide__ = True
+        before, met = taken(), demands()
+        silent = Silent(item.function) if isinstance(item, pytest.Function) else None
+        self._in_body = True
+        try:
+            with silent.watched() if silent else contextlib.nullcontext():
+                yield
+        finally:
+            self._in_body = False
+        if silent is None or not item.stash[BODY].ended:
+            return
+        named = catalogue.requirements_of(item)
+        recorded = OBSERVATIONS in item.stash or METRICS in item.stash or ACCESS in item.stash
+        only_recorded = len(catalogue.recorded_only(item, self._requirements)) == len(named)
+        if only_recorded and recorded:
+            return
+        if only_recorded and named:
+            raise JudgedNothingError(
+                "the characterisation recorded nothing", remedy="record an observation, a figure or an access"
+            )
+        if taken() == before and not silent.judged(demands() > met):
+            raise JudgedNothingError(
+                "the test judged nothing: its body ended without a check of anything",
+                remedy="assert something that the device decides; code outside of test modules tells of its checks with"
+                " harness.report.judging.judgements",
+            )
+
+
+def _asserting(frame: FrameType | None) -> FrameType | None:
+    """The frame of the assertion: the nearest one of a module that pytest has rewritten."""
+    while frame is not None and _REWRITTEN not in frame.f_globals:
+        frame = frame.f_back
+    return frame

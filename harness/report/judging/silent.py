@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bodies without assertions, which judge in a way that nobody sees as long as all is well.
+
+``pytest.fail`` and ``raise AssertionError`` are only carried out when the device is wrong. Such a body has judged when
+it came to the question that leads there: an ``if`` about something that the device decides, a ``try``. So the lines
+that it goes through are noted.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import sys
+from collections.abc import Iterator
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from harness.report.judging.constants import constant, function_of
+
+_QUESTIONS: Final = (ast.If, ast.IfExp, ast.While, ast.BoolOp, ast.Match, ast.Try)
+_LATER: Final = (ast.GeneratorExp, ast.Lambda)
+_WAYS_OUT: Final = (ast.Return, ast.Break, ast.Continue)
+
+
+class Silent:
+    """The function of a test, if it can judge in silence."""
+
+    def __init__(self, function: object) -> None:
+        self._code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)  # type: ignore[arg-type]
+        self._body = function_of(self._code) if self._code else None
+        nodes = list(ast.walk(self._body)) if self._body else []
+        self._asserts = any(isinstance(node, ast.Assert) for node in nodes)
+        self._failing = [node for node in nodes if _fails(node)]
+        self._lines: set[int] = set()
+        self._frame: FrameType | None = None
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note the lines that the body goes through, unless a debugger looks at them already."""
+        if self._asserts or not self._failing or sys.gettrace() is not None:
+            yield
+            return
+        sys.settrace(self._trace)
+        try:
+            yield
+        finally:
+            sys.settrace(None)
+
+    def judged(self, met_demands: bool) -> bool:
+        """Whether the body that has ended made a judgement; one with assertions, of which none was made, did not."""
+        if self._body is None or self._asserts:
+            return False
+        if met_demands:
+            return True
+        if self._frame is None:
+            return bool(self._failing)
+        above = {child: node for node in ast.walk(self._body) for child in ast.iter_child_nodes(node)}
+        return any(self._came_to(node, above) for node in self._failing)
+
+    def _trace(self, frame: FrameType, event: str, _argument: object) -> Any:
+        if frame.f_code is not self._code:
+            return None
+        self._frame = frame
+        if event == "line":
+            self._lines.add(frame.f_lineno)
+        return self._trace
+
+    def _came_to(self, failing: ast.AST, above: dict[ast.AST, ast.AST]) -> bool:
+        """Whether the question was asked that leads to ``failing``: one around it or with a way out."""
+        node = failing
+        while node in above:
+            node = above[node]
+            if isinstance(node, _LATER):
+                return False
+            if isinstance(node, _QUESTIONS):
+                return self._asked(node)
+        return any(
+            self._asked(node) and any(isinstance(part, _WAYS_OUT) for part in ast.walk(node))
+            for node in above
+            if isinstance(node, _QUESTIONS)
+        )
+
+    def _asked(self, question: ast.AST) -> bool:
+        """Whether the body came to a question, and not the text of the test alone has answered it."""
+        if question.lineno not in self._lines or self._frame is None:  # type: ignore[attr-defined]
+            # A ``try`` has no step of its own everywhere.
+            first = question.body[0].lineno if isinstance(question, ast.Try) else None
+            if first not in self._lines or self._frame is None:
+                return False
+        if isinstance(question, ast.If | ast.IfExp | ast.While):
+            return not constant(question.test, self._frame)
+        if isinstance(question, ast.BoolOp):
+            return not constant(question.values[0], self._frame)
+        return not (isinstance(question, ast.Match) and constant(question.subject, self._frame))
+
+
+def _fails(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.fail", "fail"):
+        return True
+    return isinstance(node, ast.Raise) and node.exc is not None and "AssertionError" in ast.unparse(node.exc)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of a report: plain HTML with a style sheet and pictures beside it.
+
+Jenkins shows published pages under a content policy that blocks scripts and inline styles, so there are none. The
+pages are made from the report alone, and the same report gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from harness.errors import BenchError
+from harness.places import readable
+from harness.process.command import reason
+from harness.report.evidence import folder
+from harness.report.evidence.model import Access, Report, Run
+from harness.report.pages import figures, matrix, readings, trend, view
+
+ACCESS_PAGE: Final = "access.html"
+TESTS_PAGE: Final = "tests.html"
+_PAGES: Final = (folder.INDEX, TESTS_PAGE, ACCESS_PAGE)
+_STYLE: Final = "style.css"
+_PICTURES: Final = "pictures"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture in a page: path relative to the page, heading, content in words."""
+
+    path: str
+    title: str
+    alternative: str
+
+
+def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
+    """Write the pages of ``report`` into the folder ``target``, whose evidence they link.
+
+    ``earlier`` are reports to compare figures with; the newest of them is the baseline. Raises OSError when the folder
+    cannot be written.
+    """
+    pictures = target / _PICTURES
+    shutil.rmtree(pictures, ignore_errors=True)
+    pictures.mkdir()
+    context = _context(report, earlier, target)
+    environment = _environment()
+    for page in _PAGES:
+        text = environment.get_template(f"{page}.j2").render(context)
+        folder.write_whole(target / page, text.encode())
+    style = resources.files("harness.report").joinpath("templates", _STYLE).read_bytes()
+    folder.write_whole(target / _STYLE, style)
+
+
+def last_line(run: Run, page: Path) -> str:
+    """The verdict in one line, for the end of a terminal session."""
+    return f"qualification: {run.verdict.upper()}  report: {readable(str(page))}"
+
+
+def without_report(error: OSError, run: Path) -> str:
+    """What is said when the report could not be written into the folder ``run``."""
+    journal = run / folder.JOURNAL
+    kept = journal.is_file()
+    problem = BenchError(
+        f"the report could not be written: {reason(error)}",
+        remedy=f"mend that, then: harness report {run}" if kept else "",
+    )
+    left = f"{journal} has what was judged until then" if kept else f"nothing is left in {run}"
+    return f"error: {problem}\nqualification: FAIL  no report: {left}"
+
+
+def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[str, Any]:
+    baseline = max(earlier, key=lambda old: old.run.started, default=None)
+    return {
+        "report": report,
+        "run": report.run,
+        "counts": view.counts(report),
+        "places": view.places(report),
+        "groups": view.requirement_groups(report),
+        "statements": {requirement.id: requirement for requirement in report.requirements},
+        "matrices": _matrices(report, target / _PICTURES),
+        "deviating_access": [access for access in report.access if matrix.deviates(access)],
+        "placements": view.placement_table(report),
+        "figures": figures.ordered(report.metrics),
+        "place_labels": figures.place_labels(report.metrics),
+        "plots": _plots(report, earlier, target / _PICTURES),
+        "baseline": baseline,
+        "changes": trend.changes(report, baseline) if baseline else {},
+        "deviations": view.deviations(report),
+        "healed": view.healed(report),
+        "skipped": view.skipped(report),
+        "readings": readings.by_bench(report),
+        "parts": view.parts_of_note(report),
+        "libraries": view.libraries_by_kind(report),
+        "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],
+    }
+
+
+def _matrices(report: Report, pictures: Path) -> dict[str, list[Image]]:
+    """The access matrix per bench and placement."""
+    grouped: dict[str, list[Access]] = {}
+    for access in report.access:
+        grouped.setdefault(" ".join(filter(None, (access.bench, access.placement))), []).append(access)
+    images: dict[str, list[Image]] = {}
+    for label, accesses in grouped.items():
+        for number, picture in enumerate(matrix.pictures(accesses, label), 1):
+            name = f"access-{folder.safe_name(label)}-{number}.svg"
+            (pictures / name).write_text(picture.document, encoding="utf-8")
+            images.setdefault(label, []).append(Image(f"{_PICTURES}/{name}", label, picture.alternative))
+    return images
+
+
+def _plots(report: Report, earlier: Sequence[Report], pictures: Path) -> list[Image]:
+    if not report.metrics:
+        return []
+    # matplotlib takes half a second to import: only a report with figures pays for it.
+    from harness.report.pages import plots
+
+    drawn = [*plots.throughput(report.metrics), *plots.latency(report.metrics)]
+    images = []
+    for plot in [*drawn, *plots.trends(trend.series([*earlier, report]))]:
+        name = f"{folder.safe_name(plot.stem)}.svg"
+        (pictures / name).write_text(plot.document, encoding="utf-8")
+        images.append(Image(f"{_PICTURES}/{name}", plot.title, plot.alternative))
+    return images
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "seconds": view.seconds,
+        "figure": view.figure,
+        "moment": view.moment,
+        "anchor": view.anchor,
+        "with_code": view.with_code,
+        "short_test": view.short_test,
+        "file_name": view.file_name,
+        "shown": view.shown_verdict,
+        "block_size": figures.block_size,
+        "change_key": trend.metric_key,
+    }
+    environment.tests["deviating"] = matrix.deviates
+    environment.globals["signs"] = view.SIGNS
+    return environment

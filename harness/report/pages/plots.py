@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures as plots: SVG that is the same, byte for byte, each time it is drawn from the same figures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from harness.measure.statistics import percentile
+from harness.report.evidence.model import Metric
+from harness.report.pages.figures import TARGET_RATIO, block_size, place_labels
+from harness.report.pages.svg import without_styles
+from harness.report.pages.trend import Series
+
+_SETTINGS: Final[dict[Any, Any]] = {
+    "svg.hashsalt": "shmem-harness",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#d5d8de",
+}
+# Okabe and Ito's colours, told apart with every kind of colour vision; the markers tell them apart in print.
+_LINES: Final = (
+    ("#0072b2", "o", "-"),
+    ("#d55e00", "s", "--"),
+    ("#009e73", "^", "-."),
+    ("#cc79a7", "D", ":"),
+    ("#56b4e9", "v", "-"),
+    ("#e69f00", "P", "--"),
+)
+_TIME_UNITS: Final = frozenset({"s", "ms", "us", "µs", "ns"})
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot: file name stem, heading, picture, and its content in words."""
+
+    stem: str
+    title: str
+    document: str
+    alternative: str
+
+
+def throughput(metrics: Sequence[Metric]) -> list[Plot]:
+    """Ratio by block size, one plot per figure name, one line per place."""
+    sized = [metric for metric in metrics if metric.block_bytes and metric.ratio is not None]
+    return [_ratio_plot(name, group) for name, group in _grouped(sized).items()]
+
+
+def latency(metrics: Sequence[Metric]) -> list[Plot]:
+    """Distribution of the samples of each figure that is a time, one plot per name, one line per place."""
+    times = [metric for metric in metrics if metric.unit in _TIME_UNITS and len(metric.samples) >= 10]
+    return [_distribution_plot(name, group) for name, group in _grouped(times).items()]
+
+
+def trends(all_series: Sequence[Series]) -> list[Plot]:
+    """Each figure over the runs, one plot per name."""
+    grouped: dict[str, list[Series]] = {}
+    for series in all_series:
+        grouped.setdefault(series.metric.name, []).append(series)
+    return [_trend_plot(name, group) for name, group in grouped.items()]
+
+
+def _grouped(metrics: Sequence[Metric]) -> dict[str, list[Metric]]:
+    grouped: dict[str, list[Metric]] = {}
+    for metric in metrics:
+        grouped.setdefault(metric.name, []).append(metric)
+    return grouped
+
+
+def _ratio_plot(name: str, metrics: Sequence[Metric]) -> Plot:
+    title = f"{name}: ratio to the reference by block size"
+    told = []
+    with mpl.rc_context(_SETTINGS):
+        figure, axes = _axes("block size", "ratio to the reference")
+        for index, (place, label) in enumerate(place_labels(metrics).items()):
+            line = sorted((m for m in metrics if m.site == place), key=lambda m: m.block_bytes or 0)
+            ratios = [metric.ratio or 0.0 for metric in line]
+            sizes = [metric.block_bytes or 0 for metric in line]
+            axes.errorbar(sizes, ratios, yerr=_intervals(line), capsize=3, label=label, **_look(index))
+            told.append(f"{label} {min(ratios):.3f} to {max(ratios):.3f}")
+        axes.axhline(TARGET_RATIO, color="#b00020", linewidth=1.5, linestyle=(0, (6, 2)), label=f"aim {TARGET_RATIO}")
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: block_size(size)))
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, 0.9), max(high, 1.1))
+        document = _finish(figure, axes)
+    return Plot(f"ratio-{name}", title, document, f"{title}. {'; '.join(told)}. The aim is {TARGET_RATIO}.")
+
+
+def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
+    unit = metrics[0].unit
+    title = f"{name}: distribution"
+    told = []
+    labels = place_labels(metrics)
+    with mpl.rc_context(_SETTINGS):
+        figure, axes = _axes(f"time in {unit}", "share of the samples")
+        for index, metric in enumerate(sorted(metrics, key=lambda metric: metric.site)):
+            label = labels[metric.site]
+            ordered = sorted(metric.samples)
+            shares = [(position + 1) / len(ordered) for position in range(len(ordered))]
+            look = _look(index) | {"marker": None}
+            axes.step(ordered, shares, where="post", label=f"{label} (n={len(ordered)})", **look)
+            half, most = percentile(ordered, 0.5), percentile(ordered, 0.95)
+            told.append(f"{label} median {half:.4g} {unit}, 95 % below {most:.4g} {unit}")
+        document = _finish(figure, axes)
+    return Plot(f"distribution-{name}", title, document, f"{title}. {'; '.join(told)}.")
+
+
+def _trend_plot(name: str, group: Sequence[Series]) -> Plot:
+    title = f"{name}: over the runs"
+    told = []
+    labels = place_labels([series.metric for series in group])
+    runs = sorted({run for series in group for run, _ in series.values})
+    with mpl.rc_context(_SETTINGS):
+        figure, axes = _axes("run", "ratio" if group[0].metric.ratio is not None else group[0].metric.unit)
+        for index, series in enumerate(group):
+            size = f" {block_size(series.metric.block_bytes)}" if series.metric.block_bytes else ""
+            label = f"{labels[series.metric.site]}{size}"
+            positions = [runs.index(run) for run, _ in series.values]
+            axes.plot(positions, [value for _, value in series.values], label=label, **_look(index))
+            told.append(f"{label} from {series.values[0][1]:.3g} to {series.values[-1][1]:.3g}")
+        axes.set_xticks(range(len(runs)), [run.split("-")[0] for run in runs], rotation=30, ha="right")
+        document = _finish(figure, axes)
+    return Plot(f"trend-{name}", title, document, f"{title}. {'; '.join(told)}.")
+
+
+def _axes(x_label: str, y_label: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot()
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    return figure, axes
+
+
+def _look(index: int) -> dict[str, Any]:
+    colour, marker, dashes = _LINES[index % len(_LINES)]
+    return {"color": colour, "marker": marker, "linestyle": dashes, "markersize": 5, "linewidth": 1.6}
+
+
+def _intervals(metrics: Sequence[Metric]) -> list[list[float]] | None:
+    if any(metric.ratio_low is None or metric.ratio_high is None for metric in metrics):
+        return None
+    below = [max((m.ratio or 0.0) - (m.ratio_low or 0.0), 0.0) for m in metrics]
+    return [below, [max((m.ratio_high or 0.0) - (m.ratio or 0.0), 0.0) for m in metrics]]
+
+
+def _finish(figure: Figure, axes: Any) -> str:
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return without_styles(out.getvalue())

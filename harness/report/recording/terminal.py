@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The progress of a session on pytest's own terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Final, Self, TextIO
+
+import pytest
+
+from harness import events
+from harness.process import streams
+from harness.report.recording.progress import Progress
+
+_STDOUT: Final = 1
+
+
+class TerminalProgress:
+    """Writes the progress to the terminal while pytest captures what is written to standard output."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+        self._terminal: TextIO = streams.tolerant(os.dup(_STDOUT), owned=True)
+        columns = shutil.get_terminal_size().columns if self._terminal.isatty() else None
+        reporter.showfspath = False
+        self._progress = Progress(self._terminal, columns)
+        self._unsubscribe = events.session.subscribe(self._progress)
+
+    @classmethod
+    def wanted(cls, config: pytest.Config) -> Self | None:
+        """The progress, unless nobody looks or somebody wants to see all that pytest says."""
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        return None if reporter is None or config.option.verbose != 0 else cls(reporter)
+
+    def flush(self) -> None:
+        """Let what pytest has written come before the next line of the progress."""
+        self._reporter.flush()
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._unsubscribe()
+        self._progress.close()
+        self._terminal.close()

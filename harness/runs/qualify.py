@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A qualification: a session for each bench, several side by side, and one report of them all."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from harness.errors import EXIT_USAGE, BenchError
+from harness.process.command import sentence
+from harness.report.evidence import catalogue, folder, merge, reader
+from harness.report.evidence.document import accepted, build
+from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, Trouble
+from harness.report.evidence.model import Case, Report
+from harness.report.pages import html, readings
+from harness.report.recording.progress import Progress
+from harness.report.scope import provenance
+from harness.runs.sessions import Finished, Sessions, last_words
+from harness.shmem.requirements import CATALOGUE
+
+_SHARED: Final = "beside"
+_SHOWN_CASES: Final = 20
+
+
+class Qualification:
+    """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it."""
+
+    def __init__(self, sessions: Sessions, reports: Path, command: str, progress: Progress) -> None:
+        name = folder.run_id()
+        self.shown = reports / name
+        self._folder = folder.create(reports.absolute(), name)
+        self._sessions = sessions
+        self._progress = progress
+        self._said: list[str] = []
+        self._journal = Journal(self._folder / folder.JOURNAL)
+        around = {"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {}
+        self._journal.write(provenance.began(name, command, list(catalogue.load(CATALOGUE).values()), around))
+        if self._journal.lost is not None:
+            raise BenchError(f"no report can be written: {sentence(self._journal.lost)}")
+
+    async def run(self, benches: Sequence[str], jobs: int) -> None:
+        """Run all sessions, ``jobs`` at a time. One that breaks stops no other."""
+        free = asyncio.Semaphore(jobs)
+        beside = [f"--beside={self._folder / _SHARED}"] if jobs > 1 and len(benches) > 1 else []
+
+        async def one(bench: str) -> None:
+            async with free:
+                await self._session(bench, beside)
+
+        async with asyncio.TaskGroup() as group:
+            for bench in benches:
+                group.create_task(one(bench))
+
+    async def _session(self, bench: str, options: Sequence[str]) -> None:
+        place = self._folder / folder.BENCHES / bench
+        try:
+            finished = await self._sessions.run(place, "--bench", bench, *options, watch=self._progress)
+        except (BenchError, OSError) as error:
+            self.trouble(f"{bench}: {sentence(error)}")
+        else:
+            self._judge(bench, place, finished)
+
+    def _judge(self, bench: str, place: Path, finished: Finished) -> None:
+        """Whatever pytest itself could not write into its journal."""
+        if finished.status < 0:
+            ended = f"{bench}: pytest was ended by {signal.Signals(-finished.status).name}"
+            self.trouble(f"{ended}: {finished.report.run.reasons[0]}")
+        elif finished.status == EXIT_USAGE and NOTHING_SELECTED not in finished.report.run.reasons:
+            self._said.append(f"{bench}:\n{last_words(place)}")
+
+    def trouble(self, message: str) -> None:
+        """Write down, and say at the end, what went wrong outside of all tests."""
+        self._journal.write(Trouble(message))
+        self._said.append(message)
+
+    def finish(self) -> Report:
+        """Make the report of what there is. Raises OSError when it cannot be written."""
+        self._journal.write(Ended(datetime.now(UTC).isoformat()))
+        self._journal.close()
+        shutil.rmtree(self._folder / _SHARED, ignore_errors=True)
+        report = build(merge.entries(self._folder))
+        folder.write_whole(self._folder / folder.RESULTS, reader.to_json(report))
+        merge.write_junit(self._folder)
+        html.write(self._folder, report)
+        return report
+
+    def summary(self, report: Report) -> Iterator[str]:
+        """What a person at the terminal wants to know beside the verdict."""
+        bad = [case for case in report.cases if case.verdict in ("fail", "error") and not accepted(case)]
+        yield from (_line(case) for case in bad[:_SHOWN_CASES])
+        if len(bad) > _SHOWN_CASES:
+            yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
+        yield from readings.disagreements(report)
+        yield from self._said
+        yield from map(str, report.run.narrowed)
+        yield from (f"  {reason}" for reason in report.run.reasons)
+
+
+def _line(case: Case) -> str:
+    reason = case.reason.strip().partition("\n")[0]
+    return f"{case.verdict}: {' '.join(case.requirements)} {case.test}: {reason}".replace("  ", " ")
