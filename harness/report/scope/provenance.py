@@ -30,7 +30,7 @@ def began(name: str, command: str, requirements: Sequence[Requirement], surround
         harness_version=harness_version(),
         harness_commit=known,
         harness_commit_note=note,
-        surroundings=dict(surroundings),
+        surroundings={what: readable(text) for what, text in surroundings.items()},
         python=python(),
         platform=machine(),
         packages=packages(),
