@@ -42,17 +42,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only records, then bring the tests into the wanted order."""
+    """Leave out what only records, and what is not wanted."""
     known = catalogue.load(CATALOGUE)
     items[:] = [item for item in items if not _only_records(item, known)]
     if config.option.prove_tests:
         wanted = set(config.option.prove_tests.read_text().splitlines())
         items[:] = [item for item in items if item.nodeid in wanted]
-    if config.option.prove_group:
-        group: str = config.option.prove_group
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Bring the tests into the wanted order, after the fixtures have kept together what plugins tear apart."""
+    options, items = session.config.option, session.items
+    if options.prove_group:
+        group: str = options.prove_group
         items.sort(key=lambda item: not matches(group, catalogue.requirements_of(item)))
-    if config.option.prove_shuffle is not None:
-        items[:] = _shuffled(items, random.Random(config.option.prove_shuffle))
+    if options.prove_shuffle is not None:
+        items[:] = _shuffled(items, random.Random(options.prove_shuffle))
 
 
 def _only_records(item: pytest.Item, known: dict[str, Requirement]) -> bool:

@@ -181,17 +181,17 @@ def test_a_part_that_failed_fails_its_test(make_suite: MakeSuite) -> None:
                 request.node.ihook.pytest_runtest_logreport(report=report)
             return run
 
-        def test_a(part):
-            assert part
+        def test_a(part, request):
+            assert request.node
             part(lambda: pytest.fail("the second name"))
             part(lambda: None)
 
-        def test_b(part):
-            assert part
+        def test_b(part, request):
+            assert request.node
             part(lambda: {}["bug"])
 
-        def test_c(part):
-            assert part
+        def test_c(part, request):
+            assert request.node
             part(lambda: None)
     """)
     session = suite.run()
