@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -215,6 +217,13 @@ def test_nobody_waits_for_a_place_any_longer_than_somebody_wants_it(lab: RemoteL
     assert not (tmp_path / "ran").exists()
 
 
+def _take_terminal(terminal: int) -> None:
+    """Make it the terminal of a session that has begun, and its standard streams."""
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    for stream in range(3):
+        os.dup2(terminal, stream)
+
+
 def test_a_command_may_read_from_the_terminal(lab: RemoteLab, tmp_path: Path) -> None:
     """One that is stopped for it, as programs in the background are, would hold the place for ever."""
     note = tmp_path / "read"
@@ -224,7 +233,8 @@ def test_a_command_may_read_from_the_terminal(lab: RemoteLab, tmp_path: Path) ->
         _command(lab, sys.executable, "-c", read),
         cwd=CHECKOUT,
         env={**os.environ, **lab.environment},
-        preexec_fn=lambda: os.login_tty(os.dup(terminal)),
+        start_new_session=True,
+        preexec_fn=lambda: _take_terminal(terminal),
         pass_fds=[terminal],
     ) as run:
         os.write(controller, b"words\n")
