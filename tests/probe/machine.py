@@ -4,10 +4,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
-import signal
 import socket
 import subprocess
 import tempfile
@@ -21,8 +19,6 @@ from harness.console.intake import ConsoleEndedError
 from harness.provision import probe_image, qemu
 from tests import programs
 
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None)
 _WRITE_SECONDS: Final = programs.PATIENCE
 
 MACHINES: Final[dict[str, tuple[Arch, tuple[str, ...]]]] = {
@@ -72,10 +68,6 @@ class SocketTransport:
             self.read(end)
 
 
-def _die_with_pytest() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class Machine:
     """A running QEMU and the transport to its guest."""
 
@@ -121,7 +113,6 @@ def running(name: str, *, reboots: bool = False) -> Iterator[Machine]:
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_pytest,
             )
         try:
             yield Machine(arch, process, SocketTransport(here), started)
