@@ -35,23 +35,23 @@ def commit(checkout: Path) -> tuple[str, str]:
     if not (checkout / ".git").exists():
         return "", "it does not run from a git repository"
     head = _git(checkout, "rev-parse", "HEAD")
-    if isinstance(head, _Refused):
+    if isinstance(head, _NoAnswer):
         return "", head.reason
     changes = _git(checkout, "status", "--porcelain", "--untracked-files=no")
-    if isinstance(changes, _Refused):
+    if isinstance(changes, _NoAnswer):
         return head, f"whether files differ from it is not known: {changes.reason}"
     shallow = _git(checkout, "rev-parse", "--is-shallow-repository") == "true"
     return f"{head}+changes" if changes else head, "a shallow clone, without its history" if shallow else ""
 
 
-class _Refused:
+class _NoAnswer:
     """git gave no answer."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
 
-def _git(checkout: Path, *arguments: str) -> str | _Refused:
+def _git(checkout: Path, *arguments: str) -> str | _NoAnswer:
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(checkout), *arguments],
@@ -64,14 +64,14 @@ def _git(checkout: Path, *arguments: str) -> str | _Refused:
             env=os.environ | {"LC_ALL": "C"},
         )
     except FileNotFoundError:
-        return _Refused("there is no git program")
+        return _NoAnswer("there is no git program")
     except OSError as error:
-        return _Refused(f"git cannot be started: {error.strerror}")
+        return _NoAnswer(f"git cannot be started: {error.strerror}")
     except subprocess.TimeoutExpired:
-        return _Refused(f"git gave no answer in {_SECONDS} seconds")
+        return _NoAnswer(f"git gave no answer in {_SECONDS} seconds")
     if done.returncode == 0:
         return done.stdout.strip()
-    return _Refused(_reason(done.stderr, checkout))
+    return _NoAnswer(_reason(done.stderr, checkout))
 
 
 def _reason(said: str, checkout: Path) -> str:

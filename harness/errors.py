@@ -10,14 +10,14 @@ from __future__ import annotations
 
 EXIT_PASS = 0
 EXIT_REQUIREMENT_FAILED = 1
-EXIT_BENCH_TROUBLE = 2
+EXIT_BENCH_ERROR = 2
 EXIT_USAGE = 3
 
 
 class HarnessError(Exception):
     """What happened, and the remedy when one is known."""
 
-    exit_status = EXIT_BENCH_TROUBLE
+    exit_status = EXIT_BENCH_ERROR
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from harness.bench.settings import Place
+from harness.bench.settings import MmioLocation
 from harness.errors import BenchError, UsageError
 from harness.shmem.config import ConfigError, ShmemVdev, VmConfig, parse, render, shmems_of
 from harness.shmem.config.template import SUFFIX, Text, fill
@@ -29,7 +29,7 @@ class On:
 class Verbatim(str):
     """The text of a guest's one ``vdev shmem``, exactly as qvm is to read it.
 
-    ``{place}`` in it stands for the options of a memory-mapped device, and for nothing where the test runs on PCI.
+    ``{location}`` in it stands for the options of a memory-mapped device, and for nothing where the test runs on PCI.
     """
 
     __slots__ = ()
@@ -48,32 +48,32 @@ class Shmem:
         return self.vdevs[0]
 
 
-def shmem(options: Options, places: Sequence[Place] = ()) -> Shmem:
+def shmem(options: Options, mmio_locations: Sequence[MmioLocation] = ()) -> Shmem:
     """The shared memory that ``options`` describe, written as in a configuration (``allow a* deny b``).
 
-    A vdev without a ``loc`` of its own gets the next of ``places``; without places, all of them are on PCI. Raises
-    UsageError for text that is not the options of one vdev, and when there are fewer places than vdevs.
+    A vdev without a ``loc`` of its own gets the next of ``mmio_locations``; without any, all vdevs are on PCI.
+    Raises UsageError for text that is not the options of one vdev, and when there are fewer locations than vdevs.
     """
     if isinstance(options, Verbatim):
-        text = verbatim(options, places)
+        text = verbatim(options, mmio_locations)
         return Shmem(tuple(shmems_of(parse(text, file="options"))), text)
-    free = iter(places)
+    free = iter(mmio_locations)
     vdevs = []
     for number, words in enumerate((options,) if isinstance(options, str) else options):
         vdev = _one(words)
-        if places and shmems_of(vdev)[0].loc is None:
+        if mmio_locations and shmems_of(vdev)[0].loc is None:
             here = next(free, None)
             if here is None:
-                raise UsageError(f"the bench has no place for memory-mapped device number {number}")
+                raise UsageError(f"the bench has no location (mmio) for memory-mapped device number {number}")
             vdev = _one(f"{here.options} {words}")
         vdevs.append(vdev)
     text = "".join(render(vdev) for vdev in vdevs)
     return Shmem(tuple(shmems_of(vdev)[0] for vdev in vdevs), text)
 
 
-def verbatim(text: str, places: Sequence[Place]) -> str:
-    """The text with the first of ``places``, if there is one, in the place of ``{place}``."""
-    return text.replace("{place}", places[0].options if places else "")
+def verbatim(text: str, mmio_locations: Sequence[MmioLocation]) -> str:
+    """The text, with ``{location}`` replaced by the options of the first location, or by nothing."""
+    return text.replace("{location}", mmio_locations[0].options if mmio_locations else "")
 
 
 def _one(options: str) -> VmConfig:

@@ -186,9 +186,9 @@ class Starter:
     def launch(self, wanted: Wanted, text: str) -> StartedGuest:
         """Write a configuration, into the evidence too, and let qvm read it."""
         wanted.path("qvmconf").write_text(text)
-        place = self._host.put_text(wanted.path("qvmconf").name, text)
+        path = self._host.put_text(wanted.path("qvmconf").name, text)
         started = time.monotonic()
-        qvm = self._host.start_guest(wanted.system, place, self._host.console(wanted.number))
+        qvm = self._host.start_guest(wanted.system, path, self._host.console(wanted.number))
         return StartedGuest(wanted, text, qvm, started, self._bench, self._kit)
 
 

@@ -169,7 +169,7 @@ class LinuxSide:
         try:
             ssh = self.ssh()
         except SshUnreachableError as error:
-            lines = self._target.console.intake.last_lines()
+            lines = self._target.console.buffer.last_lines()
             raise SshUnreachableError(f"{error.message}; last lines of its console:\n{lines}") from error
         self._channel = ssh.transport("probe", log, f"{self._target.name} over SSH")
         return self._channel

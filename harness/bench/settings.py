@@ -24,16 +24,17 @@ Way = Literal["serial", "ssh"]
 
 
 @dataclass(frozen=True)
-class Place:
+class MmioLocation:
     """Where a memory-mapped device of a guest goes: an address and an interrupt ``PIC:LINE``.
 
-    ``told`` is the trigger of the line for a guest that has to be told of the device, because its machine has no device
-    tree; empty where the guest finds it by itself. ``window`` is where the device shows regions; None: nobody knows.
+    ``trigger`` is the trigger mode of the line. It is given for a guest that has no device tree: the harness then
+    registers the device with the probe. It is empty where the guest finds the device itself. ``window`` is the address
+    at which the device shows regions, or None when that is not known.
     """
 
     loc: int
     intr: str
-    told: Trigger = ""
+    trigger: Trigger = ""
     window: int | None = None
 
     @property
@@ -65,8 +66,8 @@ class LinuxConfig:
 class BenchConfig:
     """One target of the environment file, as far as a run cares.
 
-    ``mmio`` are the places of a guest's memory-mapped devices, the first one first. With ``beyond``, the bench is there
-    for what is stated for its own release and not for that one.
+    ``mmio`` are the locations of a guest's memory-mapped devices, the first one first. With ``beyond``, only those
+    requirements run that are stated for the bench's release and not for the release ``beyond``.
     """
 
     name: str
@@ -79,7 +80,7 @@ class BenchConfig:
     ways: tuple[str, ...]
     templates: Path
     boot_seconds: float
-    mmio: tuple[Place, ...] = ()
+    mmio: tuple[MmioLocation, ...] = ()
     beyond: str = ""
     linux: LinuxConfig = LinuxConfig()
 

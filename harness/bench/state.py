@@ -32,9 +32,9 @@ class Bench:
         self._fault = fault
         self._at_fault = False
         self._strategy: Any = None
-        self._trouble: list[str] = []
+        self._errors: list[str] = []
         self._shortages: list[str] = []
-        self._told = 0
+        self._reported = 0
 
     @property
     def name(self) -> str:
@@ -49,8 +49,8 @@ class Bench:
         it cold. After trouble twice without anything that worked in between, the bench is given up: from then on
         BenchError comes at once. A guest that qvm refused or ended is no trouble as long as the host answers.
         """
-        if len(self._trouble) >= _CHANCES:
-            raise BenchError(f"bench {self.name} is given up after trouble {_CHANCES} times:\n{self._trouble[-1]}")
+        if len(self._errors) >= _CHANCES:
+            raise BenchError(f"bench {self.name} is given up after trouble {_CHANCES} times:\n{self._errors[-1]}")
         try:
             host = self._up()
             try:
@@ -61,7 +61,7 @@ class Bench:
         except GuestEndedError:
             raise
         except BenchError as error:
-            self._trouble.append(str(error))
+            self._errors.append(str(error))
             self._down()
             raise
 
@@ -86,12 +86,12 @@ class Bench:
             return
         with suppress(Exception):
             said = self._strategy.host.shortages()
-            self._shortages += said[self._told :]
-            self._told = len(said)
+            self._shortages += said[self._reported :]
+            self._reported = len(said)
 
     def works(self) -> None:
         """The bench did what it is for: earlier trouble is forgotten."""
-        self._trouble.clear()
+        self._errors.clear()
 
     def close(self) -> None:
         """Bring the host down and let go of the target."""
@@ -118,7 +118,7 @@ class Bench:
     def _down(self) -> None:
         self._at_fault = False
         self._note_shortages()
-        self._told = 0
+        self._reported = 0
         if self._strategy is not None:
             with self._translated():
                 self._strategy.force("off")

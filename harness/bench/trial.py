@@ -109,5 +109,5 @@ class Trial:
 def trial(folder: Path | None = None) -> Iterator[Trial]:
     """A host for guests; without a folder, what it writes goes away with it."""
     with contextlib.ExitStack() as stack:
-        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shmem-trial-")))
-        yield stack.enter_context(Trial(place))
+        workdir = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shmem-trial-")))
+        yield stack.enter_context(Trial(workdir))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
 
@@ -40,5 +40,5 @@ def run(args: argparse.Namespace) -> int:
     for file in args.files:
         print(f"{file}: good")
     if args.live and not all(walk(file, args.target, args.log, print) for file in args.files):
-        return EXIT_BENCH_TROUBLE
+        return EXIT_BENCH_ERROR
     return EXIT_PASS

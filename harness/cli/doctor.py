@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS
 from harness.provision.checks import Check, State, checks
 
 HELP = "say what this machine has, what it lacks, and how to get it"
@@ -35,7 +35,7 @@ def run(_args: argparse.Namespace) -> int:
     console.print(f"{len(missing)} missing. How to get it:")
     for check in missing:
         console.print(Text(f"  {check.name}: {check.remedy or check.found}"))
-    return EXIT_BENCH_TROUBLE
+    return EXIT_BENCH_ERROR
 
 
 def _table(found: list[Check]) -> Table:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from harness.errors import EXIT_BENCH_TROUBLE, UsageError
+from harness.errors import EXIT_BENCH_ERROR, UsageError
 from harness.remote.group import end_group
 from harness.remote.keeper import HELD, RELEASED, RESERVED, RUNNING
 from harness.remote.place import Hold, Lab
@@ -55,19 +55,19 @@ def run(args: argparse.Namespace) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda number, _frame: keeper.send_signal(number))
         status = keeper.wait()
-    with os.fdopen(report) as told:
-        _clean(Lab(args.coordinator), dict(line.rstrip("\n").split(" ") for line in told))
-    return EXIT_BENCH_TROUBLE if status < 0 else status
+    with os.fdopen(report) as reported:
+        _clean(Lab(args.coordinator), dict(line.rstrip("\n").split(" ") for line in reported))
+    return EXIT_BENCH_ERROR if status < 0 else status
 
 
-def _clean(lab: Lab, told: Mapping[str, str]) -> None:
+def _clean(lab: Lab, reported: Mapping[str, str]) -> None:
     """The keeper was killed before it could: end the command, then release what is held. Raises BenchError."""
-    if RELEASED in told:
+    if RELEASED in reported:
         return
-    if RUNNING in told:
+    if RUNNING in reported:
         # The kernel has interrupted the command itself.
-        end_group(int(told[RUNNING]), leader_knows=True)
-    if HELD in told:
-        Hold(lab, told[HELD], told.get(RESERVED, "")).release()
-    elif RESERVED in told:
-        lab.client("cancel-reservation", told[RESERVED])
+        end_group(int(reported[RUNNING]), leader_knows=True)
+    if HELD in reported:
+        Hold(lab, reported[HELD], reported.get(RESERVED, "")).release()
+    elif RESERVED in reported:
+        lab.client("cancel-reservation", reported[RESERVED])

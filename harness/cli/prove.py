@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from harness import commit, shipped
 from harness.emulator.faults.catalogue import Fault
-from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.process import ending
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """The exit status: 0 the suites are proven, 1 a fault survived or something failed without one, 2 bench trouble."""
+    """The exit status: 0 the suites are proven, 1 a fault survived or something failed without one, 2 bench error."""
     faults = selected(args.select, SHORT) if args.short else selected(args.select)
     if args.list:
         for fault in faults:
@@ -93,7 +93,7 @@ def _prove(record: Record, base: Path, work: Coroutine[Any, Any, None]) -> int:
     with ending.held():
         report = record.report()
         pages.write(base, report)
-        for text in _trouble(report):
+        for text in _problems(report):
             print(text)
         print(pages.last_line(report, base / folder.INDEX))
     return ending.INTERRUPTED if interrupted else _status(report)
@@ -149,14 +149,14 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _trouble(report: ProofReport) -> Iterator[str]:
+def _problems(report: ProofReport) -> Iterator[str]:
     """What keeps the proof from holding, a line each."""
     for proof in report.proofs:
         if proof.outcome != "caught":
             yield f"hole: {proof.line}"
     for control in report.controls:
-        if control.trouble:
-            yield f"without a fault ({control.what}): {control.trouble}"
+        if control.error:
+            yield f"without a fault ({control.what}): {control.error}"
         for test in control.failed:
             yield f"without a fault ({control.what}): {test}"
     for difference in report.differences:
@@ -170,6 +170,6 @@ def _verdicts(difference: Difference) -> str:
 def _status(report: ProofReport) -> int:
     if report.clean:
         return EXIT_PASS
-    troubled = any(proof.outcome == "trouble" for proof in report.proofs)
-    troubled = troubled or any(control.trouble for control in report.controls)
-    return EXIT_BENCH_TROUBLE if troubled else EXIT_REQUIREMENT_FAILED
+    broken = any(proof.outcome == "error" for proof in report.proofs)
+    broken = broken or any(control.error for control in report.controls)
+    return EXIT_BENCH_ERROR if broken else EXIT_REQUIREMENT_FAILED

@@ -19,7 +19,7 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import shipped
-from harness.errors import EXIT_BENCH_TROUBLE, UsageError
+from harness.errors import EXIT_BENCH_ERROR, UsageError
 from harness.process import ending
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         until_interrupted(qualification.run(benches, args.jobs))
     except KeyboardInterrupt:
-        qualification.trouble("the run was interrupted")
+        qualification.add_error("the run was interrupted")
         status = ending.INTERRUPTED
     finally:
         progress.close()
@@ -94,7 +94,7 @@ def _finish(qualification: Qualification, status: int | None) -> int:
         report = qualification.finish()
     except OSError as error:
         print(html.without_report(error, qualification.shown))
-        return EXIT_BENCH_TROUBLE
+        return EXIT_BENCH_ERROR
     for line in qualification.summary(report):
         print(line)
     print(html.last_line(report.run, qualification.shown / INDEX))

@@ -22,7 +22,7 @@ from harness.emulator.service.control import Service
 from harness.emulator.service.host import Host
 from harness.emulator.service.protocol import SOCKET_NAME
 from harness.errors import BenchError
-from harness.places import must_be_plain
+from harness.paths import must_be_plain
 from harness.process.command import guarded
 from harness.process.lifeline import watch_for_the_end
 from harness.shmem.profile import Profile

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         in_utf8()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return guarded("qvm", lambda: _main(arguments), trouble=_EXIT_NO_HOST)
+    return guarded("qvm", lambda: _main(arguments), error_status=_EXIT_NO_HOST)
 
 
 def _main(arguments: list[str]) -> int:
@@ -158,7 +158,7 @@ class _Qvm:
                 socket.send_fds(self._host, [line_of(request)], [0, 1])
                 while (line := self._next_line(signals)) is not None:
                     self._answered = True
-                    status = self._told(json.loads(line))
+                    status = self._handle(json.loads(line))
                     if status is not None:
                         return status
             except (ConnectionResetError, BrokenPipeError):
@@ -187,7 +187,7 @@ class _Qvm:
         return line
 
     @staticmethod
-    def _told(message: dict[str, Any]) -> int | None:
+    def _handle(message: dict[str, Any]) -> int | None:
         """Say what the host has to say; the exit status when it is the last word."""
         if not message["ok"]:
             print(f"qvm: {message['error']}", file=sys.stderr)

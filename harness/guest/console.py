@@ -21,7 +21,7 @@ from labgrid.factory import target_factory
 from labgrid.protocol import ConsoleProtocol
 from serial import rfc2217
 
-from harness.console.intake import ConsoleLog, Intake
+from harness.console.buffer import ConsoleBuffer, ConsoleLog
 from harness.errors import BenchError
 
 _WRITE_SECONDS: Final = 10.0
@@ -33,10 +33,10 @@ _CHUNK_BYTES: Final = 65536
 class _Reader(threading.Thread):
     """Takes every byte of one serial port until it is told to stop or the port ends."""
 
-    def __init__(self, serial: Any, intake: Intake) -> None:
-        super().__init__(name=f"console {intake.name}", daemon=True)
+    def __init__(self, serial: Any, buffer: ConsoleBuffer) -> None:
+        super().__init__(name=f"console {buffer.name}", daemon=True)
         self._serial = serial
-        self._intake = intake
+        self._buffer = buffer
         self._stopping = threading.Event()
         # Only a local port can be woken from its wait; the others must look up from time to time.
         self._cancel = getattr(serial, "cancel_read", None)
@@ -51,10 +51,10 @@ class _Reader(threading.Thread):
                     data += self._serial.read(min(self._serial.in_waiting, _CHUNK_BYTES))
             except OSError as error:  # pyserial's SerialException is one
                 if not self._stopping.is_set():
-                    self._intake.end(f"the port closed ({error})")
+                    self._buffer.end(f"the port closed ({error})")
                 return
             if data:
-                self._intake.received(data)
+                self._buffer.received(data)
 
     def stop(self) -> None:
         """End the thread; raises BenchError if it does not end in time."""
@@ -63,7 +63,7 @@ class _Reader(threading.Thread):
             self._cancel()
         self.join(_JOIN_SECONDS)
         if self.is_alive():
-            raise BenchError(f"the reader of the console of {self._intake.name} did not end in {_JOIN_SECONDS} s")
+            raise BenchError(f"the reader of the console of {self._buffer.name} did not end in {_JOIN_SECONDS} s")
 
 
 class ConsoleTransport:
@@ -78,11 +78,11 @@ class ConsoleTransport:
 
     def read(self, deadline: float) -> bytes:
         """At least one byte, or TimeoutError at ``deadline`` (``time.monotonic()``), or ConsoleEndedError."""
-        return self._driver.intake.read(deadline)
+        return self._driver.buffer.read(deadline)
 
     def last_lines(self, n: int = 20) -> str:
         """The last lines of the console, each marked, for an error message."""
-        return self._driver.intake.last_lines(n)
+        return self._driver.buffer.last_lines(n)
 
 
 @target_factory.reg_driver
@@ -106,15 +106,15 @@ class ShmemConsoleDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: 
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self._intake: Intake | None = None
+        self._buffer: ConsoleBuffer | None = None
         self._reader: _Reader | None = None
 
     @property
-    def intake(self) -> Intake:
+    def buffer(self) -> ConsoleBuffer:
         """What the console said; raises BenchError while the driver is not active."""
-        if self._intake is None:
+        if self._buffer is None:
             raise BenchError(f"the console of {self.target.name} is not open")
-        return self._intake
+        return self._buffer
 
     def on_activate(self) -> None:
         """Start to listen (labgrid has opened the port)."""
@@ -122,25 +122,25 @@ class ShmemConsoleDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: 
         # pyserial's RFC 2217 port takes no such limit; a write to its socket fails after seconds by itself.
         if not isinstance(serial, rfc2217.Serial):
             serial.write_timeout = _WRITE_SECONDS
-        intake = Intake(self.target.name, ConsoleLog(Path(self.log), self.target.name))
+        buffer = ConsoleBuffer(self.target.name, ConsoleLog(Path(self.log), self.target.name))
         try:
-            self._reader = _Reader(serial, intake)
+            self._reader = _Reader(serial, buffer)
         except BaseException:
-            intake.close()
+            buffer.close()
             raise
-        self._intake = intake
+        self._buffer = buffer
         self._reader.start()
 
     def on_deactivate(self) -> None:
         """Stop to listen and close the log; the port is labgrid's to close."""
         reader, self._reader = self._reader, None
-        intake, self._intake = self._intake, None
+        buffer, self._buffer = self._buffer, None
         try:
             if reader:
                 reader.stop()
         finally:
-            if intake:
-                intake.close()
+            if buffer:
+                buffer.close()
 
     def transport(self) -> ConsoleTransport:
         """This console for the probe's client."""
@@ -148,8 +148,8 @@ class ShmemConsoleDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: 
 
     def send(self, data: bytes) -> None:
         """Send all of ``data``, paced if the port needs it; raises BenchError when it is not taken."""
-        intake = self.intake
-        intake.sent(data)
+        buffer = self.buffer
+        buffer.sent(data)
         step = self.txchunk if self.txdelay else max(1, len(data))
         try:
             for start in range(0, len(data), step):
@@ -157,14 +157,14 @@ class ShmemConsoleDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: 
                     time.sleep(self.txdelay)  # the pace of the line, not a wait for something
                 self.port.serial.write(data[start : start + step])
         except OSError as error:
-            lines = intake.last_lines()
+            lines = buffer.last_lines()
             raise BenchError(
                 f"guest {self.target.name} does not take input: {error}; its last lines:\n{lines}"
             ) from error
 
     def _read(self, size: int = 1, timeout: float = 0.0, max_size: int | None = None) -> bytes:  # noqa: ARG002
         try:
-            return self.intake.read(time.monotonic() + timeout, max_size)
+            return self.buffer.read(time.monotonic() + timeout, max_size)
         except TimeoutError as error:
             raise pexpect.TIMEOUT(str(error)) from None
 

@@ -54,13 +54,13 @@ class LinuxConsole:
             self._guest.target.activate(self._shell)
             self._be_quiet()
         except pexpect.TIMEOUT as error:
-            raise self._trouble(f"no login within {timeout:g} s") from error
+            raise self._bench_error(f"no login within {timeout:g} s") from error
 
     def _be_quiet(self) -> None:
         """Messages of the kernel would end up in the output of commands; all but panics go to its log alone."""
         levels, status = self.run("cat /proc/sys/kernel/printk")
         if status or not levels or levels[0].split()[0] != _QUIET:
-            raise self._trouble(f"the kernel goes on to print to the console (printk: {levels})")
+            raise self._bench_error(f"the kernel goes on to print to the console (printk: {levels})")
 
     def run(self, command: str, timeout: float = 30.0) -> tuple[list[str], int]:
         """Run shell text; the lines of its output (errors included) and its exit status. Raises BenchError."""
@@ -68,7 +68,7 @@ class LinuxConsole:
         try:
             lines, _, status = self._shell.run(f"{{ {command}\n}} 2>&1", timeout=timeout)
         except pexpect.TIMEOUT as error:
-            raise self._trouble(f"{command!r} did not end within {timeout:g} s") from error
+            raise self._bench_error(f"{command!r} did not end within {timeout:g} s") from error
         return list(lines), int(status)
 
     def transport(self) -> LinuxProbeTransport:
@@ -90,14 +90,14 @@ class LinuxConsole:
         self._expect(_PROMPT, "the probe did not give the line back")
         self._in_probe = False
 
-    def _expect(self, pattern: str, trouble: str) -> None:
+    def _expect(self, pattern: str, problem: str) -> None:
         try:
             self._console.expect(pattern, timeout=_SWITCH_SECONDS)
         except pexpect.TIMEOUT as error:
-            raise self._trouble(f"{trouble} within {_SWITCH_SECONDS:g} s") from error
+            raise self._bench_error(f"{problem} within {_SWITCH_SECONDS:g} s") from error
 
-    def _trouble(self, what: str) -> BenchError:
-        return BenchError(f"{self._guest.name}: {what}; last lines:\n{self._console.intake.last_lines()}")
+    def _bench_error(self, what: str) -> BenchError:
+        return BenchError(f"{self._guest.name}: {what}; last lines:\n{self._console.buffer.last_lines()}")
 
 
 class LinuxProbeTransport:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from harness.console.intake import ConsoleEndedError
+from harness.console.buffer import ConsoleEndedError
 from harness.errors import BenchError
 from harness.guest.probe_link import (
     ProbeError,
@@ -142,7 +142,7 @@ class Probe:
         """The shmem devices that the guest finds; it looks again on every call."""
         return tuple(ShmemDevice.of(item) for item in self.command("find")["devices"])
 
-    def tell_device(self, address: int, line: int, *, edge: bool = False) -> ShmemDevice:
+    def register_device(self, address: int, line: int, *, edge: bool = False) -> ShmemDevice:
         """Tell the guest of a memory-mapped device that no table of its machine lists; it is the selected one then."""
         command = f"device {address:#x} {line} {'edge' if edge else 'level'}"
         return ShmemDevice.of(self.command(command)["devices"][0])

@@ -110,10 +110,10 @@ class ProbeLink:
 
     def timeout_error(self, what: str, timeout: float) -> ProbeTimeoutError:
         """The error that ends a wait."""
-        trouble = f"; {self.damaged} damaged frames" if self.damaged else ""
+        damaged = f"; {self.damaged} damaged frames" if self.damaged else ""
         lines = self.transport.last_lines()
         return ProbeTimeoutError(
-            f"{self.name}: {what} within {timeout:.1f} s{trouble}; the last lines of its console:\n{lines}",
+            f"{self.name}: {what} within {timeout:.1f} s{damaged}; the last lines of its console:\n{lines}",
             remedy="see the console log of the guest; a guest that never answered may not have booted",
         )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import subprocess
 from typing import Final
 
-from harness.places import plain_folder
+from harness.paths import plain_folder
 
 _SCRIPT: Final = 'cat >/dev/null; rm -rf -- "$1"'
 _REMOVE_SECONDS: Final = 60.0

@@ -167,7 +167,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
         """See ShmemHostProtocol."""
         return frozenset({REGIONS, HOST_CLIENT, PULSES, RESOURCES, PATHS, REPORTS, FAULTS})
 
-    def parts(self) -> Sequence[ManifestItem]:
+    def components(self) -> Sequence[ManifestItem]:
         """QEMU with its packages, the guest images, the library inside QEMU, the compiler."""
         return provision.manifest()
 
@@ -201,21 +201,21 @@ class EmulatedHypervisor(ShmemHostProtocol):
 
     def put(self, source: Path) -> str:
         """See ShmemHostProtocol. The host is this machine: a link is as good as a copy, and never half written."""
-        place = self._files / source.name
-        if not (place.is_symlink() and place.readlink() == source.resolve()):
-            temporary = place.with_name(f".{place.name}.new")
+        path = self._files / source.name
+        if not (path.is_symlink() and path.readlink() == source.resolve()):
+            temporary = path.with_name(f".{path.name}.new")
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(source.resolve(strict=True))
-            temporary.replace(place)
-        return str(place)
+            temporary.replace(path)
+        return str(path)
 
     def put_text(self, name: str, text: str) -> str:
         """See ShmemHostProtocol."""
-        place = self._files / name
-        temporary = place.with_name(f".{name}.new")
+        path = self._files / name
+        temporary = path.with_name(f".{name}.new")
         temporary.write_text(text)
-        temporary.replace(place)
-        return str(place)
+        temporary.replace(path)
+        return str(path)
 
     def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:
         """See ShmemHostProtocol."""

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import paramiko
 
-from harness.host.refused import HostRefusesError
+from harness.host.errors import PermanentHostError
 
 Check = Literal["known_hosts", "console", "unchecked"]
 CHECKS: Final[tuple[Check, ...]] = ("known_hosts", "console", "unchecked")
@@ -43,7 +43,7 @@ class HostKeys:
         return _HOW[self.check]
 
     def client(self, host: str, port: int) -> paramiko.SSHClient:
-        """A client that accepts the keys that are known for this address. Raises HostRefusesError for bad ones."""
+        """A client that accepts the keys that are known for this address. Raises PermanentHostError for bad ones."""
         self._stranger = None
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(_Note(self))
@@ -63,11 +63,11 @@ class HostKeys:
         except FileNotFoundError:
             if self.file is None:
                 return []
-            raise HostRefusesError(
+            raise PermanentHostError(
                 f"there is no file of known hosts {file}", remedy=f"ssh-keyscan HOST > {file}, and compare"
             ) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise HostRefusesError(f"the file of known hosts {file} cannot be read: {error}") from error
+            raise PermanentHostError(f"the file of known hosts {file} cannot be read: {error}") from error
 
     def wrong(self, where: str, error: paramiko.BadHostKeyException) -> str:
         """The message for a machine that shows another key than the one that is known."""
@@ -111,7 +111,7 @@ class _Note(paramiko.MissingHostKeyPolicy):
 
 
 def _know(client: paramiko.SSHClient, line: str, where: str) -> None:
-    """Let a client know the key of one line in the format of known_hosts. Raises HostRefusesError for a damaged one."""
+    """Add the key of one line of known_hosts to a client. Raises PermanentHostError for a damaged line."""
     line = line.strip()
     # Markers are of certificate authorities and of keys that are not to be believed; paramiko knows neither.
     if not line or line.startswith(("#", "@")):
@@ -119,9 +119,9 @@ def _know(client: paramiko.SSHClient, line: str, where: str) -> None:
     try:
         entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
     except (paramiko.hostkeys.InvalidHostKey, paramiko.SSHException, ValueError) as error:
-        raise HostRefusesError(f"{where} is damaged: {line!r}") from error
+        raise PermanentHostError(f"{where} is damaged: {line!r}") from error
     if entry is None and len(line.split()) < _FIELDS:
-        raise HostRefusesError(f"{where} is damaged: {line!r}")
+        raise PermanentHostError(f"{where} is damaged: {line!r}")
     if entry is None or entry.key is None:  # a kind of key that paramiko does not know
         return
     keys, kind = client.get_host_keys(), entry.key.get_name()

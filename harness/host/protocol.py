@@ -196,7 +196,7 @@ class ShmemHostProtocol(abc.ABC):
     def capabilities(self) -> frozenset[str]:
         """What this host can do beyond running guests. May be asked before the host is started."""
 
-    def parts(self) -> Sequence[ManifestItem]:
+    def components(self) -> Sequence[ManifestItem]:
         """What this host is made of, as far as it can tell: names, versions, hashes. For the evidence of a run."""
         return ()
 

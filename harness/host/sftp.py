@@ -27,15 +27,15 @@ def remove(sftp: paramiko.SFTPClient, path: str) -> None:
         return
 
 
-def replace(sftp: paramiko.SFTPClient, source: str, place: str) -> bool:
+def replace(sftp: paramiko.SFTPClient, source: str, path: str) -> bool:
     """Rename a file, also over another one; False when that took two steps with nothing in between. Raises OSError."""
     try:
-        sftp.posix_rename(source, place)
+        sftp.posix_rename(source, path)
     except OSError:
         # The rename of the protocol itself, which every server has, refuses a name that exists.
         if not exists(sftp, source):
             raise
-        remove(sftp, place)
-        sftp.rename(source, place)
+        remove(sftp, path)
+        sftp.rename(source, path)
         return False
     return True

@@ -24,8 +24,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from paramiko.pkey import UnknownKeyType
 
 from harness.errors import BenchError
+from harness.host.errors import PermanentHostError
 from harness.host.hostkeys import HostKeys
-from harness.host.refused import HostRefusesError
 from harness.narrow import present
 
 _KEEPALIVE_SECONDS: Final = 5
@@ -33,7 +33,7 @@ _SILENCE_MILLISECONDS: Final = 20_000
 _STEP_SECONDS: Final = 10.0
 """For each of: the first bytes of the server, the authentication, a new channel."""
 _CHUNK_BYTES: Final = 65536
-_KEY_TROUBLE: Final = (OSError, ValueError, TypeError, UnsupportedAlgorithm, UnknownKeyType, paramiko.SSHException)
+_KEY_ERRORS: Final = (OSError, ValueError, TypeError, UnsupportedAlgorithm, UnknownKeyType, paramiko.SSHException)
 """What paramiko and the library below it raise for a file that is no key, or one of a kind that they do not know."""
 
 
@@ -41,7 +41,7 @@ class SshUnreachableError(BenchError):
     """Nobody answers, or not yet: worth another try while a machine boots."""
 
 
-class SshRefusedError(HostRefusesError):
+class SshRefusedError(PermanentHostError):
     """The machine does not want our login, or we do not believe that it is the machine that is meant."""
 
 
@@ -71,7 +71,7 @@ class SshLogin:
 
 
 @dataclass(frozen=True)
-class Finished:
+class CommandResult:
     """What a command left: its exit status, and its output and errors in the order in which they came."""
 
     status: int
@@ -118,7 +118,7 @@ class SshConnection:
             raise SshRefusedError(f"there is no key file {file} for {self.name}")
         try:
             return _load_key(file, self._login.password)
-        except _KEY_TROUBLE as error:
+        except _KEY_ERRORS as error:
             raise SshRefusedError(
                 f"the key file {file} for {self.name} cannot be used: {_reason(error)}",
                 remedy="name a private key (RSA, ECDSA or Ed25519) in the target file; one with a passphrase only if"
@@ -221,7 +221,7 @@ class SshConnection:
                 "direct-tcpip", ("127.0.0.1", port), ("127.0.0.1", 0), timeout=_STEP_SECONDS
             )
 
-    def run(self, arguments: Sequence[str], timeout: float) -> Finished:
+    def run(self, arguments: Sequence[str], timeout: float) -> CommandResult:
         """Run a program to its end. Raises SshLostError, or BenchError after ``timeout`` seconds; it is ended then."""
         words = shlex.join(arguments)
         channel = self.open(guarded(f"exec {words}", "KILL"))
@@ -230,7 +230,7 @@ class SshConnection:
         finally:
             channel.close()
 
-    def _finish(self, channel: paramiko.Channel, words: str, deadline: float, timeout: float) -> Finished:
+    def _finish(self, channel: paramiko.Channel, words: str, deadline: float, timeout: float) -> CommandResult:
         output = bytearray()
         while True:
             data = receive(channel, deadline)
@@ -243,7 +243,7 @@ class SshConnection:
         status = exit_status(channel, deadline)
         if status is None:
             raise SshLostError(f"{self.name}: the connection was lost during {words!r}")
-        return Finished(status, output.decode("utf-8", "replace"))
+        return CommandResult(status, output.decode("utf-8", "replace"))
 
     def sftp(self) -> paramiko.SFTPClient:
         """File transfer over the same connection. Raises SshLostError."""

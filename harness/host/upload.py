@@ -15,7 +15,7 @@ from typing import IO, Final
 import paramiko
 
 from harness.errors import BenchError
-from harness.host.refused import HostRefusesError
+from harness.host.errors import PermanentHostError
 from harness.host.sftp import remove, replace, status
 from harness.host.ssh import SshConnection
 from harness.shmem.config.variables import references
@@ -41,7 +41,7 @@ _LONGEST_FOLDER: Final = 3000
 """Bytes; the names of files come on top, and the host's own limit is 4095 at most."""
 
 
-def folder_trouble(folder: str) -> str:
+def folder_problem(folder: str) -> str:
     """Why files in a folder of this name cannot be used, or nothing: they are named in configurations."""
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", folder):
         return f"the folder {folder!r} has a character that no configuration can hold"
@@ -75,9 +75,9 @@ class HostFiles:
 
     def prepare(self) -> None:
         """Make the folder and see what the host can do; again after a new connection. Raises BenchError."""
-        if trouble := folder_trouble(self._folder):
-            raise HostRefusesError(
-                f"{self._connection.name}: {trouble}", remedy="name another folder in the target file"
+        if problem := folder_problem(self._folder):
+            raise PermanentHostError(
+                f"{self._connection.name}: {problem}", remedy="name another folder in the target file"
             )
         self._there.clear()
         sftp = self._connection.sftp()
@@ -88,7 +88,7 @@ class HostFiles:
                 self._must_be_a_folder_below(home)
                 self._make_folder(sftp)
             except OSError as error:
-                raise HostRefusesError(
+                raise PermanentHostError(
                     f"{self._connection.name}: the folder {self.path or self._folder} cannot be made: {error}",
                     remedy="name a folder of the host that can be written in the target file",
                 ) from error
@@ -96,7 +96,7 @@ class HostFiles:
 
     def _must_be_a_folder_below(self, home: str) -> None:
         if posixpath.commonpath([home, self.path]) == self.path:
-            raise HostRefusesError(
+            raise PermanentHostError(
                 f"{self._connection.name}: the folder {self._folder!r} is {self.path}, which has files of others",
                 remedy="name a folder of its own in the target file; what is not an absolute path is below the"
                 " account's home",
@@ -125,29 +125,29 @@ class HostFiles:
     def put(self, source: Path) -> str:
         """Put a file there unless the host has it; returns its path on the host. Raises BenchError, SshLostError."""
         digest = _digest(source)
-        place = posixpath.join(self.path, source.name)
+        path = posixpath.join(self.path, source.name)
         if self._there.get(source.name) == digest:
-            return place
+            return path
         about = source.stat()
-        names = {source.name, posixpath.basename(_temporary(place)), posixpath.basename(_note(place))}
+        names = {source.name, posixpath.basename(_temporary(path)), posixpath.basename(_note(path))}
         if not about.st_mode & _FOR_OTHERS:
             self._made |= names
-        if not self._has(place, about.st_size, digest):
+        if not self._has(path, about.st_size, digest):
             self._uploaded |= names
             with source.open("rb") as stream:
-                self._upload(place, stream, about.st_size, digest, about.st_mode & 0o777)
-            self._remember_digest(place, digest)
+                self._upload(path, stream, about.st_size, digest, about.st_mode & 0o777)
+            self._remember_digest(path, digest)
             self._say(f"uploaded {source.name}, {about.st_size} bytes, SHA-256 {digest}")
         self._there[source.name] = digest
-        return place
+        return path
 
     def put_text(self, name: str, text: str) -> str:
         """Put a small file there; it goes away again with ``clean``. Returns its path on the host."""
         data = text.encode()
-        place = posixpath.join(self.path, name)
+        path = posixpath.join(self.path, name)
         self._made.add(name)
-        self._upload(place, BytesIO(data), len(data), hashlib.sha256(data).hexdigest(), _FOR_ALL)
-        return place
+        self._upload(path, BytesIO(data), len(data), hashlib.sha256(data).hexdigest(), _FOR_ALL)
+        return path
 
     def own(self, name: str) -> str:
         """Something that the harness makes in the folder by other means: ``clean`` removes it too. Returns its path."""
@@ -180,28 +180,28 @@ class HostFiles:
         while self._made_folders and not sftp.listdir(self._made_folders[-1]):
             sftp.rmdir(self._made_folders.pop())
 
-    def _has(self, place: str, size: int, digest: str) -> bool:
+    def _has(self, path: str, size: int, digest: str) -> bool:
         """Whether the host has this content already."""
         with self._connection.translated("a look at its files"):
-            found = status(self._connection.sftp(), place)
+            found = status(self._connection.sftp(), path)
             if found is None or found.st_size != size:
                 return False
             if self._tool is None:
-                return self._remembered_digest(place) == digest
-        return self._digest_there(self._tool, place) == digest
+                return self._remembered_digest(path) == digest
+        return self._digest_there(self._tool, path) == digest
 
-    def _upload(self, place: str, stream: IO[bytes], size: int, digest: str, mode: int) -> None:
-        temporary = _temporary(place)
-        with self._connection.translated(f"the upload of {posixpath.basename(place)}"):
+    def _upload(self, path: str, stream: IO[bytes], size: int, digest: str, mode: int) -> None:
+        temporary = _temporary(path)
+        with self._connection.translated(f"the upload of {posixpath.basename(path)}"):
             sftp = self._connection.sftp()
             try:
                 _write(sftp, temporary, stream, mode)
                 self._verify(sftp, temporary, size, digest)
-                self._rename(sftp, temporary, place)
+                self._rename(sftp, temporary, path)
             except OSError as error:
                 if not self._connection.connected:
                     raise
-                raise self._refused(sftp, temporary, place, size, error) from error
+                raise self._refused(sftp, temporary, path, size, error) from error
 
     def _verify(self, sftp: paramiko.SFTPClient, temporary: str, size: int, digest: str) -> None:
         there = sftp.stat(temporary).st_size
@@ -210,19 +210,19 @@ class HostFiles:
         if self._tool and self._digest_there(self._tool, temporary) != digest:
             raise OSError("the host has read back other bytes than were sent")
 
-    def _digest_there(self, tool: Sequence[str], place: str) -> str:
+    def _digest_there(self, tool: Sequence[str], path: str) -> str:
         # As its input: what a tool writes of a file's name, and how, is its own business.
-        said = self._connection.run(["sh", "-c", 'exec "$@" <"$0"', place, *tool], _HASH_SECONDS)
+        said = self._connection.run(["sh", "-c", 'exec "$@" <"$0"', path, *tool], _HASH_SECONDS)
         words = [word for word in said.output.split() if len(word) == 64]
         if said.status or not words:
-            raise BenchError(f"{self._connection.name}: {shlex.join([*tool, place])} failed: {said.output.strip()}")
+            raise BenchError(f"{self._connection.name}: {shlex.join([*tool, path])} failed: {said.output.strip()}")
         return words[0]
 
-    def _rename(self, sftp: paramiko.SFTPClient, temporary: str, place: str) -> None:
-        if not replace(sftp, temporary, place):
-            self._say(f"no atomic rename on this server: {place} was removed and then renamed")
+    def _rename(self, sftp: paramiko.SFTPClient, temporary: str, path: str) -> None:
+        if not replace(sftp, temporary, path):
+            self._say(f"no atomic rename on this server: {path} was removed and then renamed")
 
-    def _refused(self, sftp: paramiko.SFTPClient, temporary: str, place: str, size: int, error: OSError) -> BenchError:
+    def _refused(self, sftp: paramiko.SFTPClient, temporary: str, path: str, size: int, error: OSError) -> BenchError:
         """An error that shows what the host itself says: SFTP has no word for a full disk."""
         run = self._connection.run
         try:
@@ -234,34 +234,34 @@ class HostFiles:
         reasons = [str(error)] if more.status == 0 else [str(error), *more.output.strip().splitlines()[:1]]
         lines = "\n".join(f"  | {line}" for line in disk.output.strip().splitlines())
         return BenchError(
-            f"{self._connection.name}: {place} ({size} bytes) could not be written: {'; '.join(reasons)}\n{lines}",
+            f"{self._connection.name}: {path} ({size} bytes) could not be written: {'; '.join(reasons)}\n{lines}",
             remedy=f"make room on the host, or name another folder than {self.path} in the target file",
         )
 
-    def _remember_digest(self, place: str, digest: str) -> None:
+    def _remember_digest(self, path: str, digest: str) -> None:
         """For a host without a tool: what was uploaded, in a file beside it."""
         if self._tool is None:
-            with self._connection.translated("an upload"), self._connection.sftp().open(_note(place), "w") as file:
+            with self._connection.translated("an upload"), self._connection.sftp().open(_note(path), "w") as file:
                 file.write(digest)
 
-    def _remembered_digest(self, place: str) -> str:
+    def _remembered_digest(self, path: str) -> str:
         try:
-            with self._connection.sftp().open(_note(place), "r") as file:
+            with self._connection.sftp().open(_note(path), "r") as file:
                 return file.read().decode("ascii", "replace").strip()
         except FileNotFoundError:
             return ""
 
 
-def _temporary(place: str) -> str:
-    return posixpath.join(posixpath.dirname(place), f".{posixpath.basename(place)}.new")
+def _temporary(path: str) -> str:
+    return posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}.new")
 
 
-def _note(place: str) -> str:
-    return posixpath.join(posixpath.dirname(place), f".{posixpath.basename(place)}.sha256")
+def _note(path: str) -> str:
+    return posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}.sha256")
 
 
-def _write(sftp: paramiko.SFTPClient, place: str, stream: IO[bytes], mode: int) -> None:
-    with sftp.open(place, "wb") as file:
+def _write(sftp: paramiko.SFTPClient, path: str, stream: IO[bytes], mode: int) -> None:
+    with sftp.open(path, "wb") as file:
         if mode & _FOR_ALL != _FOR_ALL:  # before there is anything to read in it
             file.chmod(mode)
         # Without an answer for each piece: four times as fast, and the answers are looked at when the file is closed.

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import EXIT_PASS
+from harness.loopback.command import CONTROL
 from harness.loopback.control import Controls, install_switch
 from harness.loopback.machine import Behaviour, Machine
 from harness.loopback.processes import adopt_orphans
-from harness.loopback.tell import CONTROL
-from harness.places import must_be_plain
+from harness.paths import must_be_plain
 from harness.process.command import guarded
 from harness.process.lifeline import watch_for_the_end
 

@@ -66,8 +66,8 @@ class OpenSsh:
 
     def install(self) -> None:
         """Make keys and start scripts, where there are none yet. Raises HarnessError."""
-        for place in (self.etc, self._libexec, self._empty):
-            place.mkdir(parents=True, exist_ok=True)
+        for folder in (self.etc, self._libexec, self._empty):
+            folder.mkdir(parents=True, exist_ok=True)
         # The server, run by root, insists on a directory that nobody else can write to.
         self._empty.chmod(_SCRIPT_MODE)
         programs = self._reachable(board_programs())

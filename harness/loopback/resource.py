@@ -16,10 +16,10 @@ from labgrid.resource import NetworkService, RawSerialPort
 from labgrid.resource.common import Resource
 
 from harness.errors import BenchError
+from harness.loopback.command import CONTROL
 from harness.loopback.machine import SERIAL, SSH_PASSWORD, guest_lines
 from harness.loopback.openssh import USER, account_library
-from harness.loopback.tell import CONTROL
-from harness.places import plain_folder
+from harness.paths import plain_folder
 from harness.provision.programs import board_programs
 
 _START_SECONDS: Final = 120.0

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.errors import EXIT_USAGE, HarnessError
-from harness.loopback.tell import tell
+from harness.loopback.command import command_board
 
 
 def main() -> int:
@@ -16,7 +16,7 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return EXIT_USAGE
     try:
-        tell(Path(sys.argv[1]), sys.argv[2])
+        command_board(Path(sys.argv[1]), sys.argv[2])
     except HarnessError as error:
         print(f"loopback board: error: {error}", file=sys.stderr)
         return error.exit_status

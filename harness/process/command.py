@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import harness
-from harness.errors import EXIT_BENCH_TROUBLE, BenchError, HarnessError
+from harness.errors import EXIT_BENCH_ERROR, BenchError, HarnessError
 from harness.process import ending, streams
 
 TRACEBACK: Final = "HARNESS_TRACEBACK"
@@ -47,8 +47,8 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def guarded(name: str, work: Callable[[], int], *, trouble: int = EXIT_BENCH_TROUBLE) -> int:
-    """Do the ``work`` of the command ``name``; returns its exit status, or ``trouble`` when it broke.
+def guarded(name: str, work: Callable[[], int], *, error_status: int = EXIT_BENCH_ERROR) -> int:
+    """Do the ``work`` of the command ``name``; returns its exit status, or ``error_status`` when it broke.
 
     A reader of the output that goes away changes nothing. SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in
     ``work``, and the status is 130.
@@ -57,14 +57,14 @@ def guarded(name: str, work: Callable[[], int], *, trouble: int = EXIT_BENCH_TRO
     if not os.environ.get(TRACEBACK):
         sys.unraisablehook = ending.lost
     with ending.listening():
-        status = _status(name, work, trouble)
+        status = _status(name, work, error_status)
         try:
             lost = streams.lost(sys.stdout)
         except KeyboardInterrupt:
             lost, status = None, ending.INTERRUPTED
     if lost is not None and status != ending.INTERRUPTED:
-        told(name, output_lost(lost))
-        status = trouble
+        report_error(name, output_lost(lost))
+        status = error_status
     return status
 
 
@@ -108,10 +108,10 @@ def reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     what = " ".join(str(error).split())
-    return f"a mistake in the harness: {type(error).__name__}{f': {what}' if what else ''}{_place(error)}"
+    return f"a mistake in the harness: {type(error).__name__}{f': {what}' if what else ''}{_location(error)}"
 
 
-def _status(name: str, work: Callable[[], int], trouble: int) -> int:
+def _status(name: str, work: Callable[[], int], error_status: int) -> int:
     try:
         return work()
     except KeyboardInterrupt:
@@ -119,19 +119,19 @@ def _status(name: str, work: Callable[[], int], trouble: int) -> int:
         return ending.INTERRUPTED
     except SystemExit as error:
         # argparse has said what there is to say.
-        return error.code if isinstance(error.code, int) else 0 if error.code is None else trouble
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else error_status
     except Exception as error:
-        status = told(name, error)
-        return status if trouble == EXIT_BENCH_TROUBLE else trouble
+        status = report_error(name, error)
+        return status if error_status == EXIT_BENCH_ERROR else error_status
 
 
-def told(name: str, error: BaseException) -> int:
+def report_error(name: str, error: BaseException) -> int:
     """Say on standard error what happened in the command ``name``; returns the exit status for it."""
     own = _first(error)
     if os.environ.get(TRACEBACK) and not isinstance(own, HarnessError):
         _say("".join(traceback.format_exception(error)).rstrip())
     _say(f"{name}: error: {sentence(own)}")
-    return own.exit_status if isinstance(own, HarnessError) else EXIT_BENCH_TROUBLE
+    return own.exit_status if isinstance(own, HarnessError) else EXIT_BENCH_ERROR
 
 
 def _say(text: str) -> None:
@@ -151,7 +151,7 @@ def _system_error(error: OSError) -> str:
     return f"{' and '.join(files)}: {why}" if files else why
 
 
-def _place(error: BaseException) -> str:
+def _location(error: BaseException) -> str:
     """Where in our code it happened."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(_CODE)] or frames

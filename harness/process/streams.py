@@ -30,11 +30,11 @@ _LAST_SECONDS: Final = 2.0
 
 
 class _Bytes(io.FileIO):
-    """Writes to a descriptor until that fails for the first time. ``trouble`` says why, unless only the reader went."""
+    """Writes to a descriptor until that fails for the first time. ``error`` says why, unless only the reader went."""
 
     def __init__(self, descriptor: int, *, owned: bool) -> None:
         super().__init__(descriptor, "wb", closefd=owned)
-        self.trouble: OSError | None = None
+        self.error: OSError | None = None
         self._off = False
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
@@ -50,7 +50,7 @@ class _Bytes(io.FileIO):
                 pass
         except OSError as error:
             self._off = True
-            self.trouble = None if error.errno in _GONE else error
+            self.error = None if error.errno in _GONE else error
             return len(view)
         return count
 
@@ -100,7 +100,7 @@ def lost(stream: IO[str] | None) -> OSError | None:
     if stream is None or not isinstance(raw, _Bytes):
         return None
     stream.flush()
-    return raw.trouble
+    return raw.error
 
 
 def _plain(stream: IO[str] | None, descriptor: int) -> bool:

@@ -8,13 +8,13 @@ from typing import Final, Literal
 
 from harness.report.evidence.model import Case
 
-Outcome = Literal["caught", "elsewhere", "survived", "trouble"]
-"""``elsewhere``: only a requirement of another group failed. ``trouble``: the session gave no verdict to judge by."""
+Outcome = Literal["caught", "elsewhere", "survived", "error"]
+"""``elsewhere``: only a requirement of another group failed. ``error``: the session gave no verdict to judge by."""
 
 Verdict = Literal["PASS", "FAIL", "INCOMPLETE"]
 """``INCOMPLETE``: nothing is wrong so far, but not all sessions have ended."""
 
-_WORDS: Final = {"caught": "caught by", "elsewhere": "CAUGHT ONLY BY", "survived": "SURVIVED", "trouble": "TROUBLE:"}
+_WORDS: Final = {"caught": "caught by", "elsewhere": "CAUGHT ONLY BY", "survived": "SURVIVED", "error": "ERROR:"}
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Catch:
 
     requirements: list[str]
     test: str
-    place: str
+    site: str
     reason: str
 
     @classmethod
     def of(cls, case: Case) -> Catch:
         """The catch of a failed case."""
-        place = " ".join(filter(None, (case.site.bench, case.site.placement)))
-        return cls(case.requirements, case.test, place, case.reason.strip().partition("\n")[0])
+        site = " ".join(filter(None, (case.site.bench, case.site.placement)))
+        return cls(case.requirements, case.test, site, case.reason.strip().partition("\n")[0])
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Proof:
     tests: int
     folder: str
     catch: Catch | None = None
-    trouble: str = ""
+    error: str = ""
 
     @property
     def line(self) -> str:
         """All of it in one line of text."""
-        by = self.trouble.partition("\n")[0]
+        by = self.error.partition("\n")[0]
         if self.catch:
-            by = ", ".join(self.catch.requirements) + (f" on {self.catch.place}" if self.catch.place else "")
+            by = ", ".join(self.catch.requirements) + (f" on {self.catch.site}" if self.catch.site else "")
         text = f"{self.fault} ({self.group}): {_WORDS[self.outcome]} {by}".rstrip()
         return f"{text}, {self.duration_s:.1f} s"
 
@@ -61,7 +61,7 @@ class Proof:
 class Control:
     """A session without a fault: what must pass. ``failed`` are its tests with another verdict than it should have.
 
-    ``trouble``: why the session did not come to all of its tests.
+    ``error``: why the session did not come to all of its tests.
     """
 
     what: str
@@ -69,13 +69,13 @@ class Control:
     tests: int
     folder: str
     failed: list[str] = field(default_factory=list)
-    trouble: str = ""
+    error: str = ""
 
     @property
     def line(self) -> str:
         """All of it in one line of text."""
         failed = f"{len(self.failed)} FAILED" if self.failed else "none failed"
-        found = f"TROUBLE: {self.trouble.partition(chr(10))[0]}" if self.trouble else f"{self.tests} tests, {failed}"
+        found = f"ERROR: {self.error.partition(chr(10))[0]}" if self.error else f"{self.tests} tests, {failed}"
         return f"no fault ({self.what}): {found}, {self.duration_s:.0f} s"
 
 
@@ -115,7 +115,7 @@ class ProofReport:
     @property
     def clean(self) -> bool:
         """Whether, as far as it went, every fault was caught as it should be, and nothing failed without one."""
-        quiet = not any(control.failed or control.trouble for control in self.controls)
+        quiet = not any(control.failed or control.error for control in self.controls)
         return self.caught == len(self.proofs) and quiet and not self.differences
 
     @property

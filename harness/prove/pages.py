@@ -11,7 +11,7 @@ from typing import Final
 
 import jinja2
 
-from harness.places import readable
+from harness.paths import readable
 from harness.prove.model import ProofReport
 from harness.report.evidence import folder
 

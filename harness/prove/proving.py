@@ -15,7 +15,7 @@ from harness.errors import BenchError
 from harness.prove.groups import matches
 from harness.prove.model import Catch, Control, Outcome, Proof
 from harness.prove.record import Record
-from harness.runs.sessions import Finished, Sessions
+from harness.runs.sessions import SessionResult, Sessions
 
 CONTROL: Final = "control"
 """The session without a fault."""
@@ -53,30 +53,30 @@ class Proving:
 
     async def control(self, what: str, *options: str, tests: Sequence[str] = ()) -> None:
         """A session without a fault, of the tests with these ids or of everything."""
-        place = self.base / what
-        place.mkdir()
+        report_dir = self.base / what
+        report_dir.mkdir()
         if tests:
-            chosen = place / _TESTS
+            chosen = report_dir / _TESTS
             chosen.write_text("\n".join(tests) + "\n")
             options = (*options, "--prove-tests", str(chosen))
         began = time.monotonic()
         try:
-            finished = await self.sessions.run(place, *options)
+            finished = await self.sessions.run(report_dir, *options)
         except BenchError as error:
-            self.record.control(Control(what, time.monotonic() - began, 0, what, trouble=str(error)), {})
+            self.record.control(Control(what, time.monotonic() - began, 0, what, error=str(error)), {})
         else:
             self.record.control(_control(what, finished), {case.test: case.verdict for case in finished.report.cases})
 
     async def _fault(self, fault: Fault) -> None:
-        place = self.base / "faults" / fault.name
-        where = place.relative_to(self.base).as_posix()
+        report_dir = self.base / "faults" / fault.name
+        where = report_dir.relative_to(self.base).as_posix()
         began = time.monotonic()
         try:
-            finished = await self.sessions.run(place, "--fault", fault.name, "--prove-group", fault.group)
+            finished = await self.sessions.run(report_dir, "--fault", fault.name, "--prove-group", fault.group)
             proof = _proof(fault, finished, where)
         except BenchError as error:
             seconds = time.monotonic() - began
-            proof = Proof(fault.name, fault.group, fault.text, "trouble", seconds, 0, where, trouble=str(error))
+            proof = Proof(fault.name, fault.group, fault.text, "error", seconds, 0, where, error=str(error))
         self.record.proof(proof)
 
     async def _side_by_side(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
@@ -98,16 +98,16 @@ class Proving:
                 coroutine.close()
 
 
-def _proof(fault: Fault, finished: Finished, place: str) -> Proof:
+def _proof(fault: Fault, finished: SessionResult, report_dir: str) -> Proof:
     """What a session says about its fault."""
     cases = finished.report.cases
     failed = [case for case in cases if case.verdict == "fail" and case.requirements]
     outcome: Outcome = "survived"
-    trouble = ""
+    error = ""
     if failed:
         outcome = "caught" if matches(fault.group, failed[0].requirements) else "elsewhere"
     elif finished.late or not cases or any(case.verdict == "error" for case in cases):
-        outcome, trouble = "trouble", _trouble(finished)
+        outcome, error = "error", _why_no_verdict(finished)
     return Proof(
         fault=fault.name,
         group=fault.group,
@@ -115,25 +115,25 @@ def _proof(fault: Fault, finished: Finished, place: str) -> Proof:
         outcome=outcome,
         duration_s=round(finished.duration_s, 2),
         tests=len(cases),
-        folder=place,
+        folder=report_dir,
         catch=Catch.of(failed[0]) if failed else None,
-        trouble=trouble,
+        error=error,
     )
 
 
-def _trouble(finished: Finished) -> str:
+def _why_no_verdict(finished: SessionResult) -> str:
     """Why a session is no proof."""
     if finished.late:
         return "the session did not end in time"
     reasons = [case.reason.strip().partition("\n")[0] for case in finished.report.cases if case.verdict == "error"]
-    return f"{len(reasons)} tests had trouble, the first: {reasons[0]}" if reasons else "no test ran"
+    return f"{len(reasons)} tests ended in an error, the first: {reasons[0]}" if reasons else "no test ran"
 
 
-def _control(what: str, finished: Finished) -> Control:
+def _control(what: str, finished: SessionResult) -> Control:
     cases = finished.report.cases
     failed = [f"{case.test}: {case.verdict}" for case in cases if case.verdict not in _GOOD]
-    trouble = _trouble(finished) if finished.late or not cases else ""
+    error = _why_no_verdict(finished) if finished.late or not cases else ""
     # What went wrong beside the tests: a bench that could not be brought down, a suite that cannot be read.
-    if not failed and not trouble and finished.report.run.exit_status:
-        trouble = "; ".join(finished.report.run.reasons)
-    return Control(what, round(finished.duration_s, 2), len(cases), what, failed, trouble)
+    if not failed and not error and finished.report.run.exit_status:
+        error = "; ".join(finished.report.run.reasons)
+    return Control(what, round(finished.duration_s, 2), len(cases), what, failed, error)

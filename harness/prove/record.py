@@ -36,8 +36,8 @@ class Record:
     def control(self, control: Control, verdicts: Table) -> None:
         """A session without a fault has ended."""
         self._controls[control.what] = control
-        # What did not run in a session that broke depends on the trouble, not on the order.
-        if not control.trouble:
+        # What did not run in a session that broke depends on the error, not on the order.
+        if not control.error:
             self._tables[control.what] = verdicts
         self._ended(control.line)
 

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from harness.arch import Arch
 from harness.errors import HarnessError
-from harness.places import plain_way
+from harness.paths import plain_way
 from harness.provision import distribution
 from harness.provision.cache import cache_dir, cached, locked, sha256
 from harness.provision.notice import notice

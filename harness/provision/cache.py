@@ -27,7 +27,7 @@ from typing import Any, Final
 import platformdirs
 
 from harness.errors import HarnessError
-from harness.places import must_have_room
+from harness.paths import must_have_room
 from harness.provision.notice import notice
 from harness.provision.process import ToolError
 
@@ -95,13 +95,13 @@ def cached(kind: str, inputs: Mapping[str, str], build: Builder, *, what: str) -
     the cache is as it was before.
     """
     cache_has_room()
-    place = cache_dir() / kind / _key(inputs)
-    found = _load(place)
+    entry_dir = cache_dir() / kind / _key(inputs)
+    found = _load(entry_dir)
     if found is not None:
         return found
     try:
-        with locked(place.with_name(f"{place.name}.lock"), what=what):
-            return _load(place) or _build(place, inputs, build, what)
+        with locked(entry_dir.with_name(f"{entry_dir.name}.lock"), what=what):
+            return _load(entry_dir) or _build(entry_dir, inputs, build, what)
     except ToolError as error:
         if error.disk_full:
             raise _disk_full(what, error) from error
@@ -152,37 +152,37 @@ def _key(inputs: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(inputs), sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _load(place: Path) -> Entry | None:
+def _load(entry_dir: Path) -> Entry | None:
     """The entry, if it is complete and its files have the sizes that were recorded.
 
     Sizes tell what a power failure leaves (empty files, missing files) and cost milliseconds; contents are read by
     `Entry.damage`.
     """
     try:
-        record = json.loads((place / _RECORD).read_bytes())
-        complete = all((place / name).lstat().st_size == size for name, (size, _) in record["files"].items())
+        record = json.loads((entry_dir / _RECORD).read_bytes())
+        complete = all((entry_dir / name).lstat().st_size == size for name, (size, _) in record["files"].items())
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Entry(place, record) if complete else None
+    return Entry(entry_dir, record) if complete else None
 
 
-def _build(place: Path, inputs: Mapping[str, str], build: Builder, what: str) -> Entry:
-    _remove_unfinished(place)
-    if place.exists():
+def _build(entry_dir: Path, inputs: Mapping[str, str], build: Builder, what: str) -> Entry:
+    _remove_unfinished(entry_dir)
+    if entry_dir.exists():
         notice(f"{what}: the cache has it damaged, making it again")
-        _remove(place)
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{place.name}{_UNFINISHED}", dir=place.parent))
+        _remove(entry_dir)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{entry_dir.name}{_UNFINISHED}", dir=entry_dir.parent))
     try:
         facts = build(unfinished)
         record = {"inputs": dict(inputs), "facts": dict(facts or {}), "files": _inventory(unfinished)}
         text = json.dumps(record, indent=1)
         (unfinished / _RECORD).write_text(text)
         unfinished.chmod(0o755)
-        unfinished.rename(place)
+        unfinished.rename(entry_dir)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    return Entry(place, json.loads(text))
+    return Entry(entry_dir, json.loads(text))
 
 
 def _inventory(folder: Path) -> dict[str, tuple[int, str]]:
@@ -193,25 +193,25 @@ def _inventory(folder: Path) -> dict[str, tuple[int, str]]:
     }
 
 
-def _remove(place: Path) -> None:
+def _remove(entry_dir: Path) -> None:
     """Rename first: at no moment is there half an entry in the place of a whole one."""
-    if place.exists():
-        grave = Path(tempfile.mkdtemp(prefix=f"{place.name}{_UNFINISHED}", dir=place.parent))
-        place.rename(grave / place.name)
+    if entry_dir.exists():
+        grave = Path(tempfile.mkdtemp(prefix=f"{entry_dir.name}{_UNFINISHED}", dir=entry_dir.parent))
+        entry_dir.rename(grave / entry_dir.name)
         shutil.rmtree(grave, ignore_errors=True)
 
 
-def _remove_unfinished(locked_place: Path) -> None:
+def _remove_unfinished(locked_entry: Path) -> None:
     """Remove what dead processes left, of any entry of this kind; a living builder holds the lock of its entry.
 
-    The lock of `locked_place` is ours, so nobody is building that one.
+    The lock of `locked_entry` is ours, so nobody is building that one.
     """
-    for left in locked_place.parent.glob(f"*{_UNFINISHED}*"):
-        place = left.with_name(left.name.partition(_UNFINISHED)[0])
-        if place == locked_place:
+    for left in locked_entry.parent.glob(f"*{_UNFINISHED}*"):
+        entry_dir = left.with_name(left.name.partition(_UNFINISHED)[0])
+        if entry_dir == locked_entry:
             shutil.rmtree(left, ignore_errors=True)
             continue
-        with place.with_name(f"{place.name}.lock").open("a") as lock:
+        with entry_dir.with_name(f"{entry_dir.name}.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import HarnessError
-from harness.places import plain_way
+from harness.paths import plain_way
 from harness.provision.cache import Entry, cache_dir, cached, find
 from harness.provision.notice import notice
 from harness.provision.process import ToolError, run

@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from harness.errors import HarnessError
 from harness.narrow import present
-from harness.places import plain_base
+from harness.paths import plain_base
 
 _DISK_FULL: Final = ("No space left on device", "NoSpaceLeft", "enough free space", "Disk quota exceeded", "FileTooBig")
 """How apt, dpkg and the compiler say that a disk is full (observed)."""
@@ -38,7 +38,7 @@ class ToolError(HarnessError):
 
 
 @dataclass(frozen=True)
-class Finished:
+class ToolResult:
     """What a tool left: its exit status (negative: the signal that ended it) and its output."""
 
     status: int
@@ -82,7 +82,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def capture(
     argv: Sequence[str], *, timeout: float, env: Mapping[str, str] | None = None, folder: Path | None = None
-) -> Finished:
+) -> ToolResult:
     """Run a short tool (in `folder`) and keep what it says.
 
     Raises ToolError when it cannot be started or takes longer than `timeout` seconds; a non-zero status is the
@@ -103,7 +103,7 @@ def capture(
     except subprocess.TimeoutExpired as error:
         said = (error.stderr or error.stdout or b"").decode(errors="replace")
         raise ToolError(f"{argv[0]} gave no answer within {timeout:.0f} s", output=said) from error
-    return Finished(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    return ToolResult(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 
 def run(
@@ -147,7 +147,7 @@ def run_showing_progress(argv: Sequence[str], *, what: str, keep_open: int, fold
             raise
         reader.join()
     if status != 0:
-        done = Finished(status, "", "".join(said))
+        done = ToolResult(status, "", "".join(said))
         raise ToolError(f"{what}: {Path(argv[0]).name} {done.how}", output=done.said)
 
 

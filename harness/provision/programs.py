@@ -92,7 +92,7 @@ def _make_harmless(folder: Path) -> None:
     """Folders that their owner may not write could not be deleted again; programs that become root are not wanted."""
     for path, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            place = Path(path) / name
-            if not place.is_symlink():
-                mode = place.stat().st_mode
-                place.chmod((mode | 0o700 if place.is_dir() else mode) & ~0o6000)
+            entry = Path(path) / name
+            if not entry.is_symlink():
+                mode = entry.stat().st_mode
+                entry.chmod((mode | 0o700 if entry.is_dir() else mode) & ~0o6000)

@@ -22,7 +22,7 @@ from harness.errors import HarnessError
 from harness.provision.apt import Request, packages
 from harness.provision.cache import Entry, cache_dir, cached, find
 from harness.provision.notice import notice
-from harness.provision.process import Finished, capture, run
+from harness.provision.process import ToolResult, capture, run
 
 Version = tuple[int, int, int]
 
@@ -151,7 +151,7 @@ def _ask(candidate: Qemu) -> dict[str, Any]:
     return {"version": [int(part) for part in match.groups()], "device": f'"{DEVICE}"' in devices.stdout}
 
 
-def _answer(candidate: Qemu, *options: str) -> Finished:
+def _answer(candidate: Qemu, *options: str) -> ToolResult:
     command = candidate.command()
     command.folder.mkdir(parents=True, exist_ok=True)
     argv = [*command.argv, *options]

@@ -29,7 +29,7 @@ RUNNING: Final = "running"
 RELEASED: Final = "released"
 """What is told, a line each: a word, and the reservation's token, the place, or the command's process group."""
 
-_Tell = Callable[[str, object], None]
+_Report = Callable[[str, object], None]
 
 
 def main() -> int:
@@ -41,30 +41,30 @@ def _main() -> int:
     arguments = _arguments()
     watch = Watch(arguments.lifeline)
 
-    def tell(what: str, value: object) -> None:
+    def report(what: str, value: object) -> None:
         # Nobody may be there any more to be told.
         with contextlib.suppress(BrokenPipeError):
             os.write(arguments.report, f"{what} {value}\n".encode())
 
-    return _on_place(arguments, watch, tell)
+    return _on_place(arguments, watch, report)
 
 
-def _on_place(arguments: argparse.Namespace, watch: Watch, tell: _Tell) -> int:
+def _on_place(arguments: argparse.Namespace, watch: Watch, report: _Report) -> int:
     lab = Lab(arguments.coordinator)
     try:
         if arguments.tag:
             token = reserve(lab, arguments.tag)
-            tell(RESERVED, token)
+            report(RESERVED, token)
             hold = acquire_reserved(lab, token, arguments.wait, watch)
         else:
             hold = acquire(lab, arguments.place)
-        tell(HELD, hold.place)
+        report(HELD, hold.place)
         try:
-            return _run(arguments.command, hold, watch, tell)
+            return _run(arguments.command, hold, watch, report)
         finally:
             hold.release()
     finally:
-        tell(RELEASED, "")
+        report(RELEASED, "")
 
 
 def _arguments() -> argparse.Namespace:
@@ -79,14 +79,14 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(command: list[str], hold: Hold, watch: Watch, tell: _Tell) -> int:
+def _run(command: list[str], hold: Hold, watch: Watch, report: _Report) -> int:
     """The command's exit status; minus a signal's number when that ended it."""
     if watch.over():
         raise BenchError("interrupted before the command was started")
     # A command whose keeper is killed is interrupted as well, by the kernel.
     bound = ["setpriv", "--pdeathsig", "INT", "--", *command] if shutil.which("setpriv") else command
     with subprocess.Popen(bound, env={**os.environ, **hold.environment()}, process_group=0) as process:
-        tell(RUNNING, process.pid)
+        report(RUNNING, process.pid)
         watch.wait(process)
         # What the command has started is on the board as well, and may outlive it.
         end_group(process.pid)

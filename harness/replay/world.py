@@ -12,7 +12,7 @@ from typing import Final, Protocol, Self
 
 from harness.bench.embedded import EmbeddedBench
 from harness.bench.guests import StartedGuest, Wanted, stop
-from harness.emulator.service.client import RequestRefused
+from harness.emulator.service.client import HostRequestError
 from harness.errors import BenchError
 from harness.host.protocol import HostConnection, HostProgram, HostRegion
 from harness.narrow import present
@@ -113,7 +113,7 @@ class _HostProgram:
                 return {}
             try:
                 made = self._program.create(step.words[1], step.number("PAGES"))
-            except RequestRefused as refused:
+            except HostRequestError as refused:
                 return {"status": refused.status}
             self._connections[step.connection] = made
             return {"status": 0, "index": made.index, "pages": made.pages}

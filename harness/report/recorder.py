@@ -18,14 +18,14 @@ from typing import Any, Final
 
 import pytest
 
-from harness.errors import EXIT_BENCH_TROUBLE, HarnessError
+from harness.errors import EXIT_BENCH_ERROR, HarnessError
 from harness.narrow import instance
 from harness.process import streams
-from harness.process.command import TRACEBACK, output_lost, path, sentence, told
+from harness.process.command import TRACEBACK, output_lost, path, report_error, sentence
 from harness.process.interpreter import refuse_optimised
 from harness.provision import ManifestItem
 from harness.report.evidence import catalogue
-from harness.report.evidence.model import Part
+from harness.report.evidence.model import Component
 from harness.report.judging import keeper as judging
 from harness.report.recording import known
 from harness.report.recording.interrupt import InterruptKeeper
@@ -67,12 +67,14 @@ def run_folder(config: pytest.Config) -> Path:
     return config.stash[_RECORDER].folder
 
 
-def add_parts(config: pytest.Config, parts: Iterable[ManifestItem]) -> None:
+def add_components(config: pytest.Config, parts: Iterable[ManifestItem]) -> None:
     """Tell the report what takes part in the run, with ``harness.provision.manifest()`` or what a host says of itself.
 
     Call it when a bench comes up; what was told already is not told again.
     """
-    config.stash[_RECORDER].add_parts(Part(part.name, part.version, part.sha256, part.source) for part in parts)
+    config.stash[_RECORDER].add_components(
+        Component(part.name, part.version, part.sha256, part.source) for part in parts
+    )
 
 
 @pytest.fixture
@@ -136,11 +138,11 @@ def pytest_cmdline_main() -> Generator[None, Any, Any]:
         raise
     except Exception as error:
         streams.settle()
-        return told("pytest", error)
+        return report_error("pytest", error)
     # What pytest captured with has put the streams back that it found.
     streams.settle()
     if lost := streams.lost(output):
-        return told("pytest", output_lost(lost))
+        return report_error("pytest", output_lost(lost))
     return status
 
 
@@ -149,7 +151,7 @@ def pytest_internalerror(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     """A sentence in the place of pytest's traceback."""
     if os.environ.get(TRACEBACK):
         print("".join(traceback.format_exception(excinfo.value)), file=sys.stderr)
-    pytest.exit(sentence(excinfo.value), returncode=EXIT_BENCH_TROUBLE)
+    pytest.exit(sentence(excinfo.value), returncode=EXIT_BENCH_ERROR)
 
 
 @pytest.hookimpl(tryfirst=True)

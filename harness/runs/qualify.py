@@ -15,15 +15,15 @@ from harness.errors import EXIT_USAGE, BenchError
 from harness.process.command import sentence
 from harness.report.evidence import catalogue, folder, merge, reader
 from harness.report.evidence.document import accepted, build
-from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, Trouble
+from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, RunError
 from harness.report.evidence.model import Case, Report
 from harness.report.pages import html, readings
 from harness.report.recording.progress import Progress
 from harness.report.scope import provenance
-from harness.runs.sessions import Finished, Sessions, last_words
+from harness.runs.sessions import SessionResult, Sessions, last_words
 from harness.shmem.requirements import CATALOGUE
 
-_SHARED: Final = "beside"
+_SHARED: Final = "machine-lock"
 _SHOWN_CASES: Final = 20
 
 
@@ -46,36 +46,36 @@ class Qualification:
     async def run(self, benches: Sequence[str], jobs: int) -> None:
         """Run all sessions, ``jobs`` at a time. One that breaks stops no other."""
         free = asyncio.Semaphore(jobs)
-        beside = [f"--beside={self._folder / _SHARED}"] if jobs > 1 and len(benches) > 1 else []
+        shared = [f"--machine-lock={self._folder / _SHARED}"] if jobs > 1 and len(benches) > 1 else []
 
         async def one(bench: str) -> None:
             async with free:
-                await self._session(bench, beside)
+                await self._session(bench, shared)
 
         async with asyncio.TaskGroup() as group:
             for bench in benches:
                 group.create_task(one(bench))
 
     async def _session(self, bench: str, options: Sequence[str]) -> None:
-        place = self._folder / folder.BENCHES / bench
+        report_dir = self._folder / folder.BENCHES / bench
         try:
-            finished = await self._sessions.run(place, "--bench", bench, *options, watch=self._progress)
+            finished = await self._sessions.run(report_dir, "--bench", bench, *options, watch=self._progress)
         except (BenchError, OSError) as error:
-            self.trouble(f"{bench}: {sentence(error)}")
+            self.add_error(f"{bench}: {sentence(error)}")
         else:
-            self._judge(bench, place, finished)
+            self._judge(bench, report_dir, finished)
 
-    def _judge(self, bench: str, place: Path, finished: Finished) -> None:
+    def _judge(self, bench: str, report_dir: Path, finished: SessionResult) -> None:
         """Whatever pytest itself could not write into its journal."""
         if finished.status < 0:
             ended = f"{bench}: pytest was ended by {signal.Signals(-finished.status).name}"
-            self.trouble(f"{ended}: {finished.report.run.reasons[0]}")
+            self.add_error(f"{ended}: {finished.report.run.reasons[0]}")
         elif finished.status == EXIT_USAGE and NOTHING_SELECTED not in finished.report.run.reasons:
-            self._said.append(f"{bench}:\n{last_words(place)}")
+            self._said.append(f"{bench}:\n{last_words(report_dir)}")
 
-    def trouble(self, message: str) -> None:
+    def add_error(self, message: str) -> None:
         """Write down, and say at the end, what went wrong outside of all tests."""
-        self._journal.write(Trouble(message))
+        self._journal.write(RunError(message))
         self._said.append(message)
 
     def finish(self) -> Report:

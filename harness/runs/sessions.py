@@ -36,7 +36,7 @@ _EVENT_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
-class Finished:
+class SessionResult:
     """A session that has ended: its report, the seconds that it took, and pytest's exit status (negative: a signal).
 
     ``late``: it had to be ended.
@@ -71,19 +71,21 @@ class Sessions:
     def _places(self) -> list[Path]:
         return [self.folder / suite.partition("::")[0] for suite in self.suites]
 
-    async def run(self, place: Path, *options: str, watch: Callable[[events.Event], None] | None = None) -> Finished:
-        """Run one session with its report below ``place``, which is made unless it is there.
+    async def run(
+        self, report_dir: Path, *options: str, watch: Callable[[events.Event], None] | None = None
+    ) -> SessionResult:
+        """Run one session with its report below ``report_dir``, which is made unless it is there.
 
         ``watch`` gets the session's events while it runs. When this is cancelled the session is brought down first.
         Raises BenchError when the session left no report.
         """
-        place.mkdir(parents=True, exist_ok=True)
+        report_dir.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         reading, writing = os.pipe()
         try:
-            with (place / OUTPUT).open("wb") as output:
+            with (report_dir / OUTPUT).open("wb") as output:
                 process = await asyncio.create_subprocess_exec(
-                    *self._command(place, [*options, "--events-to", str(writing)]),
+                    *self._command(report_dir, [*options, "--events-to", str(writing)]),
                     cwd=self.folder,
                     env=isolation.environment(),
                     stdin=asyncio.subprocess.DEVNULL,
@@ -104,7 +106,7 @@ class Sessions:
             await told
         status = present(process.returncode)
         try:
-            report = self._report(place)
+            report = self._report(report_dir)
         except BenchError as error:
             if not late:
                 raise
@@ -112,28 +114,28 @@ class Sessions:
                 f"the session was ended after {self.longest_s:g} s, before it could begin its report",
                 remedy="give it more time (--limit)",
             ) from error
-        return Finished(report, time.monotonic() - began, late, status)
+        return SessionResult(report, time.monotonic() - began, late, status)
 
-    def _command(self, place: Path, options: Sequence[str]) -> list[str]:
+    def _command(self, report_dir: Path, options: Sequence[str]) -> list[str]:
         # Without -P, files of the folder where somebody happens to be would stand for modules of the same name.
         command = [sys.executable, "-P", "-m", "pytest", *self.suites]
         # What no suite needs and every session would pay for.
         command += ["-p", "no:cacheprovider", *isolation.options(shipped.ROOT, self._places)]
-        command += ["--lg-env", str(self.environment), "--report-dir", str(place)]
+        command += ["--lg-env", str(self.environment), "--report-dir", str(report_dir)]
         for name in self.benches:
             command += ["--bench", name]
         return bound_to_parent([*command, *self.options, *options])
 
-    def _report(self, place: Path) -> Report:
+    def _report(self, report_dir: Path) -> Report:
         try:
-            return reader.read(place / folder.LATEST)
+            return reader.read(report_dir / folder.LATEST)
         except ReportError as error:
-            raise BenchError(f"a session left no report in {place} and said:\n{last_words(place)}") from error
+            raise BenchError(f"a session left no report in {report_dir} and said:\n{last_words(report_dir)}") from error
 
 
-def last_words(place: Path) -> str:
-    """The last lines of what the session in ``place`` said, each marked."""
-    lines = (place / OUTPUT).read_text(errors="replace").splitlines()[-_SAID_LINES:]
+def last_words(report_dir: Path) -> str:
+    """The last lines of what the session in ``report_dir`` said, each marked."""
+    lines = (report_dir / OUTPUT).read_text(errors="replace").splitlines()[-_SAID_LINES:]
     return "\n".join(f"  | {line}" for line in lines)
 
 

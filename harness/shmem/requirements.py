@@ -95,8 +95,8 @@ def _requirement(fields: Mapping[str, str], group: str, where: str) -> Requireme
     missing = [name for name in _FIELDS if not fields.get(name)]
     unknown = [name for name in fields if name not in _FIELDS]
     if missing or unknown:
-        trouble = f"has no {', '.join(missing)}" if missing else f"has a field {', '.join(unknown)}"
-        raise CatalogueError(f"{where}: requirement {trouble}", remedy=f"the fields are {', '.join(_FIELDS)}")
+        problem = f"has no {', '.join(missing)}" if missing else f"has a field {', '.join(unknown)}"
+        raise CatalogueError(f"{where}: requirement {problem}", remedy=f"the fields are {', '.join(_FIELDS)}")
     identifier = fields["UID"]
     if _IDENTIFIER.fullmatch(identifier) is None:
         raise CatalogueError(f"{where}: '{identifier}' is no identifier", remedy="write one such as SHM-ALLOW-01")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The schema of a target file, and the benches that it describes. A check of the file and every run read it here.
 
-What is below ``resources`` and ``drivers`` follows labgrid's classes, see ``harness.target.parts``.
+What is below ``resources`` and ``drivers`` follows labgrid's classes, see ``harness.target.components``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NewType
 
 from harness.arch import Arch
-from harness.bench.settings import BenchConfig, GuestImage, LinuxConfig, Place, Placement, Way
+from harness.bench.settings import BenchConfig, GuestImage, LinuxConfig, MmioLocation, Placement, Way
 from harness.errors import UsageError
 from harness.shmem.profile import PROFILES, Profile
 from harness.target import values
@@ -49,7 +49,7 @@ class Options:
     profile: Release
     profile_overrides: Mapping[str, str] = field(default_factory=dict)
     placements: tuple[Placement, ...]
-    mmio: tuple[Place, ...] = ()
+    mmio: tuple[MmioLocation, ...] = ()
     guest_images: tuple[GuestImage, ...]
     ways: tuple[Way, ...]
     templates: str
@@ -142,16 +142,16 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
             yield fault(" is []; expected at least one entry", name)
     if "mmio" in options.placements and not options.mmio:
         yield fault(" is missing: where do the guests' memory-mapped devices go?", "mmio")
-    for number, complaint in _places(options.mmio):
+    for number, complaint in _locations(options.mmio):
         yield fault(complaint, "mmio", number)
     for name, reading in options.profile_overrides.items():
         try:
             Profile.load(options.profile, {name: reading})
         except UsageError as error:
             yield fault(f": {error.message}; {error.remedy}", "profile_overrides", name)
-    place = templates(base, options.templates)
-    if not options.templates or not is_folder(place):
-        what = f"{place} is a file, no folder" if is_file(place) else f"there is no folder {place}"
+    folder = templates(base, options.templates)
+    if not options.templates or not is_folder(folder):
+        what = f"{folder} is a file, no folder" if is_file(folder) else f"there is no folder {folder}"
         yield fault(f": {what}", "templates")
     linux = options.linux
     if linux.recipe and not is_file(resolved(base, linux.recipe)):
@@ -161,21 +161,21 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
             yield fault(f" is {address!r}; expected {complaint}", "linux", "addresses", number)
 
 
-def _places(places: Sequence[Place]) -> Iterator[tuple[int, str]]:
-    """What is wrong with the places of memory-mapped devices, each for itself and with those before it."""
-    for number, place in enumerate(places):
-        if complaint := values.interrupt(place.intr):
-            yield number, f": intr is {place.intr!r}; expected {complaint}"
-        for name, address in (("loc", place.loc), ("window", place.window or 0)):
+def _locations(locations: Sequence[MmioLocation]) -> Iterator[tuple[int, str]]:
+    """What is wrong with the locations of memory-mapped devices, each for itself and with those before it."""
+    for number, location in enumerate(locations):
+        if complaint := values.interrupt(location.intr):
+            yield number, f": intr is {location.intr!r}; expected {complaint}"
+        for name, address in (("loc", location.loc), ("window", location.window or 0)):
             if not 0 <= address < _TOP or address % _PAGE:
                 yield number, f": {name} is {address:#x}; expected the address of a page, a multiple of {_PAGE:#x}"
-    for (first, one), (second, other) in combinations(enumerate(places), 2):
+    for (first, one), (second, other) in combinations(enumerate(locations), 2):
         if one.loc == other.loc:
-            yield second, f": loc {other.loc:#x} is taken by place {first + 1}"
+            yield second, f": loc {other.loc:#x} is taken by location {first + 1}"
         if one.intr == other.intr:
-            yield second, f": intr {other.intr} is taken by place {first + 1}"
+            yield second, f": intr {other.intr} is taken by location {first + 1}"
         if one.window is not None and one.window == other.window:
-            yield second, f": window {other.window:#x} is taken by place {first + 1}"
+            yield second, f": window {other.window:#x} is taken by location {first + 1}"
 
 
 def _release(value: object, _cls: object) -> Release:

@@ -11,8 +11,8 @@ from harness.bench.settings import BenchConfig
 from harness.errors import UsageError
 from harness.target import rules, templates
 from harness.target.benches import benches_of
+from harness.target.components import Components
 from harness.target.imports import imported
-from harness.target.parts import Parts
 from harness.target.problem import Fault, Problem, TargetFileError
 from harness.target.reading.document import Document, read
 from harness.target.schema import SchemaError
@@ -63,8 +63,8 @@ def _look(document: Document) -> tuple[list[Fault], Mapping[str, BenchConfig]]:
         targets = document.data.get("targets")
         for name, target in targets.items() if isinstance(targets, dict) else ():
             if isinstance(target, dict):
-                parts = Parts(name, target)
-                faults += [*parts.faults, *rules.faults(name, parts, document)]
+                components = Components(name, target)
+                faults += [*components.faults, *rules.faults(name, components, document)]
     return faults, benches
 
 
@@ -76,9 +76,9 @@ def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
 
 
 def _templates(bench: BenchConfig) -> Iterator[Problem]:
-    places = [""] if "pci" in bench.placements else []
-    places += [place.options for place in bench.mmio[:1]] if "mmio" in bench.placements else []
-    yield from templates.problems(bench.templates, bench.guest_images, places, bench.profile, bench.architecture)
+    locations = [""] if "pci" in bench.placements else []
+    locations += [location.options for location in bench.mmio[:1]] if "mmio" in bench.placements else []
+    yield from templates.problems(bench.templates, bench.guest_images, locations, bench.profile, bench.architecture)
 
 
 def _sorted(path: Path, problems: Iterable[Problem]) -> list[Problem]:

@@ -94,7 +94,7 @@ class _Walk:
 
     def _guest(self, host: Any) -> None:
         with self._step("what the host is"):
-            parts = host.parts()
+            parts = host.components()
         for part in parts:
             if part.name.startswith("host "):
                 self._say(f"       {part.name}: {part.version}; {part.source}")

@@ -149,9 +149,9 @@ def write(answers: Answers, folder: Path) -> Path:
     """Write the target file and its templates into ``folder``; returns the file. Nothing is overwritten."""
     content = text(answers)
     file, templates = folder / f"{answers.name}.yaml", folder / answers.name
-    for place in (file, templates):
-        if place.exists():
-            raise UsageError(f"{place} exists already", remedy="choose another name, or remove it")
+    for path in (file, templates):
+        if path.exists():
+            raise UsageError(f"{path} exists already", remedy="choose another name, or remove it")
     shutil.copytree(shipped.TARGETS / f"qnx-{answers.architecture}", templates)
     file.write_text(content)
     return file

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the parts of a target have to do with each other: the roles of a bench, our host driver and our strategy."""
+"""Checks across the components of a target: the roles of a bench, our host driver and our strategy."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from labgrid.strategy import Strategy
 from harness.host.board.strategy import ShmemBoardStrategy
 from harness.host.protocol import ShmemHostProtocol
 from harness.host.qnx.driver import ShmemQnxHostDriver
-from harness.host.upload import folder_trouble
+from harness.host.upload import folder_problem
 from harness.loopback.resource import board_variable
 from harness.target import values
-from harness.target.parts import Part, Parts
+from harness.target.components import Component, Components
 from harness.target.paths import is_file, is_folder, resolved
 from harness.target.problem import Fault, Where, hint
 from harness.target.reading.document import Document
@@ -40,59 +40,61 @@ _UNDOCUMENTED: Final = '"\\$'
 """Characters that a word of a configuration can have here, in quotes, and perhaps on a real host."""
 
 
-def faults(name: str, parts: Parts, document: Document) -> Iterator[Fault]:
-    """Faults of one target beyond its single parts."""
-    yield from _roles(name, parts)
-    yield from _unregistered(parts, document)
-    for host in parts.of(ShmemQnxHostDriver):
-        yield from _host_key(host, parts)
-        yield from _cables(host, parts)
+def faults(name: str, components: Components, document: Document) -> Iterator[Fault]:
+    """Faults of one target beyond its single components."""
+    yield from _roles(name, components)
+    yield from _unregistered(components, document)
+    for host in components.of(ShmemQnxHostDriver):
+        yield from _host_key(host, components)
+        yield from _cables(host, components)
         yield from _folder(host)
         for argument in ("keyfile", "known_hosts"):
             yield from _file(host, argument, document.path)
-    for strategy in parts.of(ShmemBoardStrategy):
-        yield from _strategy(strategy, parts)
-    for emulator in parts.of(QEMUDriver):
+    for strategy in components.of(ShmemBoardStrategy):
+        yield from _strategy(strategy, components)
+    for emulator in components.of(QEMUDriver):
         yield from _images(emulator, document)
     yield from _features(name, document)
     yield from _times(("targets", name), document.data["targets"][name])
-    yield from _linux(name, parts, document)
+    yield from _linux(name, components, document)
 
 
-def _roles(name: str, parts: Parts) -> Iterator[Fault]:
+def _roles(name: str, components: Components) -> Iterator[Fault]:
     """A bench has one host and one strategy."""
     for base, what in ((ShmemHostProtocol, "host driver"), (Strategy, "strategy")):
-        found = parts.of(base)
+        found = components.of(base)
         # A class that is not known was told already.
-        if not found and not parts.unknown:
+        if not found and not components.unknown:
             yield Fault(("targets", name, "drivers"), f"target {name} has no {what}")
-        for part in found[1:]:
-            yield Fault(part.where, f"target {name} has a second {what}, {part.cls.__name__}")
+        for component in found[1:]:
+            yield Fault(component.where, f"target {name} has a second {what}, {component.cls.__name__}")
 
 
-def _unregistered(parts: Parts, document: Document) -> Iterator[Fault]:
+def _unregistered(components: Components, document: Document) -> Iterator[Fault]:
     """This program knows the harness's classes by itself. Others, such as labgrid-client, do not."""
     imports = document.data.get("imports", [])
     if isinstance(imports, list) and any(str(name).startswith("harness.") for name in imports):
         return
-    for part in (*parts.resources, *parts.drivers):
-        if part.cls.__module__.startswith("harness."):
-            yield Fault(part.where, f"{part.cls.__name__} is known only with imports: [harness.labgrid] in this file")
+    for component in (*components.resources, *components.drivers):
+        if component.cls.__module__.startswith("harness."):
+            yield Fault(
+                component.where, f"{component.cls.__name__} is known only with imports: [harness.labgrid] in this file"
+            )
 
 
-def _host_key(host: Part, parts: Parts) -> Iterator[Fault]:
+def _host_key(host: Component, components: Components) -> Iterator[Fault]:
     way = host.argument("host_key")
     if way == "unchecked":
         text = "the host key is not checked: anybody on the network can be this host"
         yield Fault(host.where_of("host_key"), text, warning=True)
-    if way == "console" and not parts.of(ConsoleProtocol):
+    if way == "console" and not components.of(ConsoleProtocol):
         yield Fault(host.where_of("host_key"), "host_key: console needs a console, and the target has none")
 
 
-def _cables(host: Part, parts: Parts) -> Iterator[Fault]:
+def _cables(host: Component, components: Components) -> Iterator[Fault]:
     """Guests whose consoles are UARTs of the board."""
     cables = host.argument("consoles")
-    names = {part.name for part in parts.resources} | {name for _, name in parts.provided}
+    names = {component.name for component in components.resources} | {name for _, name in components.provided}
     seen: set[tuple[str, str]] = set()
     for number, cable in enumerate(cables if isinstance(cables, list) else ()):
         where: Where = (*host.where, "consoles", number)
@@ -111,7 +113,7 @@ def _cables(host: Part, parts: Parts) -> Iterator[Fault]:
                 yield Fault((*where, key), f"consoles: {key} is {shown(value)}; expected a text")
             elif (key, value) in seen:
                 yield Fault((*where, key), f"consoles: {key} {value} is there twice")
-            elif key == "resource" and value not in names and not parts.remote:
+            elif key == "resource" and value not in names and not components.remote:
                 yield Fault(
                     (*where, key), f"consoles: no resource is named {value!r}{hint(value, filter(None, names))}"
                 )
@@ -119,13 +121,13 @@ def _cables(host: Part, parts: Parts) -> Iterator[Fault]:
                 seen.add((key, value))
 
 
-def _folder(host: Part) -> Iterator[Fault]:
+def _folder(host: Component) -> Iterator[Fault]:
     """The folder on the host, whose files configurations name."""
     folder, where = host.argument("folder"), host.where_of("folder")
     if not isinstance(folder, str):
         return
-    if trouble := folder_trouble(folder):
-        yield Fault(where, trouble)
+    if problem := folder_problem(folder):
+        yield Fault(where, problem)
     elif undocumented := sorted(set(folder) & set(_UNDOCUMENTED)):
         text = f"folder: how a configuration writes {' and '.join(undocumented)} in a path is not documented"
         yield Fault(where, text, warning=True)
@@ -142,7 +144,7 @@ def _pace(where: Where, cable: dict[str, Any]) -> Iterator[Fault]:
             yield Fault((*where, key), f"consoles: {key} is {shown(value)}; expected a number above 0")
 
 
-def _file(host: Part, name: str, path: Path) -> Iterator[Fault]:
+def _file(host: Component, name: str, path: Path) -> Iterator[Fault]:
     """A file that it names. It may well be on the machine alone that the board is used from."""
     text = host.argument(name)
     if not isinstance(text, str) or not text:
@@ -155,54 +157,54 @@ def _file(host: Part, name: str, path: Path) -> Iterator[Fault]:
             if variable not in known and (close := hint(variable, known)):
                 yield Fault(where, f"{name}: nothing sets the variable {variable} yet{close}", warning=True)
         return
-    place = resolved(path.absolute().parent, text)
-    if is_folder(place):
-        yield Fault(where, f"{name}: {place} is a folder, no file")
-    elif not is_file(place):
-        yield Fault(where, f"{name}: there is no file {place}", warning=True)
+    file_path = resolved(path.absolute().parent, text)
+    if is_folder(file_path):
+        yield Fault(where, f"{name}: {file_path} is a folder, no file")
+    elif not is_file(file_path):
+        yield Fault(where, f"{name}: there is no file {file_path}", warning=True)
     else:
-        yield from _content(where, name, place)
+        yield from _content(where, name, file_path)
 
 
-def _content(where: Where, name: str, place: Path) -> Iterator[Fault]:
+def _content(where: Where, name: str, file_path: Path) -> Iterator[Fault]:
     """A file that is there."""
     try:
-        mode = place.stat().st_mode
-        with place.open("rb") as file:
+        mode = file_path.stat().st_mode
+        with file_path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
-        yield Fault(where, f"{name}: {place} cannot be read: {error.strerror}")
+        yield Fault(where, f"{name}: {file_path} cannot be read: {error.strerror}")
         return
     if not head.strip():
-        yield Fault(where, f"{name}: {place} is empty", warning=True)
+        yield Fault(where, f"{name}: {file_path} is empty", warning=True)
     elif name == "keyfile" and head.startswith(_PUBLIC_KEY):
-        yield Fault(where, f"keyfile: {place} is a public key; the private one is meant (its name has no .pub)")
+        yield Fault(where, f"keyfile: {file_path} is a public key; the private one is meant (its name has no .pub)")
     elif name == "known_hosts" and b"PRIVATE KEY" in head:
-        yield Fault(where, f"known_hosts: {place} is a private key; the file of known hosts is meant")
+        yield Fault(where, f"known_hosts: {file_path} is a private key; the file of known hosts is meant")
     elif name == "keyfile" and stat.S_IMODE(mode) & 0o077:
-        text = f"keyfile: {place} is open to others; make it yours alone: chmod 600"
+        text = f"keyfile: {file_path} is open to others; make it yours alone: chmod 600"
         yield Fault(where, text, warning=True)
 
 
-def _strategy(strategy: Part, parts: Parts) -> Iterator[Fault]:
+def _strategy(strategy: Component, components: Components) -> Iterator[Fault]:
     boot = strategy.argument("boot")
     if isinstance(boot, list):
         for number, text in enumerate(boot):
             complaint = values.pattern(text) if isinstance(text, str) else ""
             if complaint:
                 yield Fault((*strategy.where, "boot", number), f"boot: {shown(text)}; expected {complaint}")
-        if boot and not parts.of(ConsoleProtocol):
+        if boot and not components.of(ConsoleProtocol):
             text = "boot messages need a console, and the target has none"
             yield Fault(strategy.where_of("boot"), text)
     if strategy.argument("address_command"):
         return
-    for network in parts.of(NetworkService):
+    for network in components.of(NetworkService):
         if network.arguments.get("address") == "":
             text = "the address is empty, and the strategy has no address_command that would find it"
             yield Fault(network.where_of("address"), text)
 
 
-def _images(emulator: Part, document: Document) -> Iterator[Fault]:
+def _images(emulator: Component, document: Document) -> Iterator[Fault]:
     """labgrid's QEMUDriver names files by what they are called under ``images`` and ``paths``."""
     for argument, section in (*_IMAGES.items(), ("rootfs", "paths")):
         named = emulator.arguments.get(argument)
@@ -234,10 +236,10 @@ def _times(where: Where, value: object) -> Iterator[Fault]:
         yield Fault(where, text, warning=True)
 
 
-def _linux(name: str, parts: Parts, document: Document) -> Iterator[Fault]:
+def _linux(name: str, components: Components, document: Document) -> Iterator[Fault]:
     """Ports of this machine can be forwarded to the guests of a host that is on it, and of no other."""
     options = document.data["targets"][name].get("options")
-    boards = [host for host in parts.of(ShmemQnxHostDriver) if host.argument("root") == "/"]
+    boards = [host for host in components.of(ShmemQnxHostDriver) if host.argument("root") == "/"]
     if not boards or not isinstance(options, dict):
         return
     images, linux = options.get("guest_images"), options.get("linux", {})

@@ -31,30 +31,30 @@ _CONTROLLERS: Final[Mapping[Arch, str]] = {"x86_64": "apic", "aarch64": "gic"}
 
 
 def problems(
-    templates: Path, images: Sequence[str], places: Sequence[str], profile: Profile, architecture: Arch
+    templates: Path, images: Sequence[str], locations: Sequence[str], profile: Profile, architecture: Arch
 ) -> Iterator[Problem]:
     """What is wrong with the templates of these guest images.
 
-    ``places`` are the options of memory-mapped devices, empty for PCI; a configuration is tried with each.
+    ``locations`` are the options of memory-mapped devices, empty for PCI; a configuration is tried with each.
     """
     for image in images:
         file = templates / f"{image}{SUFFIX}"
         if not is_file(file):
             yield Problem(str(file), 1, f"there is no template for the guest image {image}")
             continue
-        for place in places:
-            found = _problems(file, templates, image, place, profile, architecture)
+        for location in locations:
+            found = _problems(file, templates, image, location, profile, architecture)
             yield from found
             if found:
                 break
 
 
 def _problems(
-    file: Path, templates: Path, image: str, place: str, profile: Profile, architecture: Arch
+    file: Path, templates: Path, image: str, location: str, profile: Profile, architecture: Arch
 ) -> list[Problem]:
-    """What is wrong with one template for one place: the first error that ends the reading, or else every doubt."""
+    """What is wrong with one template for one location: the first error that ends the reading, or else every doubt."""
     try:
-        text = fill(templates, image, {**_VARIABLES, "shmem": Text(f"vdev shmem\n    {place}\n    allow *\n")})
+        text = fill(templates, image, {**_VARIABLES, "shmem": Text(f"vdev shmem\n    {location}\n    allow *\n")})
     except jinja2.TemplateSyntaxError as error:
         return [Problem(str(file), error.lineno, f"template: {error.message}")]
     except jinja2.TemplateError as error:

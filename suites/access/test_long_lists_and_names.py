@@ -67,14 +67,16 @@ def test_long_names_that_differ_in_the_last_character_are_two_regions(deploy: De
 
 
 @pytest.mark.requirement("SHM-ISOL-02")
-@pytest.mark.parametrize("place", [0, 4], ids=["first", "last"])
-def test_names_that_differ_in_one_bit_are_two_regions(deploy: Deploy, access: Access, bench: Bench, place: int) -> None:
+@pytest.mark.parametrize("position", [0, 4], ids=["first", "last"])
+def test_names_that_differ_in_one_bit_are_two_regions(
+    deploy: Deploy, access: Access, bench: Bench, position: int
+) -> None:
     """In the first character and in the last one, as far as the others make a legal name."""
     guest, owner = deploy(f"deny {DENIED}", "")
     theirs = owner.attach(DENIED)
     theirs.fill(seed=23)
     assert guest.request(DENIED).status == access.refusal
-    for name in _one_bit_off(DENIED.encode(), place, beyond_ascii=bench.profile.name_non_ascii == "legal"):
+    for name in _one_bit_off(DENIED.encode(), position, beyond_ascii=bench.profile.name_non_ascii == "legal"):
         ours = guest.request(name).region
         assert ours is not None, name
         assert ours.members() == {ours.index}, name
@@ -84,9 +86,9 @@ def test_names_that_differ_in_one_bit_are_two_regions(deploy: Deploy, access: Ac
     assert theirs.members() == {theirs.index}
 
 
-def _one_bit_off(name: bytes, place: int, *, beyond_ascii: bool) -> list[bytes]:
+def _one_bit_off(name: bytes, position: int, *, beyond_ascii: bool) -> list[bytes]:
     """The names with a letter, a digit or, where that is legal, a byte beyond ASCII in this place."""
-    others = [name[place] ^ 1 << bit for bit in range(8)]
+    others = [name[position] ^ 1 << bit for bit in range(8)]
     legal = [byte for byte in others if (beyond_ascii if byte >= 0x80 else chr(byte).isalnum())]
     assert len(legal) >= 4
-    return [name[:place] + bytes([byte]) + name[place + 1 :] for byte in legal]
+    return [name[:position] + bytes([byte]) + name[position + 1 :] for byte in legal]

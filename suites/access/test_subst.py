@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.api import HostProgram
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostRegions
-from fixtures.vocabulary import HostProgram
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
 

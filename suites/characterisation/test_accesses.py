@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from fixtures.api import BenchError
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region, mask
 from fixtures.records import Observations
-from fixtures.vocabulary import BenchError
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
-from suites.characterisation.seeing import ended_by_an_access
+from suites.characterisation.experiments import ended_by_an_access
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release]
 
@@ -45,10 +45,10 @@ def test_widths_and_alignments(deploy: Deploy, observations: Observations) -> No
         return
     for what, seen in (("aligned loads of", aligned), ("misaligned loads of", misaligned)):
         for width in WIDTHS:
-            for answer in sorted({seen[place] for place in seen if place[0] == width}):
-                places = [f"{offset:#x}" for (wide, offset), told in seen.items() if (wide, told) == (width, answer)]
-                whole = len(places) == sum(wide == width for wide, _ in seen)
-                where = "everywhere" if whole else f"at {', '.join(places)}"
+            for answer in sorted({seen[access] for access in seen if access[0] == width}):
+                offsets = [f"{offset:#x}" for (wide, offset), told in seen.items() if (wide, told) == (width, answer)]
+                whole = len(offsets) == sum(wide == width for wide, _ in seen)
+                where = "everywhere" if whole else f"at {', '.join(offsets)}"
                 observations.record(f"{what} {width} bytes, {where}", answer)
     for width, answer in stores.items():
         observations.record(f"store of {width} bytes to the beginning of name", answer)

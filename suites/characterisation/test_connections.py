@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.api import PULSES, HostProgram
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, mask
 from fixtures.hostside import demand
 from fixtures.records import Observations
-from fixtures.vocabulary import PULSES, HostProgram
 from harness.shmem.registers import DATA_OFFSET, MAX_CLIENTS
-from suites.characterisation.seeing import is_there
+from suites.characterisation.experiments import is_there
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
@@ -135,17 +135,17 @@ def test_registers_before_the_first_request_and_after_a_failed_one(deploy: Deplo
     """Of a guest that has just been started."""
     (guest,) = deploy("deny refused")
     registers = guest.registers()
-    observations.record("initial registers", _told(guest))
+    observations.record("initial registers", _shown(guest))
     observations.record("initial_status", {0: "OK", 1: "UNKNOWN_FAILURE"}.get(registers.status, "none that is known"))
     region = guest.attach("before", 3)
     guest.request("refused", 7)
     registers = guest.registers()
-    observations.record("registers after a failed request for 7 pages", _told(guest))
+    observations.record("registers after a failed request for 7 pages", _shown(guest))
     size = {7: "requested", 0: "zero", 3: "previous"}.get(registers.size, "none that is known")
     observations.record("failed_size", size)
     observations.record("failed_shmem", "previous" if registers.shmem == region.address else "zero")
 
 
-def _told(guest: Guest) -> str:
+def _shown(guest: Guest) -> str:
     registers = guest.registers()
     return f"status {registers.status}, size {registers.size}, shmem {registers.shmem:#x}, name {registers.name!r}"

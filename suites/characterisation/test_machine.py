@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.api import PATHS
 from fixtures.attempts import Try
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.hostside import demand
 from fixtures.records import Observations
-from fixtures.vocabulary import PATHS
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release]
 

@@ -14,7 +14,7 @@ from fixtures.guest import Guest
 from fixtures.records import Observations
 from harness.shmem.registers import MAX_NAME_LENGTH
 from harness.shmem.status import Status
-from suites.characterisation.seeing import granted, is_there, meeting_point, verdict
+from suites.characterisation.experiments import granted, is_there, meeting_point, verdict
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
@@ -95,7 +95,7 @@ def test_which_subst_a_create_sees(deploy: Deploy, bench: Bench, observations: O
 @pytest.mark.requirement("SHM-OPEN-09")
 def test_several_substs(deploy: Deploy, attempt: Try, observations: Observations) -> None:
     """A name that is the first field of the first one, whose result is the first field of the second."""
-    tried = attempt(f"vdev shmem {{place}} {SEVERAL[0]}")
+    tried = attempt(f"vdev shmem {{location}} {SEVERAL[0]}")
     if tried.status is not None:
         observations.record("subst_several", "rejected")
         return

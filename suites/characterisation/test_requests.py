@@ -13,7 +13,7 @@ from fixtures.hostside import HostRegions
 from fixtures.records import Observations
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
-from suites.characterisation.seeing import is_there
+from suites.characterisation.experiments import is_there
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
@@ -28,7 +28,7 @@ def test_create_of_a_name_that_the_rules_refuse(
     deploy: Deploy, attempt: Try, bench: Bench, observations: Observations
 ) -> None:
     """Whether qvm starts, whether the region is there, whether the guest may use it."""
-    tried = attempt(f"vdev shmem {{place}} {DENIED_CREATE}")
+    tried = attempt(f"vdev shmem {{location}} {DENIED_CREATE}")
     if tried.status is not None:
         observations.record("create_vs_rules", "obey")
         observations.record("what qvm says of it", tried.messages.strip())
@@ -47,9 +47,9 @@ def test_create_and_its_client_index_and_size(deploy: Deploy, attempt: Try, obse
     members = guest.attach("slotted", 2).members()
     observations.record("members of a created region that one guest attaches", sorted(members))
     observations.record("create_slot", "free" if len(members) == 1 else "held")
-    tried = attempt("vdev shmem {place} create slotted,4096")
+    tried = attempt("vdev shmem {location} create slotted,4096")
     observations.record("create_existing", "keep" if tried.status is None else "rejected")
-    tried = attempt("vdev shmem {place} create odd,5000")
+    tried = attempt("vdev shmem {location} create odd,5000")
     observations.record("create_rounding", "up" if tried.status is None else "rejected")
 
 

@@ -12,7 +12,7 @@ from fixtures.attempts import Try
 from fixtures.deployment import Deploy
 from fixtures.records import Observations
 from harness.shmem.status import Status
-from suites.characterisation.seeing import granted, verdict
+from suites.characterisation.experiments import granted, verdict
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
 
@@ -33,7 +33,7 @@ TAILS: Final = {(False, False): "deny", (True, True): "allow", (True, False): "f
 @pytest.mark.requirement("SHM-MIX-04", "SHM-MIX-05", "SHM-MIX-06", "SHM-OPEN-01", "SHM-OPEN-02", "SHM-OPEN-03")
 def test_lists_of_both_kinds(deploy: Deploy, attempt: Try, access: Access, observations: Observations) -> None:
     """Five lists that tell all readings apart. What two releases do can be compared in two reports."""
-    tried = attempt(f"vdev shmem {{place}} {MIXED[0]}")
+    tried = attempt(f"vdev shmem {{location}} {MIXED[0]}")
     observations.record("qvm on a list of both kinds", "accepts it" if tried.status is None else f"ends {tried.status}")
     observations.record("what qvm says of it", tried.messages.strip() or "nothing")
     if tried.status is not None:
@@ -69,7 +69,7 @@ def test_patterns(deploy: Deploy, attempt: Try, observations: Observations) -> N
             observations.record(f"{field} cannot be seen", "such a name is illegal")
         else:
             observations.record(field, "ordinary" if status == Status.OK else special)
-    tried = attempt('vdev shmem {place} allow ""')
+    tried = attempt('vdev shmem {location} allow ""')
     observations.record("pattern_empty", "matches-empty" if tried.status is None else "rejected")
 
 

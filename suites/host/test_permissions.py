@@ -70,8 +70,8 @@ def test_gid_gives_the_group(deploy: Deploy, host_regions: HostRegions) -> None:
 @pytest.mark.requirement("SHM-PERM-06")
 def test_a_group_needs_a_mode(attempt: Try) -> None:
     """An empty field is none."""
-    assert attempt("vdev shmem {place} create grouped,4096,,0").status not in (None, 0)
-    assert attempt("vdev shmem {place} create grouped,4096,0660,0").status is None
+    assert attempt("vdev shmem {location} create grouped,4096,,0").status not in (None, 0)
+    assert attempt("vdev shmem {location} create grouped,4096,0660,0").status is None
 
 
 @pytest.mark.parametrize(("flags", "mode"), [(0o666, 0o644), (0o660, 0o640), (0o222, 0o200)])

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.api import PULSES, HostProgram
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import indices
 from fixtures.hostside import demand
-from fixtures.vocabulary import PULSES, HostProgram
 from harness.shmem.registers import STATUS_MEMBERS_SHIFT
 
 pytestmark = pytest.mark.only(guest_image=["probe"])

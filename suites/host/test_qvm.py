@@ -6,12 +6,12 @@ from __future__ import annotations
 import pytest
 
 from fixtures.access import ALLOWED, REFUSED, Access
+from fixtures.api import PATHS, REPORTS
 from fixtures.attempts import Try
 from fixtures.bench import Bench
 from fixtures.configuration import Verbatim
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostRegions, demand
-from fixtures.vocabulary import PATHS, REPORTS
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -21,7 +21,7 @@ SECONDS = 20.0
 COMMENTED = Verbatim(
     """\
 # vdev shmem allow commented
-vdev shmem {place}   # the device, not allow trailing
+vdev shmem {location}   # the device, not allow trailing
 
     # deny pluto
     allow pluto # allow behind
@@ -30,9 +30,9 @@ vdev shmem {place}   # the device, not allow trailing
     allow test*
 """
 )
-ONE_LINE = Verbatim("vdev shmem {place} allow pluto allow test* subst foo,bar create foo1,4096\n")
+ONE_LINE = Verbatim("vdev shmem {location} allow pluto allow test* subst foo,bar create foo1,4096\n")
 LINES = Verbatim(
-    "vdev\n shmem\n    {place}\n  allow\n  pluto\n\tallow test*\n    subst foo,baz\n\n  create foo1,4096\n"
+    "vdev\n shmem\n    {location}\n  allow\n  pluto\n\tallow test*\n    subst foo,baz\n\n  create foo1,4096\n"
 )
 TABLE = {"pluto": ALLOWED, "test1": ALLOWED, "mickey": REFUSED, "commented": REFUSED, "behind": REFUSED}
 
@@ -58,7 +58,7 @@ def test_options_on_one_line_and_on_their_own_mean_the_same(
 @pytest.mark.requirement("QVM-CFG-03")
 def test_an_unknown_option_is_refused_with_its_place(attempt: Try) -> None:
     """Exit status 65; the message names the file and the line."""
-    tried = attempt("vdev shmem {place}\n    allow pluto\n    allov test*")
+    tried = attempt("vdev shmem {location}\n    allow pluto\n    allov test*")
     assert tried.status == 65
     assert f"{tried.file}:{tried.line_of('allov')}]" in tried.messages
 
@@ -69,7 +69,7 @@ def test_a_create_that_cannot_be_keeps_the_guest_from_starting(deploy: Deploy, a
     """More than any memory, the same where its low bits are a size that could be, and nothing; the others go on."""
     guest, peer, _ = deploy(*FREE)
     region = guest.attach("beside")
-    assert attempt(f"vdev shmem {{place}} create impossible,{size}").status not in (None, 0)
+    assert attempt(f"vdev shmem {{location}} create impossible,{size}").status not in (None, 0)
     assert peer.attach("beside").members() == {region.index, peer.attached[0].index}
 
 

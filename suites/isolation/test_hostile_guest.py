@@ -14,11 +14,11 @@ from contextlib import contextmanager
 import pytest
 
 from fixtures.access import Access
+from fixtures.api import Rampage
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from fixtures.records import Metrics
-from fixtures.vocabulary import Rampage
 from harness.shmem.registers import PAGE_SIZE
 
 pytestmark = pytest.mark.only(guest_image=["probe"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.api import RESOURCES, Resources
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.hostside import demand
 from fixtures.records import Metrics, Observations
-from fixtures.vocabulary import RESOURCES, Resources
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 

@@ -22,7 +22,7 @@ def test_the_end_of_a_guest_with_a_similar_name_leaves_the_others_alone(
     guests = deploy(*FREE)
     regions = [guest.attach("namesakes") for guest in guests]
     system = guests[0].name[:-1] if name == "beginning" else f"{guests[0].name}0"
-    assert attempt("vdev shmem {place}", system=system).status is None
+    assert attempt("vdev shmem {location}", system=system).status is None
     assert [region.members() for region in regions] == [{region.index for region in regions}] * len(regions)
     regions[0].fill(seed=7)
     assert regions[2].differences(seed=7) == 0

@@ -102,8 +102,8 @@ def memory_kinds(guest: Guest, control_page: int) -> tuple[str, str] | None:
     found: dict[int, str] = {}
     for line in said.lines:
         if line.startswith("PAT: [mem "):
-            place, _, kind = line.removeprefix("PAT: [mem ").partition("] ")
-            found[int(place.split("-")[0], 16)] = kind.strip()
+            span, _, kind = line.removeprefix("PAT: [mem ").partition("] ")
+            found[int(span.split("-")[0], 16)] = kind.strip()
     return found.get(control_page, "?"), found.get(control_page + PAGE_SIZE, "?")
 
 
@@ -143,6 +143,6 @@ def command(guest: Guest, function: str) -> int:
 
 def set_command(guest: Guest, function: str, value: int) -> None:
     """Write it."""
-    place = f"of={BUS}/{function}/config bs=1 seek={COMMAND} conv=notrunc"
-    said = guest.linux.run(f"printf '\\{value:03o}' | dd {place} 2>/dev/null")
+    operand = f"of={BUS}/{function}/config bs=1 seek={COMMAND} conv=notrunc"
+    said = guest.linux.run(f"printf '\\{value:03o}' | dd {operand} 2>/dev/null")
     assert said.status == 0

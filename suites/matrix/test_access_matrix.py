@@ -15,11 +15,11 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from fixtures.access import Access
+from fixtures.api import conclude
 from fixtures.configuration import shmem
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.records import Metrics
-from fixtures.vocabulary import conclude
 from harness.shmem.config import ConfigError
 from harness.shmem.oracle import creations
 from harness.shmem.profile import Profile

@@ -10,8 +10,8 @@ from itertools import count
 from typing import Final
 
 from fixtures.access import Access
+from fixtures.api import judged
 from fixtures.guest import Guest, Region
-from fixtures.vocabulary import judged
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, creations, decide
 from harness.shmem.status import Status

@@ -62,7 +62,7 @@ def test_each_selected_guest_is_interrupted(deploy: Deploy) -> None:
     assert [guest.interrupt_count().disowned for guest in guests] == [0, 0, 0]
 
 
-def check_told(guests: list[Guest], regions: list[Region], members: set[int]) -> None:
+def check_interrupts(guests: list[Guest], regions: list[Region], members: set[int]) -> None:
     """Each of the first two guests takes one interrupt, and its handler finds this set of members."""
     for guest, region in zip(guests[:2], regions[:2], strict=True):
         told = guest.wait_interrupts(SECONDS)
@@ -81,7 +81,7 @@ def test_those_who_are_there_are_interrupted_when_one_comes(deploy: Deploy) -> N
         for guest in guests[:2]:
             guest.wait_interrupts(SECONDS)
         regions[2] = guests[2].attach("come")
-        check_told(guests, regions, stay | {regions[2].index})
+        check_interrupts(guests, regions, stay | {regions[2].index})
 
 
 @pytest.mark.requirement("SHM-NOTIF-08")
@@ -95,7 +95,7 @@ def test_those_with_higher_indices_are_interrupted_when_one_comes_back(deploy: D
             guests[other].wait_interrupts(SECONDS)
         regions[number] = guest.attach("come-back")
         members = {region.index for region in regions}
-        check_told([guests[other] for other in stay], [regions[other] for other in stay], members)
+        check_interrupts([guests[other] for other in stay], [regions[other] for other in stay], members)
 
 
 @pytest.mark.requirement("SHM-NOTIF-09")
@@ -105,7 +105,7 @@ def test_those_who_remain_are_interrupted_when_one_goes(deploy: Deploy) -> None:
     stay = {region.index for region in regions[:2]}
     for _ in range(3):
         regions[2].detach()
-        check_told(guests, regions, stay)
+        check_interrupts(guests, regions, stay)
         regions[2] = guests[2].attach("go")
         for guest in guests[:2]:
             guest.wait_interrupts(SECONDS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.api import HostProgram
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
-from fixtures.vocabulary import HostProgram
 from harness.shmem.registers import NOTIFY_ALL, NOTIFY_ALL_OTHERS, STATUS_PENDING_MASK
 
 FREE = ("", "", "")

@@ -87,7 +87,7 @@ def test_data_is_memory_as_before_when_the_pin_has_told(deploy: Deploy, setting:
 @pytest.mark.only(placement=["mmio"])
 def test_a_thousand_messages_by_a_level_line(deploy: Deploy, bench: Bench) -> None:
     """Where a guest is told the trigger of its lines; it has as many devices as it takes to come to a level."""
-    vdev = next((number for number, place in enumerate(bench.config.mmio) if place.told == "level"), None)
+    vdev = next((number for number, location in enumerate(bench.config.mmio) if location.trigger == "level"), None)
     if vdev is None:
         pytest.skip(f"guests of {bench.name} are told of no level line")
     guests = deploy(("",) * (vdev + 1), ("",) * (vdev + 1))

@@ -39,9 +39,9 @@ def test_there_is_no_pci_function(deploy: Deploy) -> None:
 def test_vector_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -> None:
     """Of each device."""
     (guest,) = deploy(("", ""))
-    for vdev, place in enumerate(bench.config.mmio[:2]):
+    for vdev, location in enumerate(bench.config.mmio[:2]):
         guest.select(vdev)
-        assert guest.registers().vector == place.line
+        assert guest.registers().vector == location.line
 
 
 @device_tree
@@ -50,7 +50,7 @@ def test_the_device_tree_has_a_node(deploy: Deploy, bench: Bench) -> None:
     """A guest that is told nothing finds each device by the node's compatible and its first reg."""
     (guest,) = deploy(("", ""))
     found = [device for device in guest.devices() if device.placement == "mmio"]
-    assert sorted(device.factory for device in found) == sorted(place.loc for place in bench.config.mmio[:2])
+    assert sorted(device.factory for device in found) == sorted(location.loc for location in bench.config.mmio[:2])
     assert {device.signature for device in found} == {SIGNATURE}
 
 
@@ -60,7 +60,7 @@ def test_the_interrupt_of_the_node_is_the_line_of_the_configuration(deploy: Depl
     """Of each device; a signal arrives there."""
     guest, peer = deploy(("", ""), "")
     lines = {device.factory: device.interrupt for device in guest.devices()}
-    assert lines == {place.loc: place.line for place in bench.config.mmio[:2]}
+    assert lines == {location.loc: location.line for location in bench.config.mmio[:2]}
     for vdev in (0, 1):
         ours = guest.attach(f"line{vdev}", vdev=vdev)
         guest.listen("pin", vdev=vdev)
@@ -77,7 +77,9 @@ def test_a_line_of_a_high_number_is_the_interrupt(deploy: Deploy, bench: Bench, 
     """Of each of two devices, in the tree as well as in the guest."""
     if bench.config.architecture != "aarch64":
         pytest.skip("lines of these numbers are the GIC's")
-    one, two = (f"loc {place.loc:#x} intr gic:{line}" for place, line in zip(bench.config.mmio, lines, strict=False))
+    one, two = (
+        f"loc {location.loc:#x} intr gic:{line}" for location, line in zip(bench.config.mmio, lines, strict=False)
+    )
     guest, peer = deploy((one, two), "")
     assert [device.interrupt for device in sorted(guest.devices(), key=lambda device: device.factory)] == [*lines]
     for vdev, line in enumerate(lines):

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.api import PciFunction
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
-from fixtures.vocabulary import PciFunction
 from harness.shmem.registers import PAGE_SIZE, PCI_DEVICE, PCI_VENDOR, SIGNATURE
 
 pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.api import HostProgram
 from fixtures.deployment import Deploy
-from fixtures.vocabulary import HostProgram
 from harness.shmem.registers import MAX_CLIENTS
 from harness.shmem.status import Status
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 
 from fixtures.access import Access
+from fixtures.api import HostProgram
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
-from fixtures.vocabulary import HostProgram
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
 

@@ -12,7 +12,7 @@ TEMPLATES = f"templates: {CHECKOUT}/targets/qemu-x86_64"
 
 BODY = """
 def test_1(attempt):
-    tried = attempt("vdev shmem {place}\\n    deny a allow a*")
+    tried = attempt("vdev shmem {location}\\n    deny a allow a*")
     assert tried.status == 65
     assert tried.messages
 """

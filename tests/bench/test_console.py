@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from labgrid.driver import ShellDriver
 
-from harness.console.intake import ConsoleEndedError
+from harness.console.buffer import ConsoleEndedError
 from harness.errors import BenchError
 from harness.guest.target import GuestTarget
 from harness.host.protocol import ConsoleLocation
@@ -76,7 +76,7 @@ def test_what_came_before_the_console_was_opened_is_there(wire: Wire, log: Path)
     os.write(wire.end, b"first and last words\r\n")
     guest = GuestTarget("guest0", wire.location, log)
     try:
-        assert guest.console.intake.read(_soon()) == b"first and last words\r\n"
+        assert guest.console.buffer.read(_soon()) == b"first and last words\r\n"
     finally:
         guest.close()
 
@@ -88,7 +88,7 @@ def test_output_is_logged_while_nobody_waits_for_it(wire: Wire, guest: GuestTarg
         view = view[os.write(wire.end, view) :]
     taken = b""
     while len(taken) < len(payload):
-        taken += guest.console.intake.read(_soon())
+        taken += guest.console.buffer.read(_soon())
     assert taken == payload
     lines = log.read_text().splitlines()
     assert [line.split(" < ")[1] for line in lines[1:]] == payload.decode().split()
@@ -96,10 +96,10 @@ def test_output_is_logged_while_nobody_waits_for_it(wire: Wire, guest: GuestTarg
 
 def test_the_hang_up_of_the_other_side_is_an_error_that_shows_the_last_lines(wire: Wire, guest: GuestTarget) -> None:
     os.write(wire.end, b"panic: out of coffee\n")
-    assert guest.console.intake.read(_soon()) == b"panic: out of coffee\n"
+    assert guest.console.buffer.read(_soon()) == b"panic: out of coffee\n"
     wire.hang_up()
     with pytest.raises(ConsoleEndedError, match=r"guest0 ended(.|\n)*out of coffee"):
-        guest.console.intake.read(_soon(60))
+        guest.console.buffer.read(_soon(60))
 
 
 def test_closing_ends_the_reader_and_the_port(wire: Wire, log: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_console_cannot_be_opened_twice(wire: Wire, guest: GuestTarget, tmp_pa
     with pytest.raises(BenchError, match="intruder cannot be opened"):
         GuestTarget("intruder", wire.location, tmp_path / "second.log")
     os.write(wire.end, b"still here")
-    assert guest.console.intake.read(_soon()) == b"still here"
+    assert guest.console.buffer.read(_soon()) == b"still here"
 
 
 def test_a_console_that_does_not_exist_is_named(tmp_path: Path) -> None:

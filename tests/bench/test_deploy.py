@@ -89,7 +89,7 @@ def test_a_guest_that_ends_instead_of_answering_is_told_with_qvms_status(mini: M
 
 
 def test_what_cannot_be_deployed_is_explained_and_does_not_cost_the_bench(mini: MiniSuite) -> None:
-    """Refused by qvm (three times), not even options, and then something that works."""
+    """RequestFailed by qvm (three times), not even options, and then something that works."""
     body = """
 LONG = "create far-too-long-for-a-region-name-on-the-host,4096"
 def test_1(deploy): deploy(f"{LONG} deny x")

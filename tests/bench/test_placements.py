@@ -7,7 +7,7 @@ import pytest
 from labgrid.config import Config
 
 from fixtures.configuration import Verbatim, shmem
-from fixtures.settings import Place, read_benches
+from fixtures.settings import MmioLocation, read_benches
 from harness.errors import UsageError
 from tests.bench.mini_suite import MiniSuite, emulated, fake
 
@@ -23,7 +23,7 @@ def _run(mini: MiniSuite, body: str, *, status: int = 0, target: str = BOTH) -> 
 
 
 def test_a_vdev_without_an_address_gets_the_next_place() -> None:
-    places = [Place(0x1000, "gic:40"), Place(0x2000, "gic:41")]
+    places = [MmioLocation(0x1000, "gic:40"), MmioLocation(0x2000, "gic:41")]
     assert shmem(("allow a", "loc 0x9000 intr gic:50", ""), places).text == (
         "vdev shmem\n    loc 0x1000\n    intr gic:40\n    allow a\n"
         "vdev shmem\n    loc 0x9000\n    intr gic:50\n"
@@ -34,9 +34,9 @@ def test_a_vdev_without_an_address_gets_the_next_place() -> None:
 
 
 def test_verbatim_text_stays_as_it_is() -> None:
-    text = Verbatim("vdev shmem {place} # the first\n\n  allow a  deny b\n")
+    text = Verbatim("vdev shmem {location} # the first\n\n  allow a  deny b\n")
     assert shmem(text).text == "vdev shmem  # the first\n\n  allow a  deny b\n"
-    placed = shmem(text, [Place(0x1000, "gic:40")])
+    placed = shmem(text, [MmioLocation(0x1000, "gic:40")])
     assert "vdev shmem loc 0x1000 intr gic:40 # the first\n" in placed.text
     assert placed.vdevs[0].loc == 0x1000
 
@@ -84,7 +84,7 @@ def test_a_configuration_can_be_tried_beside_the_guests(mini: MiniSuite) -> None
     body = """
 def test_1(deploy, attempt):
     guest, = deploy("")
-    good, bad = attempt("vdev shmem {place} allow a"), attempt("vdev shmem\\n  allov a")
+    good, bad = attempt("vdev shmem {location} allow a"), attempt("vdev shmem\\n  allov a")
     assert (good.status, bad.status) == (None, 65)
     assert f"{bad.file}:{bad.line_of('allov')}]" in bad.messages
     assert guest.attach("a").members() == {0}
@@ -129,7 +129,7 @@ def test_recorded(bench, observations): observations.record("answer", "yes")
         ("mmio: [{loc: here, intr: 'gic:43'}]", r"option mmio\[1\].loc is 'here'"),
         ("mmio: [{loc: 4096}]", r"option mmio\[1\].intr is missing"),
         ("mmio: [{loc: 4096, intr: gic}]", r"option mmio\[1\]: intr is 'gic'"),
-        ("mmio: [{loc: 4096, intr: 'gic:43', told: loudly}]", r"option mmio\[1\].told is 'loudly'"),
+        ("mmio: [{loc: 4096, intr: 'gic:43', trigger: loudly}]", r"option mmio\[1\].trigger is 'loudly'"),
         ("mmio: []", "option mmio is missing"),
         ("beyond: '6.0'", "option beyond is '6.0'"),
     ],

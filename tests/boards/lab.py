@@ -18,9 +18,9 @@ from labgrid import Environment
 
 from harness import events, provision
 from harness.host.protocol import HostGuest
+from harness.loopback.command import command_board
 from harness.loopback.processes import descendants
 from harness.loopback.resource import LoopbackBoard
-from harness.loopback.tell import tell
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -198,13 +198,13 @@ class Lab:
             self.close()
         finally:
             self._unsubscribe()
-            tell(self.folder, "off")
-            tell(self.folder, "behave", hanging_boots=0, sftp_options="")
+            command_board(self.folder, "off")
+            command_board(self.folder, "behave", hanging_boots=0, sftp_options="")
             self.disturb("serial")
 
     def disturb(self, line: str, **disturbance: object) -> None:
         """Disturb a serial line; without more, not any longer."""
-        tell(self.folder, "disturb", line=line, **disturbance)
+        command_board(self.folder, "disturb", line=line, **disturbance)
 
     def start_guest(self, host: Any, number: int = 0, options: str = "allow *", **changes: str) -> HostGuest:
         """Put a guest's files on the host and start it."""

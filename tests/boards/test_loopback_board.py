@@ -11,8 +11,8 @@ import pytest
 import serial
 
 from harness.errors import HarnessError
+from harness.loopback.command import command_board
 from harness.loopback.resource import LoopbackBoard
-from harness.loopback.tell import tell
 
 
 def test_what_a_board_is_made_of_is_fetched_before_it_is_started(
@@ -30,7 +30,7 @@ def test_what_a_board_is_made_of_is_fetched_before_it_is_started(
 
 
 def test_the_port_stays_the_boards_while_it_has_no_power(board: LoopbackBoard) -> None:
-    tell(board.folder, "off")
+    command_board(board.folder, "off")
     with socket.socket() as other, pytest.raises(OSError, match="in use"):
         other.bind(("127.0.0.1", board.port))
 
@@ -39,7 +39,7 @@ def test_nobody_who_knows_the_target_file_gets_a_shell_over_ssh(board: LoopbackB
     """Its password is for the serial line, which is its owner's alone; the port is open to every user."""
     line = (board.folder / "serial").resolve()
     assert line.stat().st_mode & 0o007 == 0
-    tell(board.folder, "on")
+    command_board(board.folder, "on")
     try:
         with serial.Serial(str(line), timeout=20) as port:
             assert port.read_until(b"host ready").endswith(b"host ready")
@@ -47,7 +47,7 @@ def test_nobody_who_knows_the_target_file_gets_a_shell_over_ssh(board: LoopbackB
             _log_in(board, "loopback")
         _log_in(board, board.password)
     finally:
-        tell(board.folder, "off")
+        command_board(board.folder, "off")
 
 
 def _log_in(board: LoopbackBoard, password: str) -> None:

@@ -36,7 +36,7 @@ def test_a_board_comes_up_over_a_serial_port_on_the_network(lab: Lab, exported: 
     with within(30, f"console over {exported}: host up"):
         host = lab.ready()
     host.check()
-    assert f"({exported})" in str(host.parts()[0].source)
+    assert f"({exported})" in str(host.components()[0].source)
     assert "< hypervisor host ready" in lab.log.read_text()
 
 

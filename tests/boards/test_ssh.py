@@ -22,8 +22,8 @@ from harness.host.ssh import (
     SshUnreachableError,
     wait_for_ssh,
 )
+from harness.loopback.command import command_board
 from harness.loopback.resource import LoopbackBoard
-from harness.loopback.tell import tell
 from tests import programs
 from tests.boards.half_server import half_a_server
 from tests.boards.lab import Lab, stopped, within
@@ -35,7 +35,7 @@ Connect = Callable[..., SshConnection]
 @pytest.fixture
 def up(lab: Lab) -> Lab:
     """A board whose SSH server answers."""
-    tell(lab.folder, "on")
+    command_board(lab.folder, "on")
     connection = _connection(lab.board, HostKeys("unchecked"))
     wait_for_ssh(connection, 20, lambda: None)
     connection.close()
@@ -248,7 +248,7 @@ def test_a_server_that_opens_a_channel_and_stops_has_an_end(what: str, tmp_path:
 
 
 def test_a_connection_that_the_machine_closes_is_noticed(up: Lab, connection: SshConnection) -> None:
-    tell(up.folder, "off")
+    command_board(up.folder, "off")
     with within(5, "host switched off during a session: error"), pytest.raises(SshLostError):
         connection.run(["true"], 60)
     assert not connection.connected

@@ -18,7 +18,7 @@ from labgrid.strategy import StrategyError
 
 from harness.errors import BenchError
 from harness.host.board.strategy import BoardStatus
-from harness.loopback.tell import tell
+from harness.loopback.command import command_board
 from tests import programs
 from tests.boards.lab import Lab, within
 
@@ -122,7 +122,7 @@ def test_a_mistake_in_the_target_file_ends_at_once_without_a_power_cycle(
 
 def test_a_board_that_hangs_in_its_boot_is_power_cycled_and_the_reason_is_kept(lab: Lab) -> None:
     lab.set("ShmemBoardStrategy", boot_seconds=8.0)
-    tell(lab.folder, "behave", hanging_boots=2)
+    command_board(lab.folder, "behave", hanging_boots=2)
     strategy = lab.open()
     with within(32, "host hangs in its boot twice: recovered by power cycle"):
         strategy.transition("ready")
@@ -135,7 +135,7 @@ def test_a_board_that_hangs_in_its_boot_is_power_cycled_and_the_reason_is_kept(l
 
 def test_a_board_that_never_boots_is_given_up_after_the_power_cycles_it_may_have(lab: Lab) -> None:
     lab.set("ShmemBoardStrategy", boot_seconds=1.0, power_cycles=1)
-    tell(lab.folder, "behave", hanging_boots=9)
+    command_board(lab.folder, "behave", hanging_boots=9)
     strategy = lab.open()
     with within(15, "host never boots: error after one power cycle"), pytest.raises(StrategyError) as error:
         strategy.transition("ready")
@@ -173,7 +173,7 @@ def _boot_slowly(controller: int, switched: Path) -> None:
 
 def test_after_trouble_the_board_goes_on_when_it_was_forced_off(lab: Lab) -> None:
     lab.set("ShmemBoardStrategy", boot_seconds=8.0, power_cycles=0)
-    tell(lab.folder, "behave", hanging_boots=1)
+    command_board(lab.folder, "behave", hanging_boots=1)
     strategy = lab.open()
     for _ in range(2):
         with pytest.raises(StrategyError):
@@ -275,7 +275,7 @@ def test_a_power_switch_that_hangs_is_ended_and_named(lab: Lab) -> None:
 
 
 def test_a_console_that_another_run_has_is_left_to_it_and_the_power_too(lab: Lab) -> None:
-    tell(lab.folder, "on")
+    command_board(lab.folder, "on")
     with serial.Serial(os.path.realpath(lab.folder / "serial"), exclusive=True):
         strategy = lab.open()
         with within(5, "console in use by another run: error"), pytest.raises(StrategyError) as error:
@@ -294,7 +294,7 @@ def test_a_console_is_open_for_one_run_alone(lab: Lab) -> None:
 
 
 def test_a_board_without_a_power_switch_is_taken_as_it_is(lab: Lab) -> None:
-    tell(lab.folder, "on")
+    command_board(lab.folder, "on")
     del lab.data["drivers"]["ExternalPowerDriver"]
     host = lab.ready()
     host.check()
@@ -308,7 +308,7 @@ def test_a_board_without_a_console_goes_from_power_to_ssh(lab: Lab) -> None:
 
 
 def test_a_shell_that_somebody_left_open_is_used(lab: Lab) -> None:
-    tell(lab.folder, "on")
+    command_board(lab.folder, "on")
     del lab.data["drivers"]["ExternalPowerDriver"]
     lab.ready()
     lab.close()
@@ -322,7 +322,7 @@ def test_a_host_that_reboots_by_itself_is_brought_up_again(lab: Lab) -> None:
     guest = lab.start_guest(strategy.host)
     guest.wait_console(20)
     with within(10, "host reboots while a guest runs: error"):
-        tell(lab.folder, "reset")
+        command_board(lab.folder, "reset")
         with pytest.raises(BenchError, match="connection was lost"):
             guest.wait_end(10)
     strategy.force("off")

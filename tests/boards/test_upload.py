@@ -15,7 +15,7 @@ import pytest
 from labgrid.strategy import StrategyError
 
 from harness.errors import BenchError
-from harness.loopback.tell import tell
+from harness.loopback.command import command_board
 from tests.boards.lab import Lab, stopped, within
 from tests.boards.proxy import Proxy
 
@@ -120,7 +120,7 @@ def test_a_reader_sees_the_old_or_the_new_text(lab: Lab) -> None:
 
 
 def test_a_server_without_atomic_rename_is_served_in_two_steps(lab: Lab, tmp_path: Path) -> None:
-    tell(lab.folder, "behave", sftp_options="-P posix-rename")
+    command_board(lab.folder, "behave", sftp_options="-P posix-rename")
     host = lab.ready()
     source = _file(tmp_path, 1000)
     host.put(source)

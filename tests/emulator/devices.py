@@ -23,20 +23,20 @@ WINDOW_BASE = 0x80_0000_0000
 
 
 class FakeMapper(Mapper):
-    """Takes note of every change of the window, or fails with ``trouble``.
+    """Takes note of every change of the window, or fails with ``error``.
 
     ``seen`` has for each change window, offset and length, and size and first bytes of the region that is shown;
     private memory is None.
     """
 
     def __init__(self) -> None:
-        self.trouble: WindowBroken | None = None
+        self.error: WindowBroken | None = None
         self.changes: list[tuple[int, ...]] = []
         self.seen: list[tuple[int, int, int, tuple[int, bytes] | None]] = []
 
     def replace(self, window: int, offset: int, length: int, fd: int, file_offset: int) -> None:
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
         self.changes.append((window, offset, length, fd, file_offset))
         shown = None if fd == window else (os.fstat(fd).st_size, os.pread(fd, 4, file_offset))
         self.seen.append((window, offset, length, shown))

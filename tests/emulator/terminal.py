@@ -8,7 +8,7 @@ from pathlib import Path
 
 import serial
 
-from harness.console.intake import ConsoleEndedError
+from harness.console.buffer import ConsoleEndedError
 from harness.guest.probe import Probe
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.emulator.service.client import RequestRefused
+from harness.emulator.service.client import HostRequestError
 from harness.emulator.service.protocol import MAX_LINE
 from harness.shmem.status import Status
 from tests.emulator.conftest import Bench, configuration
@@ -54,7 +54,7 @@ _ILLEGAL = [
 
 def test_what_a_guest_may_not_create_a_program_may_not_either(bench: Bench) -> None:
     for name, pages, status in _ILLEGAL:
-        with pytest.raises(RequestRefused) as refused:
+        with pytest.raises(HostRequestError) as refused:
             bench.client.create(name, pages)
         assert refused.value.status == status, name
     assert bench.client.regions() == []
@@ -63,14 +63,14 @@ def test_what_a_guest_may_not_create_a_program_may_not_either(bench: Bench) -> N
 def test_a_region_of_another_size_is_attached_with_its_own_and_no_pages_are_refused(bench: Bench) -> None:
     bench.client.create("three", 3)
     assert bench.client.create("three", 1).pages == 3
-    with pytest.raises(RequestRefused):
+    with pytest.raises(HostRequestError):
         bench.client.create("three", 0)
 
 
 def test_a_17th_client_is_refused_with_the_status_of_a_guest(bench: Bench) -> None:
     for _ in range(16):
         bench.client.create("full", 1)
-    with pytest.raises(RequestRefused, match="CLIENT_MAX") as refused:
+    with pytest.raises(HostRequestError, match="CLIENT_MAX") as refused:
         bench.client.attach("full")
     assert refused.value.status == Status.CLIENT_MAX
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.emulator.device.creation import create_configured
 from harness.emulator.device.factory import FactoryPage
-from harness.emulator.device.regions import Refused, Registry
+from harness.emulator.device.regions import Registry, RequestFailed
 from harness.emulator.device.requests import Requests
 from harness.emulator.device.rules import Rules
 from harness.shmem import oracle
@@ -61,7 +61,7 @@ def _emulated(vdev: ShmemVdev, name: str, profile: Profile) -> tuple[Status, str
     )
     try:
         return Status.OK, requests.open().region.name
-    except Refused as refusal:
+    except RequestFailed as refusal:
         return refusal.status, None
     finally:
         registry.close()

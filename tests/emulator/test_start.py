@@ -64,12 +64,12 @@ def test_qvm_alone_tells_the_same(tmp_path: Path) -> None:
     assert (result.returncode, "the moon is in the wrong phase" in result.stderr) == (64, True), result.stderr
 
 
-@pytest.mark.parametrize("trouble", [HarnessError("no compiler"), OSError(28, "disk full"), QMPError("out of step")])
+@pytest.mark.parametrize("error", [HarnessError("no compiler"), OSError(28, "disk full"), QMPError("out of step")])
 def test_trouble_of_the_host_gives_64_and_its_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(_arch: str) -> None:
-        raise trouble
+        raise error
 
     async def start() -> object:
         host = Host(tmp_path, PROFILES["7.0"])
@@ -80,7 +80,7 @@ def test_trouble_of_the_host_gives_64_and_its_words(
     monkeypatch.setattr(provision, "qemu", fail)
     result = asyncio.run(start())
     assert isinstance(result, Exit)
-    assert (result.status, str(trouble) in result.message) == (64, True)
+    assert (result.status, str(error) in result.message) == (64, True)
     assert list((tmp_path / "root/dev/qvm").iterdir()) == []
     assert list(tmp_path.glob("*.sock")) == []
 

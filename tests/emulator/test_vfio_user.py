@@ -83,10 +83,10 @@ class Client:
 def with_device(path: Path, body: Callable[[Client], Awaitable[None]]) -> None:
     """Run ``body`` against a new device."""
 
-    troubles: list[object] = []
+    errors: list[object] = []
 
     async def run() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: troubles.append(context))
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
         registry, mapper = Registry(PROFILES["7.0"]), Mapper()
         window = Window(mapper)
         device = SharedMemoryDevice(
@@ -104,7 +104,7 @@ def with_device(path: Path, body: Callable[[Client], Awaitable[None]]) -> None:
             path.unlink()
 
     asyncio.run(run())
-    assert troubles == []
+    assert errors == []
 
 
 def test_the_first_short_answer_about_a_region_tells_the_full_size(tmp_path: Path) -> None:

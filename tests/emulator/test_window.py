@@ -41,15 +41,15 @@ def test_the_end_of_qemu_is_told_apart_from_a_failure() -> None:
         mapper.close()
 
 
-@pytest.mark.parametrize("trouble", [WindowBroken("cannot map"), NoAnswer("no answer")])
-def test_a_region_that_cannot_be_taken_away_ends_qvm(trouble: WindowBroken) -> None:
+@pytest.mark.parametrize("error", [WindowBroken("cannot map"), NoAnswer("no answer")])
+def test_a_region_that_cannot_be_taken_away_ends_qvm(error: WindowBroken) -> None:
     with bench(PROFILES["7.0"]) as host:
         guest, peer = host.device(), host.device(system="two")
         guest.request("talk")
         peer.request("talk")
-        host.machines["one"].mapper.trouble = trouble
+        host.machines["one"].mapper.error = error
         guest.detach()
-        assert host.machines["one"].broken == [f"vdev shmem: cannot take a region away: {trouble}"]
+        assert host.machines["one"].broken == [f"vdev shmem: cannot take a region away: {error}"]
         assert peer.control(reg.CONTROL_STATUS_OFFSET) >> 16 == 0b10
 
 
@@ -70,18 +70,18 @@ def test_a_qemu_that_has_ended_shows_nothing_any_more() -> None:
     with bench(PROFILES["7.0"]) as host:
         guest = host.device()
         guest.request("talk")
-        host.machines["one"].mapper.trouble = QemuEnded("QEMU has ended")
+        host.machines["one"].mapper.error = QemuEnded("QEMU has ended")
         guest.detach()
         assert (host.machines["one"].broken, host.regions()) == ([], [])
 
 
-@pytest.mark.parametrize(("trouble", "ends"), [(WindowBroken("cannot map"), False), (NoAnswer("no answer"), True)])
+@pytest.mark.parametrize(("error", "ends"), [(WindowBroken("cannot map"), False), (NoAnswer("no answer"), True)])
 def test_a_region_that_cannot_be_shown_is_refused_and_one_that_may_appear_late_ends_qvm(
-    trouble: WindowBroken, ends: bool
+    error: WindowBroken, ends: bool
 ) -> None:
     with bench(PROFILES["7.0"]) as host:
         guest = host.device()
-        host.machines["one"].mapper.trouble = trouble
+        host.machines["one"].mapper.error = error
         assert guest.request("talk") == Status.UNKNOWN_FAILURE
         assert host.regions() == []
         assert bool(host.machines["one"].broken) == ends

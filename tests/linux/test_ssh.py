@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from labgrid.driver.exception import ExecutionError
 
-from harness.console.intake import ConsoleEndedError
+from harness.console.buffer import ConsoleEndedError
 from harness.errors import BenchError
 from harness.guest.linux_keys import BenchKeys
 from harness.guest.ssh.driver import CommandTimeoutError, DamagedFileError, ShmemSSHDriver

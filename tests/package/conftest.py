@@ -32,7 +32,7 @@ def run(command: list[str], folder: Path, **options: Any) -> subprocess.Complete
 
 
 @dataclass
-class Place:
+class Team:
     """A folder of a team: nothing is in it but a virtual environment."""
 
     folder: Path
@@ -74,15 +74,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Place:
+def empty(tmp_path: Path) -> Team:
     """A folder with a virtual environment of nothing."""
     made = run([sys.executable, "-m", "venv", "--without-pip", ".venv"], tmp_path)
     assert made.returncode == 0, made.stdout
-    return Place(tmp_path)
+    return Team(tmp_path)
 
 
 @pytest.fixture
-def team(empty: Place, install: Callable[..., None]) -> Place:
+def team(empty: Team, install: Callable[..., None]) -> Team:
     """A folder with the package, and with the dependencies of the environment that runs the tests."""
     install(empty.folder / ".venv", "--no-deps", "--no-index")
     # The finder of the editable package there is not asked: only the file of a real folder of packages is read.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.package.conftest import CHECKOUT, Place, run
+from tests.package.conftest import CHECKOUT, Team, run
 
 PAGE = (CHECKOUT / "docs/own-suite.md").read_text()
 SUITE = "test_telemetry.py"
@@ -33,24 +33,24 @@ def block(language: str) -> str:
     return str(found)
 
 
-def write_both(place: Place) -> None:
+def write_both(place: Team) -> None:
     assert f"`{SUITE}`" in section("Two files")
     assert len(block("python").splitlines()) == 3
     place.write("boards.yaml", block("yaml"))
     place.write(SUITE, block("python"))
 
 
-def results(place: Place) -> dict[str, Any]:
+def results(place: Team) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((place.folder / "reports/latest/results.json").read_text())
     return found
 
 
-def verdicts(place: Place) -> list[tuple[str, str, str]]:
+def verdicts(place: Team) -> list[tuple[str, str, str]]:
     """Test, bench and verdict of the newest report."""
     return [(case["test"].partition("[")[0], case["bench"], case["verdict"]) for case in results(place)["cases"]]
 
 
-def test_three_lines_are_a_suite(team: Place) -> None:
+def test_three_lines_are_a_suite(team: Team) -> None:
     write_both(team)
     before = team.installed()
     name = f"{SUITE}::test_telemetry_is_open_and_brakes_are_not"
@@ -71,7 +71,7 @@ def test_three_lines_are_a_suite(team: Place) -> None:
 @pytest.mark.long
 def test_the_page_with_all_that_the_package_depends_on(tmp_path: Path, wheel: Path) -> None:
     """Nothing is there before: pip fetches the dependencies."""
-    place = Place(tmp_path)
+    place = Team(tmp_path)
     (tmp_path / wheel.name).symlink_to(wheel)
     write_both(place)
     for words in [*commands("Install it"), *commands("Run it")]:
@@ -84,7 +84,7 @@ CONFIGURATION = "system demo\nram 0,512M\nload /boot/vmlinuz\nvdev shmem allow t
 
 
 @pytest.mark.long
-def test_the_commands_work_in_an_empty_folder(team: Place) -> None:
+def test_the_commands_work_in_an_empty_folder(team: Team) -> None:
     before = team.installed()
     assert "the package was not built in a git repository" in team.run("harness", "--version")
     team.run("harness", "provision")
@@ -104,7 +104,7 @@ def test_the_commands_work_in_an_empty_folder(team: Place) -> None:
     assert {name for name in team.installed() - before if not KEPT_BY_PYTEST.fullmatch(name)} == set()
 
 
-def test_a_session_that_does_not_ask_is_left_alone(team: Place) -> None:
+def test_a_session_that_does_not_ask_is_left_alone(team: Team) -> None:
     """Neither for an environment file of labgrid's that has nothing of ours."""
     team.write("env.yaml", "targets: {main: {}}\n")
     team.write("conftest.py", "import sys\n\ndef pytest_unconfigure(): print(sorted(filter(OURS, sys.modules)))\n"
@@ -119,7 +119,7 @@ def test_a_session_that_does_not_ask_is_left_alone(team: Place) -> None:
         assert "unrecognized arguments" in team.run("pytest", option, status=4)
 
 
-def test_another_package_with_the_name_fixtures_is_refused(team: Place) -> None:
+def test_another_package_with_the_name_fixtures_is_refused(team: Team) -> None:
     write_both(team)
     team.write("early.py", "import fixtures\n")
     team.write("fixtures.py", "")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import Arch
-from harness.console.intake import ConsoleEndedError
+from harness.console.buffer import ConsoleEndedError
 from harness.provision import probe_image, qemu
 from tests import programs
 

@@ -100,5 +100,5 @@ def running_pair(arch: Arch, placement: Placement, folder: Path) -> Iterator[Pai
             )
             probes.append(stack.enter_context(_guest(host, client, folder, system, text)))
             if (arch, placement) == ("x86_64", "mmio"):
-                probes[number].tell_device(PC_ADDRESSES[number], PC_LINES[number], edge=True)
+                probes[number].register_device(PC_ADDRESSES[number], PC_LINES[number], edge=True)
         yield Pair(arch, placement, probes[0], probes[1], client)

@@ -163,7 +163,7 @@ def test_a_gic_of_either_version_delivers(arm: Probe) -> None:
     probe, line, pending = arm, 77, 0x08000200
     ram = probe.identify().ram[-1]
     for edge in (False, True):
-        probe.tell_device(ram.address + ram.size - 16 * 4096, line, edge=edge)
+        probe.register_device(ram.address + ram.size - 16 * 4096, line, edge=edge)
         probe.irq_on()
         for _ in range(3):
             probe.write("phys", pending + line // 32 * 4, 4, 1 << line % 32)

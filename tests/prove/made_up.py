@@ -26,7 +26,7 @@ def fault(pytestconfig):
 
 
 @dataclass(frozen=True)
-class Finished:
+class ProofRun:
     """A command that has ended."""
 
     status: int
@@ -72,12 +72,12 @@ class MadeUp:
         place = ["--suite", str(self.folder), "--out", str(self.folder / "out")]
         return [sys.executable, "-m", "harness", "prove", *place, *options]
 
-    def prove(self, *options: str) -> Finished:
+    def prove(self, *options: str) -> ProofRun:
         """Run the command to its end."""
         done = programs.run(
             self.command(*options), cwd=CHECKOUT, capture_output=True, text=True, timeout=SECONDS, check=False
         )
-        return Finished(done.returncode, done.stdout + done.stderr, self.folder / "out")
+        return ProofRun(done.returncode, done.stdout + done.stderr, self.folder / "out")
 
 
 def faults(*names: str) -> list[str]:

@@ -74,8 +74,8 @@ def test_trouble_of_a_bench_is_no_proof(suite: MadeUp) -> None:
     # Nothing was caught, so that there is nothing to hold against a session without a fault.
     assert run.proof["planned"] == ["rule-prefix"]
     assert not run.proof["controls"]
-    assert run.outcomes == {"rule-prefix": "trouble"}
-    assert "1 tests had trouble, the first:" in run.output
+    assert run.outcomes == {"rule-prefix": "error"}
+    assert "1 tests ended in an error, the first:" in run.output
     assert "the power supply smokes" in run.output
 
 
@@ -102,7 +102,7 @@ def test_a_session_without_end_is_ended(tmp_path: Path) -> None:
     run = suite.prove(*faults("rules-ignored"), "--limit", "20")
     assert time.monotonic() - began < SECONDS / 2
     assert run.status == 2
-    assert "TROUBLE: the session did not end in time" in run.output
+    assert "ERROR: the session did not end in time" in run.output
 
 
 def test_the_page_shows_every_fault_and_needs_no_script(suite: MadeUp) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from fixtures.configuration import shmem
 from harness.emulator.device.factory import FactoryPage
-from harness.emulator.device.regions import Refused, Registry
+from harness.emulator.device.regions import Registry, RequestFailed
 from harness.emulator.device.requests import Requests
 from harness.emulator.device.rules import Rules
 from harness.emulator.faults.catalogue import catalogue
@@ -71,7 +71,7 @@ def requested(vdev: ShmemVdev, rules: Rules, name: str, existing: str) -> tuple[
             registry.create(existing, 5, creator="peer", lifetime="last-client")
         requests = Requests(vdev, "guest", factory, rules, registry, PROFILE, 4096, lambda: True, list, list)
         return Status.OK, requests.open().region.name
-    except Refused as refusal:
+    except RequestFailed as refusal:
         return refusal.status, ""
     finally:
         registry.close()

@@ -29,10 +29,10 @@ MUTATIONS = {
     "deny wins no more": ("rules.py", 'if rules[index].kind == "deny"), matching[0])', "), matching[0])"),
     "tail turned": ("rules.py", 'return Verdict(tail == "allow",', 'return Verdict(tail == "deny",'),
     "mixed tail of the wrong end": ("rules.py", "if kinds[-1] ==", "if kinds[0] =="),
-    "prefix match": ("patterns.py", "return len(self.elements) in places", "return bool(places)"),
+    "prefix match": ("patterns.py", "return len(self.elements) in positions", "return bool(positions)"),
     "star takes a character at least": (
         "patterns.py",
-        "while place < len(self.elements) and self.elements[place].repeated:",
+        "while position < len(self.elements) and self.elements[position].repeated:",
         "while False:",
     ),
     "negation lost": ("patterns.py", "ALL_BYTES - folded if negated else folded", "folded"),

@@ -17,8 +17,26 @@ from harness.report.evidence import journal, reader
 from harness.report.evidence.codec import decode, encode
 from harness.report.evidence.document import build, results
 from harness.report.evidence.folder import safe_name
-from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, Narrowed, PartsKnown, PlanMade, Trouble
-from harness.report.evidence.model import Case, KnownFailure, Narrowing, Part, Planned, Report, ReportError, Requirement
+from harness.report.evidence.journal import (
+    Began,
+    CaseDone,
+    ComponentsRecorded,
+    Ended,
+    Entry,
+    Narrowed,
+    PlanMade,
+    RunError,
+)
+from harness.report.evidence.model import (
+    Case,
+    Component,
+    KnownFailure,
+    Narrowing,
+    Planned,
+    Report,
+    ReportError,
+    Requirement,
+)
 from harness.site import Site
 
 BEGAN = Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "", "", "")
@@ -126,7 +144,7 @@ def test_exit_status(cases: list[Case], status: int) -> None:
 
 
 def test_trouble_outside_of_tests_fails_the_run() -> None:
-    assert report_of(case("a", "pass"), more=(Trouble("disk full"),)).run.reasons == ["disk full"]
+    assert report_of(case("a", "pass"), more=(RunError("disk full"),)).run.reasons == ["disk full"]
 
 
 def test_without_an_end_there_is_no_pass() -> None:
@@ -141,8 +159,8 @@ def test_requirements_that_nothing_names() -> None:
 
 
 def test_parts_are_listed_once() -> None:
-    parts = PartsKnown([Part("qemu", "11", "ab")])
-    assert report_of(more=(parts, parts)).run.parts == [Part("qemu", "11", "ab")]
+    parts = ComponentsRecorded([Component("qemu", "11", "ab")])
+    assert report_of(more=(parts, parts)).run.parts == [Component("qemu", "11", "ab")]
 
 
 def test_report_survives_json() -> None:

@@ -31,7 +31,7 @@ def suite(make_suite: MakeSuite) -> Suite:
     return suite
 
 
-def _told(session: Session) -> list[str]:
+def _narrowings(session: Session) -> list[str]:
     """What is told of narrowing, seen to be the same in all three places."""
     told = [line for line in session.output.splitlines() if line.startswith("narrowed: ")]
     assert [str(each) for each in session.report.run.narrowed] == told
@@ -45,7 +45,7 @@ def _told(session: Session) -> list[str]:
 
 def test_a_whole_run_is_not_narrowed(suite: Suite) -> None:
     session = suite.run()
-    assert (_told(session), len(session.report.cases)) == ([], 6)
+    assert (_narrowings(session), len(session.report.cases)) == ([], 6)
 
 
 HERE = "(on the command line)"
@@ -75,13 +75,13 @@ HERE = "(on the command line)"
 )
 def test_options_narrow(suite: Suite, options: list[str], told: list[str]) -> None:
     session = suite.run(*options)
-    assert sorted(_told(session)) == sorted(f"narrowed: {text}" for text in told)
+    assert sorted(_narrowings(session)) == sorted(f"narrowed: {text}" for text in told)
 
 
 def test_a_variable_narrows_and_is_shown(suite: Suite) -> None:
     suite.environment["PYTEST_ADDOPTS"] = "--ignore part -k 'not test_b'"
     session = suite.run()
-    assert _told(session) == [
+    assert _narrowings(session) == [
         "narrowed: 2 tests deselected, by -k 'not test_b' (in PYTEST_ADDOPTS)",
         "narrowed: 1 test function not collected, by --ignore part (in PYTEST_ADDOPTS)",
     ]
@@ -94,7 +94,7 @@ def test_a_file_of_settings_narrows_and_is_shown(suite: Suite) -> None:
     file = suite.write("pytest.ini", f"[pytest]\n{settings}python_files = test_*.py\n")
     suite.write("other_test.py", "def test_e(): ...\n")
     session = suite.run("-m", "not nothing")
-    assert sorted(_told(session)) == [
+    assert sorted(_narrowings(session)) == [
         f"narrowed: 1 test function not collected, by norecursedirs = part (in {file})",
         f"narrowed: 1 test function not collected, by python_classes = Nothing (in {file})",
         f"narrowed: 1 test function not collected, by python_files = test_*.py (in {file})",
@@ -125,7 +125,7 @@ def test_a_file_of_settings_narrows_and_is_shown(suite: Suite) -> None:
 def test_a_conftest_narrows(suite: Suite, line: str, told: str) -> None:
     suite.write("part/conftest.py", f"{line}\n")
     told = told.format(folder=suite.folder)
-    assert _told(suite.run()) == [f"narrowed: {told}"]
+    assert _narrowings(suite.run()) == [f"narrowed: {told}"]
 
 
 def test_a_conftest_above_the_suites_narrows_and_is_shown(suite: Suite) -> None:
@@ -136,7 +136,7 @@ def test_a_conftest_above_the_suites_narrows_and_is_shown(suite: Suite) -> None:
     suite.write("pytest.ini", "[pytest]\n")
     above = suite.write("conftest.py", "def pytest_collection_modifyitems(items): del items[1:]\n")
     session = inner.run()
-    assert _told(session) == [f"narrowed: 1 test deselected, by the plugin {above}"]
+    assert _narrowings(session) == [f"narrowed: 1 test deselected, by the plugin {above}"]
     assert session.report.run.surroundings["conftest files above the suites"] == str(above)
 
 
@@ -144,9 +144,9 @@ def test_paths_and_files_that_skip_themselves_narrow(suite: Suite) -> None:
     suite.write(
         "part/test_part.py", "import pytest\npytest.skip('later', allow_module_level=True)\ndef test_d(): ...\n"
     )
-    assert _told(suite.run()) == ["narrowed: 1 test function not collected, by the file itself: Skipped: later"]
+    assert _narrowings(suite.run()) == ["narrowed: 1 test function not collected, by the file itself: Skipped: later"]
     given = "the paths that were asked for: test_it.py::test_a"
-    assert _told(suite.run_paths("test_it.py::test_a")) == [
+    assert _narrowings(suite.run_paths("test_it.py::test_a")) == [
         f"narrowed: 3 test functions not collected, by {given} {HERE}"
     ]
 
@@ -170,4 +170,4 @@ def test_what_ends_a_run_early_narrows(make_suite: MakeSuite, options: list[str]
     """)
     suite.write("stopping.py", "def pytest_runtest_teardown(item):\n    item.session.shouldstop = 'enough for today'\n")
     suite.environment["PYTEST_ADDOPTS"] = variable
-    assert _told(suite.run(*options)) == [f"narrowed: 2 tests not run, by {by}"]
+    assert _narrowings(suite.run(*options)) == [f"narrowed: 2 tests not run, by {by}"]

@@ -18,14 +18,14 @@ import pytest
 from harness.cli import main
 from harness.report.evidence import reader
 from harness.report.evidence.document import build
-from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, PartsKnown
+from harness.report.evidence.journal import Began, CaseDone, ComponentsRecorded, Ended, Entry
 from harness.report.evidence.model import (
     Access,
     Case,
+    Component,
     KnownFailure,
     Metric,
     Observation,
-    Part,
     Report,
     Requirement,
     Seen,
@@ -58,7 +58,9 @@ def sample() -> Report:
             "20260101T000000Z-aaaaaa", "2026-01-01T00:00:00+00:00", f"pytest -k '{HOSTILE}'", "1", "c" * 40, "P", "L",
             {"pytest": "9"}, [Requirement("R-1", "Rules like `deny x` hold", "S1"), Requirement("R-9", HOSTILE)],
         ),
-        PartsKnown([Part("qemu", "11.1", "ab" * 32, "built"), Part("jinja", "3", "", "Python package")]),
+        ComponentsRecorded(
+            [Component("qemu", "11.1", "ab" * 32, "built"), Component("jinja", "3", "", "Python package")]
+        ),
     ]  # fmt: skip
     for bench, architecture, placement in PLACES:
         where: Where = {"bench": bench, "architecture": architecture, "placement": placement}

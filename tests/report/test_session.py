@@ -234,7 +234,7 @@ def test_parts_and_shared_evidence(make_suite: MakeSuite) -> None:
         from harness.report import recorder
 
         def test_a(request, evidence):
-            recorder.add_parts(request.config, [ManifestItem("qemu", "11.1", "ab", "package")])
+            recorder.add_components(request.config, [ManifestItem("qemu", "11.1", "ab", "package")])
             log = recorder.run_folder(request.config) / "consoles" / "g1.log"
             log.parent.mkdir()
             log.write_text("ready")

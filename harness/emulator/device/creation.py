@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.emulator.device.names import check_legal
-from harness.emulator.device.regions import DEFAULT_MODE, Client, Refused, Region, Registry
+from harness.emulator.device.regions import DEFAULT_MODE, Client, Region, Registry, RequestFailed
 from harness.emulator.device.requests import group_id
 from harness.emulator.device.rules import Rules, as_bytes
 from harness.shmem.config import ConfigError, Create, Gid, ShmemVdev, Subst, Umask
@@ -84,7 +84,7 @@ def _create(
         if create.gid is not None:
             group = _group(create.gid, create)
         return registry.create(name, count, creator=system, lifetime=lifetime, mode=mode, group=group)
-    except Refused as refusal:
+    except RequestFailed as refusal:
         raise ConfigError(f"the region cannot be created: {refusal}", create.position, found=create.name) from refusal
 
 
@@ -93,7 +93,7 @@ def _guest_may(guest_name: str, rules: Rules, profile: Profile) -> bool:
     try:
         host_name = rules.host_name(guest_name)
         check_legal(host_name.encode("latin-1"), profile)
-    except Refused:
+    except RequestFailed:
         return False
     return rules.permits(guest_name if profile.rules_see == "guest-name" else host_name)
 

@@ -14,7 +14,7 @@ from functools import partial
 from harness.emulator.device.access import reaches
 from harness.emulator.device.factory import FactoryPage, word_at
 from harness.emulator.device.interrupts import Interrupt
-from harness.emulator.device.regions import Client, Refused, Region, Registry
+from harness.emulator.device.regions import Client, Region, Registry, RequestFailed
 from harness.emulator.device.requests import Requests, Wanted
 from harness.emulator.device.rules import Rules
 from harness.emulator.window import NoAnswer, QemuEnded, Window, WindowBroken
@@ -97,11 +97,11 @@ class SharedMemoryDevice:
         if "find" in written:
             self.request(self.find, before)
 
-    def request(self, action: Callable[[], Place], size_before: int) -> None:
+    def request(self, action: Callable[[], DeviceSlot], size_before: int) -> None:
         """Perform a request and leave its result in the registers."""
         try:
             device, number = action()
-        except Refused as refusal:
+        except RequestFailed as refusal:
             self.failed(refusal.status, size_before)
             return
         slot = present(device.slots[number])
@@ -119,10 +119,10 @@ class SharedMemoryDevice:
         if self.profile.failed_shmem == "zero":
             self.factory.shmem = 0
 
-    def connect(self, wanted: Wanted) -> Place:
+    def connect(self, wanted: Wanted) -> DeviceSlot:
         """Become a client of the region and show its data in a free slot, or take the one that shows it already.
 
-        Raises Refused.
+        Raises RequestFailed.
         """
         region = wanted.region
         if not wanted.again:
@@ -131,7 +131,7 @@ class SharedMemoryDevice:
             )
         chosen = self.free_slot()
         if chosen is None:
-            raise Refused(Status.NOMEM)
+            raise RequestFailed(Status.NOMEM)
         self._next_slot = (chosen + 1) % len(self.slots)
         client = region.add(self.system, partial(self.interrupt.changed, chosen))
         slot = Slot(client, region.pages)
@@ -144,7 +144,7 @@ class SharedMemoryDevice:
             if isinstance(error, NoAnswer):
                 # The region may appear yet.
                 self.broken(f"vdev shmem: cannot show a region: {error}")
-            raise Refused(Status.UNKNOWN_FAILURE) from error
+            raise RequestFailed(Status.UNKNOWN_FAILURE) from error
         return self, chosen
 
     def slot_of(self, region: Region) -> int | None:
@@ -158,14 +158,14 @@ class SharedMemoryDevice:
         order = [*range(start, len(self.slots)), *range(start)]
         return next((number for number in order if self.slots[number] is None), None)
 
-    def find(self) -> Place:
-        """The slot of the region that ``find`` selects, connected where a find attaches. Raises Refused."""
+    def find(self) -> DeviceSlot:
+        """The slot of the region that ``find`` selects, connected where a find attaches. Raises RequestFailed."""
         region = self.requests.find()
         if self.profile.find_attaches == "attaches":
             return self.connect(Wanted(region, again=self.slot_of(region) is None))
         number = self.slot_of(region)
         if number is None:
-            raise Refused(Status.DOES_NOT_EXIST)
+            raise RequestFailed(Status.DOES_NOT_EXIST)
         return self, number
 
     def report(self) -> str:
@@ -244,5 +244,5 @@ class SharedMemoryDevice:
         self.factory.reset()
 
 
-Place = tuple[SharedMemoryDevice, int]
+DeviceSlot = tuple[SharedMemoryDevice, int]
 """A slot: its device and its number there. Another vdev of the VM can hold the connection (SHM-OPEN-24)."""

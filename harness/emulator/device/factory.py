@@ -57,8 +57,8 @@ class FactoryPage:
         """
         self.store_name(offset, data)
         written = set()
-        for name, place in (("size", reg.SIZE_OFFSET), ("find", reg.FIND_OFFSET), ("flags", reg.FLAGS_OFFSET)):
-            word = word_at(place, offset, data)
+        for name, register in (("size", reg.SIZE_OFFSET), ("find", reg.FIND_OFFSET), ("flags", reg.FLAGS_OFFSET)):
+            word = word_at(register, offset, data)
             if word is not None and self.exists(name):
                 setattr(self, name, word)
                 written.add(name)
@@ -80,8 +80,8 @@ class FactoryPage:
         self.name[:] = name.encode("latin-1").ljust(reg.NAME_SIZE, b"\0")
 
 
-def word_at(place: int, offset: int, data: bytes) -> int | None:
-    """The 32-bit word at ``place`` when a store of ``data`` at ``offset`` covers it whole."""
-    if offset <= place and place + 4 <= offset + len(data):
-        return int.from_bytes(data[place - offset : place - offset + 4], "little")
+def word_at(register: int, offset: int, data: bytes) -> int | None:
+    """The 32-bit word at ``register`` when a store of ``data`` at ``offset`` covers it whole."""
+    if offset <= register and register + 4 <= offset + len(data):
+        return int.from_bytes(data[register - offset : register - offset + 4], "little")
     return None

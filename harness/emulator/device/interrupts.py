@@ -50,14 +50,14 @@ class Interrupt:
     def enabled_again(self) -> None:
         """The guest has switched the pin on: what it has not read is told now."""
         if self.asserted and self.event() is None:
-            self._tell()
+            self._raise_line()
             self._stop_repeating()
             self._repeat_if_level()
 
     def changed(self, slot: int) -> None:
         """The status word that the guest reads in ``slot`` is another one now."""
         self._unread.add(slot)
-        self._tell()
+        self._raise_line()
         self._repeat_if_level()
 
     def read(self, slot: int) -> None:
@@ -66,7 +66,7 @@ class Interrupt:
         if not self._unread:
             self._stop_repeating()
 
-    def _tell(self) -> None:
+    def _raise_line(self) -> None:
         event = self.event()
         if event is not None:
             os.eventfd_write(event, 1)
@@ -87,7 +87,7 @@ class Interrupt:
 
     def _repeat(self, seconds: float) -> None:
         if self.event() is None:
-            self._tell()
+            self._raise_line()
         self._repeat_in(min(2 * seconds, self._SLOWEST))
 
     def close(self) -> None:

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from harness.emulator.device.regions import Refused
+from harness.emulator.device.regions import RequestFailed
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH
 from harness.shmem.status import Status
 
 
 def legal_name(register: bytes, profile: Profile) -> str:
-    """The name in the register, one character a byte. Refused with ILLEGAL_NAME."""
+    """The name in the register, one character a byte. Raises RequestFailed (ILLEGAL_NAME)."""
     name, terminator, _ = register.partition(b"\0")
     if not terminator:
         if profile.name_unterminated == "illegal":
-            raise Refused(Status.ILLEGAL_NAME)
+            raise RequestFailed(Status.ILLEGAL_NAME)
         if profile.name_unterminated == "truncated":
             name = name[:MAX_NAME_LENGTH]
     check_legal(name, profile)
@@ -22,7 +22,7 @@ def legal_name(register: bytes, profile: Profile) -> str:
 
 
 def check_legal(name: bytes, profile: Profile) -> None:
-    """Raise Refused with ILLEGAL_NAME for a name that this profile does not accept, on either side of ``subst``."""
+    """Check a name on either side of ``subst``; raises RequestFailed (ILLEGAL_NAME) when the profile forbids it."""
     questions = (
         (profile.name_empty, not name),
         (profile.name_slash, b"/" in name),
@@ -31,4 +31,4 @@ def check_legal(name: bytes, profile: Profile) -> None:
         (profile.name_leading_dot, name.startswith(b".")),
     )
     if any(reading == "illegal" and applies for reading, applies in questions):
-        raise Refused(Status.ILLEGAL_NAME)
+        raise RequestFailed(Status.ILLEGAL_NAME)

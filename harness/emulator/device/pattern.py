@@ -66,34 +66,34 @@ class Pattern:
         return self._literals == len(self._steps), self._literals
 
     def covers(self, name: str) -> bool:
-        """Follow every place in the pattern that the name read so far can have led to."""
+        """Follow every position in the pattern that the name read so far can have led to."""
         if self._fold:
             name = name.lower()
         if self._explicit_dot and name.startswith(".") and not self._starts_with_dot:
             return False
-        places = self._through_stars({0})
+        positions = self._through_stars({0})
         for character in name:
-            places = self._through_stars(self._after(places, character))
-        return len(self._steps) in places
+            positions = self._through_stars(self._after(positions, character))
+        return len(self._steps) in positions
 
-    def _after(self, places: set[int], character: str) -> set[int]:
+    def _after(self, positions: set[int], character: str) -> set[int]:
         reached = set()
-        for place in places:
-            step = self._steps[place] if place < len(self._steps) else None
+        for position in positions:
+            step = self._steps[position] if position < len(self._steps) else None
             if isinstance(step, _Star):
                 if step.accepts(character):
-                    reached.add(place)
+                    reached.add(position)
             elif step is not None and step(character):
-                reached.add(place + 1)
+                reached.add(position + 1)
         return reached
 
-    def _through_stars(self, places: set[int]) -> set[int]:
+    def _through_stars(self, positions: set[int]) -> set[int]:
         """A star may also stand for nothing."""
-        reached = set(places)
-        for place in places:
-            while place < len(self._steps) and isinstance(self._steps[place], _Star):
-                place += 1
-                reached.add(place)
+        reached = set(positions)
+        for position in positions:
+            while position < len(self._steps) and isinstance(self._steps[position], _Star):
+                position += 1
+                reached.add(position)
         return reached
 
     # --- compilation

@@ -22,7 +22,7 @@ DEFAULT_MODE: Final = 0o666
 """Permissions of a region when nobody asks for others (QNX Hypervisor 8.0 User's Guide, "vdev shmem", create)."""
 
 
-class Refused(Exception):
+class RequestFailed(Exception):
     """A request that ends with this status code in the factory page."""
 
     def __init__(self, status: Status) -> None:
@@ -97,19 +97,19 @@ class Region:
         return sum(1 << client.index for client in self.connected())
 
     def add(self, owner: str, changed: Callable[[], None]) -> Client:
-        """A new client; Refused with CLIENT_MAX when every index is taken.
+        """A new client. Raises RequestFailed (CLIENT_MAX) when every index is taken.
 
         ``changed`` is called whenever the status word of the new client changes by another one's doing.
         """
         index = self.free_index()
         if index is None:
-            raise Refused(Status.CLIENT_MAX)
+            raise RequestFailed(Status.CLIENT_MAX)
         client = Client(self, index, owner, changed, self.kept_signals.pop(index, 0))
         self.clients[index] = client
         self.given += 1
         self.last = index
         self.visited = True
-        self.tell_others(client)
+        self.notify_others(client)
         return client
 
     def free_index(self) -> int | None:
@@ -127,10 +127,10 @@ class Region:
         if self.clients[client.index] is not client:
             return
         self.clients[client.index] = None
-        self.tell_others(client)
+        self.notify_others(client)
         self.registry.drop_unused(self)
 
-    def tell_others(self, origin: Client) -> None:
+    def notify_others(self, origin: Client) -> None:
         """The member set has changed, and so has the status word of everybody else."""
         for client in self.connected():
             if client is not origin:
@@ -197,7 +197,7 @@ class Registry:
     def create(
         self, name: str, pages: int, *, creator: str, lifetime: str, mode: int = DEFAULT_MODE, group: int | None = None
     ) -> Region:
-        """A new region of ``pages`` pages filled with zeros (SHM-OPEN-26). Refused with NOMEM when there is no room."""
+        """A new region of ``pages`` zeroed pages (SHM-OPEN-26). Raises RequestFailed (NOMEM) when there is no room."""
         fd = self.content(name, pages)
         group = os.getegid() if group is None else group
         region = Region(name, pages, fd, mode, group, creator, lifetime, self)
@@ -248,18 +248,18 @@ class Registry:
 
 
 def allocate(pages: int) -> int:
-    """A memory file of ``pages`` pages; Refused with NOMEM when the host cannot have it."""
+    """A memory file of ``pages`` pages. Raises RequestFailed (NOMEM) when the host cannot have it."""
     if pages * PAGE_SIZE > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
-        raise Refused(Status.NOMEM)
+        raise RequestFailed(Status.NOMEM)
     try:
         fd = os.memfd_create("shmem-region", os.MFD_CLOEXEC)
     except OSError as error:
         shortages.note(error, "a region's memory")
-        raise Refused(Status.NOMEM) from error
+        raise RequestFailed(Status.NOMEM) from error
     try:
         os.ftruncate(fd, pages * PAGE_SIZE)
     except OSError as error:
         shortages.note(error, f"a region of {pages} pages")
         os.close(fd)
-        raise Refused(Status.NOMEM) from error
+        raise RequestFailed(Status.NOMEM) from error
     return fd

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.emulator.device.factory import FactoryPage
 from harness.emulator.device.names import check_legal, legal_name
-from harness.emulator.device.regions import DEFAULT_MODE, Refused, Region, Registry
+from harness.emulator.device.regions import DEFAULT_MODE, Region, Registry, RequestFailed
 from harness.emulator.device.rules import Rules, as_bytes
 from harness.shmem.config import Gid, ShmemVdev, Umask
 from harness.shmem.profile import Profile
@@ -51,7 +51,7 @@ class Requests:
     # --- create or attach
 
     def open(self) -> Wanted:
-        """Create or find the region that ``name`` and ``size`` ask for. Raises Refused."""
+        """Create or find the region that ``name`` and ``size`` ask for. Raises RequestFailed."""
         guest_name = legal_name(bytes(self.factory.name), self.profile)
         host_name = self.permitted(guest_name)
         pages = self.factory.size
@@ -64,7 +64,7 @@ class Requests:
         return Wanted(region, self.connects_again(region))
 
     def permitted(self, guest_name: str) -> str:
-        """The host-side name of a region that the guest may use. Raises Refused.
+        """The host-side name of a region that the guest may use. Raises RequestFailed.
 
         The rules are asked before the translation where they see the guest's name, after it where they see the host's.
         """
@@ -76,7 +76,7 @@ class Requests:
         return host_name
 
     def translated(self, guest_name: str) -> str:
-        """The host-side name. Raises Refused when there is no legal one."""
+        """The host-side name. Raises RequestFailed when there is no legal one."""
         host_name = self.rules.host_name(guest_name)
         check_legal(host_name.encode("latin-1"), self.profile)
         return host_name
@@ -87,14 +87,14 @@ class Requests:
         if self.profile.create_vs_rules == "implies-allow" and created:
             return
         if not self.rules.permits(name):
-            raise Refused(self.rules.denied)
+            raise RequestFailed(self.rules.denied)
 
     def create(self, host_name: str, pages: int) -> Region:
         """A new region of the size that the guest asks for."""
         if pages == 0:
-            raise Refused(Status.UNKNOWN_FAILURE)
+            raise RequestFailed(Status.UNKNOWN_FAILURE)
         if pages > self.max_pages or not self.has_room():
-            raise Refused(Status.NOMEM)
+            raise RequestFailed(Status.NOMEM)
         return self.registry.create(
             host_name,
             pages,
@@ -105,15 +105,15 @@ class Requests:
         )
 
     def check_attach(self, region: Region, pages: int) -> None:
-        """Whether a request of this size may attach to the region. Raises Refused."""
+        """Whether a request of this size may attach to the region. Raises RequestFailed."""
         if pages == 0 and self.profile.size_zero == "refused":
-            raise Refused(Status.UNKNOWN_FAILURE)
+            raise RequestFailed(Status.UNKNOWN_FAILURE)
         if pages not in (0, region.pages) and self.profile.size_mismatch == "refused":
-            raise Refused(Status.UNKNOWN_FAILURE)
+            raise RequestFailed(Status.UNKNOWN_FAILURE)
         if region.pages > self.max_pages:
-            raise Refused(Status.NOMEM)
+            raise RequestFailed(Status.NOMEM)
         if self.profile.flags == "creation-and-attach" and self.requested_mode() & ~region.mode:
-            raise Refused(Status.NO_PERMISSION)
+            raise RequestFailed(Status.NO_PERMISSION)
 
     def connects_again(self, region: Region) -> bool:
         """Whether the request makes a connection, or gives the one that is there (SHM-OPEN-24)."""
@@ -122,7 +122,7 @@ class Requests:
             (self.held_elsewhere(), self.profile.double_attach_other_vdev),
         ):
             if region in held and reading == "refused":
-                raise Refused(Status.UNKNOWN_FAILURE)
+                raise RequestFailed(Status.UNKNOWN_FAILURE)
             if region in held and reading == "same-connection":
                 return False
         return True
@@ -130,12 +130,12 @@ class Requests:
     # --- permissions, since 8.0
 
     def requested_mode(self) -> int:
-        """Permissions that the guest asks for in ``flags``, less what ``umask`` takes away. Raises Refused."""
+        """Permissions that the guest asks for in ``flags``, less what ``umask`` takes away. Raises RequestFailed."""
         if self.profile.flags == "absent":
             return DEFAULT_MODE & ~self.umask()
         flags = self.factory.flags
         if flags & ~_PERMISSION_BITS and self.profile.flags_unknown_bits == "refused":
-            raise Refused(Status.UNKNOWN_FAILURE)
+            raise RequestFailed(Status.UNKNOWN_FAILURE)
         if flags == 0 and self.profile.flags_zero == "default-mode":
             flags = DEFAULT_MODE
         return flags & _PERMISSION_BITS & ~self.umask()
@@ -153,10 +153,10 @@ class Requests:
     # --- find
 
     def find(self) -> Region:
-        """The region that the number in ``find`` selects (SHM-OPEN-27). Refused (DOES_NOT_EXIST) if there is none."""
+        """The region that the number in ``find`` selects (SHM-OPEN-27). Raises RequestFailed (DOES_NOT_EXIST)."""
         region = self.candidate()
         if region is None or not self.may_find(region):
-            raise Refused(Status.DOES_NOT_EXIST)
+            raise RequestFailed(Status.DOES_NOT_EXIST)
         return region
 
     def candidate(self) -> Region | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.emulator.device.pattern import Pattern
-from harness.emulator.device.regions import Refused
+from harness.emulator.device.regions import RequestFailed
 from harness.shmem.config import Rule, ShmemVdev, Subst
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE
@@ -89,11 +89,11 @@ class Rules:
     # --- substitution
 
     def host_name(self, guest_name: str) -> str:
-        """The name under which the host knows the guest's region. Raises Refused when it can have none."""
+        """The name under which the host knows the guest's region. Raises RequestFailed when it can have none."""
         return self.fitting(self.translated(guest_name, self.substitutions))
 
     def created_name(self, guest_name: str, before: Sequence[Subst]) -> str:
-        """The host's name for a ``create``; ``before`` are the substitutions written before it. Raises Refused."""
+        """The host's name for a ``create``, given the substitutions ``before`` it. Raises RequestFailed."""
         match self.profile.subst_on_create:
             case "ignored":
                 return self.fitting(guest_name)
@@ -109,7 +109,7 @@ class Rules:
             return host_name
         if self.profile.overlong_host_name == "truncated":
             return host_name[:longest]
-        raise Refused(Status.ILLEGAL_NAME)
+        raise RequestFailed(Status.ILLEGAL_NAME)
 
     def translated(self, name: str, substitutions: Sequence[Subst]) -> str:
         """The name after the substitutions that count."""
@@ -145,9 +145,9 @@ class Rules:
         return name.startswith(original)
 
     def unmatched(self, name: str, prefix: str) -> str:
-        """A name in which the first field is not found. Raises Refused."""
+        """A name in which the first field is not found. Raises RequestFailed."""
         if self.profile.subst_unmatched == "refused":
-            raise Refused(self.denied)
+            raise RequestFailed(self.denied)
         return prefix + name if self.profile.subst_unmatched == "prefixed" else name
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 from harness.emulator.device import creation
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.names import legal_name
-from harness.emulator.device.regions import Refused, Region
+from harness.emulator.device.regions import Region, RequestFailed
 from harness.emulator.device.requests import Requests
 from harness.emulator.device.rules import Rules, as_bytes
 from harness.emulator.faults.registration import fault, refuse
@@ -47,7 +47,7 @@ def _create_in_spite_of_refusal(original: Callable[..., None]) -> Callable[..., 
     def check_rules(self: Requests, guest_name: str, name: str) -> None:
         try:
             original(self, guest_name, name)
-        except Refused:
+        except RequestFailed:
             if self.registry.find(guest_name) is None and self.factory.size:
                 self.registry.create(guest_name, self.factory.size, creator=self.system, lifetime="last-client")
             raise
@@ -201,7 +201,7 @@ def _leave_host_name_in_register(original: Callable[..., None]) -> Callable[...,
     def failed(self: SharedMemoryDevice, status: Status, size_before: int) -> None:
         original(self, status, size_before)
         if status in (Status.UNKNOWN_FAILURE, Status.NOMEM, Status.CLIENT_MAX):
-            with suppress(Refused):
+            with suppress(RequestFailed):
                 guest_name = legal_name(bytes(self.factory.name), self.profile)
                 self.factory.set_name(self.requests.rules.host_name(guest_name))
 
@@ -227,7 +227,7 @@ def _permit_third_request(original: Callable[..., None]) -> Callable[..., None]:
         refused: dict[str, int] = vars(self).setdefault("refused", {})
         try:
             original(self, guest_name, name)
-        except Refused:
+        except RequestFailed:
             refused[name] = refused.get(name, 0) + 1
             if refused[name] < _REFUSALS:
                 raise
@@ -257,7 +257,7 @@ def _mark_made_by_option(original: Callable[..., Region]) -> Callable[..., Regio
 def _skip_rules_for_made_by_option(original: Callable[..., None]) -> Callable[..., None]:
     def check_rules(self: Requests, guest_name: str, name: str) -> None:
         region = None
-        with suppress(Refused):
+        with suppress(RequestFailed):
             region = self.registry.find(self.rules.host_name(guest_name))
         if region is None or region.creator == self.system or not vars(region).get("configured"):
             original(self, guest_name, name)

@@ -52,21 +52,21 @@ fault(
 
 
 fault(
-    name="peers-not-told",
+    name="peers-not-notified",
     group="notification",
     text="joining and leaving changes status without an interrupt",
     replace={
-        (Region, "tell_others"): lambda _: lambda self, origin: None,
+        (Region, "notify_others"): lambda _: lambda self, origin: None,
     },
 )
 
 
 fault(
-    name="leaving-not-told",
+    name="leaving-not-notified",
     group="notification",
     text="leaving changes status without an interrupt",
     replace={
-        (Region, "tell_others"): lambda original: (
+        (Region, "notify_others"): lambda original: (
             lambda self, origin: original(self, origin) if origin in self.connected() else None
         ),
     },
@@ -74,11 +74,11 @@ fault(
 
 
 fault(
-    name="joining-not-told",
+    name="joining-not-notified",
     group="notification",
     text="joining changes status without an interrupt",
     replace={
-        (Region, "tell_others"): lambda original: (
+        (Region, "notify_others"): lambda original: (
             lambda self, origin: original(self, origin) if origin not in self.connected() else None
         ),
     },
@@ -90,7 +90,7 @@ fault(
     group="notification",
     text="the guest is never interrupted",
     replace={
-        (Interrupt, "_tell"): lambda _: lambda self: None,
+        (Interrupt, "_raise_line"): lambda _: lambda self: None,
     },
 )
 
@@ -100,7 +100,7 @@ def _interrupt_again_after_read(original: Callable[..., None]) -> Callable[..., 
         had = slot in self._unread
         original(self, slot)
         if had:
-            asyncio.get_running_loop().call_later(0.01, self._tell)
+            asyncio.get_running_loop().call_later(0.01, self._raise_line)
 
     return read
 
@@ -119,7 +119,7 @@ def _interrupt_fifty_times(original: Callable[..., None]) -> Callable[..., None]
     def changed(self: Interrupt, slot: int) -> None:
         original(self, slot)
         for step in range(1, 50):
-            asyncio.get_running_loop().call_later(0.005 * step, self._tell)
+            asyncio.get_running_loop().call_later(0.005 * step, self._raise_line)
 
     return changed
 
@@ -186,17 +186,17 @@ fault(
     text="the pin is told by an event, after which QEMU traps every access to the data",
     replace={
         (ShmemFunction, "set_interrupts"): _keep_event_of_pin,
-        (Interrupt, "_tell"): _raise_pin_by_event,
+        (Interrupt, "_raise_line"): _raise_pin_by_event,
     },
 )
 
 
 fault(
-    name="joining-told-below",
+    name="joining-notifies-lower-only",
     group="notification",
     text="joining is told only to clients with a lower index",
     replace={
-        (Region, "tell_others"): lambda original: (
+        (Region, "notify_others"): lambda original: (
             lambda self, origin: (
                 [client.changed() for client in self.connected() if client.index < origin.index]
                 if origin in self.connected()
@@ -230,7 +230,7 @@ fault(
     text="while one device of a VM has a change that nobody has read, the others interrupt nobody",
     replace={
         (SharedMemoryDevice, "__init__"): _show_other_devices_to_interrupt,
-        (Interrupt, "_tell"): _interrupt_unless_another_device_waits,
+        (Interrupt, "_raise_line"): _interrupt_unless_another_device_waits,
     },
 )
 

@@ -21,8 +21,8 @@ from harness.shmem import registers as reg
 
 
 def _use_next_line(original: Callable[..., None]) -> Callable[..., None]:
-    def start(self: Any, qtest: Any, *place: Any, **options: Any) -> None:
-        *before, number = place
+    def start(self: Any, qtest: Any, *position: Any, **options: Any) -> None:
+        *before, number = position
         original(self, qtest, *before, number + 1, **options)
 
     return start
@@ -66,12 +66,12 @@ fault(
 )
 
 
-def _with_bit_turned(data: bytes, offset: int, place: int) -> bytes:
-    """The data of a configuration read with bit 0 of the byte at ``place`` turned."""
-    if not offset <= place < offset + len(data) or data[place - offset] == 0xFF:
+def _with_bit_turned(data: bytes, offset: int, position: int) -> bytes:
+    """The data of a configuration read with bit 0 of the byte at ``position`` turned."""
+    if not offset <= position < offset + len(data) or data[position - offset] == 0xFF:
         return data
     changed = bytearray(data)
-    changed[place - offset] ^= 1
+    changed[position - offset] ^= 1
     return bytes(changed)
 
 

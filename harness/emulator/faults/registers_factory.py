@@ -9,7 +9,7 @@ from typing import Any
 from harness.emulator.device import requests
 from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.factory import FactoryPage
-from harness.emulator.device.regions import Refused
+from harness.emulator.device.regions import RequestFailed
 from harness.emulator.device.requests import Requests, Wanted
 from harness.emulator.faults.registration import fault, refuse
 from harness.shmem import registers as reg
@@ -279,7 +279,7 @@ def _use_up_slot_of_full_region(original: Callable[..., Any]) -> Callable[..., A
         chosen = self.free_slot()
         try:
             return original(self, wanted)
-        except Refused as refusal:
+        except RequestFailed as refusal:
             if refusal.status == Status.CLIENT_MAX:
                 vars(self).setdefault("lost", set()).add(chosen)
             raise

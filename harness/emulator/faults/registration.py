@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from harness.emulator.device.regions import Refused
+from harness.emulator.device.regions import RequestFailed
 from harness.shmem.status import Status
 
 Replacements = Mapping[tuple[Any, str], Callable[[Any], Any]]
@@ -39,5 +39,5 @@ def fault(*, name: str, group: str, text: str, replace: Replacements) -> None:
 
 
 def refuse(status: Status) -> NoReturn:
-    """What a faulty request does when it fails. Raises Refused."""
-    raise Refused(status)
+    """What a faulty request does when it fails. Raises RequestFailed."""
+    raise RequestFailed(status)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two machines: what QEMU is asked for, and the devices that they have wherever they are asked for."""
+"""The two virtual machines: their QEMU options and their built-in devices."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from harness.arch import Arch
 
 
 @dataclass(frozen=True)
-class Fixture:
-    """A device that the machine has at a fixed place; ``options`` are those that a configuration may give."""
+class BuiltinDevice:
+    """A device that the machine always has, at a fixed address. ``options`` are those that a configuration may give."""
 
     address: int | None = None
     space: str = "mem"
@@ -19,7 +19,7 @@ class Fixture:
     options: frozenset[str] = frozenset()
 
     def location_text(self) -> str:
-        """The place as the configuration language writes it."""
+        """The address in the notation of the configuration language."""
         prefix = "io:" if self.space == "io" else ""
         return "no 'loc'" if self.address is None else f"{prefix}{self.address:#x}"
 
@@ -31,7 +31,7 @@ class Board:
     arguments: tuple[str, ...]
     ram_base: int
     ram_limit: int
-    fixtures: dict[str, Fixture]
+    builtin_devices: dict[str, BuiltinDevice]
 
 
 _SERIAL: Final = frozenset({"hostdev"})
@@ -43,9 +43,9 @@ BOARDS: Final[dict[Arch, Board]] = {
         arguments=("-machine", "virt,gic-version=3", "-cpu", "cortex-a53", "-accel", "tcg,thread=multi"),
         ram_base=0x4000_0000,
         ram_limit=8 << 30,
-        fixtures={
-            "pl011": Fixture(0x0900_0000, intr=("gic:33",), options=_SERIAL),
-            "gic": Fixture(0x0800_0000),
+        builtin_devices={
+            "pl011": BuiltinDevice(0x0900_0000, intr=("gic:33",), options=_SERIAL),
+            "gic": BuiltinDevice(0x0800_0000),
         },
     ),
     "x86_64": Board(
@@ -60,12 +60,12 @@ BOARDS: Final[dict[Arch, Board]] = {
         ),
         ram_base=0,
         ram_limit=2 << 30,
-        fixtures={
-            "ioapic": Fixture(0xFEC0_0000, intr=("apic",)),
-            "ser8250": Fixture(0x3F8, "io", ("ioapic:4",), _SERIAL),
-            "timer8254": Fixture(0x40, "io"),
-            "mc146818": Fixture(0x70, "io"),
-            "hpet": Fixture(0xFED0_0000),
+        builtin_devices={
+            "ioapic": BuiltinDevice(0xFEC0_0000, intr=("apic",)),
+            "ser8250": BuiltinDevice(0x3F8, "io", ("ioapic:4",), _SERIAL),
+            "timer8254": BuiltinDevice(0x40, "io"),
+            "mc146818": BuiltinDevice(0x70, "io"),
+            "hpet": BuiltinDevice(0xFED0_0000),
         },
     ),
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import Arch
-from harness.emulator.machine.board import BOARDS, Board, Fixture
+from harness.emulator.machine.board import BOARDS, Board, BuiltinDevice
 from harness.emulator.machine.kernel import architecture
 from harness.emulator.machine.network import network_arguments
 from harness.emulator.machine.placement import Placement, place
@@ -76,11 +76,11 @@ def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
     controllers = {vdev.name: vdev.kind for vdev in config.vdevs if vdev.name}
     seen: set[str] = set()
     for vdev in config.vdevs:
-        if vdev.kind in board.fixtures:
+        if vdev.kind in board.builtin_devices:
             if vdev.kind in seen:
                 raise ConfigError("this machine has one of these", vdev.position, found=f"a second {vdev.kind}")
             seen.add(vdev.kind)
-            consoles += _fixture(board.fixtures[vdev.kind], vdev, controllers)
+            consoles += _builtin_device(board.builtin_devices[vdev.kind], vdev, controllers)
         elif vdev.kind == "virtio-net":
             network += network_arguments(vdev, len(network))
         elif vdev.kind == "shmem":
@@ -90,7 +90,7 @@ def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
                 f"the emulated host has no such vdev on {arch}",
                 vdev.position,
                 found=vdev.kind,
-                expected=", ".join(sorted([*board.fixtures, "shmem", "virtio-net"])),
+                expected=", ".join(sorted([*board.builtin_devices, "shmem", "virtio-net"])),
             )
     machine = (*board.arguments, *_memory(board, config), *_cpus(config))
     return Plan(
@@ -179,18 +179,18 @@ def _cpus(config: VmConfig) -> list[str]:
     return ["-smp", str(max(1, len(config.cpus)))]
 
 
-def _fixture(fixture: Fixture, vdev: Vdev, controllers: dict[str, str]) -> list[Console]:
+def _builtin_device(builtin: BuiltinDevice, vdev: Vdev, controllers: dict[str, str]) -> list[Console]:
     """Check a device that the machine always has; the console when it is a serial port.
 
     ``controllers`` maps the names that the configuration gives to interrupt controllers to their kinds.
     """
     location, intr = vdev.option("loc"), vdev.option("intr")
-    if location is not None and (fixture.address is None or _address(location) != (fixture.space, fixture.address)):
-        _refuse(location, fixture.location_text(), vdev)
-    if intr is not None and _line(intr, controllers) not in fixture.intr:
-        _refuse(intr, " or ".join(fixture.intr or ("no 'intr'",)), vdev)
+    if location is not None and (builtin.address is None or _address(location) != (builtin.space, builtin.address)):
+        _refuse(location, builtin.location_text(), vdev)
+    if intr is not None and _line(intr, controllers) not in builtin.intr:
+        _refuse(intr, " or ".join(builtin.intr or ("no 'intr'",)), vdev)
     for option in vdev.options:
-        if option.name not in {"loc", "intr", "name", *fixture.options} or not option.understood:
+        if option.name not in {"loc", "intr", "name", *builtin.options} or not option.understood:
             raise ConfigError(f"the emulated host cannot do this for {vdev.kind}", option.position, found=option.name)
     if (port := vdev.option("hostdev")) is not None:
         return [Console(_argument(port)[0], port.position)]

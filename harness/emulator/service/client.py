@@ -20,7 +20,7 @@ from typing import Any, Final, Self, TypeVar
 from harness.emulator.service import messages
 from harness.emulator.service.protocol import SOCKET_NAME, connect
 from harness.errors import BenchError
-from harness.places import plain_folder
+from harness.paths import plain_folder
 from harness.structured import StructureError, structure, unstructure
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ _CHUNK: Final = 1 << 20
 """Bytes of data in one request or answer, well below the longest line."""
 
 
-class RequestRefused(BenchError):
+class HostRequestError(BenchError):
     """The host has answered a request for a region with a status of ``harness.shmem.status``."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -75,7 +75,7 @@ class HostClient:
         answer: dict[str, Any] = json.loads(line)
         if not answer["ok"]:
             message = f"the emulated host refused {operation!r}: {answer['error']}"
-            raise RequestRefused(message, answer["status"]) if "status" in answer else BenchError(message)
+            raise HostRequestError(message, answer["status"]) if "status" in answer else BenchError(message)
         try:
             made: T = structure(answer, kind, operation)
         except StructureError as error:
@@ -107,7 +107,7 @@ class HostClient:
         return self.call(messages.AskShortages(), messages.Shortages).shortages
 
     def create(self, name: str, pages: int) -> HostConnection:
-        """Create the region or attach to it, as a host program does. Raises RequestRefused as a guest's would be."""
+        """Create the region or attach to it, as a host program does. Raises HostRequestError as a guest's would be."""
         return HostConnection(self, self.call(messages.Create(name, pages), messages.Connected))
 
     def attach(self, name: str) -> HostConnection:

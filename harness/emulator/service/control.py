@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from harness.emulator import shortages
-from harness.emulator.device.regions import Refused
+from harness.emulator.device.regions import RequestFailed
 from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.service import messages
 from harness.emulator.service.host import Host
@@ -165,7 +165,7 @@ class Session:
             await self._send(await self._operations[type(request)](request))
         except (Failed, HarnessError) as error:
             await self._refuse(str(error))
-        except Refused as error:
+        except RequestFailed as error:
             await self._refuse(error.status.name, status=int(error.status))
         except (TypeError, ValueError) as error:
             # Values that a record can have and an operation cannot.

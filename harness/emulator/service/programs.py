@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from harness.emulator.device.names import legal_name
-from harness.emulator.device.regions import Client, Refused, Region, Registry
+from harness.emulator.device.regions import Client, Region, Registry, RequestFailed
 from harness.emulator.device.rules import as_bytes
 from harness.emulator.service.messages import (
     Attach,
@@ -96,10 +96,10 @@ class HostProgram:
             client.detach()
 
     def _name(self, text: str) -> str:
-        """The host-side name that a program gives. Raises Refused when it is no legal one."""
+        """The host-side name that a program gives. Raises RequestFailed when it is no legal one."""
         name = as_bytes(text).encode("latin-1")
         if len(name) > NAME_SIZE:
-            raise Refused(Status.ILLEGAL_NAME)
+            raise RequestFailed(Status.ILLEGAL_NAME)
         return legal_name(name.ljust(NAME_SIZE, b"\0"), self._profile)
 
     async def _create(self, request: Create) -> Connected:
@@ -110,16 +110,16 @@ class HostProgram:
         if region is None:
             return self._connect(self._new(name, pages))
         if pages <= 0 and self._profile.size_zero == "refused":
-            raise Refused(Status.UNKNOWN_FAILURE)
+            raise RequestFailed(Status.UNKNOWN_FAILURE)
         if pages not in (0, region.pages) and self._profile.size_mismatch == "refused":
-            raise Refused(Status.UNKNOWN_FAILURE)
+            raise RequestFailed(Status.UNKNOWN_FAILURE)
         return self._connect(region)
 
     def _new(self, name: str, pages: int) -> Region:
         if pages <= 0:
-            raise Refused(Status.UNKNOWN_FAILURE)
+            raise RequestFailed(Status.UNKNOWN_FAILURE)
         if pages > Window.max_pages:
-            raise Refused(Status.NOMEM)
+            raise RequestFailed(Status.NOMEM)
         return self._registry.create(name, pages, creator="host", lifetime=self._profile.region_lifetime)
 
     async def _attach(self, request: Attach) -> Connected:

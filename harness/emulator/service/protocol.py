@@ -15,7 +15,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from harness.places import is_plain
+from harness.paths import is_plain
 
 HOST_VARIABLE: Final = "QVM_HOST"
 """Environment variable with the path of the control socket."""
@@ -27,7 +27,7 @@ MAX_LINE: Final = 8 << 20
 def default_run_directory() -> Path:
     """Where the host lives that ``qvm`` uses when no other is named: one for each user of the machine.
 
-    A host needs a folder with a short and plain name (``harness.places``). Where XDG_RUNTIME_DIR has none, the host is
+    A host needs a folder with a short and plain name (``harness.paths``). Where XDG_RUNTIME_DIR has none, the host is
     another one all the same.
     """
     base = os.environ.get("XDG_RUNTIME_DIR")

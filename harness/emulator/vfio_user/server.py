@@ -28,7 +28,7 @@ _MAX_FDS = 16
 _CAPABILITIES = {"capabilities": {"max_msg_fds": _MAX_FDS, "max_data_xfer_size": 1 << 20, "pgsizes": 4096}}
 
 
-class _Refused(Exception):
+class _RequestError(Exception):
     """A request that gets an error reply with this errno."""
 
     def __init__(self, number: int) -> None:
@@ -142,11 +142,11 @@ class Connection:
         try:
             handler = self._handlers.get(header.command)
             if handler is None:
-                raise _Refused(errno.ENOSYS)
+                raise _RequestError(errno.ENOSYS)
             answer, answer_fds = handler(payload, fds)
             message = wire.reply(header, answer)
-        except (_Refused, struct.error) as error:
-            number = error.errno if isinstance(error, _Refused) else errno.EINVAL
+        except (_RequestError, struct.error) as error:
+            number = error.errno if isinstance(error, _RequestError) else errno.EINVAL
             _LOG.warning("request %d refused: %s", header.command, os.strerror(number))
             message, answer_fds = wire.reply(header, errno=number), []
         except (OSError, MemoryError) as error:
@@ -198,7 +198,7 @@ class Connection:
     def _version(payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
         major, minor = wire.VERSION.unpack_from(payload)
         if major != 0:
-            raise _Refused(errno.EINVAL)
+            raise _RequestError(errno.EINVAL)
         # QEMU refuses a minor number above its own, so it gets its own back (observed).
         return wire.VERSION.pack(major, minor) + json.dumps(_CAPABILITIES).encode() + b"\0", []
 
@@ -258,7 +258,7 @@ class Connection:
         offset, index, count = wire.REGION_ACCESS.unpack_from(payload)
         data = payload[wire.REGION_ACCESS.size :]
         if len(data) != count:
-            raise _Refused(errno.EINVAL)
+            raise _RequestError(errno.EINVAL)
         self._check_bounds(index, offset, count)
         self._function.write(index, offset, data)
         return wire.REGION_ACCESS.pack(offset, index, count), []
@@ -266,7 +266,7 @@ class Connection:
     def _check_bounds(self, index: int, offset: int, count: int) -> None:
         region = self._function.region(index)
         if region is None or offset + count > region.size:
-            raise _Refused(errno.EINVAL)
+            raise _RequestError(errno.EINVAL)
 
     def _reset(self, _payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
         self._function.reset()

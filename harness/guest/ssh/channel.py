@@ -9,7 +9,7 @@ from typing import Final
 
 import paramiko
 
-from harness.console.intake import ConsoleEndedError, Intake
+from harness.console.buffer import ConsoleBuffer, ConsoleEndedError
 from harness.errors import BenchError
 
 _WRITE_SECONDS: Final = 10.0
@@ -26,19 +26,19 @@ def wait_readable(channel: paramiko.Channel, deadline: float) -> bool:
 class SshTransport:
     """Reads only when it is asked to: the channel's window holds what comes meanwhile, and nothing is lost."""
 
-    def __init__(self, channel: paramiko.Channel, intake: Intake) -> None:
-        """``intake`` gets everything that is sent and received, for the evidence and for error messages."""
+    def __init__(self, channel: paramiko.Channel, buffer: ConsoleBuffer) -> None:
+        """``buffer`` gets everything that is sent and received, for the evidence and for error messages."""
         self._channel = channel
-        self._intake = intake
+        self._buffer = buffer
         channel.settimeout(_WRITE_SECONDS)
 
     def write(self, data: bytes) -> None:
         """Send all of ``data``. Raises BenchError when it is not taken, ConsoleEndedError when the channel is gone."""
-        self._intake.sent(data)
+        self._buffer.sent(data)
         try:
             self._channel.sendall(data)
         except TimeoutError as error:
-            raise BenchError(f"{self._intake.name} did not take input within {_WRITE_SECONDS:g} s") from error
+            raise BenchError(f"{self._buffer.name} did not take input within {_WRITE_SECONDS:g} s") from error
         except (OSError, paramiko.SSHException) as error:
             raise self._ended() from error
 
@@ -48,21 +48,21 @@ class SshTransport:
             data = self._channel.recv(_CHUNK_BYTES)
             if not data:
                 raise self._ended()
-            self._intake.received(data)
-        return self._intake.read(deadline)
+            self._buffer.received(data)
+        return self._buffer.read(deadline)
 
     def last_lines(self, n: int = 20) -> str:
         """The last lines, each marked, for an error message."""
-        return self._intake.last_lines(n)
+        return self._buffer.last_lines(n)
 
     def close(self) -> None:
         """Close the channel, which ends the program, and the log. May be called again."""
         self._channel.close()
-        self._intake.close()
+        self._buffer.close()
 
     def _ended(self) -> ConsoleEndedError:
         transport = self._channel.get_transport()
         why = "the program ended" if transport.is_active() else "the SSH connection was lost"
         return ConsoleEndedError(
-            f"the channel of {self._intake.name} ended: {why}\nlast lines:\n{self._intake.last_lines()}"
+            f"the channel of {self._buffer.name} ended: {why}\nlast lines:\n{self._buffer.last_lines()}"
         )

@@ -21,7 +21,7 @@ from labgrid.factory import target_factory
 from labgrid.protocol import CommandProtocol, FileTransferProtocol
 from labgrid.resource import NetworkService
 
-from harness.console.intake import ConsoleLog, Intake
+from harness.console.buffer import ConsoleBuffer, ConsoleLog
 from harness.errors import BenchError
 from harness.guest.ssh.channel import SshTransport, wait_readable
 from harness.guest.ssh.forward import forwarded
@@ -141,8 +141,8 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
         It is written under another name beside its place, read back there by SHA-256, and renamed. Raises BenchError.
         """
         source = Path(filename)
-        place = remotepath + source.name if remotepath.endswith("/") else remotepath
-        temporary = f"{posixpath.dirname(place) or '.'}/.{posixpath.basename(place)}.{secrets.token_hex(4)}.new"
+        path = remotepath + source.name if remotepath.endswith("/") else remotepath
+        temporary = f"{posixpath.dirname(path) or '.'}/.{posixpath.basename(path)}.{secrets.token_hex(4)}.new"
         sftp = self._ssh.sftp()
         with self._ssh.translated(f"the upload of {source.name}"):
             try:
@@ -150,33 +150,33 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
                 sftp.put(filename, temporary, confirm=False)
                 self._compare(temporary, source)
                 sftp.chmod(temporary, source.stat().st_mode & 0o777)
-                replace(sftp, temporary, place)
+                replace(sftp, temporary, path)
             except (OSError, BenchError) as error:
                 self._remove(sftp, temporary)
                 if isinstance(error, BenchError) or not self._ssh.connected:
                     raise
-                raise BenchError(f"{self.target.name}: {filename} could not be put to {place}: {error}") from error
+                raise BenchError(f"{self.target.name}: {filename} could not be put to {path}: {error}") from error
 
     @active
     @stepped(["filename", "destination"])
     def get(self, filename: str, destination: str = ".") -> None:
         """Get a file from the machine, whole or not at all, compared by SHA-256. Raises BenchError."""
-        place = Path(destination)
-        place = place / posixpath.basename(filename) if place.is_dir() else place
-        if not place.parent.is_dir():
-            raise BenchError(f"there is no folder {place.parent} on this machine to get {filename} into")
-        temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.new")
+        path = Path(destination)
+        path = path / posixpath.basename(filename) if path.is_dir() else path
+        if not path.parent.is_dir():
+            raise BenchError(f"there is no folder {path.parent} on this machine to get {filename} into")
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
         with self._ssh.translated(f"the download of {filename}"):
             try:
                 self._ssh.sftp().get(filename, str(temporary))
                 self._compare(filename, temporary)
-                temporary.replace(place)
+                temporary.replace(path)
             except FileNotFoundError as error:
                 raise BenchError(f"{self.target.name} has no file {filename}") from error
             except OSError as error:
                 if isinstance(error, TimeoutError) or not self._ssh.connected:
                     raise
-                raise BenchError(f"{self.target.name}: {filename} could not be got to {place}: {error}") from error
+                raise BenchError(f"{self.target.name}: {filename} could not be got to {path}: {error}") from error
             finally:
                 temporary.unlink(missing_ok=True)
 
@@ -194,7 +194,7 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
         Close it to end the program.
         """
         name = name or self.target.name
-        return SshTransport(self._ssh.open(f"exec {command}"), Intake(name, ConsoleLog(log, name)))
+        return SshTransport(self._ssh.open(f"exec {command}"), ConsoleBuffer(name, ConsoleLog(log, name)))
 
     def _compare(self, remote: str, local: Path) -> None:
         """Raise DamagedFileError unless a file there and a file here are the same."""

@@ -11,7 +11,7 @@ from typing import Final
 from harness.errors import BenchError
 from harness.host.board.console import BoardConsole
 from harness.host.board.shell import BoardShell
-from harness.host.refused import HostRefusesError
+from harness.host.errors import PermanentHostError
 
 _COMMAND_SECONDS: Final = 30.0
 _QUIET_SECONDS: Final = 0.5
@@ -45,7 +45,7 @@ def _ask(shell: BoardShell, command: str, pattern: str) -> tuple[str, list[str]]
     """What the command says, and the addresses in it; a command that fails shows none."""
     try:
         said = shell.run(command, _COMMAND_SECONDS)
-    except HostRefusesError:
+    except PermanentHostError:
         raise
     except BenchError as error:
         return error.message, []

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pexpect
 
-from harness.console.intake import ConsoleEndedError, Intake
+from harness.console.buffer import ConsoleBuffer, ConsoleEndedError
 from harness.errors import BenchError
 from harness.host.board.log import HostLog
 
@@ -32,7 +32,7 @@ class BoardConsole:
         """Listen to ``driver``, an active labgrid console. ``name`` is the host's, for messages."""
         self.name = name
         self._driver = driver
-        self._intake = Intake(name, log)
+        self._buffer = ConsoleBuffer(name, log)
         self._seen = b""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._listen, name=f"console {name}", daemon=True)
@@ -48,12 +48,12 @@ class BoardConsole:
             except (OSError, TypeError, AttributeError) as error:
                 # pyserial's own errors are OSErrors; a port that is closed during a read is a missing descriptor.
                 if not self._stopping.is_set():
-                    self._intake.end(f"the port closed ({error})")
+                    self._buffer.end(f"the port closed ({error})")
                 return
             if not data:
-                self._intake.end("the other side closed it")
+                self._buffer.end("the other side closed it")
                 return
-            self._intake.received(data)
+            self._buffer.received(data)
 
     def close(self) -> None:
         """Stop to listen; the driver is the caller's. Raises BenchError when the thread does not end."""
@@ -68,7 +68,7 @@ class BoardConsole:
         Raises BenchError when the port does not take it.
         """
         data = text.encode()
-        self._intake.sent(b"(a secret)\n" if secret else data)
+        self._buffer.sent(b"(a secret)\n" if secret else data)
         try:
             if secret:
                 self._send_quietly(data)
@@ -129,7 +129,7 @@ class BoardConsole:
 
     def last_lines(self) -> str:
         """The last lines of the console, each marked, for an error message."""
-        return self._intake.last_lines()
+        return self._buffer.last_lines()
 
     def _find(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
         return pattern.search(self._seen)
@@ -146,6 +146,6 @@ class BoardConsole:
             raise BenchError(f"{self.name}: the console ended while {what} was waited for: {error.message}") from error
 
     def _take(self, deadline: float) -> None:
-        fresh = self._intake.read(deadline)
+        fresh = self._buffer.read(deadline)
         # A sequence may come in two pieces, so all that is kept is looked through again.
         self._seen = _CODES.sub(b"", (self._seen + fresh).replace(b"\r", b""))[-_KEPT_BYTES:]

@@ -7,7 +7,7 @@ import os
 import threading
 from pathlib import Path
 
-from harness.console.intake import ConsoleLog
+from harness.console.buffer import ConsoleLog
 
 
 class HostLog(ConsoleLog):

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from harness.errors import BenchError
 from harness.host.board.console import BoardConsole
-from harness.host.refused import HostRefusesError
+from harness.host.errors import PermanentHostError
 
 _QUIET_SECONDS: Final = 0.3
 _SETTLE_SECONDS: Final = 5.0
@@ -27,7 +27,7 @@ _AGREEING: Final = 2
 _TRIES: Final = 40
 
 
-class LoginRefusedError(HostRefusesError):
+class LoginRefusedError(PermanentHostError):
     """The host does not want the name or the password."""
 
 
@@ -116,7 +116,7 @@ class BoardShell:
         """Output of a command that changes nothing, and is so short that it can be asked again and again.
 
         It is believed when two answers agree. Raises BenchError when it fails, or after ``timeout`` seconds, and
-        HostRefusesError at once when it is too long for a terminal.
+        PermanentHostError at once when it is too long for a terminal.
         """
         self._must_fit(command)
         deadline = time.monotonic() + timeout
@@ -147,7 +147,7 @@ class BoardShell:
 
     def _must_fit(self, command: str) -> None:
         if len(command.encode()) > _LONGEST_COMMAND:
-            raise HostRefusesError(
+            raise PermanentHostError(
                 f"{self._console.name}: a command for a serial console is at most {_LONGEST_COMMAND} bytes long:"
                 f" {command!r}",
                 remedy="shorten it in the target file, or put it into a script on the host",

@@ -37,8 +37,8 @@ from harness.host.board.address import find_address
 from harness.host.board.console import BoardConsole
 from harness.host.board.shell import BoardShell, Prompts
 from harness.host.bounded import bounded
+from harness.host.errors import PermanentHostError
 from harness.host.qnx.driver import ShmemQnxHostDriver
-from harness.host.refused import HostRefusesError
 from harness.host.ssh import SshUnreachableError
 from harness.host.typed import stepped, unrepeatable
 
@@ -137,7 +137,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         for left in range(self.power_cycles, -1, -1):
             try:
                 self._climb(wanted)
-            except HostRefusesError:
+            except PermanentHostError:
                 raise
             except BenchError as error:
                 if not left or self.power is None:
@@ -209,7 +209,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             self._in_use = getattr(error.__cause__, "errno", None) == errno.EWOULDBLOCK
             if not self._in_use:
                 raise
-            raise HostRefusesError(
+            raise PermanentHostError(
                 f"{self.target.name}: the serial port {_where(port)} of its console is in use by another run",
                 remedy="wait for that run or end it; the board's power was not touched",
             ) from error

@@ -21,6 +21,7 @@ from labgrid.resource import NetworkService
 
 from harness.errors import BenchError
 from harness.host.board.log import HostLog
+from harness.host.errors import PermanentHostError
 from harness.host.hostkeys import CHECKS, HostKeys
 from harness.host.protocol import (
     PATHS,
@@ -34,7 +35,6 @@ from harness.host.protocol import (
 )
 from harness.host.qnx.guest import Launch, QnxGuest
 from harness.host.qnx.leftovers import end_leftovers
-from harness.host.refused import HostRefusesError
 from harness.host.sftp import exists
 from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, wait_for_ssh
 from harness.host.typed import active
@@ -155,7 +155,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         network = self.network
         address = SshAddress(self._address or network.address, network.port, network.username)
         if not address.host:
-            raise HostRefusesError(
+            raise PermanentHostError(
                 f"the address of {self.target.name} is not known",
                 remedy="write it into the NetworkService of the target file, or let the strategy find it on the console"
                 " (address_command)",
@@ -191,7 +191,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         found = connection.run(["sh", "-c", f"command -v {shlex.quote(program)}"], _COMMAND_SECONDS)
         if found.status:
             path = connection.run(["sh", "-c", "echo $PATH"], _COMMAND_SECONDS).output.strip()
-            raise HostRefusesError(
+            raise PermanentHostError(
                 f"{self.target.name} has no {program!r}: not on the PATH of its SSH sessions, which is {path}",
                 remedy="name its path as 'qvm' of ShmemQnxHostDriver in the target file, or install the hypervisor",
             )
@@ -228,7 +228,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             raise BenchError(f"{self.target.name} answers 'echo alive' with {answer.output!r}")
 
     @active
-    def parts(self) -> Sequence[ManifestItem]:
+    def components(self) -> Sequence[ManifestItem]:
         """See ShmemHostProtocol: the host, and the ways by which it and its guests are reached."""
         connection = self._connected
         kernel = connection.run(["uname", "-a"], _COMMAND_SECONDS)
@@ -252,9 +252,9 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     @active
     def put_text(self, name: str, text: str) -> str:
         """See ShmemHostProtocol."""
-        place = self._prepared.put_text(name, text)
-        self._texts[place] = text
-        return place
+        path = self._prepared.put_text(name, text)
+        self._texts[path] = text
+        return path
 
     def _reconnect(self, reason: SshLostError) -> None:
         """One new connection, where no guest has died with the old one. Raises BenchError."""

@@ -115,9 +115,9 @@ class QnxGuest(HostGuest):
         self._bridge = ConsoleBridge(self._connection, self._launch.terminal, self._launch.set_raw)
         return ConsoleLocation("RawSerialPort", {"port": self._bridge.port})
 
-    def _exists(self, place: str) -> bool:
+    def _exists(self, path: str) -> bool:
         with self._connection.translated(f"the start of guest {self.system}"):
-            return exists(self._connection.sftp(), place)
+            return exists(self._connection.sftp(), path)
 
     def exit_status(self) -> int | None:
         """See HostGuest."""

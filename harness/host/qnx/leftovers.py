@@ -29,14 +29,14 @@ def end_leftovers(connection: SshConnection, files: HostFiles, nodes: str, say: 
     with connection.translated("a look for leftovers"):
         found = [match for name in sftp.listdir(files.path) if (match := _PID_FILE.fullmatch(name))]
         for name, system in ((match[0], match[1]) for match in found):
-            place = posixpath.join(files.path, name)
+            path = posixpath.join(files.path, name)
             if exists(sftp, posixpath.join(nodes, system)):
-                with sftp.open(place, "r") as file:
+                with sftp.open(path, "r") as file:
                     pid = file.read().decode("ascii", "replace").strip()
                 say(f"guest {system} of an earlier run still lives, its power is cut (qvm is process {pid})")
                 _end(connection, pid, posixpath.join(nodes, system))
-            if exists(sftp, place):
-                sftp.remove(place)
+            if exists(sftp, path):
+                sftp.remove(path)
 
 
 def _end(connection: SshConnection, pid: str, node: str) -> None:

@@ -22,9 +22,9 @@ from harness.provision.cache import Entry
 from harness.provision.compiler import Compiler, compiler, load_recipe
 from harness.provision.compiler import Recipe as Program
 from harness.provision.linux import elf
+from harness.provision.linux.artifacts import code, digest_of, fetched_for, hashes, made, manifest_rows
 from harness.provision.linux.image import linux_base, linux_kernel
 from harness.provision.linux.packages import PackageFiles
-from harness.provision.linux.parts import code, digest_of, fetched_for, hashes, made, manifest_rows
 from harness.provision.notice import notice
 
 MODULE: Final = "guest_shm.ko"
@@ -60,7 +60,7 @@ def has_headers(arch: Arch) -> bool:
 
 @dataclass(frozen=True)
 class DriverPart:
-    """The module for one release of the kernel (`harness.provision.linux.parts.Part`)."""
+    """The module for one release of the kernel (`harness.provision.linux.artifacts.Artifact`)."""
 
     arch: Arch
     release: str
@@ -68,21 +68,21 @@ class DriverPart:
 
     @property
     def kind(self) -> str:
-        """See Part."""
+        """See Artifact."""
         return f"linux-driver-{self.arch}"
 
     def requests(self) -> list[Request]:
-        """See Part. What the headers depend on is a compiler and its libraries, which have no use here."""
+        """See Artifact. What the headers depend on is a compiler and its libraries, which have no use here."""
         version = self.release.partition("-")[0]
         names = (name.format(release=self.release, version=version) for name in self.headers)
         return [Request(tuple(names), self.arch, alone=True)]
 
     def programs(self) -> list[Program]:
-        """See Part."""
+        """See Artifact."""
         return []
 
     def inputs(self) -> dict[str, str]:
-        """See Part."""
+        """See Artifact."""
         return {
             "builder": code("driver", "elf", "packages"),
             "compiler": compiler().version,
@@ -91,12 +91,12 @@ class DriverPart:
         }
 
     def build(self, folder: Path) -> Mapping[str, Any]:
-        """See Part; the fact is ``packages`` (rows of the manifest)."""
+        """See Artifact; the fact is ``packages`` (rows of the manifest)."""
         notice(f"building a driver for the Linux guest for {self.arch}")
         fetched = self._fetched()
-        with tempfile.TemporaryDirectory(prefix="headers-", dir=folder) as place:
-            _unpack(PackageFiles.of(fetched, lambda path: _is_of_use(path, self.arch)), Path(place))
-            tree = _Tree.of(Path(place), self.release, self.arch)
+        with tempfile.TemporaryDirectory(prefix="headers-", dir=folder) as scratch:
+            _unpack(PackageFiles.of(fetched, lambda path: _is_of_use(path, self.arch)), Path(scratch))
+            tree = _Tree.of(Path(scratch), self.release, self.arch)
             _build(compiler(), load_recipe(_SOURCES / "recipe.toml", self.arch), tree, folder / MODULE)
         (folder / IMAGE_RECIPE).write_text(f'include = ["{MODULE}"]\n')
         return {"packages": manifest_rows(fetched, self.arch)}
@@ -127,12 +127,12 @@ def _is_of_use(path: str, arch: Arch) -> bool:
 
 def _unpack(files: PackageFiles, root: Path) -> None:
     for path in files:
-        place, file = root / path, files[path]
-        place.parent.mkdir(parents=True, exist_ok=True)
+        target, file = root / path, files[path]
+        target.parent.mkdir(parents=True, exist_ok=True)
         if file.link:
-            place.symlink_to(file.link)
+            target.symlink_to(file.link)
         else:
-            place.write_bytes(file.content)
+            target.write_bytes(file.content)
 
 
 @dataclass(frozen=True)

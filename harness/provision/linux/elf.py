@@ -82,7 +82,7 @@ def undefined_symbols(elf: bytes) -> list[str]:
     symbols, names = section(elf, ".symtab"), section(elf, ".strtab")
     # Name, index of the section that has it.
     entries = (_unpack("<I2xH", symbols, at) for at in range(0, len(symbols), _SYMBOL_BYTES))
-    return [_text(names, name) for name, place in entries if name and not place]
+    return [_text(names, name) for name, section in entries if name and not section]
 
 
 def notes(content: bytes) -> Iterator[tuple[bytes, int]]:

@@ -16,8 +16,8 @@ from harness.arch import Arch
 from harness.errors import HarnessError
 from harness.provision import distribution
 from harness.provision.cache import Entry
+from harness.provision.linux.artifacts import INITRD, KernelArtifact, RootArtifact, found, made
 from harness.provision.linux.kernels import IMAGE
-from harness.provision.linux.parts import INITRD, KernelPart, RootPart, found, made
 from harness.provision.linux.recipe import Base, Recipe, load_base, load_recipe
 
 _MIB: Final = 1 << 20
@@ -63,8 +63,8 @@ def linux_image(arch: Arch, recipe: Path | None = None) -> LinuxImage:
     """
     additions = load_recipe(recipe, arch) if recipe else Recipe()
     base = linux_base(arch)
-    kernel = made(KernelPart(arch, base, additions))
-    root = made(RootPart(arch, base, additions, kernel))
+    kernel = made(KernelArtifact(arch, base, additions))
+    root = made(RootArtifact(arch, base, additions, kernel))
     initrd = root.path / INITRD
     memory = int(kernel.facts["memory"]) + 2 * initrd.stat().st_size  # the archive, and the files unpacked from it
     release = str(kernel.facts["release"])
@@ -85,19 +85,19 @@ def linux_image(arch: Arch, recipe: Path | None = None) -> LinuxImage:
 
 def linux_kernel(arch: Arch) -> Entry:
     """The cache entry of the kernel that comes with the harness; built now if there is none. Raises HarnessError."""
-    return made(KernelPart(arch, linux_base(arch), Recipe()))
+    return made(KernelArtifact(arch, linux_base(arch), Recipe()))
 
 
 def linux_root(arch: Arch) -> Entry:
     """The cache entry of its root file system; built now if there is none. Raises HarnessError."""
-    return made(RootPart(arch, linux_base(arch), Recipe(), linux_kernel(arch)))
+    return made(RootArtifact(arch, linux_base(arch), Recipe(), linux_kernel(arch)))
 
 
 def find_linux(arch: Arch) -> tuple[Entry, Entry] | None:
     """Both entries if the cache has them; fetches and builds nothing."""
     base = linux_base(arch)
-    kernel = found(KernelPart(arch, base, Recipe()))
-    root = found(RootPart(arch, base, Recipe(), kernel)) if kernel else None
+    kernel = found(KernelArtifact(arch, base, Recipe()))
+    root = found(RootArtifact(arch, base, Recipe(), kernel)) if kernel else None
     return (kernel, root) if kernel and root else None
 
 

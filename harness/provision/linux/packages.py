@@ -92,20 +92,20 @@ class PackageFiles:
             names = elf.needed_libraries(content)
         except elf.ElfError as error:
             raise HarnessError(f"/{program} cannot be used: {error}") from error
-        return [self._place(name, program) for name in names]
+        return [self._resolve(name, program) for name in names]
 
-    def _place(self, name: str, user: str) -> str:
+    def _resolve(self, name: str, user: str) -> str:
         """Where a library lies. The loader is named by its path, which may be a link that no package ships."""
         path = normal(name) if "/" in name else self._libraries.get(name, "")
         if path in self._files:
             return path
-        place = self._libraries.get(posixpath.basename(name))
-        if place is None:
+        library = self._libraries.get(posixpath.basename(name))
+        if library is None:
             raise HarnessError(f"/{user} needs {name}, which none of the packages has")
         if "/" in name:
-            self._files[path] = PackageFile(b"", 0o777, self._files[place].package, link=f"/{place}")
+            self._files[path] = PackageFile(b"", 0o777, self._files[library].package, link=f"/{library}")
             return path
-        return place
+        return library
 
 
 def normal(path: str) -> str:

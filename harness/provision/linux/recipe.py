@@ -121,7 +121,7 @@ def load_recipe(file: Path, arch: Arch) -> Recipe:
         packages=(*reader.strings("packages"), *own.strings("packages")),
         load=tuple(map(reader.module, (*reader.strings("load"), *own.strings("load")))),
         include=tuple(map(reader.module, (*reader.strings("include"), *own.strings("include")))),
-        files={place: reader.existing(str(source)) for place, source in files.items()},
+        files={destination: reader.existing(str(source)) for destination, source in files.items()},
         links={**reader.table("links"), **own.table("links")},
         kernel=_own_kernel(file, kernel) if kernel else None,
         root=reader.existing(root) if root else None,

@@ -44,8 +44,8 @@ def base_root(base: Base, files: PackageFiles) -> Cpio:
     for name, mode in _FOLDERS.items():
         root.directory(name, mode)
     root.character_device("dev/console", 0o600, *_CONSOLE)
-    for place, target in base.links.items():
-        root.link(place, target)
+    for destination, target in base.links.items():
+        root.link(destination, target)
     add_programs(root, base.programs, files)
     add_tree(root, base.folder / "root", "")
     return root
@@ -90,10 +90,10 @@ def add_modules(root: Cpio, kernel: Kernel, load: Sequence[str], include: Sequen
     root.file("/etc/modules.load", "".join(f"{folder}/{module.path}\n" for module in loaded).encode())
 
 
-def add_tree(root: Cpio, source: Path, place: str) -> None:
+def add_tree(root: Cpio, source: Path, destination: str) -> None:
     """Add a file, or all files of a folder, with their executable bits and links. Raises HarnessError for others."""
     for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
-        name = f"{place}/{path.relative_to(source)}" if path != source else place
+        name = f"{destination}/{path.relative_to(source)}" if path != source else destination
         if path.is_symlink():
             root.link(name, str(path.readlink()))
         elif path.is_dir():
@@ -126,10 +126,10 @@ def own_root(source: Path) -> bytes:
 
 def add_recipe(root: Cpio, recipe: Recipe) -> None:
     """Add the files and links that a user's recipe names."""
-    for place, source in recipe.files.items():
-        add_tree(root, source, place)
-    for place, target in recipe.links.items():
-        root.link(place, target)
+    for destination, source in recipe.files.items():
+        add_tree(root, source, destination)
+    for destination, target in recipe.links.items():
+        root.link(destination, target)
 
 
 def _own_module(path: Path, kernel: Kernel, arch: Arch) -> Module:

@@ -11,17 +11,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
-from harness.errors import EXIT_BENCH_TROUBLE, EXIT_PASS, EXIT_REQUIREMENT_FAILED, EXIT_USAGE
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, EXIT_USAGE
 from harness.report.evidence.journal import (
     Began,
     CaseBegan,
     CaseDone,
+    ComponentsRecorded,
     Ended,
     Entry,
     Narrowed,
-    PartsKnown,
     PlanMade,
-    Trouble,
+    RunError,
 )
 from harness.report.evidence.model import (
     Case,
@@ -138,7 +138,7 @@ def _run(began: Began, entries: Sequence[Entry], cases: Sequence[Case], not_run:
         platform=began.platform,
         packages=began.packages,
         # Two benches may tell of the same QEMU.
-        parts=list(dict.fromkeys(part for entry in _of(entries, PartsKnown) for part in entry.parts)),
+        parts=list(dict.fromkeys(part for entry in _of(entries, ComponentsRecorded) for part in entry.parts)),
         surroundings=began.surroundings,
         narrowed=narrowing.together(each for entry in _of(entries, Narrowed) for each in entry.narrowed),
         harness_commit_note=began.harness_commit_note,
@@ -151,7 +151,7 @@ def _last_sign(began: Began, entries: Sequence[Entry]) -> str:
 
 
 def _cut_short(end: Ended | None, entries: Sequence[Entry], not_run: Sequence[Planned]) -> list[str]:
-    reasons = [entry.message for entry in _of(entries, Trouble)]
+    reasons = [entry.message for entry in _of(entries, RunError)]
     if end is None:
         done = {entry.case.test for entry in _of(entries, CaseDone)}
         under_way = [entry.test for entry in _of(entries, CaseBegan) if entry.test not in done]
@@ -184,11 +184,11 @@ def _findings(cases: Sequence[Case], not_run: Sequence[Planned]) -> list[str]:
 def _exit_status(reasons: Sequence[str], entries: Sequence[Entry], cases: Sequence[Case]) -> int:
     if not reasons:
         return EXIT_PASS
-    if any(entry.usage for entry in _of(entries, Trouble)):
+    if any(entry.usage for entry in _of(entries, RunError)):
         return EXIT_USAGE
     if any(case.verdict == "fail" and not accepted(case) for case in cases):
         return EXIT_REQUIREMENT_FAILED
-    return EXIT_BENCH_TROUBLE
+    return EXIT_BENCH_ERROR
 
 
 def _count(number: int, what: str) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import BenchError
-from harness.places import must_have_room
+from harness.paths import must_have_room
 
 RESULTS = "results.json"
 JOURNAL = "journal.jsonl"

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from harness.report.evidence.codec import decode, encode
-from harness.report.evidence.model import Access, Case, Metric, Narrowing, Part, Planned, ReportError, Requirement
+from harness.report.evidence.model import Access, Case, Component, Metric, Narrowing, Planned, ReportError, Requirement
 
 NOTHING_SELECTED: Final = "no test was selected"
 """The trouble of a session that has nothing to do."""
@@ -70,7 +70,7 @@ class CaseDone:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class RunError:
     """Something that is no test went wrong: a suite that cannot be collected, an interruption.
 
     ``usage`` says that the harness was asked for something that cannot be.
@@ -81,10 +81,10 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class PartsKnown:
+class ComponentsRecorded:
     """More is known of what takes part in the run."""
 
-    parts: list[Part]
+    parts: list[Component]
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,10 @@ class Ended:
     ended: str
 
 
-Entry = Began | PlanMade | Narrowed | CaseBegan | CaseDone | Trouble | PartsKnown | Ended
+Entry = Began | PlanMade | Narrowed | CaseBegan | CaseDone | RunError | ComponentsRecorded | Ended
 _ENTRIES: Final[dict[str, type[Entry]]] = {
-    entry.__name__: entry for entry in (Began, PlanMade, Narrowed, CaseBegan, CaseDone, Trouble, PartsKnown, Ended)
+    entry.__name__: entry
+    for entry in (Began, PlanMade, Narrowed, CaseBegan, CaseDone, RunError, ComponentsRecorded, Ended)
 }
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.report.evidence import folder, journal
-from harness.report.evidence.journal import NOTHING_SELECTED, Began, CaseDone, Ended, Entry, PlanMade, Trouble
+from harness.report.evidence.journal import NOTHING_SELECTED, Began, CaseDone, Ended, Entry, PlanMade, RunError
 from harness.report.evidence.model import ReportError
 
 
@@ -23,11 +23,15 @@ def entries(run: Path) -> list[Entry]:
     Raises ReportError when a journal is damaged.
     """
     own = journal.read(run / folder.JOURNAL)
-    told = {place: journal.read(place / folder.JOURNAL) for place in sessions(run)}
-    inside = [entry for place, session in told.items() for entry in _of_one_run(session, place.relative_to(run))]
+    journals = {session_dir: journal.read(session_dir / folder.JOURNAL) for session_dir in sessions(run)}
+    inside = [
+        entry
+        for session_dir, session in journals.items()
+        for entry in _of_one_run(session, session_dir.relative_to(run))
+    ]
     # A bench that has none of the selected tests is no trouble as long as another one has some.
     seen = {NOTHING_SELECTED} if any(entry.cases for entry in inside if isinstance(entry, PlanMade)) else set()
-    return [*own[:1], *(entry for entry in inside if not _told_before(entry, seen)), *own[1:]]
+    return [*own[:1], *(entry for entry in inside if not _known_before(entry, seen)), *own[1:]]
 
 
 def sessions(run: Path) -> list[Path]:
@@ -39,30 +43,30 @@ def sessions(run: Path) -> list[Path]:
 def write_junit(run: Path) -> None:
     """One JUnit file of the run, with a suite for each session."""
     root = ElementTree.Element("testsuites")
-    for place in sessions(run):
-        path = place / folder.JUNIT
+    for session_dir in sessions(run):
+        path = session_dir / folder.JUNIT
         if path.is_file():
             for suite in ElementTree.parse(path).iter("testsuite"):
-                suite.set("name", place.parent.name)
+                suite.set("name", session_dir.parent.name)
                 root.append(suite)
     folder.write_whole(run / folder.JUNIT, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def _of_one_run(session: list[Entry], place: Path) -> Iterator[Entry]:
+def _of_one_run(session: list[Entry], session_dir: Path) -> Iterator[Entry]:
     """What a session adds to the run: paths start at the run's folder, and the run has one begin and one end."""
     if not session or not isinstance(session[0], Began):
-        raise ReportError(f"the journal in {place} does not say which run it belongs to")
+        raise ReportError(f"the journal in {session_dir} does not say which run it belongs to")
     for entry in session:
         if isinstance(entry, CaseDone):
-            evidence = [f"{place.as_posix()}/{path}" for path in entry.case.evidence]
+            evidence = [f"{session_dir.as_posix()}/{path}" for path in entry.case.evidence]
             yield replace(entry, case=replace(entry.case, evidence=evidence))
         elif not isinstance(entry, Began | Ended):
             yield entry
 
 
-def _told_before(entry: Entry, seen: set[str]) -> bool:
-    """Trouble of the suites themselves is told by every session."""
-    if not isinstance(entry, Trouble):
+def _known_before(entry: Entry, seen: set[str]) -> bool:
+    """RunError of the suites themselves is told by every session."""
+    if not isinstance(entry, RunError):
         return False
     known = entry.message in seen
     seen.add(entry.message)

@@ -157,7 +157,7 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Part:
+class Component:
     """Something that took part in the run: QEMU, a kernel, an image, an environment file."""
 
     name: str
@@ -228,7 +228,7 @@ class Run:
     python: str
     platform: str
     packages: dict[str, str] = field(default_factory=dict)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Component] = field(default_factory=list)
     surroundings: dict[str, str] = field(default_factory=dict)
     narrowed: list[Narrowing] = field(default_factory=list)
     harness_commit_note: str = ""

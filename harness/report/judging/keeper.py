@@ -100,9 +100,9 @@ class JudgementKeeper:
             # Functions that collect what is wrong; the plugin raises nothing, and nobody hears of what holds.
             package, functions = sys.modules["pytest_check"], sys.modules["pytest_check.check_functions"]
             for name in {*functions.__all__} - {"check_func"}:
-                for place in (package, package.check, functions):
-                    if hasattr(place, name):
-                        self._count_calls(place, name)
+                for owner in (package, package.check, functions):
+                    if hasattr(owner, name):
+                        self._count_calls(owner, name)
 
     def pytest_unconfigure(self) -> None:
         """Leave the classes as they were."""

@@ -14,17 +14,17 @@ TARGET_RATIO: Final = 0.95
 
 
 def ordered(metrics: Iterable[Metric]) -> list[Metric]:
-    """What is to be compared stands together: by name, then block size, then place."""
+    """What is to be compared stands together: by name, then block size, then site."""
     return sorted(metrics, key=lambda metric: (metric.name, metric.block_bytes or 0, metric.site))
 
 
-def place_labels(metrics: Sequence[Metric]) -> dict[Site, str]:
-    """The bench of each place, with whatever else differs between the places."""
-    places = sorted({metric.site for metric in metrics})
+def site_labels(metrics: Sequence[Metric]) -> dict[Site, str]:
+    """The bench of each site, with whatever else differs between the sites."""
+    sites = sorted({metric.site for metric in metrics})
     telling = [
-        field for field in ("placement", "guest_image", "via") if len({getattr(place, field) for place in places}) > 1
+        field for field in ("placement", "guest_image", "via") if len({getattr(site, field) for site in sites}) > 1
     ]
-    return {place: " ".join([place.bench, *(getattr(place, field) for field in telling)]) for place in places}
+    return {site: " ".join([site.bench, *(getattr(site, field) for field in telling)]) for site in sites}
 
 
 def block_size(size: float) -> str:

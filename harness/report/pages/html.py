@@ -17,7 +17,7 @@ from typing import Any, Final
 import jinja2
 
 from harness.errors import BenchError
-from harness.places import readable
+from harness.paths import readable
 from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
@@ -80,14 +80,14 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "report": report,
         "run": report.run,
         "counts": view.counts(report),
-        "places": view.places(report),
+        "sites": view.sites(report),
         "groups": view.requirement_groups(report),
         "statements": {requirement.id: requirement for requirement in report.requirements},
         "matrices": _matrices(report, target / _PICTURES),
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
         "placements": view.placement_table(report),
         "figures": figures.ordered(report.metrics),
-        "place_labels": figures.place_labels(report.metrics),
+        "site_labels": figures.site_labels(report.metrics),
         "plots": _plots(report, earlier, target / _PICTURES),
         "baseline": baseline,
         "changes": trend.changes(report, baseline) if baseline else {},
@@ -95,7 +95,7 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "healed": view.healed(report),
         "skipped": view.skipped(report),
         "readings": readings.by_bench(report),
-        "parts": view.parts_of_note(report),
+        "components": view.notable_components(report),
         "libraries": view.libraries_by_kind(report),
         "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],
     }

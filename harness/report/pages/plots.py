@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter
 
 from harness.measure.statistics import percentile
 from harness.report.evidence.model import Metric
-from harness.report.pages.figures import TARGET_RATIO, block_size, place_labels
+from harness.report.pages.figures import TARGET_RATIO, block_size, site_labels
 from harness.report.pages.svg import without_styles
 from harness.report.pages.trend import Series
 
@@ -52,13 +52,13 @@ class Plot:
 
 
 def throughput(metrics: Sequence[Metric]) -> list[Plot]:
-    """Ratio by block size, one plot per figure name, one line per place."""
+    """Ratio by block size, one plot per figure name, one line per site."""
     sized = [metric for metric in metrics if metric.block_bytes and metric.ratio is not None]
     return [_ratio_plot(name, group) for name, group in _grouped(sized).items()]
 
 
 def latency(metrics: Sequence[Metric]) -> list[Plot]:
-    """Distribution of the samples of each figure that is a time, one plot per name, one line per place."""
+    """Distribution of the samples of each figure that is a time, one plot per name, one line per site."""
     times = [metric for metric in metrics if metric.unit in _TIME_UNITS and len(metric.samples) >= 10]
     return [_distribution_plot(name, group) for name, group in _grouped(times).items()]
 
@@ -83,8 +83,8 @@ def _ratio_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     told = []
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes("block size", "ratio to the reference")
-        for index, (place, label) in enumerate(place_labels(metrics).items()):
-            line = sorted((m for m in metrics if m.site == place), key=lambda m: m.block_bytes or 0)
+        for index, (site, label) in enumerate(site_labels(metrics).items()):
+            line = sorted((m for m in metrics if m.site == site), key=lambda m: m.block_bytes or 0)
             ratios = [metric.ratio or 0.0 for metric in line]
             sizes = [metric.block_bytes or 0 for metric in line]
             axes.errorbar(sizes, ratios, yerr=_intervals(line), capsize=3, label=label, **_look(index))
@@ -102,7 +102,7 @@ def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     unit = metrics[0].unit
     title = f"{name}: distribution"
     told = []
-    labels = place_labels(metrics)
+    labels = site_labels(metrics)
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes(f"time in {unit}", "share of the samples")
         for index, metric in enumerate(sorted(metrics, key=lambda metric: metric.site)):
@@ -120,7 +120,7 @@ def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
 def _trend_plot(name: str, group: Sequence[Series]) -> Plot:
     title = f"{name}: over the runs"
     told = []
-    labels = place_labels([series.metric for series in group])
+    labels = site_labels([series.metric for series in group])
     runs = sorted({run for series in group for run, _ in series.values})
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes("run", "ratio" if group[0].metric.ratio is not None else group[0].metric.unit)

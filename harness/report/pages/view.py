@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from harness.report.evidence.document import accepted
 from harness.report.evidence.folder import safe_name
-from harness.report.evidence.model import Case, Part, Report, Requirement, Result, Verdict
+from harness.report.evidence.model import Case, Component, Report, Requirement, Result, Verdict
 from harness.site import Site
 
 # How a verdict is shown: sign and word; the style sheet has a class of each name.
@@ -29,9 +29,9 @@ SIGNS: Final = {
 
 @dataclass(frozen=True)
 class Counts:
-    """How the tests of one place ended."""
+    """How the tests of one site ended."""
 
-    place: Site
+    site: Site
     verdicts: Mapping[str, int]
     tests: int
     duration_s: float
@@ -66,24 +66,24 @@ def shown_verdict(record: Case | Result) -> str:
     return "known" if accepted(record) else record.verdict
 
 
-def places(report: Report) -> list[Site]:
-    """All places, in a stable order."""
+def sites(report: Report) -> list[Site]:
+    """All sites, in a stable order."""
     return sorted({case.site for case in report.cases})
 
 
 def counts(report: Report) -> list[Counts]:
-    """How the tests ended, per place."""
+    """How the tests ended, per site."""
     counted = []
-    for place in places(report):
-        cases = [case for case in report.cases if case.site == place]
+    for site in sites(report):
+        cases = [case for case in report.cases if case.site == site]
         verdicts = Counter(shown_verdict(case) for case in cases)
-        counted.append(Counts(place, verdicts, len(cases), sum(case.duration_s for case in cases)))
+        counted.append(Counts(site, verdicts, len(cases), sum(case.duration_s for case in cases)))
     return counted
 
 
 def requirement_groups(report: Report) -> dict[str, list[RequirementRow]]:
     """The requirement table, grouped as the catalogue does, else by the subject in the ids (SHM-ALLOW)."""
-    columns = places(report)
+    columns = sites(report)
     known = {requirement.id: requirement for requirement in report.requirements}
     by_key = {(result.requirement, result.site): result for result in report.results}
     groups: dict[str, list[RequirementRow]] = {}
@@ -139,13 +139,13 @@ def skipped(report: Report) -> list[Skipped]:
     return [Skipped(reason, tests) for reason, tests in sorted(grouped.items())]
 
 
-def parts_of_note(report: Report) -> list[Part]:
+def notable_components(report: Report) -> list[Component]:
     """What took part, but for the libraries that it brought with it."""
     libraries = {part for group in libraries_by_kind(report).values() for part in group}
     return [part for part in report.run.parts if part not in libraries]
 
 
-def libraries_by_kind(report: Report) -> dict[str, list[Part]]:
+def libraries_by_kind(report: Report) -> dict[str, list[Component]]:
     """Packages that are only there because something else needs them, under a heading each."""
     return {
         "Python packages": [part for part in report.run.parts if part.source == "Python package"],

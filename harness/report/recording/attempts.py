@@ -45,7 +45,7 @@ def whole(attempts: Sequence[Case]) -> Case:
         teardown_s=round(sum(case.teardown_s for case in attempts), 6),
         evidence=list(dict.fromkeys(path for case in attempts for path in case.evidence)),
         observations=[observation for case in attempts for observation in case.observations],
-        reason="\n".join(_told(number, len(attempts), case) for number, case in enumerate(attempts, 1)),
+        reason="\n".join(_summary(number, len(attempts), case) for number, case in enumerate(attempts, 1)),
         attempt=1,
         attempts=[Attempt(case.verdict, case.duration_s, case.reason) for case in attempts],
     )
@@ -57,5 +57,5 @@ def _badness(case: Case) -> float:
     return 1.5 if case.verdict == "fail" and known and not known.expired else _WORST_FIRST.index(case.verdict)
 
 
-def _told(number: int, total: int, case: Case) -> str:
+def _summary(number: int, total: int, case: Case) -> str:
     return f"attempt {number} of {total}: {case.verdict}{f': {case.reason}' if case.reason else ''}"

@@ -128,7 +128,7 @@ class CaseUnderWay:
         """The name of the file for what is to be told."""
         return "failure.txt" if self.attempt == 1 else f"failure-{self.attempt}.txt"
 
-    def tell_properties(self) -> None:
+    def write_properties(self) -> None:
         """Give the item its properties for the JUnit file, those of its last attempt."""
         others = [each for each in self.item.user_properties if each not in self.item.stash.get(_PROPERTIES, [])]
         self.item.stash[_PROPERTIES] = self.properties()

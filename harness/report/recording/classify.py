@@ -40,9 +40,9 @@ def phase_outcome(phase: Phase, error: BaseException | None, foreign: str = "") 
     if isinstance(error, pytest.skip.Exception):
         return Outcome("skipped", str(error.msg))
     if foreign:
-        return Outcome("error", _told(error, f"{phase}: ended by the plugin {foreign}: "))
+        return Outcome("error", _described(error, f"{phase}: ended by the plugin {foreign}: "))
     failed = phase == "call" and _is_finding(error)
-    return Outcome("fail" if failed else "error", _told(error, "" if phase == "call" else f"{phase}: "))
+    return Outcome("fail" if failed else "error", _described(error, "" if phase == "call" else f"{phase}: "))
 
 
 def reported_outcome(phase: Phase, report: pytest.TestReport) -> Outcome:
@@ -91,7 +91,7 @@ def _is_finding(error: BaseException) -> bool:
     return isinstance(error, AssertionError | pytest.fail.Exception)
 
 
-def _told(error: BaseException, prefix: str) -> str:
+def _described(error: BaseException, prefix: str) -> str:
     name = "" if _is_finding(error) else f"{type(error).__name__}: "
     text = f"{prefix}{name}{error}".strip()
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness import events
-from harness.errors import EXIT_BENCH_TROUBLE, BenchError
+from harness.errors import EXIT_BENCH_ERROR, BenchError
 from harness.process import ending
 from harness.process.command import reason
 from harness.report.evidence import catalogue, eventlog, folder, reader
@@ -26,14 +26,14 @@ from harness.report.evidence.journal import (
     NOTHING_SELECTED,
     CaseBegan,
     CaseDone,
+    ComponentsRecorded,
     Ended,
     Journal,
     Narrowed,
-    PartsKnown,
     PlanMade,
-    Trouble,
+    RunError,
 )
-from harness.report.evidence.model import Case, Part, Planned, Report, Requirement
+from harness.report.evidence.model import Case, Component, Planned, Report, Requirement
 from harness.report.pages import html, readings
 from harness.report.recording import attempts, known
 from harness.report.recording.case import CaseUnderWay
@@ -69,7 +69,7 @@ class RunRecorder:
         if self._journal.lost is not None:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
-        self.add_parts(_environment(config))
+        self.add_components(_environment(config))
         self._selection = Selection(config)
         config.pluginmanager.register(self._selection, "harness-selection")
         self._case: CaseUnderWay | None = None
@@ -98,13 +98,13 @@ class RunRecorder:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def add_parts(self, parts: Iterable[Part]) -> None:
+    def add_components(self, parts: Iterable[Component]) -> None:
         """Write down what takes part in the run."""
-        self._journal.write(PartsKnown(list(parts)))
+        self._journal.write(ComponentsRecorded(list(parts)))
 
-    def trouble(self, message: str, *, usage: bool = False) -> None:
+    def add_error(self, message: str, *, usage: bool = False) -> None:
         """Write down something that went wrong outside of all tests."""
-        self._journal.write(Trouble(message, usage))
+        self._journal.write(RunError(message, usage))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -113,7 +113,7 @@ class RunRecorder:
         try:
             plugins.refuse_loops(self._config)
         except pytest.UsageError as error:
-            self.trouble(str(error), usage=True)
+            self.add_error(str(error), usage=True)
             raise
 
     @pytest.hookimpl(tryfirst=True)
@@ -135,13 +135,13 @@ class RunRecorder:
             for item in items:
                 known.check(item)
         except pytest.UsageError as error:
-            self.trouble(str(error), usage=True)
+            self.add_error(str(error), usage=True)
             raise
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A suite that cannot be read is trouble, not silence."""
         if report.failed:
-            self.trouble(f"cannot collect {report.nodeid}: {report.longreprtext.strip().splitlines()[-1]}")
+            self.add_error(f"cannot collect {report.nodeid}: {report.longreprtext.strip().splitlines()[-1]}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -163,13 +163,13 @@ class RunRecorder:
         try:
             result = yield
             if not self._attempts:
-                self.trouble(f"{item.nodeid} was run out of the recorder's sight, by another plugin", usage=True)
+                self.add_error(f"{item.nodeid} was run out of the recorder's sight, by another plugin", usage=True)
                 item.session.shouldstop = "a test was run out of the recorder's sight"
             return result
         finally:
             self._case = None
             if self._attempts:
-                self._tell(attempts.whole(self._attempts))
+                self._publish(attempts.whole(self._attempts))
             self._lost = self._lost or self._journal.lost or self._log.lost
             if asked := ending.asked_with():
                 # Somebody has caught the exception that the signal raised, and went on.
@@ -205,7 +205,7 @@ class RunRecorder:
             case = self._begin_attempt(item)
         case.add(call)
         if call.when == "teardown":
-            case.tell_properties()
+            case.write_properties()
         report = yield
         case.hear(report)
         case.keep_text(report)
@@ -234,12 +234,12 @@ class RunRecorder:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """A signal, ``pytest.exit`` with a message, or a session that was stopped for a reason."""
         message = str(excinfo.value)
-        self.trouble(f"the run was interrupted: {'Ctrl-C' if message in ('', signal.SIGINT.name) else message}")
+        self.add_error(f"the run was interrupted: {'Ctrl-C' if message in ('', signal.SIGINT.name) else message}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
         """An error in pytest or one of its plugins, this one included."""
-        self.trouble(f"the test runner broke: {str(excrepr).strip().splitlines()[-1]}")
+        self.add_error(f"the test runner broke: {str(excrepr).strip().splitlines()[-1]}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
@@ -255,7 +255,7 @@ class RunRecorder:
             if self._collecting or exitstatus in _BROKE:
                 self._end_narrowed(session)
                 self._report = self._finish_run(exitstatus)
-                session.exitstatus = self._report.run.exit_status if self._unwritten is None else EXIT_BENCH_TROUBLE
+                session.exitstatus = self._report.run.exit_status if self._unwritten is None else EXIT_BENCH_ERROR
             else:
                 # A question was answered.
                 self._started = False
@@ -310,7 +310,7 @@ class RunRecorder:
         # Another attempt at the test records its own.
         item.stash[METRICS], item.stash[ACCESS], item.stash[OBSERVATIONS] = [], [], []
 
-    def _tell(self, record: Case) -> None:
+    def _publish(self, record: Case) -> None:
         self._flush_terminal()
         events.session.emit(
             events.CaseEnded(
@@ -340,7 +340,7 @@ class RunRecorder:
             html.write(self.folder, report)
         except OSError as error:
             self._unwritten = error
-            self.trouble(f"the report could not be written: {reason(error)}")
+            self.add_error(f"the report could not be written: {reason(error)}")
             report = build(self._journal.entries)
         return report
 
@@ -349,13 +349,13 @@ class RunRecorder:
         report = build([*self._journal.entries, end])
         explained = bool(report.run.reasons)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            self.trouble(NOTHING_SELECTED, usage=True)
+            self.add_error(NOTHING_SELECTED, usage=True)
         elif exitstatus == pytest.ExitCode.USAGE_ERROR and not any(
-            isinstance(entry, Trouble) for entry in self._journal.entries
+            isinstance(entry, RunError) for entry in self._journal.entries
         ):
-            self.trouble("the run was refused, see the message of pytest", usage=True)
+            self.add_error("the run was refused, see the message of pytest", usage=True)
         elif exitstatus != pytest.ExitCode.OK and not explained:
-            self.trouble(f"pytest ended with status {int(exitstatus)}")
+            self.add_error(f"pytest ended with status {int(exitstatus)}")
         self._journal.write(end)
         return build(self._journal.entries)
 
@@ -367,11 +367,11 @@ class RunRecorder:
             self._progress.flush()
 
 
-def _environment(config: pytest.Config) -> list[Part]:
+def _environment(config: pytest.Config) -> list[Component]:
     """The environment file of labgrid, if the session has one: it says which benches there were."""
     given = config.getoption("lg_env", default=None)
     path = Path(given) if given else None
-    return [provenance.file_part("environment file", path)] if path and path.is_file() else []
+    return [provenance.file_component("environment file", path)] if path and path.is_file() else []
 
 
 def _junit_path(config: pytest.Config, own: Path) -> Path:

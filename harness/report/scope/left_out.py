@@ -31,11 +31,11 @@ def functions_below(folder: Path) -> Iterator[Function]:
     """All test functions of a folder or file, by the rules that pytest has when nobody changes them."""
     if folder.is_file():
         yield from _functions(folder)
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_passed_over(Path(place, name))]
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_passed_over(Path(parent, name))]
         for name in files:
             if any(fnmatch.fnmatch(name, pattern) for pattern in _FILES):
-                yield from _functions(Path(place) / name)
+                yield from _functions(Path(parent) / name)
 
 
 def _is_passed_over(folder: Path) -> bool:

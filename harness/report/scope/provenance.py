@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from harness import commit
-from harness.places import readable
+from harness.paths import readable
 from harness.report.evidence.journal import Began
-from harness.report.evidence.model import Part, Requirement
+from harness.report.evidence.model import Component, Requirement
 
 DISTRIBUTION: Final = "shmem-harness"
 _TAKING_PART: Final = ("pytest", "labgrid", "pyserial-labgrid", "pexpect", "paramiko", "ziglang")
@@ -58,6 +58,6 @@ def machine() -> str:
     return platform.platform()
 
 
-def file_part(name: str, path: Path) -> Part:
+def file_component(name: str, path: Path) -> Component:
     """A file that took part, by content."""
-    return Part(name, "", hashlib.sha256(path.read_bytes()).hexdigest(), path.name)
+    return Component(name, "", hashlib.sha256(path.read_bytes()).hexdigest(), path.name)

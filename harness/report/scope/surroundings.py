@@ -38,15 +38,15 @@ def of_session(config: pytest.Config) -> dict[str, str]:
 
 def source(config: pytest.Config, *spellings: str) -> str:
     """Where an option was given that is written in one of these ways, in words."""
-    return _place(config, lambda word: any(_written(word, spelling) for spelling in spellings))
+    return _given_in(config, lambda word: any(_written(word, spelling) for spelling in spellings))
 
 
 def source_of_option(config: pytest.Config, *names: str) -> str:
     """Where an option of one of these names was given, with whatever value."""
-    return _place(config, lambda word: word.startswith(names))
+    return _given_in(config, lambda word: word.startswith(names))
 
 
-def _place(config: pytest.Config, fits: Callable[[str], bool]) -> str:
+def _given_in(config: pytest.Config, fits: Callable[[str], bool]) -> str:
     ini = config.inipath.name if config.inipath else "the ini file"
     places: dict[str, Sequence[str]] = {
         "on the command line": [str(argument) for argument in config.invocation_params.args],

@@ -42,7 +42,7 @@ class Decision:
     """Whether a guest may create or attach a region, why, and what the host calls it.
 
     ``rule`` or ``implicit`` decided about it; with neither, the vdev has no rules, or ``reason`` says what else did.
-    ``status`` is what the device answers apart from trouble that has nothing to do with names.
+    ``status`` is what the device answers when only the names decide; a lack of resources can add other errors.
     """
 
     allowed: bool
@@ -118,15 +118,15 @@ def _decision(vdev: ShmemVdev, guest_name: str, profile: Profile, verdicts: _Ver
     name = names.as_requested(guest_name, profile)
     if problem := names.illegality(name, profile):
         return Decision(False, None, None, name, Status.ILLEGAL_NAME, problem)
-    host_name, trouble = _host_name(name, vdev.substs, profile)
+    host_name, name_problem = _host_name(name, vdev.substs, profile)
     by_guest_name = profile.rules_see == "guest-name"
-    if by_guest_name or not trouble:
+    if by_guest_name or not name_problem:
         listed = _listed(vdev, name, name if by_guest_name or host_name is None else host_name, profile, verdicts)
-        if not listed.allowed or not trouble:
+        if not listed.allowed or not name_problem:
             return replace(listed, host_name=name if host_name is None else host_name)
     if host_name is None:
-        return Decision(False, None, None, name, Status[profile.denied_status], trouble)
-    return Decision(False, None, None, host_name, Status.ILLEGAL_NAME, trouble)
+        return Decision(False, None, None, name, Status[profile.denied_status], name_problem)
+    return Decision(False, None, None, host_name, Status.ILLEGAL_NAME, name_problem)
 
 
 class Decider:
@@ -191,7 +191,7 @@ def _creation(
 ) -> Creation:
     """One ``create``, given the substitutions, the mask and the group that stand before it."""
     substs = {"positional": before, "global": vdev.substs, "ignored": ()}[profile.subst_on_create]
-    host_name, trouble = _host_name(create.name, substs, profile)
+    host_name, name_problem = _host_name(create.name, substs, profile)
     mode = None
     if profile.permission_options == "accepted":
         asked = DEFAULT_MODE & ~umask if create.mode is None else create.mode
@@ -202,11 +202,11 @@ def _creation(
         pages(create.size_bytes),
         mode,
         create.gid if create.gid is not None else gid,
-        _creation_problem(vdev, create, trouble, profile),
+        _creation_problem(vdev, create, name_problem, profile),
     )
 
 
-def _creation_problem(vdev: ShmemVdev, create: Create, trouble: str, profile: Profile) -> str:
+def _creation_problem(vdev: ShmemVdev, create: Create, name_problem: str, profile: Profile) -> str:
     """Why a ``create`` keeps the guest from starting, or an empty text."""
     if create.size_bytes == 0:
         return "the size is 0"
@@ -216,4 +216,4 @@ def _creation_problem(vdev: ShmemVdev, create: Create, trouble: str, profile: Pr
         return problem
     if profile.create_vs_rules == "obey" and not decide(vdev, create.name, profile).allowed:
         return "the vdev's own rules refuse the name"
-    return trouble
+    return name_problem

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many patterns as one state machine, built as far as it is walked.
 
-A state holds only what still lives: places of patterns that can still match, and the patterns that match whatever
+A state holds only what still lives: positions of patterns that can still match, and the patterns that match whatever
 follows. So lists of names and of stems, however long, are a tree with few patterns below each branch, and the work
 follows the size of the text. Work is counted, and :class:`Budget` ends it where patterns with several stars get
 entangled.
@@ -49,7 +49,7 @@ class Budget:
 class State:
     """Where names of one kind lead to.
 
-    ``live``: the places that can go on; ``absorbed``: the patterns that match every continuation; ``accepts``: the
+    ``live``: the positions that can go on; ``absorbed``: the patterns that match every continuation; ``accepts``: the
     patterns that match a name that ends here, the absorbed ones among them.
     """
 
@@ -63,7 +63,7 @@ class State:
 
 
 class Automaton:
-    """The state machine of ``patterns``. Patterns are numbers in their list; a place is a number among all places."""
+    """The state machine of ``patterns``. Patterns and positions are numbers: in the list, and among all."""
 
     def __init__(self, patterns: Sequence[Pattern], profile: Profile, budget: Budget) -> None:
         self.patterns = patterns
@@ -73,7 +73,7 @@ class Automaton:
         self.first: list[int] = []
         self.owner: list[int] = []
         self._elements: list[Element | None] = []
-        """By place; None behind the last element of a pattern."""
+        """By position; None behind the last element of a pattern."""
         for number, pattern in enumerate(patterns):
             self.first.append(len(self.owner))
             self.owner.extend([number] * (len(pattern.elements) + 1))
@@ -84,11 +84,11 @@ class Automaton:
             for pattern in patterns
         ]
         start = self._state(self.first, (), first=True)
-        # A state of its own, also where a name leads to the same places again: only its first byte is a leading one.
+        # A state of its own, also where a name leads to the same positions again: only its first byte is a leading one.
         self.start = State(start.live, start.absorbed, start.accepts)
 
     def _state(self, reached: Sequence[int], absorbed: tuple[int, ...], *, first: bool = False) -> State:
-        """The state of the given places and what follows from them without a byte."""
+        """The state of the given positions and what follows from them without a byte."""
         live: set[int] = set()
         taken = set(absorbed)
         accepts = set(absorbed)
@@ -99,20 +99,20 @@ class Automaton:
                 continue
             # Before the first byte nothing is certain for a pattern that a leading dot ends.
             absorbs = self._absorbs[number] and not (first and not self.patterns[number].may_begin_with_dot)
-            place = start
-            while (element := elements[place]) is not None:
-                if absorbs and elements[place + 1] is None:
+            position = start
+            while (element := elements[position]) is not None:
+                if absorbs and elements[position + 1] is None:
                     taken.add(number)
                     accepts.add(number)
                     break
-                live.add(place)
+                live.add(position)
                 if not element.repeated:
                     break
-                place += 1
+                position += 1
             else:
                 accepts.add(number)
         if len(taken) > len(absorbed):
-            live = {place for place in live if owner[place] not in taken}
+            live = {position for position in live if owner[position] not in taken}
         key = (tuple(sorted(live)), tuple(sorted(taken)), tuple(sorted(accepts)))
         if key not in self._states:
             self._states[key] = State(*key)
@@ -127,38 +127,38 @@ class Automaton:
             state.following[byte] = found
         return found
 
-    def _advance(self, state: State, places: Sequence[int], byte: int) -> State:
-        """The state that ``byte`` leads to, when only ``places`` may go on with it."""
+    def _advance(self, state: State, positions: Sequence[int], byte: int) -> State:
+        """The state that ``byte`` leads to, when only ``positions`` may go on with it."""
         reached = []
         leading_dot = state is self.start and byte == _DOT
         elements = self._elements
-        for place in places:
-            element = elements[place]
+        for position in positions:
+            element = elements[position]
             if element is None or byte not in element.allowed:
                 continue
-            if leading_dot and not self.patterns[self.owner[place]].may_begin_with_dot:
+            if leading_dot and not self.patterns[self.owner[position]].may_begin_with_dot:
                 continue
-            reached.append(place if element.repeated else place + 1)
+            reached.append(position if element.repeated else position + 1)
         return self._state(reached, state.absorbed)
 
     def branches(self, state: State) -> dict[int, list[int]]:
-        """Places that go on with exactly one byte each, by that byte; the rest is under -1."""
+        """Positions that go on with exactly one byte each, by that byte; the rest is under -1."""
         split: dict[int, list[int]] = {-1: []}
-        for place in state.live:
-            element = self._elements[place]
+        for position in state.live:
+            element = self._elements[position]
             if element is not None and len(element.allowed) == 1:
-                split.setdefault(next(iter(element.allowed)), []).append(place)
+                split.setdefault(next(iter(element.allowed)), []).append(position)
             else:
-                split[-1].append(place)
+                split[-1].append(position)
         return split
 
     def follow(self, state: State, byte: int, split: dict[int, list[int]]) -> State:
-        """Like :meth:`step`, with the help of :meth:`branches`: only the places are looked at that may go on."""
+        """Like :meth:`step`, with the help of :meth:`branches`: only the positions are looked at that may go on."""
         found = state.following.get(byte)
         if found is None:
-            places = split.get(byte, []) + split[-1]
-            self.budget.spend(1 + len(places))
-            found = self._advance(state, places, byte)
+            positions = split.get(byte, []) + split[-1]
+            self.budget.spend(1 + len(positions))
+            found = self._advance(state, positions, byte)
             state.following[byte] = found
         return found
 

@@ -178,15 +178,15 @@ class _Walk:
             return False
         # One pattern is left, and it does not match yet: it will match a longer name, or never.
         completed = min(
-            filter(None, (self._completion(only, place, name) for place in state.live)), key=len, default=None
+            filter(None, (self._completion(only, position, name) for position in state.live)), key=len, default=None
         )
         if completed is not None:
             self._note(tuple(sorted((*state.absorbed, only))), completed)
         return True
 
-    def _completion(self, number: int, place: int, name: bytes) -> bytes | None:
-        """The shortest name that goes on from ``place`` and is matched, or None when none fits."""
-        elements = self._automaton.patterns[number].elements[place - self._automaton.first[number] :]
+    def _completion(self, number: int, position: int, name: bytes) -> bytes | None:
+        """The shortest name that goes on from ``position`` and is matched, or None when none fits."""
+        elements = self._automaton.patterns[number].elements[position - self._automaton.first[number] :]
         needed = [element for element in elements if not element.repeated]
         self._automaton.budget.spend(1 + len(needed))
         if len(name) + len(needed) > self._longest:

@@ -2,7 +2,7 @@
 """Patterns of ``allow`` and ``deny``: what the shell's file-name expansion makes of them, byte by byte.
 
 Not :mod:`fnmatch`: that module folds case by platform, knows no escapes and no character classes, and cannot keep a
-wildcard from '/'. A pattern becomes a row of elements, each a set of bytes, some of them repeatable; a set of places
+wildcard from '/'. A pattern becomes a row of elements, each a set of bytes, some of them repeatable; a set of positions
 in that row is all the state that matching needs, and the same state machine answers questions about all names at once
 (:mod:`harness.shmem.oracle.coverage`).
 """
@@ -57,8 +57,8 @@ class Element:
     literal: bool = False
 
 
-Places = frozenset[int]
-"""Places in a pattern's row of elements that a part of a name may have led to."""
+Positions = frozenset[int]
+"""Positions in a pattern's row of elements that a part of a name may have led to."""
 
 
 @dataclass(frozen=True)
@@ -68,29 +68,29 @@ class Pattern:
     elements: tuple[Element, ...]
     dot_explicit: bool = False
 
-    def _closure(self, places: Iterable[int]) -> Places:
-        """``places`` and those that are reached by repeating an element zero times."""
+    def _closure(self, positions: Iterable[int]) -> Positions:
+        """``positions`` and those that are reached by repeating an element zero times."""
         reached = set()
-        for place in places:
-            reached.add(place)
-            while place < len(self.elements) and self.elements[place].repeated:
-                place += 1
-                reached.add(place)
+        for position in positions:
+            reached.add(position)
+            while position < len(self.elements) and self.elements[position].repeated:
+                position += 1
+                reached.add(position)
         return frozenset(reached)
 
     @cached_property
-    def start(self) -> Places:
-        """The places before the first byte."""
+    def start(self) -> Positions:
+        """The positions before the first byte."""
         return self._closure([0])
 
-    def step(self, places: Places, byte: int, *, first: bool) -> Places:
-        """The places after one more byte of the name; ``first`` for its first byte."""
+    def step(self, positions: Positions, byte: int, *, first: bool) -> Positions:
+        """The positions after one more byte of the name; ``first`` for its first byte."""
         if first and byte == _DOT and not self.may_begin_with_dot:
             return frozenset()
         following = []
-        for place in places:
-            if place < len(self.elements) and byte in self.elements[place].allowed:
-                following.append(place if self.elements[place].repeated else place + 1)
+        for position in positions:
+            if position < len(self.elements) and byte in self.elements[position].allowed:
+                following.append(position if self.elements[position].repeated else position + 1)
         return self._closure(following)
 
     @property
@@ -100,16 +100,16 @@ class Pattern:
             return True
         return bool(self.elements) and self.elements[0].literal and _DOT in self.elements[0].allowed
 
-    def accepts(self, places: Places) -> bool:
-        """Whether a name that led to ``places`` is matched when it ends there."""
-        return len(self.elements) in places
+    def accepts(self, positions: Positions) -> bool:
+        """Whether a name that led to ``positions`` is matched when it ends there."""
+        return len(self.elements) in positions
 
     def matches(self, name: bytes) -> bool:
         """Whether the whole of ``name`` is matched."""
-        places = self.start
+        positions = self.start
         for index, byte in enumerate(name):
-            places = self.step(places, byte, first=index == 0)
-        return self.accepts(places)
+            positions = self.step(positions, byte, first=index == 0)
+        return self.accepts(positions)
 
     @cached_property
     def exact(self) -> bool:
@@ -154,7 +154,7 @@ class _Reader:
         self._folds = case == "insensitive"
         self._wild = ALL_BYTES - _SLASH if slash == "separator" else ALL_BYTES
         self._unclosed: set[int] = set()
-        """Places from which a set is known to be never closed, so that no text is gone over again and again."""
+        """Positions from which a set is known to be never closed, so that no text is gone over again and again."""
 
     def _fold(self, members: frozenset[int]) -> frozenset[int]:
         return _folded(members) if self._folds else members
@@ -192,7 +192,7 @@ class _Reader:
         return self._literal(self._text[at]), at + 1
 
     def _set(self, at: int) -> tuple[Element, int] | None:
-        """The set whose text begins at ``at``, behind its bracket, and the place behind it; None when never closed."""
+        """The set that begins at ``at``, behind its bracket, and the position after it; None when it is not closed."""
         negated = self._text[at : at + 1] in (b"!", b"^")
         at += negated
         first = at

@@ -289,18 +289,22 @@ class Parser:
         """Whether the word begins a line such as ``dtb load FILE``."""
         if word.text in grammar.WORDS:
             return False
-        beside = source.beside()
+        following = source.peek_on_line()
         return (
-            word.first and not word.quoted and beside is not None and not beside.quoted and beside.text in _DATA_WORDS
+            word.first
+            and not word.quoted
+            and following is not None
+            and not following.quoted
+            and following.text in _DATA_WORDS
         )
 
     def _rest_of_line(self, source: Source) -> list[Word]:
         """What stands beside an unknown word, up to a word that is known where it stands."""
         known = self._open.known if self._open is not None else {}
         taken: list[Word] = []
-        while (beside := source.beside()) is not None:
-            ends = beside.text in known or beside.text in grammar.STRUCTURE or beside.text.startswith("@")
-            if ends and not beside.quoted:
+        while (following := source.peek_on_line()) is not None:
+            ends = following.text in known or following.text in grammar.STRUCTURE or following.text.startswith("@")
+            if ends and not following.quoted:
                 break
             taken.append(self._expanded(source.take()))
         return taken

@@ -20,7 +20,7 @@ class Source:
         """The next word, or None at the end."""
         return self._words[self._at] if self._at < len(self._words) else None
 
-    def beside(self) -> Word | None:
+    def peek_on_line(self) -> Word | None:
         """The next word if it is in the same line as the one before."""
         following = self.peek()
         return None if following is None or following.first else following

@@ -38,7 +38,7 @@ static uint32_t cpuid(uint32_t leaf, uint32_t *b, uint32_t *c)
 }
 
 /* Crystal clock times ratio (leaf 0x15), or the hypervisor's word in kHz (leaf 0x40000010); 0: neither. */
-static uint64_t rate_told(void)
+static uint64_t rate_from_cpuid(void)
 {
     enum { LEAF_CRYSTAL = 0x15, LEAF_HYPERVISOR = 0x40000000, LEAF_RATES = 0x40000010, HYPERVISOR_PRESENT = 1u << 31 };
     uint32_t a, b, c;
@@ -118,7 +118,7 @@ uint64_t clock_rate_hz(void)
     static uint64_t rate;
 
     if (!rate)
-        rate = rate_told();
+        rate = rate_from_cpuid();
     if (!rate)
         rate = power_base() ? rate_by_pm_timer() : rate_by_pit();
     return rate;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two parts of a Linux guest image, each an entry of the cache: the kernel, and the root file system."""
+"""The two artifacts of a Linux guest image, each an entry of the cache: the kernel and the root file system."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _PROBE: Final = shipped.TARGETS / "images/probe/linux.toml"
 _PROBE_PLACE: Final = "/usr/bin/probe"
 
 
-class Part(Protocol):
-    """One entry: its kind, what decides its content, how it is made, and what has to be there before that is known."""
+class Artifact(Protocol):
+    """Something that is built once and kept in the cache: its kind, its inputs, and how to build it."""
 
     @property
     def kind(self) -> str:
@@ -51,22 +51,22 @@ class Part(Protocol):
         """Make it in an empty folder."""
 
 
-def made(part: Part) -> Entry:
+def made(artifact: Artifact) -> Entry:
     """The entry, from the cache or built now. Raises HarnessError."""
-    return cached(part.kind, part.inputs(), part.build, what=part.kind.replace("-", " "))
+    return cached(artifact.kind, artifact.inputs(), artifact.build, what=artifact.kind.replace("-", " "))
 
 
-def found(part: Part) -> Entry | None:
+def found(artifact: Artifact) -> Entry | None:
     """The entry if the cache has it; fetches and builds nothing."""
-    if any(find("packages", request.inputs) is None for request in part.requests()):
+    if any(find("packages", request.inputs) is None for request in artifact.requests()):
         return None
-    if any(find_compiled(program) is None for program in part.programs()):
+    if any(find_compiled(program) is None for program in artifact.programs()):
         return None
-    return find(part.kind, part.inputs())
+    return find(artifact.kind, artifact.inputs())
 
 
 @dataclass(frozen=True)
-class KernelPart:
+class KernelArtifact:
     """A kernel that is ready to be started, with its modules."""
 
     arch: Arch
@@ -75,19 +75,19 @@ class KernelPart:
 
     @property
     def kind(self) -> str:
-        """See Part."""
+        """See Artifact."""
         return f"linux-kernel-{self.arch}"
 
     def requests(self) -> list[Request]:
-        """See Part."""
+        """See Artifact."""
         return [] if self.recipe.kernel else [Request((self.base.kernel_package,), self.arch)]
 
     def programs(self) -> list[Program]:
-        """See Part."""
+        """See Artifact."""
         return []
 
     def inputs(self) -> dict[str, str]:
-        """See Part."""
+        """See Artifact."""
         own = self.recipe.kernel
         return {
             "builder": code("compression", "elf", "kernel", "kernels", "packages"),
@@ -96,7 +96,7 @@ class KernelPart:
         }
 
     def build(self, folder: Path) -> Mapping[str, Any]:
-        """See Part; the facts are ``release``, ``memory`` (bytes) and ``packages`` (rows of the manifest)."""
+        """See Artifact; the facts are ``release``, ``memory`` (bytes) and ``packages`` (rows of the manifest)."""
         notice(f"making the Linux kernel for {self.arch} ready")
         own, fetched = self.recipe.kernel, fetched_for(self)
         files = own_kernel(own, self.arch) if own else packaged_kernel(fetched, self.arch)
@@ -104,7 +104,7 @@ class KernelPart:
 
 
 @dataclass(frozen=True)
-class RootPart:
+class RootArtifact:
     """The initial RAM file system for a kernel."""
 
     arch: Arch
@@ -114,20 +114,20 @@ class RootPart:
 
     @property
     def kind(self) -> str:
-        """See Part."""
+        """See Artifact."""
         return f"linux-root-{self.arch}"
 
     def requests(self) -> list[Request]:
-        """See Part."""
+        """See Artifact."""
         wanted = (*(() if self.recipe.root else self.base.packages), *self.recipe.packages)
         return [Request(wanted, self.arch)] if wanted else []
 
     def programs(self) -> list[Program]:
-        """See Part."""
+        """See Artifact."""
         return [load_program(_PROBE, self.arch)]
 
     def inputs(self) -> dict[str, str]:
-        """See Part."""
+        """See Artifact."""
         return {
             "builder": code("*"),
             "base": digest_of([self.base.folder]),
@@ -138,7 +138,7 @@ class RootPart:
         }
 
     def build(self, folder: Path) -> Mapping[str, Any]:
-        """See Part; the fact is ``packages`` (rows of the manifest, of those that files were taken from)."""
+        """See Artifact; the fact is ``packages`` (rows of the manifest, of those that files were taken from)."""
         notice(f"building the root file system of the Linux image for {self.arch}")
         fetched = fetched_for(self)
         files = PackageFiles.of(fetched, lambda path: not is_documentation(path))
@@ -169,9 +169,9 @@ class RootPart:
         return (compile_c(program).path / program.output).read_bytes()
 
 
-def fetched_for(part: Part) -> list[Package]:
-    """The packages that a part is made of, fetched now if the cache has them not."""
-    return [package for request in part.requests() for package in packages(request)]
+def fetched_for(artifact: Artifact) -> list[Package]:
+    """The packages that an artifact is made of, fetched now if the cache has them not."""
+    return [package for request in artifact.requests() for package in packages(request)]
 
 
 def manifest_rows(fetched: Iterable[Package], arch: Arch) -> list[tuple[str, str, str, str]]:
@@ -185,7 +185,7 @@ def hashes(fetched: Iterable[Package]) -> str:
 
 
 def code(*names: str) -> str:
-    """What decides how a part is built: other code makes another one."""
+    """What decides how an artifact is built: other code makes another one."""
     return digest_of(file for name in names for file in sorted(Path(__file__).parent.glob(f"{name}.py")))
 
 

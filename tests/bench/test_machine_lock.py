@@ -40,7 +40,7 @@ def test_three(bench, number):
 
 def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
     suites = []
-    (tmp_path / "beside").mkdir()
+    (tmp_path / "lock").mkdir()
     for number in range(2):
         folder = tmp_path / f"suite{number}"
         folder.mkdir()
@@ -49,7 +49,7 @@ def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
         suite.write("test_it.py", "import pytest\n" + _BODY.format(log=str(tmp_path / f"log{number}")))
         suites.append(suite)
     # In one word: pytest would take the folder, once it is there, for a path of tests.
-    shared = ["--lg-env", "benches.yaml", f"--beside={tmp_path / 'beside'}"]
+    shared = ["--lg-env", "benches.yaml", f"--machine-lock={tmp_path / 'lock'}"]
     sessions = [
         programs.Program(suite.command(*shared), cwd=suite.folder, env=suite.variables(), stdout=subprocess.DEVNULL)
         for suite in suites

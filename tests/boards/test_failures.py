@@ -45,8 +45,8 @@ def test_a_host_that_reboots_during_a_test_costs_that_test_alone(session: Sessio
     session.test(
         "during",
         'guest, = deploy("")\n'
-        "from harness.loopback.tell import tell\n"
-        'tell(pathlib.Path(os.environ["BOARD"]), "reset")\n'
+        "from harness.loopback.command import command_board\n"
+        'command_board(pathlib.Path(os.environ["BOARD"]), "reset")\n'
         'guest.attach("pluto")',
     )
     session.test("after", _ATTACH)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folders that any program can be told of, wherever the user's own folders are.
+"""Short and plain paths, which every program accepts, wherever the user's own folders are.
 
-A UNIX socket's name has room for some hundred bytes; a list of libraries cannot hold a blank or a colon; a server's
-configuration has its own idea of a quote. So what is made for one run is below a short folder with a plain name, and
-what has its place elsewhere (the cache) is reached through a link in such a folder, or from a working directory.
+The path of a UNIX socket is limited to about a hundred bytes, a list of libraries cannot contain a blank or a colon,
+and configuration files have quoting rules of their own. Therefore all files of one run are created below a short
+folder with a plain name. Files that live elsewhere (the cache) are reached through a link in such a folder, or by a
+path relative to the working directory.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ _ALWAYS_THERE: Final = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 def is_plain(path: str | os.PathLike[str], longest: int = LONGEST) -> bool:
-    """Whether every program takes this path for what it is: short, and without a character that means something."""
+    """Whether the path is short and has no character with a special meaning to any program."""
     text = os.fspath(path)
     return _PLAIN.fullmatch(text) is not None and len(text) <= longest
 
 
 def must_be_plain(path: Path, what: str) -> None:
-    """Raise UsageError for a folder that a user has named, and that sockets and programs cannot be told of."""
+    """Raise UsageError for a folder that a user has named and that is too long or not plain."""
     if not is_plain(path, LONGEST_OF_A_RUN):
         raise UsageError(
             f"{what} is {str(path)!r}",
@@ -65,13 +66,13 @@ def plain_base() -> Path:
         if os.access(base, os.W_OK | os.X_OK):
             return Path(base)
     raise BenchError(
-        f"there is no place for a folder with a short and plain name; tried {', '.join(map(repr, bases))}",
+        f"found no folder for temporary files with a short and plain name; tried {', '.join(map(repr, bases))}",
         remedy=f"set TMPDIR to one that can be written, whose path has at most {LONGEST} letters, digits and /._+-",
     )
 
 
 def plain_folder(prefix: str) -> Path:
-    """A new folder with a plain path, for this user alone. Whoever asks for it removes it. Raises BenchError."""
+    """A new folder with a plain path that only this user can read. The caller removes it. Raises BenchError."""
     return Path(tempfile.mkdtemp(prefix=prefix, dir=plain_base()))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.console.intake import ConsoleEndedError, ConsoleLog, Intake
+from harness.console.buffer import ConsoleBuffer, ConsoleEndedError, ConsoleLog
 
 
 @pytest.fixture
@@ -18,53 +18,53 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def intake(log: Path) -> Intake:
-    return Intake("guest0", ConsoleLog(log, "guest0"))
+def buffer(log: Path) -> ConsoleBuffer:
+    return ConsoleBuffer("guest0", ConsoleLog(log, "guest0"))
 
 
 def _soon(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
-def test_bytes_that_came_before_the_read_are_there(intake: Intake) -> None:
-    intake.received(b"one\r\ntw")
-    intake.received(b"o")
-    assert intake.read(_soon()) == b"one\r\ntwo"
+def test_bytes_that_came_before_the_read_are_there(buffer: ConsoleBuffer) -> None:
+    buffer.received(b"one\r\ntw")
+    buffer.received(b"o")
+    assert buffer.read(_soon()) == b"one\r\ntwo"
 
 
-def test_a_waiting_read_wakes_up_for_one_byte(intake: Intake) -> None:
-    thread = threading.Timer(0.05, intake.received, [b"x"])
+def test_a_waiting_read_wakes_up_for_one_byte(buffer: ConsoleBuffer) -> None:
+    thread = threading.Timer(0.05, buffer.received, [b"x"])
     thread.start()
-    assert intake.read(_soon()) == b"x"
+    assert buffer.read(_soon()) == b"x"
     thread.join()
 
 
-def test_a_limited_read_leaves_the_rest(intake: Intake) -> None:
-    intake.received(b"abcdef")
-    assert intake.read(_soon(), 4) == b"abcd"
-    assert intake.read(_soon()) == b"ef"
+def test_a_limited_read_leaves_the_rest(buffer: ConsoleBuffer) -> None:
+    buffer.received(b"abcdef")
+    assert buffer.read(_soon(), 4) == b"abcd"
+    assert buffer.read(_soon()) == b"ef"
 
 
-def test_a_timed_out_read_shows_the_last_lines(intake: Intake) -> None:
-    intake.received(b"\n".join(b"line %d" % number for number in range(30)) + b"\npartial")
-    intake.read(_soon())
+def test_a_timed_out_read_shows_the_last_lines(buffer: ConsoleBuffer) -> None:
+    buffer.received(b"\n".join(b"line %d" % number for number in range(30)) + b"\npartial")
+    buffer.read(_soon())
     with pytest.raises(TimeoutError, match=r"guest0(.|\n)*line 29\n  \| partial") as error:
-        intake.read(_soon(0.01))
+        buffer.read(_soon(0.01))
     assert "line 10\n" not in str(error.value)
 
 
-def test_a_silent_console_is_said_to_be_silent(intake: Intake) -> None:
+def test_a_silent_console_is_said_to_be_silent(buffer: ConsoleBuffer) -> None:
     with pytest.raises(TimeoutError, match=r"guest0:\n  \(it has shown nothing"):
-        intake.read(_soon(0.01))
+        buffer.read(_soon(0.01))
 
 
-def test_the_end_of_the_console_ends_a_wait_at_once_but_after_the_bytes(intake: Intake) -> None:
-    intake.received(b"last words")
-    intake.end("the port closed")
-    assert intake.read(_soon()) == b"last words"
+def test_the_end_of_the_console_ends_a_wait_at_once_but_after_the_bytes(buffer: ConsoleBuffer) -> None:
+    buffer.received(b"last words")
+    buffer.end("the port closed")
+    assert buffer.read(_soon()) == b"last words"
     start = time.monotonic()
     with pytest.raises(ConsoleEndedError, match=r"the port closed(.|\n)*last words"):
-        intake.read(_soon(60))
+        buffer.read(_soon(60))
     assert time.monotonic() - start < 30
 
 

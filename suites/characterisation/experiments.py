@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small experiments whose outcome is recorded, whatever it is."""
+"""Small experiments of the characterisation tests, whose outcome is recorded and not judged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fixtures.api import REGIONS, BenchError
 from fixtures.bench import Bench
 from fixtures.guest import Guest
-from fixtures.vocabulary import REGIONS, BenchError
 from harness.shmem.status import Status
 
 QVM_ENDED_BY_AN_ACCESS = 6
@@ -22,7 +22,7 @@ def granted(guest: Guest, name: str | bytes) -> bool:
 
 
 def verdict(guest: Guest, name: str | bytes) -> str:
-    """What the guest is told of a request for that name; it leaves what it got."""
+    """The answer to a request for that name, in words; a region that was granted is left again."""
     answer = guest.request(name)
     if answer.region:
         answer.region.detach()
@@ -30,7 +30,7 @@ def verdict(guest: Guest, name: str | bytes) -> str:
 
 
 def meeting_point(guest: Guest, name: str, peer: Guest, candidates: Iterable[str]) -> str:
-    """Under which of the names a peer without substitution meets a guest; else what the guest was told, or nothing."""
+    """Under which of the names a peer without substitution meets a guest; else the answer to the guest's request."""
     answer = guest.request(name)
     if answer.region is None:
         return f"refused with {answer.status.name}"
@@ -51,8 +51,8 @@ def meeting_point(guest: Guest, name: str, peer: Guest, candidates: Iterable[str
 def is_there(bench: Bench, guest: Guest, name: str, pages: int) -> bool:
     """Whether the host has a region of this host-side name, which had ``pages`` pages.
 
-    Its own list tells. Where there is none, a guest without rules asks for another size: it gets the size of the region
-    that is there. (Where regions of other sizes are other regions, that is not told apart from none.)
+    The host's list of regions says so. Without such a list, a guest without rules asks for another size: it gets the
+    size of the region that exists. (Where the size is part of a region's identity, this cannot tell it from none.)
     """
     with bench.host() as host:
         if REGIONS in host.capabilities:
@@ -63,11 +63,11 @@ def is_there(bench: Bench, guest: Guest, name: str, pages: int) -> bool:
     return seen == pages
 
 
-def ended_by_an_access(guest: Guest, trouble: BenchError) -> str:
+def ended_by_an_access(guest: Guest, error: BenchError) -> str:
     """The exit status of a qvm that has ended in an access, in words; BenchError when it ended for another reason."""
     status = guest.wait_end()
     if status != QVM_ENDED_BY_AN_ACCESS:
         raise BenchError(
             f"qvm ended with exit status {status}; {QVM_ENDED_BY_AN_ACCESS} would be its answer to an access"
-        ) from trouble
+        ) from error
     return f"exit status {status}"

@@ -25,7 +25,7 @@ _NEEDED: Final = {("RawSerialPort", "port")}
 
 
 @dataclass(frozen=True)
-class Part:
+class Component:
     """One resource or driver as the file has it; ``name`` is the one that bindings use."""
 
     cls: type[Any]
@@ -39,12 +39,12 @@ class Part:
         return self.arguments[name] if name in self.arguments else arguments.default(self.cls, name)
 
     def where_of(self, name: str) -> Where:
-        """The way to an argument, or to the part when the argument is not written."""
+        """The way to an argument, or to the component when the argument is not written."""
         return (*self.where, name) if name in self.arguments else self.where
 
 
-class Parts:
-    """The parts of one target. ``faults`` has what was found wrong on the way."""
+class Components:
+    """The components of one target. ``faults`` has what was found wrong on the way."""
 
     def __init__(self, name: str, target: Mapping[str, Any]) -> None:
         self._where: Where = ("targets", name)
@@ -52,7 +52,7 @@ class Parts:
         self.unknown = False
         """Whether a class was not known, so that what it is for may seem to be missing."""
         self.resources = list(self._read(target, "resources", Resource))
-        self.remote = any(part.cls.__name__ == _REMOTE for part in self.resources)
+        self.remote = any(component.cls.__name__ == _REMOTE for component in self.resources)
         """Whether a lab brings resources that the file does not name."""
         # A resource with a fault could not say what it brings.
         right = not self.faults
@@ -63,14 +63,14 @@ class Parts:
         if right:
             self._bind()
 
-    def of(self, base: type[Any]) -> list[Part]:
+    def of(self, base: type[Any]) -> list[Component]:
         """The resources and drivers of a class."""
-        return [part for part in (*self.resources, *self.drivers) if issubclass(part.cls, base)]
+        return [component for component in (*self.resources, *self.drivers) if issubclass(component.cls, base)]
 
     def _error(self, where: Where, text: str) -> None:
         self.faults.append(Fault(where, text))
 
-    def _read(self, target: Mapping[str, Any], section: str, base: type[Any]) -> Iterator[Part]:
+    def _read(self, target: Mapping[str, Any], section: str, base: type[Any]) -> Iterator[Component]:
         """labgrid's two forms: a mapping by class, or a list of mappings with one class each."""
         entries, where = target.get(section, {}), (*self._where, section)
         if isinstance(entries, list):
@@ -82,7 +82,7 @@ class Parts:
         else:
             self._error(where, f"{section} is {shown(entries)}; expected a mapping by class, or a list of such")
 
-    def _element(self, where: Where, element: Any, base: type[Any]) -> Iterator[Part]:
+    def _element(self, where: Where, element: Any, base: type[Any]) -> Iterator[Component]:
         if not isinstance(element, dict):
             self._error(where, f"an entry of this list is {shown(element)}; expected a mapping, CLASS: {{ARGUMENTS}}")
         elif "cls" in element:
@@ -94,7 +94,7 @@ class Parts:
             what = ", ".join(element) or "none"
             self._error(where, f"an entry of this list has one class; here: {what}")
 
-    def _part(self, where: Where, class_name: Any, given: Any, base: type[Any]) -> Iterator[Part]:
+    def _part(self, where: Where, class_name: Any, given: Any, base: type[Any]) -> Iterator[Component]:
         known = target_factory.resources if base is Resource else target_factory.drivers
         what = "resource" if base is Resource else "driver"
         cls = known.get(class_name) if isinstance(class_name, str) else None
@@ -107,9 +107,9 @@ class Parts:
             )
         else:
             written = {key: value for key, value in given.items() if key not in ("name", "bindings", "cls")}
-            part = Part(cls, self._name(where, given), where, written, self._bindings(where, cls, given))
-            self._arguments(part)
-            yield part
+            component = Component(cls, self._name(where, given), where, written, self._bindings(where, cls, given))
+            self._arguments(component)
+            yield component
 
     def _name(self, where: Where, given: Mapping[str, Any]) -> str | None:
         name = given.get("name")
@@ -131,39 +131,49 @@ class Parts:
             if name not in cls.bindings:
                 self._error((*where, name), f"{cls.__name__} has no binding {name}{hint(name, cls.bindings)}")
             elif not isinstance(chosen, str):
-                self._error((*where, name), f"{name} is {shown(chosen)}; expected the name of a part, a text")
+                self._error(
+                    (*where, name), f"{name} is {shown(chosen)}; expected the name of a resource or driver, a text"
+                )
         return {name: chosen for name, chosen in bindings.items() if isinstance(chosen, str)}
 
-    def _arguments(self, part: Part) -> None:
-        known = {field.name: field for field in attr.fields(part.cls) if field.init and field.name not in _FROM_LABGRID}
-        for name, value in part.arguments.items():
+    def _arguments(self, component: Component) -> None:
+        known = {
+            field.name: field for field in attr.fields(component.cls) if field.init and field.name not in _FROM_LABGRID
+        }
+        for name, value in component.arguments.items():
             if name not in known:
-                self._error((*part.where, name), f"{part.cls.__name__} has no argument {name}{hint(name, known)}")
-            elif words := arguments.complaint(part.cls, known[name], value):
-                self._error((*part.where, name), words)
+                self._error(
+                    (*component.where, name), f"{component.cls.__name__} has no argument {name}{hint(name, known)}"
+                )
+            elif words := arguments.complaint(component.cls, known[name], value):
+                self._error((*component.where, name), words)
         for name, field in known.items():
-            needed = field.default is attr.NOTHING or (part.cls.__name__, name) in _NEEDED
-            if needed and name not in part.arguments:
-                self._error(part.where, f"{part.cls.__name__} needs the argument {name}")
+            needed = field.default is attr.NOTHING or (component.cls.__name__, name) in _NEEDED
+            if needed and name not in component.arguments:
+                self._error(component.where, f"{component.cls.__name__} needs the argument {name}")
 
     def _names(self) -> None:
-        """Two parts of a class need names of their own."""
+        """Two components of a class need names of their own."""
         seen: set[tuple[type[Any], str | None]] = set()
-        for part in (*self.resources, *self.drivers):
-            if (part.cls, part.name) in seen:
-                called = f"named {part.name}" if part.name else "without a name"
-                self._error(part.where, f"there is a {part.cls.__name__} {called} already: labgrid keeps one of them")
-            seen.add((part.cls, part.name))
+        for component in (*self.resources, *self.drivers):
+            if (component.cls, component.name) in seen:
+                called = f"named {component.name}" if component.name else "without a name"
+                self._error(
+                    component.where, f"there is a {component.cls.__name__} {called} already: labgrid keeps one of them"
+                )
+            seen.add((component.cls, component.name))
 
     def _bind(self) -> None:
         """Does every driver find what it needs among what stands before it?"""
-        before = [(part.cls, part.name) for part in self.resources] + self.provided
+        before = [(component.cls, component.name) for component in self.resources] + self.provided
         for driver in self.drivers:
             for name, wanted in driver.cls.bindings.items():
                 self._one_binding(driver, name, wanted, before)
             before.append((driver.cls, driver.name))
 
-    def _one_binding(self, driver: Part, name: str, wanted: Any, before: list[tuple[type[Any], str | None]]) -> None:
+    def _one_binding(
+        self, driver: Component, name: str, wanted: Any, before: list[tuple[type[Any], str | None]]
+    ) -> None:
         kinds, optional = _kinds(wanted)
         chosen = driver.bindings.get(name)
         found = [
@@ -202,10 +212,12 @@ def _priority(cls: type[Any], kinds: list[type[Any]]) -> int:
     )
 
 
-def _provided(resources: list[Part]) -> Iterator[tuple[type[Any], str | None]]:
+def _provided(resources: list[Component]) -> Iterator[tuple[type[Any], str | None]]:
     """Resources that others bring with them (``provided`` of the class)."""
-    for part in resources:
-        provided = getattr(part.cls, "provided", None)
+    for component in resources:
+        provided = getattr(component.cls, "provided", None)
         if provided:
-            fields = [field.name for field in attr.fields(part.cls) if field.init and field.name not in _FROM_LABGRID]
-            yield from provided(**{name: part.argument(name) for name in fields})
+            fields = [
+                field.name for field in attr.fields(component.cls) if field.init and field.name not in _FROM_LABGRID
+            ]
+            yield from provided(**{name: component.argument(name) for name in fields})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from labgrid.strategy import StrategyError
 
-from harness.host.refused import HostRefusesError
+from harness.host.errors import PermanentHostError
 from harness.target.check import check
 from tests.boards.lab import CHECKOUT, Lab
 from tests.boards.session import Session
@@ -39,7 +39,7 @@ def test_a_folder_that_no_configuration_can_name_is_refused(lab: Lab) -> None:
     lab.set("ShmemQnxHostDriver", folder="two\nlines")
     with pytest.raises(StrategyError) as error:
         lab.ready()
-    assert isinstance(error.value.__cause__, HostRefusesError)
+    assert isinstance(error.value.__cause__, PermanentHostError)
     assert "no configuration can hold" in str(error.value.__cause__)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness import provision
 from harness.errors import HarnessError, UsageError
-from harness.places import LONGEST, plain_base
+from harness.paths import LONGEST, plain_base
 from harness.provision import Recipe, compile_c, fetch_packages
 from harness.provision.cache import cache_dir
 from harness.provision.checks import State, checks

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a console said: taken all the time, kept for whoever matches on it, written to the evidence.
+"""The output of a console: received continuously, buffered for those who wait for it, and written to the evidence.
 
-The side that takes bytes (a reader thread) and the side that waits for them (a test) meet here and nowhere else, so
-that nothing is lost between two waits and no wait has to own the port.
+The thread that reads the port and the test that waits for output share only this buffer, so that nothing is lost
+between two waits and no test has to own the port.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TAIL_BYTES: Final = 16 * 1024
 
 
 class ConsoleEndedError(BenchError):
-    """The other side of the console went away: nothing more will come."""
+    """The console was closed by its other side; no more output will follow."""
 
 
 class ConsoleLog:
@@ -75,8 +75,8 @@ class ConsoleLog:
         self._file.write(f"{when:12.6f} {mark} {text}\n".encode())
 
 
-class Intake:
-    """Bytes of one console between its reader and its users. Thread-safe."""
+class ConsoleBuffer:
+    """Buffers the bytes of one console between its reader and its users. Thread-safe."""
 
     def __init__(self, name: str, log: ConsoleLog) -> None:
         self.name = name
@@ -87,7 +87,7 @@ class Intake:
         self._end = ""
 
     def received(self, data: bytes) -> None:
-        """Take bytes from the guest (called by the reader)."""
+        """Add bytes from the guest (called by the reader)."""
         with self._change:
             self._log.received(data)
             self._unread += data
@@ -106,7 +106,7 @@ class Intake:
             self._log.remark(text)
 
     def end(self, reason: str) -> None:
-        """Nothing more will come: everyone who waits learns it at once (called by the reader)."""
+        """Mark the end of the output and wake up everyone who waits (called by the reader)."""
         with self._change:
             self._end = self._end or reason
             self._log.remark(reason)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the loopback board is handled from outside: its power switch, and what a test does to its hardware.
+"""Commands to a running loopback board: power on and off, reset, and disturbances of its hardware.
 
-One JSON object a line over the UNIX socket ``FOLDER/control``; the answer is ``{"error": TEXT}``, with an empty text
-when it was done. The power switch is a program of its own, so this module imports little.
+A command is one line with a JSON object, sent to the UNIX socket ``FOLDER/control``. The answer is ``{"error": TEXT}``;
+the text is empty on success. The power switch is a separate program that starts often, so this module imports little.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ CONTROL: Final = "control"
 _ANSWER_SECONDS: Final = 120.0
 
 
-def tell(folder: Path, operation: str, **arguments: object) -> None:
-    """Do something to the board in ``folder``: ``on``, ``off``, ``reset``, ``disturb`` (with ``line`` and the fields of
-    Disturbance) or ``behave`` (with fields of Behaviour). Raises BenchError when there is no board or it refuses."""
+def command_board(folder: Path, operation: str, **arguments: object) -> None:
+    """Send a command to the board in ``folder``. Raises BenchError when there is no board or it refuses.
+
+    The commands are ``on``, ``off``, ``reset``, ``disturb`` (with ``line`` and the fields of Disturbance) and
+    ``behave`` (with fields of Behaviour).
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_ANSWER_SECONDS)
         try:

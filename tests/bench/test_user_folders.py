@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.places import LONGEST
+from harness.paths import LONGEST
 from harness.provision.cache import cache_dir
 from tests import programs
 from tests.bench.mini_suite import MiniSuite, emulated
