@@ -16,11 +16,11 @@ BEGAN := $(shell date +%s)
 help:
 	@echo 'make qualify    set up, then qualify every bench of boards.yaml and write the report'
 	@echo 'make test       set up, then run the tests of the harness itself, lint and types'
-	@echo 'make test-long  set up, then run those tests that take longer than all others together'
-	@echo 'make lint       set up, then lint, format and types only; what a commit has to pass'
+	@echo 'make test-long  set up, then run the long tests as well'
+	@echo 'make lint       set up, then check lint, format and types only'
 	@echo 'make docs       set up, then make the documentation site'
-	@echo 'make prove      set up, then show that the suites notice faults that are put in on purpose'
-	@echo 'make doctor     say what this machine lacks, and how to get it'
+	@echo 'make prove      set up, then show that the suites detect injected faults'
+	@echo 'make doctor     list missing prerequisites and how to install them'
 	@echo 'make provision  set up only: virtual environment, QEMU, images'
 	@echo 'make clean      remove the virtual environment and what tools left here (not reports, not the cache)'
 

@@ -68,7 +68,7 @@ def _git(checkout: Path, *arguments: str) -> str | _NoAnswer:
     except OSError as error:
         return _NoAnswer(f"git cannot be started: {error.strerror}")
     except subprocess.TimeoutExpired:
-        return _NoAnswer(f"git gave no answer in {_SECONDS} seconds")
+        return _NoAnswer(f"git did not answer within {_SECONDS} seconds")
     if done.returncode == 0:
         return done.stdout.strip()
     return _NoAnswer(_reason(done.stderr, checkout))
@@ -77,10 +77,10 @@ def _git(checkout: Path, *arguments: str) -> str | _NoAnswer:
 def _reason(said: str, checkout: Path) -> str:
     if "dubious ownership" in said:
         return (
-            f"the repository belongs to somebody else, and git does not trust it;"
+            f"the repository belongs to another user, so git does not read it; to allow that:"
             f" `git config --global --add safe.directory {checkout}` makes it"
         )
     if "ambiguous argument 'HEAD'" in said or "unknown revision" in said:
         return "the repository has no commit yet"
-    first = next((line for line in said.splitlines() if line.strip()), "git failed without a word")
+    first = next((line for line in said.splitlines() if line.strip()), "git failed without a message")
     return f"the repository is broken: {first.removeprefix('fatal: ').strip()}"

@@ -14,12 +14,12 @@ T = TypeVar("T")
 def present(value: T | None) -> T:
     """The value, which is not None. Raises TypeError if it is: a mistake in the code that calls this."""
     if value is None:
-        raise TypeError("a value is missing that has to be there")
+        raise TypeError("a required value is missing")
     return value
 
 
 def instance(kind: type[T], value: object) -> T:
     """The value, which is a ``kind``. Raises TypeError if it is not: a mistake in the code that calls this."""
     if not isinstance(value, kind):
-        raise TypeError(f"a {kind.__name__} has to be here, not a {type(value).__name__}")
+        raise TypeError(f"expected a {kind.__name__}, got a {type(value).__name__}")
     return value

@@ -44,8 +44,8 @@ def must_be_plain(path: Path, what: str) -> None:
     """Raise UsageError for a folder that a user has named and that is too long or not plain."""
     if not is_plain(path, LONGEST_OF_A_RUN):
         raise UsageError(
-            f"{what} is {str(path)!r}",
-            remedy=f"it holds sockets: name one of at most {LONGEST_OF_A_RUN} letters, digits and /._+-",
+            f"{what} must be short and plain, not {str(path)!r}",
+            remedy=f"it holds sockets: use at most {LONGEST_OF_A_RUN} letters, digits and /._+-",
         )
 
 
@@ -67,7 +67,7 @@ def plain_base() -> Path:
             return Path(base)
     raise BenchError(
         f"found no folder for temporary files with a short and plain name; tried {', '.join(map(repr, bases))}",
-        remedy=f"set TMPDIR to one that can be written, whose path has at most {LONGEST} letters, digits and /._+-",
+        remedy=f"set TMPDIR to a writable folder whose path has at most {LONGEST} letters, digits and /._+-",
     )
 
 

@@ -62,7 +62,7 @@ def test_a_checkout_that_no_script_could_start_from_is_refused(tmp_path: Path, n
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_a_bench_runs_from_a_checkout_in_a_strange_place(tmp_path: Path, name: str) -> None:
+def test_a_bench_runs_from_a_checkout_with_a_strange_path(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     for file in programs.run(
         ["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True

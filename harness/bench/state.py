@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bench during a run: up when the first test needs it, one cold restart after trouble, then given up."""
+"""A bench during a run: started when the first test needs it, restarted once after an error, then given up."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Bench:
     def host(self) -> Iterator[ShmemHostProtocol]:
         """The hypervisor host, brought up if it is not.
 
-        Every BenchError, also of the block, is trouble of this bench: its host goes down, so that the next test starts
-        it cold. After trouble twice without anything that worked in between, the bench is given up: from then on
-        BenchError comes at once. A guest that qvm refused or ended is no trouble as long as the host answers.
+        Every BenchError, also of the block, is an error of this bench: its host is stopped, so that the next test
+        starts it cold. After two errors without a success in between, the bench is given up: from then on
+        BenchError comes at once. A guest that qvm rejects or ends is no bench error as long as the host answers.
         """
         if len(self._errors) >= _CHANCES:
-            raise BenchError(f"bench {self.name} is given up after trouble {_CHANCES} times:\n{self._errors[-1]}")
+            raise BenchError(f"bench {self.name} is given up after {_CHANCES} bench errors:\n{self._errors[-1]}")
         try:
             host = self._up()
             try:
@@ -72,7 +72,7 @@ class Bench:
         if missed:
             lines = "\n".join(f"  {line}" for line in missed)
             raise BenchError(
-                f"the machine of bench {self.name} ran out of what it needs:\n{lines}",
+                f"the machine that runs bench {self.name} ran out of resources:\n{lines}",
                 remedy="raise the limit (ulimit -a shows them), make room, or run fewer benches side by side (--jobs)",
             )
 
@@ -90,7 +90,7 @@ class Bench:
             self._reported = len(said)
 
     def works(self) -> None:
-        """The bench did what it is for: earlier trouble is forgotten."""
+        """The bench has worked: forget earlier errors."""
         self._errors.clear()
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Bench:
             host: ShmemHostProtocol = self._strategy.host
         if self._fault and not self._at_fault:
             if FAULTS not in host.capabilities:
-                raise BenchError(f"the host of bench {self.name} cannot be made wrong on purpose")
+                raise BenchError(f"the host of bench {self.name} does not support fault injection")
             host.inject(self._fault)
             self._at_fault = True
         return host
@@ -125,7 +125,7 @@ class Bench:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Whatever labgrid and its drivers raise about a bench is trouble of that bench."""
+        """Turn the exceptions of labgrid and its drivers into errors of the bench."""
         try:
             yield
         except BenchError:

@@ -19,7 +19,7 @@ from harness.narrow import present
 from harness.process.command import path
 from harness.provision.linux.image import linux_image
 
-HELP = "measure how long Linux guests take from their start to a shell"
+HELP = "measure the boot time of Linux guests, from start to shell"
 
 _FIRST_EXPERIMENT_SECONDS: Final = 8.0
 """Two guests in parallel on two processors, before anything was tuned."""

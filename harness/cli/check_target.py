@@ -18,11 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--live",
         action="store_true",
-        help="also go through power, serial console, login, SSH, upload and one guest, step by step",
+        help="also try power, serial console, login, SSH, upload and one guest, step by step",
     )
     parser.add_argument("--target", metavar="NAME", help="with --live: this target only")
     parser.add_argument("--log", type=path, metavar="FILE", help="with --live: where the host's console log goes")
-    parser.epilog = "exit status: 0 right, 1 an error in a file, 2 a step on the board failed"
+    parser.epilog = "exit status: 0 no error, 1 an error in a file, 2 a step on the board failed"
 
 
 def run(args: argparse.Namespace) -> int:

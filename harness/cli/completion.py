@@ -10,12 +10,12 @@ import shtab
 
 from harness.errors import EXIT_PASS
 
-HELP = "print a script by which bash, zsh or tcsh complete what you type"
+HELP = "print a completion script for bash, zsh or tcsh"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which shell."""
-    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell that reads the script")
+    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell to print the script for")
     parser.epilog = (
         "example: harness completion bash > ~/.local/share/bash-completion/completions/harness"
         "   (a new shell has it; after an update, write it again)"

@@ -13,7 +13,7 @@ from rich.text import Text
 from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS
 from harness.provision.checks import Check, State, checks
 
-HELP = "say what this machine has, what it lacks, and how to get it"
+HELP = "check the prerequisites of this machine, and list what is missing and how to install it"
 
 _STYLES: Final = {State.OK: "green", State.MISSING: "bold red", State.UNUSED: "dim"}
 
@@ -30,9 +30,9 @@ def run(_args: argparse.Namespace) -> int:
     console.print(_table(found))
     missing = [check for check in found if check.state is State.MISSING]
     if not missing:
-        console.print("Everything that a bench needs is here.")
+        console.print("All prerequisites are present.")
         return EXIT_PASS
-    console.print(f"{len(missing)} missing. How to get it:")
+    console.print(f"{len(missing)} missing. How to install them:")
     for check in missing:
         console.print(Text(f"  {check.name}: {check.remedy or check.found}"))
     return EXIT_BENCH_ERROR

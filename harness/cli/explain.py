@@ -19,11 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command line."""
     parser.add_argument("file", metavar="FILE", help="a qvm configuration")
     parser.add_argument("--name", required=True, metavar="REGION", help="the name that the guest asks for")
+    parser.add_argument("--vdev", metavar="N|NAME", help="one vdev shmem, by its name or counted from 0 (default: all)")
     parser.add_argument(
-        "--vdev", metavar="N|NAME", help="one shmem vdev, by its name or counted from 0 (default: each of them)"
-    )
-    parser.add_argument(
-        "--profile", choices=list(PROFILES), default="7.0", help="the release to read the rules for (default: 7.0)"
+        "--profile", choices=list(PROFILES), default="7.0", help="the release whose rules apply (default: 7.0)"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON list with one entry per vdev")
     parser.epilog = "exit status: 0 explained, 1 the configuration has an error, 3 wrong usage"

@@ -12,7 +12,7 @@ from harness.shmem.config import ConfigError, missing_files, parse_file
 from harness.shmem.lint import Warning_, lint, of_error, strictly
 from harness.shmem.profile import PROFILES, Profile
 
-HELP = "check qvm configuration files: errors, rules that can never match, releases that differ"
+HELP = "check qvm configuration files: errors, rules that can never match, differences between releases"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", choices=list(PROFILES), default="7.0", help="the release to check against (default: 7.0)"
     )
     parser.add_argument(
-        "--strict", action="store_true", help="exit with status 1 for warnings and for what is not understood, too"
+        "--strict", action="store_true", help="exit with status 1 also for warnings and for text that is not understood"
     )
     parser.add_argument("--json", action="store_true", help="print the findings as a JSON list")
     parser.add_argument(
-        "--base", metavar="DIR", type=path, help="also look for the files that 'load' names, from DIR as qvm would"
+        "--base", metavar="DIR", type=path, help="also check that the files named by 'load' exist, relative to DIR"
     )
     parser.epilog = "exit status: 0 no errors, 1 errors (with --strict also warnings), 3 wrong usage"
 

@@ -49,10 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host-key",
         choices=("known_hosts", "console"),
         default="known_hosts",
-        help="how the host proves what it is (default: known_hosts)",
+        help="how the SSH key of the host is verified (default: known_hosts)",
     )
     parser.add_argument("--folder", type=path, default=Path("targets"), help="where (default: targets/)")
-    parser.add_argument("--defaults", action="store_true", help="ask nothing; what is not given has its default")
+    parser.add_argument(
+        "--defaults", action="store_true", help="do not ask; use the default for every option that is not given"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

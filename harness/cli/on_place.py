@@ -16,7 +16,7 @@ from harness.remote.group import end_group
 from harness.remote.keeper import HELD, RELEASED, RESERVED, RUNNING
 from harness.remote.place import Hold, Lab
 
-HELP = "hold a place of a labgrid lab while a command runs, and release it however that ends"
+HELP = "acquire a labgrid place, run a command, and release the place in every case"
 
 _HOUR: Final = 3600.0
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command to its end; the exit status is the command's, 2 when there is no place."""
     if bool(args.place) == bool(args.tag):
-        raise UsageError("name either a place (--place) or what it must be (--tag)")
+        raise UsageError("give either --place or --tag")
     lifeline, alive = os.pipe()
     report, reporting = os.pipe()
     words = ["--coordinator", args.coordinator, "--place", args.place, "--wait", str(args.wait)]

@@ -32,7 +32,7 @@ from harness.report.scope import provenance
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
 from harness.target.check import require
 
-HELP = "put faults into the device, one at a time, and show which requirement catches each"
+HELP = "inject faults into the device, one per session, and show which requirement detects each"
 
 _REPORTS: Final = "reports"
 
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--random-order",
         type=count,
         metavar="N",
-        help="no faults: N sessions in N orders, whose verdicts have to be the same",
+        help="no faults: run N sessions in different test orders, and compare their verdicts",
     )
     parser.add_argument("--suite", action="append", default=[], metavar="PATH", help="of these suites; repeatable")
     parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="on this bench only; repeatable")
@@ -81,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _prove(record, base, _work(proving, orders, faults, whole=not (args.short or args.select)))
     except OSError as error:
-        raise BenchError(f"the proof could not be written down: {error}", remedy=f"make room in {base}") from error
+        raise BenchError(
+            f"the report of the proof could not be written: {error}", remedy=f"make room in {base}"
+        ) from error
 
 
 def _prove(record: Record, base: Path, work: Coroutine[Any, Any, None]) -> int:

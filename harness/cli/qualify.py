@@ -30,7 +30,7 @@ from harness.runs.qualify import Qualification
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
 from harness.target.check import require
 
-HELP = "run the suites on every bench, write the report, and say the verdict"
+HELP = "run the suites on every bench, write the report, and print the verdict"
 
 _REPORTS: Final = "reports"
 

@@ -12,14 +12,14 @@ from harness.replay import script
 from harness.replay.reference import Outcome, Reference
 from harness.replay.world import World
 
-HELP = "carry out a sequence of operations of guests and host, and compare it with the reference model"
+HELP = "run a sequence of guest and host operations, and compare the results with the reference model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to replay."""
     parser.epilog = script.__doc__
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("file", type=path, help="the steps, one a line")
+    parser.add_argument("file", type=path, help="a file with one step per line")
     parser.add_argument("--fault", default="", metavar="NAME", help="replay on a host with this deliberate defect")
 
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"{args.file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{args.file} is no text in UTF-8", remedy="name a file with steps, one a line") from error
+        raise UsageError(f"{args.file} is not UTF-8 text", remedy="name a file with one step per line") from error
     reference = Reference()
     with World(args.fault) as world:
         for step in steps:

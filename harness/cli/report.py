@@ -11,7 +11,7 @@ from harness.report.evidence import folder, reader
 from harness.report.evidence.model import Report
 from harness.report.pages import html, trend
 
-HELP = "make the pages of a report again from the folder of its run, and print its verdict"
+HELP = "rebuild the pages of a report from the evidence of its run, and print its verdict"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -45,7 +45,9 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="harness.emulator.daemon", description="An emulated QNX Hypervisor host.")
-    parser.add_argument("--run-dir", type=Path, required=True, help="directory of this host; short, it holds sockets")
+    parser.add_argument(
+        "--run-dir", type=Path, required=True, help="directory of this host (a short path, because it holds sockets)"
+    )
     parser.add_argument("--profile", default="7.0", help="release whose documented behaviour the host has")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=READING", help="override a profile field")
     parser.add_argument("--lifeline", type=int, metavar="FD", help="end when this inherited descriptor closes")
@@ -87,7 +89,7 @@ def _take(run_directory: Path) -> None:
         mine = False
     if not mine:
         # A host that is about to end removes its lock last: then this was the lock of that one.
-        raise BenchError(f"a host lives in {run_directory} already")
+        raise BenchError(f"another host already runs in {run_directory}")
 
 
 def _clean(run_directory: Path) -> None:

@@ -88,7 +88,7 @@ def _make_own(directory: Path) -> None:
     about = directory.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:
         raise PermissionError(
-            f"{directory} is not a folder of yours that is closed to others; remove it, or set XDG_RUNTIME_DIR"
+            f"{directory} does not belong to you, or other users can access it; remove it, or set XDG_RUNTIME_DIR"
         )
 
 

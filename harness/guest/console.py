@@ -159,7 +159,7 @@ class ShmemConsoleDriver(ConsoleExpectMixin, Driver, ConsoleProtocol):  # type: 
         except OSError as error:
             lines = buffer.last_lines()
             raise BenchError(
-                f"guest {self.target.name} does not take input: {error}; its last lines:\n{lines}"
+                f"guest {self.target.name} does not accept input: {error}; its last lines:\n{lines}"
             ) from error
 
     def _read(self, size: int = 1, timeout: float = 0.0, max_size: int | None = None) -> bytes:  # noqa: ARG002

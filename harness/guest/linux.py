@@ -60,7 +60,7 @@ class LinuxConsole:
         """Messages of the kernel would end up in the output of commands; all but panics go to its log alone."""
         levels, status = self.run("cat /proc/sys/kernel/printk")
         if status or not levels or levels[0].split()[0] != _QUIET:
-            raise self._bench_error(f"the kernel goes on to print to the console (printk: {levels})")
+            raise self._bench_error(f"the kernel still prints to the console (printk: {levels})")
 
     def run(self, command: str, timeout: float = 30.0) -> tuple[list[str], int]:
         """Run shell text; the lines of its output (errors included) and its exit status. Raises BenchError."""
@@ -87,7 +87,7 @@ class LinuxConsole:
         if not self._in_probe:
             return
         self._console.send(_LEAVE)
-        self._expect(_PROMPT, "the probe did not give the line back")
+        self._expect(_PROMPT, "the probe did not release the console")
         self._in_probe = False
 
     def _expect(self, pattern: str, problem: str) -> None:

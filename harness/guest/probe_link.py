@@ -104,7 +104,7 @@ class ProbeLink:
             try:
                 frames = self._decoder.feed(self.transport.read(end))
             except TimeoutError:
-                raise self.timeout_error("no sign of a new start", timeout) from None
+                raise self.timeout_error("no restart was seen", timeout) from None
             if any(frame.kind is Kind.HELLO for frame in frames):
                 return
 
@@ -168,7 +168,7 @@ class _Exchange:
         if frame.kind is Kind.HELLO:
             if link._in_contact:
                 link._in_contact = False
-                raise ProbeRestartedError(f"{link.name}: the guest started anew during {self._command!r}")
+                raise ProbeRestartedError(f"{link.name}: the guest restarted during {self._command!r}")
             self._resend()
         elif frame.kind is Kind.REFUSAL:
             self._damage_seen()

@@ -77,7 +77,7 @@ class EmulatedGuest(HostGuest):
             except BenchError:
                 self._must_run()
                 now = time.monotonic()
-                # A refusal that comes early is no time-out: the host itself is in trouble.
+                # A refusal that comes early is no time-out: the host itself has an error.
                 if now - asked < _SLICE_SECONDS / 2 or now > deadline:
                     raise
             else:

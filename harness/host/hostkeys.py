@@ -74,12 +74,12 @@ class HostKeys:
         shown, known = error.key, error.expected_key
         return (
             f"{where} shows another host key than the known one: {shown.get_name()} {shown.fingerprint} instead of"
-            f" {known.get_name()} {known.fingerprint} ({self.checked_how}). Either the machine was installed anew, or"
+            f" {known.get_name()} {known.fingerprint} ({self.checked_how}). Either the machine was reinstalled, or"
             " this is another machine"
         )
 
     def unknown(self, where: str) -> str:
-        """The message for a machine whose key nobody knows; empty when that was not the trouble."""
+        """The message for a machine whose key nobody knows; empty when that was not the reason."""
         if self._stranger is None:
             return ""
         key = self._stranger

@@ -244,7 +244,7 @@ class ShmemHostProtocol(abc.ABC):
 
         For hosts with the capability ``resources``.
         """
-        raise BenchError("this host does not tell its resources")
+        raise BenchError("this host does not report its resources")
 
     def shortages(self) -> Sequence[str]:
         """What the machine under the host ran out of since the host's start, a line each, as far as the host can tell.
@@ -255,7 +255,7 @@ class ShmemHostProtocol(abc.ABC):
 
     def path_exists(self, path: str) -> bool:
         """Whether the host has a file or directory of this absolute path (capability ``paths``)."""
-        raise BenchError(f"this host does not tell whether {path} exists")
+        raise BenchError(f"this host does not report whether {path} exists")
 
     @abc.abstractmethod
     def inject(self, fault: str, **arguments: Any) -> None:

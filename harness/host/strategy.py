@@ -53,7 +53,7 @@ class ShmemBenchStrategy(Strategy):  # type: ignore[misc]
 
     @stepped(["status"])
     def force(self, status: str | Status) -> None:
-        """Take the bench for being in ``status``, after making it so when that is ``off``; forgets earlier trouble."""
+        """Take the bench for being in ``status``, after making it so when that is ``off``; forgets earlier errors."""
         wanted = _status(status)
         self.target.activate(self.host)
         if wanted is Status.off:
@@ -65,5 +65,5 @@ class ShmemBenchStrategy(Strategy):  # type: ignore[misc]
 def _status(status: str | Status) -> Status:
     wanted = status if isinstance(status, Status) else Status[status]
     if wanted is Status.unknown:
-        raise StrategyError("a bench cannot be sent to the status unknown")
+        raise StrategyError("a bench cannot be brought into the status 'unknown'")
     return wanted

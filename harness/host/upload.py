@@ -44,7 +44,7 @@ _LONGEST_FOLDER: Final = 3000
 def folder_problem(folder: str) -> str:
     """Why files in a folder of this name cannot be used, or nothing: they are named in configurations."""
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", folder):
-        return f"the folder {folder!r} has a character that no configuration can hold"
+        return f"the folder {folder!r} has a character that cannot be written in a configuration"
     if variables := references(folder):
         return f"the folder {folder!r} has {variables[0]}, which a configuration reads as a variable"
     if len(folder.encode()) > _LONGEST_FOLDER:
@@ -97,7 +97,7 @@ class HostFiles:
     def _must_be_a_folder_below(self, home: str) -> None:
         if posixpath.commonpath([home, self.path]) == self.path:
             raise PermanentHostError(
-                f"{self._connection.name}: the folder {self._folder!r} is {self.path}, which has files of others",
+                f"{self._connection.name}: the folder {self._folder!r} is {self.path}, which contains files of others",
                 remedy="name a folder of its own in the target file; what is not an absolute path is below the"
                 " account's home",
             )
@@ -170,7 +170,7 @@ class HostFiles:
                 if everything:
                     self._remove_made_folders(sftp)
             except FileNotFoundError:
-                self._say(f"{self.path} is gone already")
+                self._say(f"{self.path} is already removed")
             except OSError as error:
                 raise BenchError(f"{self._connection.name}: {self.path} cannot be cleaned: {error}") from error
         self._made.clear()
@@ -182,7 +182,7 @@ class HostFiles:
 
     def _has(self, path: str, size: int, digest: str) -> bool:
         """Whether the host has this content already."""
-        with self._connection.translated("a look at its files"):
+        with self._connection.translated("the inspection of its files"):
             found = status(self._connection.sftp(), path)
             if found is None or found.st_size != size:
                 return False

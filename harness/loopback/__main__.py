@@ -40,7 +40,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m harness.loopback", description=__doc__)
-    parser.add_argument("folder", type=Path, help="short path: it holds sockets")
+    parser.add_argument("folder", type=Path, help="a short path, because it holds sockets")
     parser.add_argument("--profile", default="7.0", help="release whose documented behaviour the device has")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=READING", help="override a profile field")
     parser.add_argument("--guest-lines", type=int, default=0, help="serial lines for consoles of guests")

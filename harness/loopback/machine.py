@@ -214,7 +214,7 @@ def guest_lines(count: int) -> list[str]:
 def _report(task: asyncio.Task[None]) -> None:
     """A board that breaks says so in its log; what the lab sees is a board that is silent."""
     if not task.cancelled() and (error := task.exception()):
-        _log.error("the board broke", exc_info=error)
+        _log.error("internal error of the loopback board", exc_info=error)
 
 
 def _kept_port() -> socket.socket:

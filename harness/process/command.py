@@ -26,14 +26,14 @@ TRACEBACK: Final = "HARNESS_TRACEBACK"
 
 _CODE: Final = Path(harness.__file__).resolve().parent
 _REMEDIES: Final = {
-    errno.ENOSPC: "make room there",
-    errno.EDQUOT: "make room there",
+    errno.ENOSPC: "free some space there",
+    errno.EDQUOT: "free some space there",
     errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "raise the machine's limit of open files (fs.file-max)",
-    errno.EROFS: "choose a place that can be written",
-    errno.EACCES: "choose a place that you may use, or change its permissions",
-    errno.EPERM: "choose a place that you may use, or change its permissions",
+    errno.EROFS: "choose a writable folder",
+    errno.EACCES: "choose another folder, or change its permissions",
+    errno.EPERM: "choose another folder, or change its permissions",
 }
 
 
@@ -94,7 +94,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError):
         remedy = _REMEDIES.get(error.errno or 0, "")
     elif isinstance(error, MemoryError):
-        remedy = "give it more (ulimit -v), or run fewer benches at the same time"
+        remedy = "raise the limit (ulimit -v), or run fewer benches in parallel"
     return str(HarnessError(reason(error), remedy=remedy))
 
 
@@ -108,7 +108,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory"
     what = " ".join(str(error).split())
-    return f"a mistake in the harness: {type(error).__name__}{f': {what}' if what else ''}{_location(error)}"
+    return f"internal error of the harness: {type(error).__name__}{f': {what}' if what else ''}{_location(error)}"
 
 
 def _status(name: str, work: Callable[[], int], error_status: int) -> int:

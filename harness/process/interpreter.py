@@ -12,6 +12,6 @@ def refuse_optimised() -> None:
     """Raise UsageError when this interpreter drops assertions: checks of suites would be gone without a word."""
     if sys.flags.optimize:
         raise UsageError(
-            "Python drops assertions here (-O, -OO or PYTHONOPTIMIZE), and with them checks that a verdict rests on",
+            "assertions are disabled (-O, -OO or PYTHONOPTIMIZE), and with them checks that a verdict depends on",
             remedy="run without -O and with PYTHONOPTIMIZE unset",
         )

@@ -96,7 +96,7 @@ def _by(items: list[pytest.Item], chance: random.Random, keys: list[Callable[[py
 
 
 class _Enough:
-    """Ends the session after the first requirement that failed. Trouble of a bench is no verdict about the device."""
+    """Ends the session after the first requirement that failed. A bench error is no verdict about the device."""
 
     def __init__(self) -> None:
         self._failed = ""

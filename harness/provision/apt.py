@@ -209,7 +209,7 @@ def _take(announced: Announced, archives: Path, folder: Path) -> dict[str, str]:
     shutil.copyfile(fetched, stored)
     (archives / announced.file).unlink(missing_ok=True)
     if sha256(stored) != announced.sha256:
-        raise HarnessError(f"{announced.file} is not the file that the package index promises", remedy="start again")
+        raise HarnessError(f"{announced.file} does not match the package index", remedy="start again")
     name, version, _ = (unquote(part) for part in announced.file.removesuffix(".deb").split("_"))
     return {
         "file": announced.file,

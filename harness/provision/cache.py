@@ -50,7 +50,7 @@ def cache_dir() -> Path:
         return platformdirs.user_cache_path("shmem-harness").absolute()
     except RuntimeError as error:
         raise HarnessError(
-            f"there is no place for the cache: HOME is not set, and this machine knows no user {os.getuid()}",
+            f"there is no folder for the cache: HOME is not set, and there is no user {os.getuid()}",
             remedy="set HOME, or SHMEM_HARNESS_CACHE to a folder that you may write",
         ) from error
 
@@ -133,7 +133,7 @@ def locked(lock: Path, *, what: str) -> Iterator[int]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            notice(f"{what}: process {file.read().strip() or '?'} is busy with it, waiting for it to end")
+            notice(f"{what}: process {file.read().strip() or '?'} is building it; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         file.truncate()
@@ -169,7 +169,7 @@ def _load(entry_dir: Path) -> Entry | None:
 def _build(entry_dir: Path, inputs: Mapping[str, str], build: Builder, what: str) -> Entry:
     _remove_unfinished(entry_dir)
     if entry_dir.exists():
-        notice(f"{what}: the cache has it damaged, making it again")
+        notice(f"{what}: the cached copy is damaged; rebuilding it")
         _remove(entry_dir)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{entry_dir.name}{_UNFINISHED}", dir=entry_dir.parent))
     try:
@@ -232,7 +232,7 @@ def _explained(error: OSError, what: str) -> Exception:
     if error.errno in _FORBIDDEN and _in_cache(error.filename):
         return HarnessError(
             f"{what}: cannot write to the cache {cache_dir()}: {error.strerror}",
-            remedy="make that folder writable for you, or set SHMEM_HARNESS_CACHE to a folder that is",
+            remedy="make that folder writable, or set SHMEM_HARNESS_CACHE to another folder",
         )
     return error
 

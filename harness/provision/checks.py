@@ -115,7 +115,7 @@ def _cache(fetching: bool) -> Check:
     found = f"{folder}, {free / 1e9:.1f} GB free"
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return Check(
-            "cache", State.MISSING, f"{folder} cannot be written", "set SHMEM_HARNESS_CACHE to a folder that can be"
+            "cache", State.MISSING, f"{folder} cannot be written", "set SHMEM_HARNESS_CACHE to a writable folder"
         )
     if fetching and free < _NEEDED_BYTES:
         return Check("cache", State.MISSING, found, "free 1 GB there, or set SHMEM_HARNESS_CACHE to another folder")
@@ -178,7 +178,7 @@ def _board() -> Check:
     name = "loopback board"
     entry = find_board_prefix()
     if entry is None:
-        return Check(name, State.UNUSED, "not fetched; harness provision --loopback does that")
+        return Check(name, State.UNUSED, "not fetched; run harness provision --loopback")
     versions = {package: version for package, version, *_ in entry.facts["packages"]}
     return _sound(name, entry, f"OpenSSH {versions['openssh-server']}, ser2net {versions['ser2net']}")
 

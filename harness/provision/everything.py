@@ -67,7 +67,7 @@ def _sound(entry_of: Callable[[], Entry]) -> Entry:
     entry = entry_of()
     damaged = entry.damage()
     if damaged:
-        notice(f"{entry.path / damaged[0]} is damaged, making it again")
+        notice(f"{entry.path / damaged[0]} is damaged; rebuilding it")
         discard(entry)
         entry = entry_of()
     return entry

@@ -102,7 +102,7 @@ def capture(
         raise ToolError(f"{argv[0]} cannot be started: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         said = (error.stderr or error.stdout or b"").decode(errors="replace")
-        raise ToolError(f"{argv[0]} gave no answer within {timeout:.0f} s", output=said) from error
+        raise ToolError(f"{argv[0]} did not answer within {timeout:.0f} s", output=said) from error
     return ToolResult(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
 

@@ -146,7 +146,7 @@ def _ask(candidate: Qemu) -> dict[str, Any]:
     said = _answer(candidate, "--version")
     match = re.search(r"version (\d+)\.(\d+)\.(\d+)", said.stdout)
     if match is None:
-        raise HarnessError(f"{candidate.program} does not tell its version:\n  | {said.said}")
+        raise HarnessError(f"{candidate.program} does not print its version:\n  | {said.said}")
     devices = _answer(candidate, "-device", "help")
     return {"version": [int(part) for part in match.groups()], "device": f'"{DEVICE}"' in devices.stdout}
 

@@ -67,9 +67,9 @@ class Lab:
             client.kill()
             _, said = client.communicate()
         if watch.over():
-            raise BenchError("interrupted while it waited for a place")
+            raise BenchError("interrupted while waiting for a place")
         if status is None:
-            raise BenchError(f"no place within {timeout:g} s")
+            raise BenchError(f"no place became free within {timeout:g} s")
         if status:
             raise _failed(words, said)
 
@@ -110,7 +110,7 @@ def reserve(lab: Lab, tags: Sequence[str]) -> str:
     said = lab.client("reserve", "--shell", *tags)
     match = _TOKEN.search(said)
     if match is None:
-        raise BenchError(f"labgrid-client reserve said no token:\n{said}")
+        raise BenchError(f"labgrid-client reserve printed no token:\n{said}")
     return match[1]
 
 

@@ -69,7 +69,7 @@ def parse(text: str, file: str = "<text>") -> list[Step]:
 def _step(words: list[str], where: str) -> Step:
     actor, verb, *arguments = (*words, "")[:2] if len(words) < 2 else words
     if actor not in ACTORS:
-        raise UsageError(f"{where}: nobody is called '{actor}'", remedy=f"the actors are {', '.join(ACTORS)}")
+        raise UsageError(f"{where}: unknown actor '{actor}'", remedy=f"the actors are {', '.join(ACTORS)}")
     if verb not in VERBS or (verb == "kill" and actor == HOST):
         raise UsageError(f"{where}: '{verb}' is not an operation of {actor}", remedy=f"there are {', '.join(VERBS)}")
     wanted = VERBS[verb]

@@ -3,7 +3,7 @@
 
 ``harness.pytest_plugin`` loads it, or ``pytest_plugins = ["harness.report.recorder"]``. It writes
 ``<report dir>/<run id>/`` while the session runs, and makes ``results.json``, ``junit.xml`` and the pages from it at
-the end. The exit status of the session is the one of the report: 0 pass, 1 a requirement failed, 2 trouble of a bench,
+the end. The exit status of the session is the one of the report: 0 pass, 1 a requirement failed, 2 a bench error,
 3 wrong use.
 """
 
@@ -116,7 +116,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         "--events-to",
         type=int,
         metavar="FD",
-        help="tell this open descriptor what happens, a JSON line for each event (harness qualify)",
+        help="write a JSON line for each event to this open descriptor (harness qualify)",
     )
     group.addoption(
         "--requirements",
@@ -129,7 +129,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main() -> Generator[None, Any, Any]:
-    """The harness's own trouble is status 2 and a sentence, and output that nobody reads is none."""
+    """Turn an error of the harness into status 2 and one sentence; a closed output pipe is no error."""
     streams.settle()
     output = sys.stdout
     try:

@@ -169,7 +169,7 @@ def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
                     task.cancel()
             if not asked:
                 asked = True
-                print("interrupted: bringing the benches down (Ctrl-C once more gives up waiting)", file=sys.stderr)
+                print("interrupted: stopping the benches (press Ctrl-C again to stop waiting)", file=sys.stderr)
 
         async with ending.listening_in_loop(interrupt):
             return await work

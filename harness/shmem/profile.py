@@ -294,7 +294,7 @@ class Profile:
     ] = "ignored"
     notify_idle: Annotated[
         Literal["dropped", "kept"],
-        Q(21, "A signal to an index that nobody holds: lost, or seen by the next client with that index."),
+        Q(21, "A signal to an index that no client holds: lost, or seen by the next client with that index."),
     ] = "dropped"
     interrupt_on: Annotated[
         Literal["status-change", "every-event", "members-only"],

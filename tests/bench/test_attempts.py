@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a refusal of qvm is taken for: an answer about the text that was tried, or trouble of the bench."""
+"""What a refusal of qvm is taken for: an answer about the tested text, or a bench error."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def test_1(attempt):
     assert tried.messages
 """
 
-TROUBLE = {
+BENCH_ERRORS = {
     "console": (65, "LINE:hostdev: this pseudo-terminal is in use", "hostdev /dev/ptyp0"),
-    "image": (65, "LINE:load: no such file", "which is not under trial: load"),
+    "image": (65, "LINE:load: no such file", "which is not part of the tested text: load"),
     "memory": (64, "LINE:deny a: cannot be set up: out of memory", "out of memory"),
     "device": (6, "LINE:deny a: the device broke", "exit status 6"),
     "tool": (127, "sh: qvm: not found", "qvm: not found"),
     "permissions": (126, "sh: /usr/bin/qvm: Permission denied", "Permission denied"),
-    "everything": (65, "no licence", "a plain vdev shmem is refused as well"),
+    "everything": (65, "no licence", "a plain vdev shmem is rejected as well"),
     "at once": (0, "", "exit status 0"),
 }
 ANSWERS = {
@@ -46,7 +46,7 @@ def _host(status: int, said: str, *, plain: bool = False) -> str:
 def refusing(mini: MiniSuite) -> MiniSuite:
     """A suite with a bench for each refusal, after it ran."""
     provision.probe_image("x86_64")
-    targets = {f"trouble {name}": _host(status, said) for name, (status, said, _) in TROUBLE.items()}
+    targets = {f"broken {name}": _host(status, said) for name, (status, said, _) in BENCH_ERRORS.items()}
     targets |= {f"answer {name}": _host(*answer) for name, answer in ANSWERS.items()}
     targets["answer without a line"] = _host(65, "rules of both kinds", plain=True)
     path = mini.benches(**{name.replace(" ", "-"): text for name, text in targets.items()})
@@ -61,13 +61,13 @@ def refusing(mini: MiniSuite) -> MiniSuite:
 
 def test_a_refusal_is_an_answer_only_when_it_is_about_the_text(refusing: MiniSuite) -> None:
     cases = {case["bench"]: case for case in refusing.results()["cases"]}
-    assert len(cases) == len(TROUBLE) + len(ANSWERS) + 1
+    assert len(cases) == len(BENCH_ERRORS) + len(ANSWERS) + 1
     for bench, case in cases.items():
         kind, _, name = bench.replace("-", " ").partition(" ")
-        assert case["verdict"] == {"trouble": "error", "answer": "pass"}[kind], f"{bench}: {case['reason']}"
-        if kind == "trouble":
-            assert TROUBLE[name][2] in case["reason"]
-            assert "said nothing about the configuration under trial" in case["reason"]
+        assert case["verdict"] == {"broken": "error", "answer": "pass"}[kind], f"{bench}: {case['reason']}"
+        if kind == "broken":
+            assert BENCH_ERRORS[name][2] in case["reason"]
+            assert "says nothing about the tested configuration" in case["reason"]
 
 
 def test_an_attempt_has_the_console_after_those_of_the_guests(mini: MiniSuite) -> None:
@@ -95,9 +95,7 @@ def test_1(deploy, attempt, bench):
     ],
     ids=["console", "image", "memory"],
 )
-def test_what_is_wrong_beside_the_device_is_trouble_on_the_emulated_host(
-    mini: MiniSuite, before: str, after: str, named: str
-) -> None:
+def test_a_host_that_fails_elsewhere_is_a_bench_error(mini: MiniSuite, before: str, after: str, named: str) -> None:
     template = (CHECKOUT / "targets/qemu-aarch64/probe.qvmconf.j2").read_text()
     assert before in template
     mini.write("templates/probe.qvmconf.j2", template.replace(before, after))

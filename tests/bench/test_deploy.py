@@ -83,7 +83,7 @@ def test_a_guest_that_never_answers_is_named_with_its_last_words(mini: MiniSuite
     assert "bench bench is given up" in mini.reasons()
 
 
-def test_a_guest_that_ends_instead_of_answering_is_told_with_qvms_status(mini: MiniSuite) -> None:
+def test_a_guest_that_ends_early_is_reported_with_qvms_status(mini: MiniSuite) -> None:
     _run(mini, 'def test_1(deploy):\n    deploy("", "")\n', status=2, target=_booting(mini, "ends"))
     assert "qvm of guest guest0 ended with exit status 0" in mini.reasons()
 
@@ -119,7 +119,7 @@ def test_1(deploy):
     assert "last lines of its console:\n" in mini.reasons()
 
 
-def test_a_missing_image_is_qvms_to_tell(mini: MiniSuite) -> None:
+def test_a_missing_image_is_reported_by_qvm(mini: MiniSuite) -> None:
     template = (CHECKOUT / "targets/qemu-aarch64/probe.qvmconf.j2").read_text()
     mini.write("templates/probe.qvmconf.j2", template.replace("{{ image }}", "/nowhere/probe.elf"))
     target = emulated(templates=mini.folder / "templates")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A failed requirement, trouble of a bench and wrong use are told apart, and trouble stays with its bench."""
+"""A failed requirement, a bench error and wrong use have different statuses, and an error stays with its bench."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_bench_that_stays_broken_is_given_up_and_the_other_goes_on(mini: MiniS
     }
     assert mini.host_log == ["start sick", "start sick", "start well", "stop well"]
     reasons = json.dumps(mini.results())
-    assert "bench sick is given up after trouble 2 times" in reasons
+    assert "bench sick is given up after 2 bench errors" in reasons
     assert "the power supply smokes" in reasons
 
 

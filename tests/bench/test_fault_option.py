@@ -19,16 +19,16 @@ def test_the_device_is_wrong_and_the_report_says_so(mini: MiniSuite) -> None:
 
 
 @pytest.mark.parametrize("fault", ["rules-of-thumb", "rules-ignored"])
-def test_a_fault_that_cannot_be_put_in_is_trouble_of_the_bench(mini: MiniSuite, fault: str) -> None:
+def test_a_fault_that_cannot_be_injected_is_a_bench_error(mini: MiniSuite, fault: str) -> None:
     """An unknown one, and any on a host that has none to offer."""
     mini.test("def test_1(bench): pass\n")
     mini.benches(left=fake())
     run = mini.run("--fault", fault)
     assert run.returncode == 2
-    assert "cannot be made wrong on purpose" in mini.reasons()
+    assert "does not support fault injection" in mini.reasons()
 
 
-def test_an_unknown_fault_is_trouble_with_a_suggestion(mini: MiniSuite) -> None:
+def test_an_unknown_fault_is_an_error_with_a_suggestion(mini: MiniSuite) -> None:
     mini.test("def test_1(bench): pass\n")
     boards = str(CHECKOUT / "boards.yaml")
     run = mini.run("--lg-env", boards, "--bench", "qemu-aarch64", "--fault", "rule-ignored", env=False)

@@ -59,7 +59,7 @@ def test_nothing_around_it_changes_a_session(checkout: Path, monkeypatch: pytest
     ]
 
 
-def test_an_installed_plugin_is_not_loaded_and_is_told(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_plugin_is_not_loaded_and_is_reported(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = checkout / "packages"
     (place / "emptying-1.dist-info").mkdir(parents=True)
     (place / "emptying.py").write_text(NONE_LEFT)
@@ -70,7 +70,7 @@ def test_an_installed_plugin_is_not_loaded_and_is_told(checkout: Path, monkeypat
     assert isolation.ignored(checkout, [checkout / "suites"]) == ["the installed pytest plugins emptying"]
 
 
-def test_suites_of_another_place_keep_their_own_settings(checkout: Path, tmp_path: Path) -> None:
+def test_suites_of_another_folder_keep_their_own_settings(checkout: Path, tmp_path: Path) -> None:
     (checkout / "pytest.ini").write_text("[pytest]\n")
     elsewhere = [tmp_path / "elsewhere"]
     assert "-c" not in isolation.options(checkout, elsewhere)

@@ -51,7 +51,7 @@ def test_a_guest_that_ends_is_not_waited_for_over_ssh(mini: MiniSuite) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["x86_64", "aarch64"])
-def test_a_guest_on_a_board_is_told_its_address(mini: MiniSuite, architecture: str) -> None:
+def test_a_guest_on_a_board_gets_its_address(mini: MiniSuite, architecture: str) -> None:
     templates = CHECKOUT / f"targets/qnx-{architecture}"
     target = emulated("linux: {addresses: [192.168.7.1/16, 192.168.7.2]}", templates=templates)
     target = target.replace("aarch64\n  profile", f"{architecture}\n  profile")

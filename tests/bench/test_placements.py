@@ -22,14 +22,14 @@ def _run(mini: MiniSuite, body: str, *, status: int = 0, target: str = BOTH) -> 
     assert run.returncode == status, run.stdout + run.stderr
 
 
-def test_a_vdev_without_an_address_gets_the_next_place() -> None:
+def test_a_vdev_without_an_address_gets_the_next_location() -> None:
     places = [MmioLocation(0x1000, "gic:40"), MmioLocation(0x2000, "gic:41")]
     assert shmem(("allow a", "loc 0x9000 intr gic:50", ""), places).text == (
         "vdev shmem\n    loc 0x1000\n    intr gic:40\n    allow a\n"
         "vdev shmem\n    loc 0x9000\n    intr gic:50\n"
         "vdev shmem\n    loc 0x2000\n    intr gic:41\n"
     )
-    with pytest.raises(UsageError, match="no place for memory-mapped device number 2"):
+    with pytest.raises(UsageError, match=r"no location \(mmio\) for memory-mapped device number 2"):
         shmem(("", "", ""), places)
 
 
@@ -80,7 +80,7 @@ def test_3(deploy):
     _run(mini, body, target=emulated())
 
 
-def test_a_configuration_can_be_tried_beside_the_guests(mini: MiniSuite) -> None:
+def test_a_configuration_can_be_tried_while_guests_run(mini: MiniSuite) -> None:
     body = """
 def test_1(deploy, attempt):
     guest, = deploy("")

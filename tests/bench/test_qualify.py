@@ -44,7 +44,7 @@ def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) ->
     assert len(keys) == len(results) > 40
 
 
-def test_one_bench_can_be_chosen_and_what_narrows_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_bench_can_be_chosen_and_the_narrowing_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ADDOPTS", "--setup-plan --deselect suites/access")
     run = _qualify("-k", "test_mixed", "--bench", "qemu-aarch64", "--out", str(tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
@@ -158,7 +158,7 @@ def test_an_interrupt_needs_no_terminal(tmp_path: Path, streams: str, number: si
 
 
 @pytest.mark.parametrize("running", [("--bench", "qemu-aarch64")], indirect=True, ids=["one bench"])
-def test_a_killed_pytest_is_told_and_leaves_a_report(running: Running) -> None:
+def test_a_killed_pytest_is_reported_and_leaves_a_report(running: Running) -> None:
     pid = running.pid_of("-m pytest suites")
     assert pid
     os.kill(pid, signal.SIGKILL)

@@ -123,7 +123,7 @@ def test_an_environment_file_that_is_missing_or_malformed_is_wrong_use(mini: Min
         ("x86_64", "x86_64  # FILL IN", "benches.yaml:9: error: FILL IN is left here"),
     ],
 )
-def test_a_wrong_environment_file_is_told_with_its_line(mini: MiniSuite, old: str, new: str, said: str) -> None:
+def test_a_wrong_environment_file_is_reported_with_its_line(mini: MiniSuite, old: str, new: str, said: str) -> None:
     mini.write("test_it.py", _TWO_TESTS)
     path = mini.benches(left=fake())
     path.write_text(path.read_text().replace(old, new, 1))

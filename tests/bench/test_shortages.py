@@ -73,7 +73,7 @@ def test_what_a_process_of_the_bench_runs_out_of_is_named(mini: MiniSuite) -> No
     assert run.returncode == 2, run.stdout + run.stderr
     assert mini.verdicts() == {f"bench:{n}": "pass" if n == 6 else "error" for n in range(1, 7)}, reasons
     for number, named in enumerate(("EMFILE", "EMFILE", "EFBIG", "EMFILE", "SIGKILL"), 1):
-        assert "ran out of what it needs" in reasons[f"test_{number}"]
+        assert "ran out of resources" in reasons[f"test_{number}"]
         assert named in reasons[f"test_{number}"]
         assert "remedy: raise the limit" in reasons[f"test_{number}"]
 

@@ -29,8 +29,8 @@ def lab(board: LoopbackBoard, tmp_path: Path) -> Iterator[Lab]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How long each trouble took to end."""
+    """Print how long it took to detect each injected failure."""
     if LIMITS:
-        terminalreporter.section("time to the end of each trouble")
+        terminalreporter.section("time until each injected failure was handled")
         for what, took, allowed in LIMITS:
             terminalreporter.line(f"{took:7.2f} s of {allowed:5.1f} s  {what}")

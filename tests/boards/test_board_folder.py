@@ -56,7 +56,7 @@ def test_a_folder_that_no_configuration_can_name_is_refused(lab: Lab) -> None:
         ("~/images", "warning: folder: ~ has no meaning"),
     ],
 )
-def test_check_target_says_which_folder_is_trouble(tmp_path: Path, folder: str, said: str) -> None:
+def test_check_target_reports_an_unusable_folder(tmp_path: Path, folder: str, said: str) -> None:
     text, count = re.subn(
         "^( +)folder: .*$", lambda match: f"{match[1]}folder: {json.dumps(folder)}", GENERIC.read_text(), flags=re.M
     )

@@ -290,7 +290,7 @@ def test_errors_of_others_end_a_step_and_not_the_walk(
     assert words in failed[1]
 
 
-def test_a_place_that_nobody_holds_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_is_not_acquired_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LG_PLACE", raising=False)
     done = command("check-target", "--live", str(TARGETS / "qnx-lab-example.yaml"))
     assert done.returncode == 3, done.stdout + done.stderr

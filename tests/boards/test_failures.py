@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trouble in the middle of a run ends in a run that goes on, or in one precise error, in bounded time."""
+"""A failure during a run is recovered from, or leads to one precise error, in bounded time."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_a_wrong_configuration_is_shown_with_our_line(lab: Lab) -> None:
     assert error.value.exit_status == 65
 
 
-def test_the_state_of_the_devices_is_told_on_a_signal(lab: Lab, tmp_path: Path) -> None:
+def test_the_state_of_the_devices_is_shown_on_a_signal(lab: Lab, tmp_path: Path) -> None:
     host = lab.ready()
     guest = lab.start_guest(host)
     target, probe = _probe(guest, tmp_path)

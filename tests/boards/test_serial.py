@@ -91,7 +91,7 @@ def test_what_a_guest_is_sent_has_the_pace_of_its_uart(tmp_path: Path) -> None:
         os.close(port)
 
 
-def test_whatever_keeps_a_console_shut_is_trouble_of_the_bench(tmp_path: Path) -> None:
+def test_a_console_that_cannot_be_opened_is_a_bench_error(tmp_path: Path) -> None:
     """labgrid's and pyserial's errors have no class in common."""
     location = ConsoleLocation("NetworkSerialPort", {"host": "127.0.0.1", "port": 1, "protocol": "telepathy"})
     with pytest.raises(BenchError, match=r"console of guest guest0 cannot be opened: .*unknown protocol"):

@@ -219,7 +219,7 @@ def test_file_transfer_with_a_server_that_stopped_has_an_end(connection: SshConn
         stopped(up.board, "sshd-session"),
         within(5, "SSH server stopped, file transfer: error"),
         pytest.raises(SshLostError, match=r"board: the connection was lost during .*: (no answer|Timeout opening)"),
-        connection.translated("a look at its files"),
+        connection.translated("the inspection of its files"),
     ):
         connection.sftp().listdir(".")
 

@@ -171,7 +171,7 @@ def _boot_slowly(controller: int, switched: Path) -> None:
         time.sleep(0.6)
 
 
-def test_after_trouble_the_board_goes_on_when_it_was_forced_off(lab: Lab) -> None:
+def test_the_board_recovers_after_it_was_forced_off(lab: Lab) -> None:
     lab.set("ShmemBoardStrategy", boot_seconds=8.0, power_cycles=0)
     command_board(lab.folder, "behave", hanging_boots=1)
     strategy = lab.open()

@@ -412,7 +412,7 @@ def line_of(file: Path, words: str) -> int:
         for name, case in cases.items()
     ],
 )  # fmt: skip
-def test_the_line_with_the_wrong_value_is_told(place: Path, old: str, new: str, wrong: str, message: str) -> None:
+def test_the_line_with_the_wrong_value_is_reported(place: Path, old: str, new: str, wrong: str, message: str) -> None:
     file = changed(place, old, new)
     problems = check(file)
     found = [problem for problem in problems if message in problem.text]
@@ -453,7 +453,7 @@ def test_what_only_looks_wrong_is_good(place: Path, old: str, new: str) -> None:
     ],
     ids=lambda value: "" if isinstance(value, bytes) else str(value),
 )
-def test_a_file_that_is_no_target_file_is_told_so(tmp_path: Path, content: bytes, line: int, message: str) -> None:
+def test_a_file_that_is_no_target_file_is_rejected(tmp_path: Path, content: bytes, line: int, message: str) -> None:
     file = tmp_path / "target.yaml"
     file.write_bytes(content)
     problem = check(file)[0]
@@ -462,7 +462,7 @@ def test_a_file_that_is_no_target_file_is_told_so(tmp_path: Path, content: bytes
 
 
 @pytest.mark.parametrize("name", ["gone.yaml", "folder", "a\0b"])
-def test_a_file_that_cannot_be_read_is_told_so(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_read_is_rejected(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     (problem,) = check(tmp_path / name)
     assert "cannot be read" in problem.text
@@ -481,7 +481,7 @@ def test_aliases_cannot_make_a_small_file_endless(place: Path) -> None:
     assert "aliases make more than" in check(place / "target.yaml")[-1].text
 
 
-def test_everything_wrong_is_told_at_once(place: Path) -> None:
+def test_all_errors_are_reported_at_once(place: Path) -> None:
     text = filled_in().replace(BOOT, "        boot: login\n").replace(ADDRESS, "        address: root@a\n")
     text = text.replace("txdelay:", "tx_delay:").replace(SECONDS, "      boot_seconds: soon\n")
     text = text.replace(FEATURES, "    features:\n").replace("placements:", "placement:")

@@ -195,7 +195,7 @@ def test_a_folder_that_is_not_the_harness_own_is_refused(lab: Lab, folder: str) 
     strategy = lab.open()
     with within(20, "folder of others: error"), pytest.raises(StrategyError) as error:
         strategy.transition("ready")
-    assert "which has files of others" in str(error.value.__cause__)
+    assert "which contains files of others" in str(error.value.__cause__)
     assert strategy.recoveries == []
 
 

@@ -43,5 +43,5 @@ def expect_sentence(run: subprocess.CompletedProcess[str], status: int, words: s
 
 def expect_order(run: subprocess.CompletedProcess[str]) -> None:
     """Nothing that Python says when nobody has thought of something."""
-    for mark in ("Traceback", "Exception ignored", "BrokenPipe", "INTERNALERROR", "a mistake in the harness"):
+    for mark in ("Traceback", "Exception ignored", "BrokenPipe", "INTERNALERROR", "internal error of the harness"):
         assert mark not in run.stdout + run.stderr, run.stdout + run.stderr

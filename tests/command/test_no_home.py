@@ -35,7 +35,7 @@ def test_doctor_names_a_cache_that_cannot_be_written(place: str) -> None:
     run = shell(f"env {place} COLUMNS=200 {HARNESS} doctor")
     expect_order(run)
     assert run.returncode == 2
-    assert "cache: set SHMEM_HARNESS_CACHE to a folder that can be" in run.stdout
+    assert "cache: set SHMEM_HARNESS_CACHE to a writable folder" in run.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The harness's own trouble is exit status 2 and a sentence."""
+"""An error of the harness itself is exit status 2 and one sentence."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _nowhere(_folder: Path) -> Path:
 
 @pytest.mark.parametrize("place", [_as_file, _below_a_file, _with_a_folder_latest, _nowhere])
 @pytest.mark.parametrize("command", [QUALIFY, PYTEST])
-def test_a_place_that_no_report_can_go_to(tmp_path: Path, place: object, command: str) -> None:
+def test_a_folder_that_no_report_can_go_to(tmp_path: Path, place: object, command: str) -> None:
     out = place(tmp_path)  # type: ignore[operator]
     run = shell(f"{command} {out}", cwd=CHECKOUT)
     expect_sentence(run, 2, "remedy: ")
@@ -46,7 +46,7 @@ def test_a_place_that_no_report_can_go_to(tmp_path: Path, place: object, command
 
 
 @pytest.mark.parametrize("words", ["prove --short --out {place}", "report {place} --baseline {place}"])
-def test_other_commands_with_a_place_that_is_a_file(tmp_path: Path, words: str) -> None:
+def test_other_commands_with_a_folder_that_is_a_file(tmp_path: Path, words: str) -> None:
     run = shell(f"harness {words.format(place=_as_file(tmp_path))}", cwd=CHECKOUT)
     assert run.returncode in (2, 3), run.stderr
     expect_order(run)
@@ -69,7 +69,7 @@ def test_a_mistake_in_the_harness_is_one_sentence_and_shows_its_traceback_on_dem
     command = f"{CHECKOUT}/.venv/bin/python -c '{code}' explain {tmp_path} --name x"
     run = shell(command)
     assert run.returncode == 2
-    assert "harness explain: error: a mistake in the harness: TypeError: " in run.stderr
+    assert "harness explain: error: internal error of the harness: TypeError: " in run.stderr
     assert "harness/cli/explain.py:" in run.stderr
     assert "Traceback" not in run.stderr
     assert "Traceback" in shell(command, environment={"HARNESS_TRACEBACK": "1"}).stderr
@@ -167,7 +167,7 @@ def test_an_empty_path_is_wrong_use(tmp_path: Path, words: str) -> None:
 
 def test_steps_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "steps").write_bytes(b"\xff\xfe\x00")
-    expect_sentence(shell("harness replay steps", cwd=tmp_path), 3, "steps is no text in UTF-8")
+    expect_sentence(shell("harness replay steps", cwd=tmp_path), 3, "steps is not UTF-8 text")
 
 
 def test_a_question_without_a_standard_input(tmp_path: Path) -> None:

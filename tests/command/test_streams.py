@@ -66,7 +66,7 @@ def test_a_reader_that_goes_away_is_no_error(file: Path, line: str) -> None:
 @pytest.mark.parametrize(
     "words", ["explain {file} --name telemetry0", "explain {file} --name telemetry0 --json", "prove --list", "--help"]
 )
-def test_output_that_is_lost_is_the_harnesss_own_trouble(file: Path, words: str) -> None:
+def test_lost_output_is_an_error_of_the_harness(file: Path, words: str) -> None:
     run = shell(f"harness {words.format(file=file)} >/dev/full")
     expect_sentence(run, 2, "standard output could not be written: No space left on device")
 

@@ -40,7 +40,7 @@ def test_lines_of_the_machine_itself_are_refused(line: int, beside: str) -> None
 
 
 @pytest.mark.parametrize("line", [31, 288, 1000])
-def test_lines_that_the_machine_has_not_are_refused(line: int) -> None:
+def test_lines_that_the_machine_lacks_are_refused(line: int) -> None:
     with pytest.raises(ConfigError, match="an INTID from 32 to 287"):
         _plan(f"vdev shmem loc 0x1c050000 intr gic:{line}")
 
@@ -67,7 +67,7 @@ def test_addresses_outside_the_hole_are_refused(arch: Arch, address: int, intr: 
 
 
 @pytest.mark.parametrize("beside", ["vdev shmem", _NET])
-def test_an_address_among_the_bars_is_refused_beside_pci_devices(beside: str) -> None:
+def test_an_address_among_the_bars_is_refused_with_pci_devices(beside: str) -> None:
     for address in (0x1000_0000, 0x100F_F000):
         one = f"vdev shmem loc {address:#x} intr gic:43"
         assert _plan(one).placements[0].loc == address

@@ -103,7 +103,7 @@ def test_no_signal_is_overlooked(tmp_path: Path) -> None:
             assert qvm.wait(programs.PATIENCE) == 7
 
 
-def test_sigusr1_makes_every_device_tell_of_itself(bench: Bench) -> None:
+def test_sigusr1_makes_every_device_report_its_state(bench: Bench) -> None:
     devices = "vdev shmem name talk\nvdev shmem loc 0x1c050000 intr gic:43"
     process, terminal = bench.guest(configuration(devices=devices))
     terminal.probe.attach("rumour", 3)
@@ -119,7 +119,7 @@ def test_sigusr2_is_answered_that_there_are_no_dumps_and_the_guest_goes_on(bench
     process, terminal = bench.guest(configuration(devices="vdev shmem sched 20"))
     process.send_signal(signal.SIGUSR2)
     assert process.stderr is not None
-    assert re.fullmatch(r"\[\S+:5\] sched: the emulated host ranks no pulses\n", process.stderr.readline())
+    assert re.fullmatch(r"\[\S+:5\] sched: the emulated host does not prioritise pulses\n", process.stderr.readline())
     assert process.stderr.readline() == "qvm: the emulated host writes no guest dumps\n"
     assert terminal.probe.identify().architecture == "aarch64"
 

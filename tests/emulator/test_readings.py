@@ -366,7 +366,7 @@ def test_a_device_without_an_interrupt_works_without(tmp_path: Path) -> None:
             machines.close()
 
 
-def test_an_arm_guest_without_a_pci_bus_is_told_to_have_a_loc() -> None:
+def test_an_arm_guest_without_a_pci_bus_needs_a_loc() -> None:
     config = parse(configuration(devices="vdev shmem"), "file")
     with pytest.raises(ConfigError, match=r"file:5:1: .*no PCI bus.*expected 'loc' and 'intr'"):
         plan(config, Path(), Profile.load("7.0", {"arm_pci": "absent"}))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trouble before a guest runs: qvm tells it and ends, and nothing is left."""
+"""Errors before a guest runs: qvm reports them and ends, and nothing is left."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_qvm_alone_tells_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [HarnessError("no compiler"), OSError(28, "disk full"), QMPError("out of step")])
-def test_trouble_of_the_host_gives_64_and_its_words(
+def test_a_host_error_gives_64_and_its_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(_arch: str) -> None:
@@ -151,7 +151,7 @@ def test_a_signal_after_the_last_word_of_the_host_changes_nothing(tmp_path: Path
         assert qvm.returncode == 3
 
 
-def test_a_long_name_is_no_trouble_and_one_that_no_file_can_have_is_told(bench: Bench) -> None:
+def test_a_long_name_works_and_one_that_no_file_can_have_is_rejected(bench: Bench) -> None:
     _, terminal = bench.guest(configuration(system="s" * 200), "s" * 200)
     assert terminal.probe.identify().architecture == "aarch64"
     process = bench.qvm(configuration(system="s" * 300, console="/dev/ptyp1"))

@@ -28,7 +28,7 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(monkeypatch
         mapper.close()
 
 
-def test_the_end_of_qemu_is_told_apart_from_a_failure() -> None:
+def test_the_end_of_qemu_is_distinguished_from_a_failure() -> None:
     mapper = Mapper()
     window = Window(mapper)
     try:

@@ -73,14 +73,14 @@ def test_a_user_adds_files_and_modules(tmp_path: Path) -> None:
     assert linux_image("x86_64", recipe).initrd != image.initrd, "a changed input is another image"
 
 
-def test_a_guest_that_is_too_small_is_told_in_time() -> None:
+def test_a_guest_that_is_too_small_is_reported_in_time() -> None:
     image = linux_image("x86_64")
     image.check_memory(image.memory)
     with pytest.raises(HarnessError, match=r"needs \d+ MiB of RAM; the guest has 64"):
         image.check_memory(64 << 20)
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(fresh_cache: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(fresh_cache: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY));"
     done = programs.run(
         [sys.executable, "-c", limit + _BUILD], capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False

@@ -130,7 +130,7 @@ def test_a_file_that_was_damaged_on_its_way_is_noticed(ssh: ShmemSSHDriver, serv
     liar.write_text("#!/bin/sh\nprintf x >>$1; exec /usr/bin/sha256sum $1\n")
     liar.chmod(0o755)
     try:
-        with pytest.raises(DamagedFileError, match="has other bytes than"):
+        with pytest.raises(DamagedFileError, match="differs from"):
             ssh.put(str(tmp_path / "file"), "damaged")
     finally:
         liar.unlink()
@@ -148,7 +148,7 @@ def test_a_program_is_talked_with(ssh: ShmemSSHDriver, tmp_path: Path) -> None:
     assert lines[1:3] == ["> hello", "< hello"]
 
 
-def test_a_program_that_ends_is_told_apart_from_a_lost_connection(
+def test_a_program_that_ends_is_distinguished_from_a_lost_connection(
     ssh: ShmemSSHDriver, between: Forwarder, tmp_path: Path
 ) -> None:
     ends = ssh.transport("true", tmp_path / "true.log", name="true")
@@ -228,7 +228,7 @@ class TestRefusals:
 
     def test_somebody_listens_and_says_nothing(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            assert "no greeting came" in self.refusal(silent.getsockname()[1], SshUnreachableError)
+            assert "no SSH banner was received" in self.refusal(silent.getsockname()[1], SshUnreachableError)
 
     def test_something_else_answers(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:

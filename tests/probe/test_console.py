@@ -152,12 +152,12 @@ def test_every_answer_over_a_bad_line_is_the_right_one(machine: Machine, seed: i
         assert probe.read("phys", address + 8 * (number % 16), 8) == number
 
 
-def test_a_restart_during_a_command_is_told(machine: Machine) -> None:
+def test_a_restart_during_a_command_is_reported(machine: Machine) -> None:
     hello = [b""]
     probe = Probe(NoisyTransport(machine, from_guest=lambda data: hello[0] + data))
     probe.identify()
     hello[0] = encode(Frame(Kind.HELLO, 0, '{"probe":"1.0"}'))
-    with pytest.raises(ProbeRestartedError, match="started anew"):
+    with pytest.raises(ProbeRestartedError, match="restarted during"):
         probe.identify()
 
 

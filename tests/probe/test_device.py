@@ -81,7 +81,7 @@ def test_unaligned_parts_are_filled_and_nothing_else(pair: Pair) -> None:
     assert pair.one.peek(0, 2 * PAGE_SIZE) == bytes(expected)
 
 
-def test_mismatches_are_counted_and_the_first_is_told(pair: Pair) -> None:
+def test_mismatches_are_counted_and_the_first_is_reported(pair: Pair) -> None:
     _attach(pair.one, "mismatch", 1)
     pair.one.fill(0, PAGE_SIZE, _SEED)
     right = pattern(_SEED, 0, PAGE_SIZE)
@@ -92,7 +92,7 @@ def test_mismatches_are_counted_and_the_first_is_told(pair: Pair) -> None:
     assert (result.first.offset, result.first.expected, result.first.found) == (100, right[100], right[100] ^ 0xFF)
 
 
-def test_several_regions_are_told_apart(pair: Pair) -> None:
+def test_several_regions_are_distinguished(pair: Pair) -> None:
     first, second = _attach(pair.one, "first", 1), _attach(pair.one, "second", 2)
     assert {handle.handle: (handle.size, handle.current) for handle in pair.one.handles()} == {
         first: (1, False),

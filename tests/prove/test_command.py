@@ -68,7 +68,7 @@ def test_faults_that_nobody_or_somebody_else_catches_are_holes(suite: MadeUp) ->
     assert run.output.splitlines()[-1].startswith("proof: FAIL  1 of 3 faults caught")
 
 
-def test_trouble_of_a_bench_is_no_proof(suite: MadeUp) -> None:
+def test_a_bench_error_is_no_proof(suite: MadeUp) -> None:
     run = suite.prove(*faults("rule-prefix"))
     assert run.status == 2
     # Nothing was caught, so that there is nothing to hold against a session without a fault.
@@ -202,7 +202,7 @@ def test_a_session_that_breaks_says_nothing_about_the_order(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--select", "rules-of-thumb"], "no fault and no group of faults fits 'rules-of-thumb'"),
+        (["--select", "rules-of-thumb"], "no fault and no group of faults matches 'rules-of-thumb'"),
         (["--lg-env", "none.yaml"], "there is no environment file none.yaml"),
         (["--suite", "nowhere"], "there are no suites"),
         (["--jobs", "0"], "must be at least 1"),
@@ -292,7 +292,7 @@ def test_no_room_for_the_page(suite: MadeUp) -> None:
         command, cwd=CHECKOUT, capture_output=True, text=True, timeout=SECONDS, check=False, preexec_fn=limit
     )
     assert done.returncode == 2
-    assert "harness prove: error: the proof could not be written down: " in done.stderr
+    assert "harness prove: error: the report of the proof could not be written: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -97,7 +97,7 @@ def test_provision_makes_what_is_missing_and_what_is_damaged(bare: dict[str, str
     Path(made["probe x86_64"]).write_bytes(bytes(len(content)))
     again = harness("provision", "--arch", "x86_64", "--image", "probe", **environment)
     assert again.stdout == done.stdout
-    assert f"{made['probe x86_64']} is damaged, making it again" in again.stderr
+    assert f"{made['probe x86_64']} is damaged; rebuilding it" in again.stderr
     assert Path(made["probe x86_64"]).read_bytes() == content
 
 

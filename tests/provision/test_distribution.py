@@ -94,6 +94,6 @@ def test_the_family_of_a_machine(facts: dict[str, str], family: Family) -> None:
     assert family_of(facts) is family
 
 
-def test_another_distribution_is_told_what_to_do() -> None:
+def test_another_distribution_gets_instructions() -> None:
     with pytest.raises(HarnessError, match=r"this is Fedora Linux 43\n  remedy: install QEMU 10.1 or newer"):
         family_of({"ID": "fedora", "PRETTY_NAME": "Fedora Linux 43"})

@@ -87,7 +87,7 @@ def test_the_doctor_names_a_cache_that_has_too_long_a_path(tmp_path: Path, monke
         provision.window_library()
 
 
-def test_a_machine_without_a_plain_place_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_a_plain_folder_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/nowhere at all")
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(HarnessError, match="short and plain name") as error:

@@ -191,7 +191,7 @@ def _reservations(lab: RemoteLab) -> str:
 
 
 @pytest.mark.parametrize("end", ["interrupt", "keeper", "caller"])
-def test_nobody_waits_for_a_place_any_longer_than_somebody_wants_it(lab: RemoteLab, end: str, tmp_path: Path) -> None:
+def test_waiting_for_a_place_ends_with_the_command(lab: RemoteLab, end: str, tmp_path: Path) -> None:
     hold = acquire(lab.lab, PLACE)
     owner = lab.acquired_by()
     run = _on_place(lab, "touch", str(tmp_path / "ran"), choice=("--tag", "board=loopback"))
@@ -210,7 +210,7 @@ def test_nobody_waits_for_a_place_any_longer_than_somebody_wants_it(lab: RemoteL
         assert lab.acquired_by() == owner
         if end == "interrupt":
             assert run.returncode == 2
-            assert "interrupted while it waited for a place" in said
+            assert "interrupted while waiting for a place" in said
     finally:
         run.kill()
         hold.release()
@@ -247,7 +247,7 @@ def test_a_command_may_read_from_the_terminal(lab: RemoteLab, tmp_path: Path) ->
     assert note.read_text() == "words"
 
 
-def test_a_place_that_somebody_has_is_not_taken(lab: RemoteLab) -> None:
+def test_a_place_that_is_held_is_not_taken(lab: RemoteLab) -> None:
     hold = acquire(lab.lab, PLACE)
     try:
         run = _on_place(lab, "true")
@@ -264,7 +264,7 @@ def test_a_place_that_somebody_has_is_not_taken(lab: RemoteLab) -> None:
     [({"LG_PLACE": PLACE}, 2, "not acquired"), ({}, 3, "unknown variable 'LG_PLACE'")],
     ids=["not acquired", "not named"],
 )
-def test_a_place_that_was_not_acquired_is_wrong_use_or_trouble_in_plain_words(
+def test_a_place_that_was_not_acquired_is_reported_in_plain_words(
     lab: RemoteLab, held: dict[str, str], status: int, words: str
 ) -> None:
     done = programs.run(
@@ -279,7 +279,7 @@ def test_a_place_that_was_not_acquired_is_wrong_use_or_trouble_in_plain_words(
     assert words in done.stdout + done.stderr
 
 
-def test_an_exporter_that_is_gone_is_trouble_of_the_bench(lab: RemoteLab) -> None:
+def test_a_lost_exporter_is_a_bench_error(lab: RemoteLab) -> None:
     os.kill(lab.exporter.process.pid, signal.SIGSTOP)
     try:
         with pytest.raises(BenchError, match="labgrid-client"):

@@ -43,7 +43,7 @@ MakeSuite = Callable[[str], Suite]
                 except BaseException:
                     return True
             """,
-            "did not come to its end",
+            "did not complete",
         ),
     ],
     ids=["answered", "left out", "swallowed"],

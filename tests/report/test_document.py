@@ -96,7 +96,7 @@ def test_attempts_belong_to_the_test_before_them_also_in_merged_sessions() -> No
     assert report.cases[0].duration_s == 2.0
 
 
-def test_an_accepted_failure_hides_no_trouble_of_another_attempt() -> None:
+def test_an_accepted_failure_hides_no_error_of_another_attempt() -> None:
     both = [case("t", "fail", "R", known_failure=KNOWN), case("t", "error", "R", attempt=2)]
     assert report_of(*both).run.exit_status == 2
     assert report_of(both[0], case("t", "pass", "R", attempt=2)).run.exit_status == 0
@@ -111,13 +111,13 @@ def test_narrowing_of_sessions_is_counted_once_for_functions_and_together_for_te
     ]
 
 
-def test_requirement_that_is_only_recorded_beside_one_that_is_judged() -> None:
+def test_requirement_that_is_only_recorded_next_to_one_that_is_judged() -> None:
     judged, recorded = results([case("t", "pass", "R-1", "R-2", recorded_only=["R-2"])])
     assert (judged.verdict, recorded.verdict) == ("pass", "recorded")
 
 
 @pytest.mark.parametrize("field", ["bench", "architecture", "placement", "guest_image", "via"])
-def test_each_place_has_its_own_record(field: str) -> None:
+def test_each_site_has_its_own_record(field: str) -> None:
     one = case("t", "pass", "R")
     other = dataclasses.replace(one, site=dataclasses.replace(one.site, **{field: "other"}))
     assert len(results([one, other])) == 2
@@ -143,7 +143,7 @@ def test_exit_status(cases: list[Case], status: int) -> None:
     assert bool(run.reasons) == bool(status)
 
 
-def test_trouble_outside_of_tests_fails_the_run() -> None:
+def test_an_error_outside_of_tests_fails_the_run() -> None:
     assert report_of(case("a", "pass"), more=(RunError("disk full"),)).run.reasons == ["disk full"]
 
 
@@ -158,7 +158,7 @@ def test_requirements_that_nothing_names() -> None:
     assert build([began, plan, CaseDone(case("a", "pass", "R-1")), ENDED]).not_tested == ["R-3"]
 
 
-def test_parts_are_listed_once() -> None:
+def test_components_are_listed_once() -> None:
     parts = ComponentsRecorded([Component("qemu", "11", "ab")])
     assert report_of(more=(parts, parts)).run.parts == [Component("qemu", "11", "ab")]
 
@@ -220,11 +220,11 @@ def _damage(tmp_path: Path, path: list[str | int], value: object) -> str:
         (["run", "finished"], 1, "results.json.run.finished: found 1, expected true or false"),
         (["run", "exit_status"], True, "results.json.run.exit_status: found True, expected a whole number"),
         (["metrics"], {}, "results.json.metrics: found {}, expected a list"),
-        (["schema"], 99, "has the form 99"),
+        (["schema"], 99, "has format version 99"),
         (["run"], ..., "the field 'run' is missing"),
     ],
 )
-def test_damaged_results_are_told_with_their_place(
+def test_damaged_results_are_reported_with_their_position(
     tmp_path: Path, path: list[str | int], value: object, told: str
 ) -> None:
     assert told in _damage(tmp_path, path, value)

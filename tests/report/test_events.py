@@ -26,7 +26,7 @@ def test_subscribers_get_every_event_in_order_until_they_leave() -> None:
     assert seen == events
 
 
-def test_trouble_of_a_subscriber_reaches_the_emitter() -> None:
+def test_an_error_of_a_subscriber_reaches_the_emitter() -> None:
     stream = Stream()
 
     def full(_event: Event) -> None:

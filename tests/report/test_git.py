@@ -45,7 +45,7 @@ def test_a_sound_repository_needs_no_note(checkout: Path) -> None:
     assert commit.commit(checkout) == (f"{head}+changes", "")
 
 
-def test_a_shallow_clone_is_told(checkout: Path, tmp_path: Path) -> None:
+def test_a_shallow_clone_is_reported(checkout: Path, tmp_path: Path) -> None:
     shallow = tmp_path / "shallow"
     _run(tmp_path, "clone", "-q", "--depth=1", f"file://{checkout}", str(shallow))
     assert commit.commit(shallow) == (_run(checkout, "rev-parse", "HEAD"), "a shallow clone, without its history")
@@ -81,7 +81,7 @@ def _gone_worktree(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # 
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (_somebody_elses, "the repository belongs to somebody else, and git does not trust it"),
+        (_somebody_elses, "the repository belongs to another user, so git does not read it"),
         (_no_program, "there is no git program"),
         (_no_repository, "it does not run from a git repository"),
         (_no_commit, "the repository has no commit yet"),

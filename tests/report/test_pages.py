@@ -198,7 +198,7 @@ def test_page_opens_with_the_verdict(folder: Path) -> None:
     assert positions == sorted(positions)
 
 
-def test_page_tells_what_was_not_as_expected(folder: Path) -> None:
+def test_page_shows_what_was_not_as_expected(folder: Path) -> None:
     text = Page(folder / "index.html").text
     assert "why error" in text
     assert "R-9" in text

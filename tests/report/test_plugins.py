@@ -322,7 +322,7 @@ def test_another_loop_over_the_tests_is_refused(make_suite: MakeSuite) -> None:
     suite.write("looping.py", "def pytest_runtestloop(session): return True\n")
     session = suite.run("-p", "looping")
     assert session.report.run.exit_status == 3
-    assert "the plugin looping runs tests out of the recorder's sight" in session.report.run.reasons[0]
+    assert "the plugin looping runs tests that the recorder does not see" in session.report.run.reasons[0]
 
 
 def test_a_test_that_ran_in_another_process_ends_the_run_with_the_reason(make_suite: MakeSuite) -> None:
@@ -354,4 +354,4 @@ def test_a_test_that_ran_in_another_process_ends_the_run_with_the_reason(make_su
     session = suite.run("-p", "forking")
     assert session.status == 3, session.output
     assert session.verdicts() == {"test_a": "pass"}
-    assert session.report.run.reasons[0] == "test_it.py::test_b was run out of the recorder's sight, by another plugin"
+    assert session.report.run.reasons[0] == "test_it.py::test_b was run by another plugin without being recorded"

@@ -38,7 +38,7 @@ def test_what_was_asked_and_seen(session: Session) -> None:
     ]
 
 
-def test_other_answers_are_told_and_change_no_verdict(session: Session) -> None:
+def test_other_answers_are_reported_and_change_no_verdict(session: Session) -> None:
     assert session.status == 0, session.output
     told = [line for line in session.output.splitlines() if line.startswith("profile of ")]
     assert told == [

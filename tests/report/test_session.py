@@ -155,7 +155,7 @@ def test_reason_tells_body_and_teardown(every: Session) -> None:
     assert case.reason == "device said no\nteardown: RuntimeError: guest would not stop"
 
 
-def test_bench_trouble_is_told_with_its_remedy(every: Session) -> None:
+def test_a_bench_error_is_reported_with_its_remedy(every: Session) -> None:
     case = next(case for case in every.report.cases if "test_error" in case.test)
     assert case.reason == "BenchError: guest g1 is silent\n  remedy: look at its console"
 
@@ -228,7 +228,7 @@ def test_figures_have_their_ratio(make_suite: MakeSuite) -> None:
     assert paired.site.bench == "left"
 
 
-def test_parts_and_shared_evidence(make_suite: MakeSuite) -> None:
+def test_components_and_shared_evidence(make_suite: MakeSuite) -> None:
     session = make_suite("""
         from harness.provision import ManifestItem
         from harness.report import recorder
@@ -245,7 +245,7 @@ def test_parts_and_shared_evidence(make_suite: MakeSuite) -> None:
     assert session.report.cases[0].evidence == ["consoles/g1.log"]
 
 
-def test_trouble_alone_ends_with_two(make_suite: MakeSuite) -> None:
+def test_an_error_alone_ends_with_two(make_suite: MakeSuite) -> None:
     session = make_suite("""
         def test_a(bench):
             if bench == "right":
@@ -253,7 +253,7 @@ def test_trouble_alone_ends_with_two(make_suite: MakeSuite) -> None:
             assert bench == "left"
     """).run()
     assert session.status == 2
-    assert session.report.run.reasons == ["trouble of the bench in 1 test (right)", "nothing was judged on right"]
+    assert session.report.run.reasons == ["bench error in 1 test (right)", "nothing was judged on right"]
 
 
 def test_skipping_everything_is_no_pass(make_suite: MakeSuite) -> None:
@@ -350,7 +350,9 @@ def test_killed_run_leaves_what_it_knew(make_suite: MakeSuite, capsys: pytest.Ca
     assert [case.test for case in report.not_run] == [
         f"test_it.py::test_{name}[{bench}]" for name in "bc" for bench in ("left", "right")
     ]
-    assert report.run.reasons[0] == ("the run did not finish: it ended during test_it.py::test_b[left] without a word")
+    assert report.run.reasons[0] == (
+        "the run did not finish: it ended during test_it.py::test_b[left] without a message"
+    )
     assert "test_b[left]" in (suite.latest / "index.html").read_text()
     assert capsys.readouterr().out.splitlines()[-1].startswith("qualification: FAIL")
 

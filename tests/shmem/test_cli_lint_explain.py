@@ -59,7 +59,7 @@ def test_lint_reports_what_cannot_be_read(file: Path, capsys: pytest.CaptureFixt
     ]
 
 
-def test_lint_looks_for_files_when_told_where(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lint_looks_for_files_below_a_given_folder(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "--base", str(file.parent), str(file)]) == 1
     assert "no such file: found 'kernel'" in capsys.readouterr().out
     (file.parent / "kernel").touch()
@@ -107,7 +107,7 @@ def test_explain_shows_the_name_on_the_host(file: Path, capsys: pytest.CaptureFi
     assert "permitted: rule 1, 'allow foo*'\n  host-side name: 'guest0mem'\n" in out
 
 
-def test_explain_takes_every_vdev_unless_told_which(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_takes_every_vdev_by_default(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(file), "--name", "foomem", "--json"]) == 0
     first, second = json.loads(capsys.readouterr().out)
     assert (first["vdev"], first["vdev_name"], first["allowed"], first["implicit"]) == (0, "guarded", False, "deny *")
@@ -118,7 +118,7 @@ def test_explain_takes_every_vdev_unless_told_which(file: Path, capsys: pytest.C
     ]
 
 
-def test_explain_tells_an_illegal_name_from_a_refused_one(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_distinguishes_illegal_from_refused_names(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(file), "--name", "", "--vdev", "0"]) == 0
     assert "refused with ILLEGAL_NAME (4): the name is empty" in capsys.readouterr().out
 

@@ -180,7 +180,7 @@ def test_location_without_an_address() -> None:
     assert shmems_of(parse("vdev shmem loc pci:0x1c05/1"))[0].loc is None
 
 
-def test_options_of_an_unknown_vdev_are_told_by_their_lines() -> None:
+def test_options_of_an_unknown_vdev_are_found_by_their_lines() -> None:
     (vdev,) = parse("vdev acme-dma\n  turbo\n  channels 4\n  loc 0x1000\nram 1M").vdevs
     assert [(option.name, option.argument) for option in vdev.options] == [
         ("turbo", None),

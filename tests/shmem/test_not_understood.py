@@ -97,7 +97,7 @@ def test_a_typing_mistake_gets_a_hint() -> None:
     assert remark.text.endswith("is 'allow' meant?")
 
 
-def test_what_is_understood_beside_it_still_counts() -> None:
+def test_what_is_understood_next_to_it_still_counts() -> None:
     config = parse("vdev shmem\n    frobnicate 3 4\n    allow a*\nstrange thing\n    allow b\nvdev shmem\n    deny c\n")
     first, second = shmems_of(config)
     assert (first.rules, second.rules) == ((Rule("allow", "a*"),), (Rule("deny", "c"),))

@@ -268,7 +268,7 @@ def _skip_rules_for_made_by_option(original: Callable[..., None]) -> Callable[..
 fault(
     name="created-open-to-all",
     group="access",
-    text="what another VM has made by create is reached whatever the rules say",
+    text="a region that another VM created with create is reached in spite of the rules",
     replace={
         (creation, "_create"): _mark_made_by_option,
         (Requests, "check_rules"): _skip_rules_for_made_by_option,

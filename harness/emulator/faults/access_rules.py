@@ -25,7 +25,7 @@ fault(
 fault(
     name="rules-deny-wins",
     group="access",
-    text="a denial decides wherever it stands",
+    text="a deny decides wherever it stands",
     replace={
         (Rules, "decisive"): lambda _: (
             lambda self, found: next((rule for rule in found if rule.kind == "deny"), found[0])
@@ -37,7 +37,7 @@ fault(
 fault(
     name="rules-allow-wins",
     group="access",
-    text="an allowance decides wherever it stands",
+    text="an allow decides wherever it stands",
     replace={
         (Rules, "decisive"): lambda _: (
             lambda self, found: next((rule for rule in found if rule.kind == "allow"), found[0])
@@ -71,7 +71,7 @@ fault(
 fault(
     name="rules-ignored",
     group="access",
-    text="the list is not looked at",
+    text="the list is ignored",
     replace={
         (Rules, "permits"): lambda _: lambda self, name: True,
     },
@@ -111,7 +111,7 @@ fault(
 fault(
     name="implicit-mixed-allow",
     group="access",
-    text="a list of both kinds ends with an allowance",
+    text="a list of both kinds ends with an implied allow",
     replace={
         (Rules, "implicit"): lambda original: lambda self: self.is_mixed(self.list) or original(self),
     },

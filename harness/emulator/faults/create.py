@@ -46,7 +46,7 @@ fault(
 fault(
     name="create-ignored",
     group="create",
-    text="create makes nothing",
+    text="create has no effect",
     replace={
         (devices, "create_configured"): lambda _: lambda vdev, **_options: [],
     },

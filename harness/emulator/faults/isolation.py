@@ -132,7 +132,7 @@ def _conceal_pages_of_first_region(original: Callable[..., None]) -> Callable[..
 fault(
     name="slot-keeps-first-size",
     group="isolation",
-    text="a detach takes away as many pages as the first region in this place had",
+    text="a detach removes as many pages as the first region in this slot had",
     replace={
         (SharedMemoryDevice, "conceal"): _conceal_pages_of_first_region,
     },

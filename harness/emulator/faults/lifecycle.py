@@ -62,7 +62,7 @@ fault(
 fault(
     name="member-self-missing",
     group="lifecycle",
-    text="the member set lacks the one who asks",
+    text="the member set lacks the client that reads it",
     replace={
         (Region, "members"): lambda original: lambda self: original(self) & ~1 if original(self) != 1 else 0,
     },
@@ -117,7 +117,7 @@ fault(
 fault(
     name="detach-ends-region",
     group="lifecycle",
-    text="the first client that leaves takes the region along",
+    text="the first client that leaves removes the region",
     replace={
         (Registry, "drop_unused"): lambda _: (
             lambda self, region: self._regions.remove(region) if region in self._regions else None
@@ -159,7 +159,7 @@ def _wipe_data_on_leaving(original: Callable[..., None]) -> Callable[..., None]:
 fault(
     name="leaving-wipes-data",
     group="lifecycle",
-    text="a client that leaves takes the data of the others along",
+    text="a client that leaves removes the data of the others",
     replace={
         (Region, "remove"): _wipe_data_on_leaving,
     },
@@ -178,7 +178,7 @@ def _fill_new_region(original: Callable[..., int]) -> Callable[..., int]:
 fault(
     name="content-not-zeroed",
     group="lifecycle",
-    text="a new region holds something",
+    text="a new region is not zeroed",
     replace={
         (Registry, "content"): _fill_new_region,
     },
@@ -309,7 +309,7 @@ def _give_index_in_use(original: Callable[..., int | None]) -> Callable[..., int
 fault(
     name="index-of-another-after-death",
     group="lifecycle",
-    text="who joins after the death of a guest gets an index in use",
+    text="a client that joins after the death of a guest gets an index in use",
     replace={
         (SharedMemoryDevice, "reset"): _remember_death,
         (Region, "free_index"): _give_index_in_use,

@@ -183,7 +183,7 @@ def _raise_pin_by_event(original: Callable[..., None]) -> Callable[..., None]:
 fault(
     name="pin-by-event",
     group="notification",
-    text="the pin is told by an event, after which QEMU traps every access to the data",
+    text="the pin is raised by an event, after which QEMU traps every access to the data",
     replace={
         (ShmemFunction, "set_interrupts"): _keep_event_of_pin,
         (Interrupt, "_raise_line"): _raise_pin_by_event,
@@ -194,7 +194,7 @@ fault(
 fault(
     name="joining-notifies-lower-only",
     group="notification",
-    text="joining is told only to clients with a lower index",
+    text="joining notifies only clients with a lower index",
     replace={
         (Region, "notify_others"): lambda original: (
             lambda self, origin: (

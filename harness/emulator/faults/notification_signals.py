@@ -106,7 +106,7 @@ def _interrupt_without_bit(_original: Callable[..., None], _region: Region, _sen
 fault(
     name="signal-without-bit",
     group="notification",
-    text="a signal interrupts and sets no bit",
+    text="a signal interrupts but sets no bit",
     replace={
         (Region, "deliver"): _delivering(_interrupt_without_bit),
     },

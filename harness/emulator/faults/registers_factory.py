@@ -266,7 +266,7 @@ def _find_region_left(original: Callable[..., None]) -> Callable[..., None]:
 fault(
     name="find-after-detach",
     group="registers",
-    text="who has left the last region still finds it",
+    text="a client that has left the last region still finds it",
     replace={
         (SharedMemoryDevice, "disconnect"): _remember_region_left,
         (SharedMemoryDevice, "failed"): _find_region_left,
@@ -295,7 +295,7 @@ def _free_slot_not_used_up(self: SharedMemoryDevice) -> int | None:
 fault(
     name="full-region-keeps-slot",
     group="registers",
-    text="a request that finds a region full uses up a place of the device for good",
+    text="a request for a full region occupies a slot of the device for good",
     replace={
         (SharedMemoryDevice, "connect"): _use_up_slot_of_full_region,
         (SharedMemoryDevice, "free_slot"): lambda _: _free_slot_not_used_up,

@@ -250,7 +250,7 @@ class Guest:
 
 
 def _exit_for(error: BaseException) -> Exit | None:
-    """What qvm tells of trouble at its start; None for what is no trouble of the guest's."""
+    """The message of qvm for an error at its start; None when the error is not the guest's."""
     match error:
         case ConfigError():
             return Exit(EXIT_CONFIGURATION, error.qvm_message())

@@ -36,7 +36,7 @@ _IGNORABLE: Final = {
     "logger": "messages go to qvm's standard error on every setting",
     "safety": "no device of the emulated host is certified",
     "dump": "the emulated host writes no guest dumps",
-    "sched": "the emulated host ranks no pulses",
+    "sched": "the emulated host does not prioritise pulses",
 }
 """Options that change nothing a guest could see, and why; ``sched`` is one of ``vdev shmem``."""
 

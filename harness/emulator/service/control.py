@@ -222,7 +222,7 @@ class Session:
     async def _run_guest(self, start: messages.Start) -> None:
         """Start the guest and stay until it has ended, or until its qvm is gone: then its power is cut."""
         if len(self._fds) != 2:
-            await self._refuse("a start comes with two descriptors")
+            await self._refuse("a start request needs two descriptors")
             return
         streams = Streams(*self._fds)
         self._fds = []

@@ -108,7 +108,7 @@ _NO_FAULT = "stock QEMU does not fault an access of a guest"
 _IMPOSSIBLE: Final = {
     ("bad_access", "guest-abort"): _NO_FAULT,
     ("detached_window", "guest-abort"): _NO_FAULT,
-    ("detached_window", "qvm-exit"): "QEMU tells nobody of an access to plain memory",
+    ("detached_window", "qvm-exit"): "QEMU does not report accesses to plain memory",
     ("loc_collision", "accepted"): "QEMU's machines cannot have two things at one address",
     ("intr_without_loc", "accepted"): "QEMU's machines decide the interrupt of a PCI device",
 }
@@ -121,6 +121,6 @@ def check_possible(profile: Profile) -> None:
         if getattr(profile, field) == reading:
             possible = [other for other in FIELDS[field].readings if (field, other) not in _IMPOSSIBLE]
             raise UsageError(
-                f"the emulated host cannot show the reading '{reading}' of '{field}': {why}",
+                f"the emulated host cannot implement the reading '{reading}' of '{field}': {why}",
                 remedy=f"choose {' or '.join(possible)}",
             )

@@ -38,7 +38,7 @@ class SshTransport:
         try:
             self._channel.sendall(data)
         except TimeoutError as error:
-            raise BenchError(f"{self._buffer.name} did not take input within {_WRITE_SECONDS:g} s") from error
+            raise BenchError(f"{self._buffer.name} did not accept input within {_WRITE_SECONDS:g} s") from error
         except (OSError, paramiko.SSHException) as error:
             raise self._ended() from error
 

@@ -155,7 +155,7 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
                 self._remove(sftp, temporary)
                 if isinstance(error, BenchError) or not self._ssh.connected:
                     raise
-                raise BenchError(f"{self.target.name}: {filename} could not be put to {path}: {error}") from error
+                raise BenchError(f"{self.target.name}: {filename} could not be uploaded to {path}: {error}") from error
 
     @active
     @stepped(["filename", "destination"])
@@ -164,7 +164,7 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
         path = Path(destination)
         path = path / posixpath.basename(filename) if path.is_dir() else path
         if not path.parent.is_dir():
-            raise BenchError(f"there is no folder {path.parent} on this machine to get {filename} into")
+            raise BenchError(f"the folder {path.parent} for the download of {filename} does not exist")
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
         with self._ssh.translated(f"the download of {filename}"):
             try:
@@ -176,7 +176,9 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
             except OSError as error:
                 if isinstance(error, TimeoutError) or not self._ssh.connected:
                     raise
-                raise BenchError(f"{self.target.name}: {filename} could not be got to {path}: {error}") from error
+                raise BenchError(
+                    f"{self.target.name}: {filename} could not be downloaded to {path}: {error}"
+                ) from error
             finally:
                 temporary.unlink(missing_ok=True)
 
@@ -204,7 +206,7 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
         with local.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if output[0].split()[0] != digest:
-            raise DamagedFileError(f"{self.target.name}: {remote} has other bytes than {local}")
+            raise DamagedFileError(f"{self.target.name}: {remote} differs from {local} after the upload")
 
     def _remove(self, sftp: paramiko.SFTPClient, path: str) -> None:
         """Leave nothing of a transfer that failed, if the machine can still be asked."""

@@ -35,7 +35,7 @@ def wait_for_server(address: SshAddress, name: str, timeout: float, meanwhile: C
     deadline = time.monotonic() + timeout
     with contextlib.ExitStack() as all_tries, selectors.DefaultSelector() as selector:
         tries: list[socket.socket] = []
-        reason = "no greeting came"
+        reason = "no SSH banner was received"
         while (now := time.monotonic()) < deadline:
             meanwhile()
             tries.append(all_tries.enter_context(_begin(address)))

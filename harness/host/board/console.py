@@ -75,7 +75,7 @@ class BoardConsole:
             else:
                 self._driver.write(data)
         except OSError as error:
-            raise BenchError(f"the console of {self.name} does not take input: {error}") from error
+            raise BenchError(f"the console of {self.name} does not accept input: {error}") from error
 
     def _send_quietly(self, data: bytes) -> None:
         """As the driver's own ``write``, which labgrid's logs show with all that it was given."""

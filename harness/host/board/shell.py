@@ -74,7 +74,7 @@ class BoardShell:
             refusals += self._try_login() if asked == "name" else 0
             if refusals >= _WRONG_PASSWORDS:
                 raise LoginRefusedError(
-                    f"{self._console.name} refused the login of {self._user!r} on its console {refusals} times; its"
+                    f"{self._console.name} rejected the login of {self._user!r} on its console {refusals} times; its"
                     f" last lines:\n{self._console.last_lines()}",
                     remedy="correct username and password of the strategy in the target file",
                 )

@@ -125,7 +125,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
 
     @stepped(["status"])
     def force(self, status: str | BoardStatus) -> None:
-        """Take the board for being in ``status``, after making it so when that is ``off``; forgets earlier trouble."""
+        """Take the board for being in ``status``, after making it so when that is ``off``; forgets earlier errors."""
         wanted = _status(status)
         if wanted is BoardStatus.off:
             self._off()
@@ -282,7 +282,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
-        """Trouble of labgrid's drivers is trouble of the bench, with the words of the tool that they call."""
+        """Turn errors of labgrid's drivers into bench errors, with the messages of the tools that they call."""
         try:
             yield
         except (ExecutionError, OSError, serial.SerialException) as error:
@@ -303,5 +303,5 @@ def _status(status: Any) -> BoardStatus:
     except KeyError:
         raise StrategyError(f"a board has no state {status!r}") from None
     if wanted is BoardStatus.unknown:
-        raise StrategyError("a board cannot be sent to the state unknown")
+        raise StrategyError("a board cannot be brought into the state 'unknown'")
     return wanted

@@ -205,7 +205,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             if connection and connection.connected:
                 self._take_back(guests, files)
         except BenchError as error:
-            self.say(f"not as it was found: {error}")
+            self.say(f"could not be restored: {error}")
         finally:
             for guest in guests:
                 guest.close()
@@ -314,7 +314,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     def path_exists(self, path: str) -> bool:
         """See ShmemHostProtocol."""
         connection = self._connected
-        with connection.translated(f"a look for {path}"):
+        with connection.translated(f"the search for {path}"):
             return exists(connection.sftp(), posixpath.join(self._devices, path.lstrip("/")))
 
     @active
@@ -330,7 +330,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     @active
     def inject(self, fault: str, **arguments: Any) -> None:
         """See ShmemHostProtocol; not one of this host's capabilities."""
-        raise BenchError(f"{self.target.name} cannot be made wrong on purpose ({fault} {arguments})")
+        raise BenchError(f"{self.target.name} does not support fault injection ({fault} {arguments})")
 
     @active
     def clear_faults(self) -> None:

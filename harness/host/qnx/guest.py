@@ -178,7 +178,9 @@ class QnxGuest(HostGuest):
             self._changed.wait_for(lambda: _PID_LINE.search(self._said) or self._ended, _COMMAND_SECONDS)
             match = _PID_LINE.search(self._said)
         if match is None:
-            raise BenchError(f"the shell that starts qvm of guest {self.system} said no process id:\n{self._shown()}")
+            raise BenchError(
+                f"the shell that starts qvm of guest {self.system} printed no process id:\n{self._shown()}"
+            )
         return int(match[1])
 
     @property

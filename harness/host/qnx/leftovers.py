@@ -26,7 +26,7 @@ def end_leftovers(connection: SshConnection, files: HostFiles, nodes: str, say: 
     reboot of the host, it may be any process.
     """
     sftp = connection.sftp()
-    with connection.translated("a look for leftovers"):
+    with connection.translated("the search for leftovers"):
         found = [match for name in sftp.listdir(files.path) if (match := _PID_FILE.fullmatch(name))]
         for name, system in ((match[0], match[1]) for match in found):
             path = posixpath.join(files.path, name)

@@ -59,7 +59,7 @@ def _zstd(data: bytes) -> bytes:
 
 def _whole(content: bytes, complete: bool) -> bytes:
     if not complete:
-        raise EOFError("it ends in the middle")
+        raise EOFError("it is truncated")
     return content
 
 

@@ -116,7 +116,7 @@ def _unpack(form: str, data: bytes, at: int) -> tuple[int, ...]:
     try:
         return struct.unpack_from(form, data, at)
     except struct.error as error:
-        raise ElfError("it ends in the middle") from error
+        raise ElfError("it is truncated") from error
 
 
 def _text(data: bytes, at: int) -> str:

@@ -63,10 +63,10 @@ def bootable(kernel: bytes, arch: Arch, name: str) -> bytes:
     found = _architecture(image)
     if found is None:
         raise HarnessError(
-            f"{name} is no Linux kernel that guests can start", remedy="bring a bzImage, vmlinux or Image"
+            f"{name} is not a Linux kernel that guests can boot", remedy="provide a bzImage, vmlinux or Image"
         )
     if found != arch:
-        raise HarnessError(f"{name} is a kernel for {found}, the image is for {arch}", remedy=f"bring one for {arch}")
+        raise HarnessError(f"{name} is a kernel for {found}, the image is for {arch}", remedy=f"provide one for {arch}")
     if arch == "x86_64" and not _has_pvh_entry(image):
         raise HarnessError(f"{name} cannot be started without a boot loader", remedy="build it with CONFIG_PVH=y")
     return image
@@ -86,7 +86,9 @@ def check_options(config: str, arch: Arch, name: str, *, with_modules: bool = Tr
             continue
         lacking.append(f"CONFIG_{option} is {value}, needed is {wanted} ({purpose})")
     if lacking:
-        raise HarnessError(f"{name} lacks what guests need:\n  " + "\n  ".join(lacking), remedy="build it with these")
+        raise HarnessError(
+            f"{name} lacks options that guests need:\n  " + "\n  ".join(lacking), remedy="build it with these"
+        )
 
 
 def memory_needed(kernel: bytes) -> int:
@@ -107,7 +109,7 @@ def _unpacked(kernel: bytes, name: str) -> bytes:
     if plain is None and packed and not payload.startswith(elf.MAGIC):
         raise HarnessError(
             f"{name} is compressed in a way that is unknown here (it begins with {payload[:4].hex()})",
-            remedy="bring the uncompressed vmlinux",
+            remedy="provide the uncompressed vmlinux",
         )
     return plain or payload
 

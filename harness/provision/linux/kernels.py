@@ -83,13 +83,13 @@ def own_kernel(own: OwnKernel, arch: Arch) -> KernelFiles:
     image = bootable(own.file.read_bytes(), arch, name)
     banner = _BANNER.search(image)
     if banner is None:
-        raise UsageError(f"{name} does not tell its version: it is no Linux kernel")
+        raise UsageError(f"{name} has no version string: it is not a Linux kernel")
     release = banner[1].decode()
     options = own.config.read_text() if own.config else _embedded_options(image)
     if options:
         check_options(options, arch, name, with_modules=own.modules is not None)
     else:
-        notice(f"{name} does not tell its build options (key kernel.config); they are not checked")
+        notice(f"{name} does not contain its build options (key kernel.config); they are not checked")
     if own.modules and own.modules.name != release:
         raise UsageError(
             f"{own.modules} has the modules of another kernel than {release}",

@@ -89,7 +89,7 @@ class ModuleTree:
         if name in ordered or (self.is_builtin(name) and name not in self._opened):
             return
         if name in users:
-            raise HarnessError(f"modules need each other in a circle: {' needs '.join((*users, name))}")
+            raise HarnessError(f"modules depend on each other in a cycle: {' needs '.join((*users, name))}")
         if users and not self._has(name):
             raise HarnessError(f"module {users[-1]!r} needs {name!r}, which this kernel does not have")
         module = self.module(name)

@@ -119,7 +119,7 @@ def own_root(source: Path) -> bytes:
         raise UsageError(f"{source} is damaged: {error}") from error
     if not plain.startswith(_CPIO_MAGIC):
         raise UsageError(
-            f"{source} is no root file system", remedy="bring a folder, or an archive made with 'cpio --format=newc'"
+            f"{source} is no root file system", remedy="provide a folder, or an archive made with 'cpio --format=newc'"
         )
     return plain + bytes(-len(plain) % 4)
 

@@ -51,4 +51,4 @@ def check(items: Sequence[pytest.Item], catalogue: Mapping[str, Requirement]) ->
         unknown |= {str(name): item.nodeid for name in requirements_of(item) if name not in catalogue}
     if unknown:
         told = "\n".join(f"  {name} ({test})" for name, test in unknown.items())
-        raise pytest.UsageError(f"requirements that the catalogue does not know:\n{told}")
+        raise pytest.UsageError(f"requirements that are not in the catalogue:\n{told}")

@@ -156,7 +156,7 @@ def _cut_short(end: Ended | None, entries: Sequence[Entry], not_run: Sequence[Pl
         done = {entry.case.test for entry in _of(entries, CaseDone)}
         under_way = [entry.test for entry in _of(entries, CaseBegan) if entry.test not in done]
         during = f" during {under_way[-1]}" if under_way else ""
-        reasons.append(f"the run did not finish: it ended{during} without a word")
+        reasons.append(f"the run did not finish: it ended{during} without a message")
     if not_run:
         reasons.append(f"{_count(len(not_run), 'planned test')} did not run")
     return reasons
@@ -171,7 +171,7 @@ def _findings(cases: Sequence[Case], not_run: Sequence[Planned]) -> list[str]:
     if expired:
         reasons.append(f"{_count(len(expired), 'known failure')} expired")
     broken = Counter(case.site.bench or "no bench" for case in cases if case.verdict == "error")
-    reasons += [f"trouble of the bench in {_count(number, 'test')} ({bench})" for bench, number in broken.items()]
+    reasons += [f"bench error in {_count(number, 'test')} ({bench})" for bench, number in broken.items()]
     judged = {case.site.bench for case in cases if case.verdict in _JUDGED}
     silent = ({case.site.bench for case in cases} | {case.bench for case in not_run}) - judged
     if not judged:

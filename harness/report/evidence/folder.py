@@ -85,7 +85,7 @@ def _unusable(base: Path, error: OSError) -> BenchError:
         )
     return BenchError(
         f"no report can be written below {base}: {error.strerror}",
-        remedy="choose another folder, or make this one usable",
+        remedy="choose another folder, or make this one writable",
     )
 
 

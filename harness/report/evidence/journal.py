@@ -17,7 +17,7 @@ from harness.report.evidence.codec import decode, encode
 from harness.report.evidence.model import Access, Case, Component, Metric, Narrowing, Planned, ReportError, Requirement
 
 NOTHING_SELECTED: Final = "no test was selected"
-"""The trouble of a session that has nothing to do."""
+"""The error of a session without tests."""
 
 
 @dataclass(frozen=True)

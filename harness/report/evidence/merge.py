@@ -29,7 +29,7 @@ def entries(run: Path) -> list[Entry]:
         for session_dir, session in journals.items()
         for entry in _of_one_run(session, session_dir.relative_to(run))
     ]
-    # A bench that has none of the selected tests is no trouble as long as another one has some.
+    # A bench that has none of the selected tests is no error as long as another one has some.
     seen = {NOTHING_SELECTED} if any(entry.cases for entry in inside if isinstance(entry, PlanMade)) else set()
     return [*own[:1], *(entry for entry in inside if not _known_before(entry, seen)), *own[1:]]
 

@@ -44,7 +44,7 @@ def _from_results(path: Path) -> Report:
         raise ReportError(error.message, remedy=_remedy(path)) from error
     if report.schema > SCHEMA:
         raise ReportError(
-            f"{path} has the form {report.schema}, this harness reads forms up to {SCHEMA}",
+            f"{path} has format version {report.schema}; this harness reads versions up to {SCHEMA}",
             remedy="rebuild it with the harness that wrote it, or a newer one",
         )
     return report
@@ -52,5 +52,5 @@ def _from_results(path: Path) -> Report:
 
 def _remedy(path: Path) -> str:
     if path.with_name(folder.JOURNAL).is_file():
-        return f"remove {path.name}: the report is then made from {folder.JOURNAL} beside it"
+        return f"remove {path.name}: the report is then rebuilt from {folder.JOURNAL}"
     return "run the qualification again"

@@ -77,7 +77,7 @@ def check(config: pytest.Config) -> None:
         raise pytest.UsageError(f"-p no:{KEEPER}: the judgements of a test cannot be counted")
     if config.getoption("assertmode", None) != "rewrite":
         raise pytest.UsageError(
-            "pytest leaves assertions alone (--assert=plain), so that the judgements of a test cannot be counted"
+            "pytest does not rewrite assertions (--assert=plain), so the judgements of a test cannot be counted"
         )
 
 
@@ -151,8 +151,8 @@ class JudgementKeeper:
             )
         if taken() == before and not silent.judged(demands() > met):
             raise JudgedNothingError(
-                "the test judged nothing: its body ended without a check of anything",
-                remedy="assert something that the device decides; code outside of test modules tells of its checks with"
+                "the test judged nothing: its body ended without checking anything",
+                remedy="assert something that the device decides; code outside of test modules reports its checks with"
                 " harness.report.judging.judgements",
             )
 

@@ -68,9 +68,9 @@ def without_report(error: OSError, run: Path) -> str:
     kept = journal.is_file()
     problem = BenchError(
         f"the report could not be written: {reason(error)}",
-        remedy=f"mend that, then: harness report {run}" if kept else "",
+        remedy=f"fix that, then run: harness report {run}" if kept else "",
     )
-    left = f"{journal} has what was judged until then" if kept else f"nothing is left in {run}"
+    left = f"{journal} has the verdicts up to then" if kept else f"no evidence is left in {run}"
     return f"error: {problem}\nqualification: FAIL  no report: {left}"
 
 

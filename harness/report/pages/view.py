@@ -47,7 +47,7 @@ class RequirementRow:
 
 @dataclass(frozen=True)
 class Deviation:
-    """A test whose verdict needs a reader, and what kind of trouble it is."""
+    """A test whose verdict needs a reader, and the reason why it needs one."""
 
     case: Case
     shown: str

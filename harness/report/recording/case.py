@@ -110,8 +110,8 @@ class CaseUnderWay:
         """The outcome of the phases so far."""
         outcome = case_outcome(self._outcomes)
         if outcome.verdict == "pass" and self.ended and not self.body.ended:
-            how_far = "did not come to its end" if self.body.entered else "did not run"
-            outcome = Outcome("error", f"the body of the test {how_far}, though nothing is reported to be wrong")
+            how_far = "did not complete" if self.body.entered else "did not run"
+            outcome = Outcome("error", f"the body of the test {how_far}, although no error was reported")
         if outcome.verdict == "fail" and not self.body.entered:
             outcome = Outcome("error", f"the body of the test did not run: {outcome.reason}")
         if self.requirements and len(self._recorded_only) == len(self.requirements):

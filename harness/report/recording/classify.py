@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what pytest caught to a verdict.
 
-Only an assertion in the test's own body speaks of the device. Whatever else stops a test (trouble of the bench, an
+Only an assertion in the test's own body speaks of the device. Everything else that stops a test (a bench error, an
 exception in a fixture, a bug of the suite) leaves the requirement unjudged.
 """
 
@@ -53,7 +53,7 @@ def reported_outcome(phase: Phase, report: pytest.TestReport) -> Outcome:
         return Outcome("error", f"the test passes against its mark: {told}")
     # What pytest and its plugins call an expected failure is none: it has no end and no link.
     if report.failed or (report.skipped and hasattr(report, "wasxfail")):
-        told = told or "a plugin reports a failure and no reason"
+        told = told or "a plugin reports a failure without a reason"
         return Outcome("fail" if phase == "call" else "error", told if phase == "call" else f"{phase}: {told}")
     if report.skipped:
         return Outcome("skipped", told or "a plugin reports it as skipped")

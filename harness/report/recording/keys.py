@@ -27,7 +27,7 @@ class BenchFacts:
 
 BENCH = pytest.StashKey[BenchFacts]()
 """The bench of an item. Set it before the bench is brought up (at collection, or first thing in the fixture), so that
-trouble of the bench is recorded under the bench's name."""
+a bench error is recorded under the bench's name."""
 
 EVIDENCE = pytest.StashKey[Path]()
 """The evidence folder of an item, absolute. ``recorder.evidence_dir(item)`` makes and sets it."""

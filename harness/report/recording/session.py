@@ -139,7 +139,7 @@ class RunRecorder:
             raise
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A suite that cannot be read is trouble, not silence."""
+        """Report a suite that cannot be imported."""
         if report.failed:
             self.add_error(f"cannot collect {report.nodeid}: {report.longreprtext.strip().splitlines()[-1]}")
 
@@ -163,8 +163,8 @@ class RunRecorder:
         try:
             result = yield
             if not self._attempts:
-                self.add_error(f"{item.nodeid} was run out of the recorder's sight, by another plugin", usage=True)
-                item.session.shouldstop = "a test was run out of the recorder's sight"
+                self.add_error(f"{item.nodeid} was run by another plugin without being recorded", usage=True)
+                item.session.shouldstop = "a test was run without being recorded"
             return result
         finally:
             self._case = None
@@ -239,7 +239,7 @@ class RunRecorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object) -> None:
         """An error in pytest or one of its plugins, this one included."""
-        self.add_error(f"the test runner broke: {str(excrepr).strip().splitlines()[-1]}")
+        self.add_error(f"internal error of pytest: {str(excrepr).strip().splitlines()[-1]}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
@@ -353,7 +353,7 @@ class RunRecorder:
         elif exitstatus == pytest.ExitCode.USAGE_ERROR and not any(
             isinstance(entry, RunError) for entry in self._journal.entries
         ):
-            self.add_error("the run was refused, see the message of pytest", usage=True)
+            self.add_error("pytest rejected the run; see its message", usage=True)
         elif exitstatus != pytest.ExitCode.OK and not explained:
             self.add_error(f"pytest ended with status {int(exitstatus)}")
         self._journal.write(end)

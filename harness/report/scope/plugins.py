@@ -19,7 +19,7 @@ _ELSEWHERE: Final[dict[str, tuple[str, tuple[str, ...], tuple[object, ...]]]] = 
     "workers": ("pytest-parallel", ("--workers",), (None, "", "1")),
     "tests_per_worker": ("pytest-parallel", ("--tests-per-worker",), (None, "", "1")),
 }
-_OUT_OF_SIGHT: Final = "runs tests out of the recorder's sight, so nothing of them would be in the report"
+_OUT_OF_SIGHT: Final = "runs tests that the recorder does not see, so they would be missing from the report"
 _REMEDY: Final = "leave it out; `harness qualify` runs benches side by side"
 
 

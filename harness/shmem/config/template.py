@@ -77,7 +77,7 @@ def _spelled(text: str, quoted: bool, comment: bool) -> str:
             raise ConfigError("line end in a value", NOWHERE)
         refuse_controls(text, NOWHERE)
     except ConfigError:
-        raise ConfigError("no configuration can hold this value", NOWHERE, found=show(text)) from None
+        raise ConfigError("this value cannot be written in a configuration", NOWHERE, found=show(text)) from None
     if comment or not text:
         return text
     if quoted:

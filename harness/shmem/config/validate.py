@@ -92,7 +92,7 @@ def _system(config: VmConfig) -> Iterator[ConfigError]:
 def _set_before_system(config: VmConfig) -> Iterator[Remark]:
     for option in config.others:
         if option.name == "set" and config.system is not None and _before(option.position, config.system_position):
-            text = "'set' stands before 'system'; releases are known that refuse it"
+            text = "'set' stands before 'system'; some releases reject it"
             yield Remark("warning", option.position, text, "system-first")
 
 

@@ -23,7 +23,7 @@ def split_memory(word: Word, what: str) -> tuple[int | None, int]:
 
 
 def look_at_number(what: str, argument: Word, remarks: Remarks) -> None:
-    """Say that a number may be octal, unless the trouble is a variable, which is remarked on already."""
+    """Say that a number may be octal, unless the text is a variable, which is remarked on already."""
     if is_open(argument.text) and not references(argument.text):
         remarks.add(
             f"argument {show(argument.text)} of '{what}' is not understood: a number with a leading zero may be "
