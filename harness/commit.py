@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commit that the harness is of, or the reason why nobody can say it."""
+"""The commit of the harness, or the reason why it is not known."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _git(checkout: Path, *arguments: str) -> str | _NoAnswer:
             errors="replace",
             timeout=_SECONDS,
             check=False,
-            # The reasons are told apart by git's own words.
+            # The reasons are distinguished by git's own words.
             env=os.environ | {"LC_ALL": "C"},
         )
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 """Errors that a person can act on.
 
 Every error that leaves the harness says what happened and, where one is known, what to do about it. The exit status
-tells a caller (a shell, Jenkins) what kind of error it was: 2 the bench, 3 the way the tool was used. A failed
+shows the caller (a shell, Jenkins) what kind of error it was: 2 the bench, 3 the way the tool was used. A failed
 requirement is not an error; it is a result, and has exit status 1.
 """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens in a session, as one stream of typed events.
 
-Whoever does something that a person wants to see (starts a guest, deploys a configuration, gives a verdict) emits one
+Code that does something of interest (starts a guest, deploys a configuration, gives a verdict) emits one
 event; log file, progress line and evidence are subscribers. Code that emits knows none of them.
 """
 

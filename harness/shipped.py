@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the project's own suites, fixtures, targets and benches are. No other module knows.
 
-They lie beside this package in a checkout, and below it in a package that was built from one (``setup.py``), because
+They lie next to this package in a checkout, and below it in a package that was built from one (``setup.py``), because
 the names ``fixtures`` and ``suites`` in ``site-packages`` would be those of others.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that tests start. Each ends with its test, and with pytest, whatever happens to these.
+"""Programs that tests start. Each ends with its test, and with pytest, regardless of what happens to these.
 
 The kernel kills a program together with the pytest that has started it, also when that is killed outright. A test that
 fails, times out or is interrupted kills the program and its process group. ``tests/test_architecture.py`` sees to it

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one way to start a guest: its configuration, qvm, its console, its first answer, and its end.
 
-Whoever wants a running guest (a test, a check of a board, a replay, a trial) gets it here, on any host.
+Tests, the check of a board, the replay and the trial all start their guests here, on any host.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _STOP_HOW: Final[StopHow] = "power-cut"
 
 @dataclass(frozen=True)
 class Wanted:
-    """A guest that somebody wants to have.
+    """The description of a guest to start.
 
     ``number`` (from 0) decides its console, its address and its port, ``image`` what it boots; ``shmem`` is the text of
     its ``vdev shmem``. Its evidence goes into ``folder``. ``via`` is how it is talked to. ``system`` is its name, and
@@ -124,7 +124,7 @@ class StartedGuest:
         except (ProbeTimeoutError, GuestEndedError):
             raise
         except BenchError as error:
-            # Whatever is wrong with the console of a guest that has ended, its qvm has more to say about it.
+            # When the console fails because the guest has ended, the messages of qvm explain more.
             status = _status_soon(self.qvm)
             if status is None:
                 raise

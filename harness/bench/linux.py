@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linux guests: what they boot, and what is done in them beside talking to the probe."""
+"""Linux guests: their images, and what is done in them apart from using the probe."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Bench:
             )
 
     def start_cold(self) -> None:
-        """Bring the host down; the next test starts it anew."""
+        """Bring the host down; the next test restarts it."""
         self._down()
 
     def _note_shortages(self) -> None:

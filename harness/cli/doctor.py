@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness doctor``: what this machine has, what it lacks, how to get it."""
+"""``harness doctor``: check the prerequisites of this machine."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def _chosen(config: VmConfig, wanted: str | None) -> list[tuple[int, ShmemVdev]]
 
 def _explanations(args: argparse.Namespace) -> list[Explanation]:
     config = parse_file(args.file)
-    # On standard error, so that they are in nobody's way who reads the explanation.
+    # On standard error, so that standard output has only the explanation.
     for remark in config.remarks:
         print(f"{remark.position}: {remark.severity}: {remark.text}", file=sys.stderr)
     chosen = _chosen(config, args.vdev)

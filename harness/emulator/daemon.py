@@ -31,14 +31,14 @@ _LOCK = "lock"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a host until it is told to end."""
+    """Run a host until it receives a signal to end."""
     return guarded("emulated host", lambda: _main(argv))
 
 
 def _main(argv: Sequence[str] | None) -> int:
     arguments = _arguments(argv)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # What ends a connection is told by whoever waits for it.
+    # The end of a connection is reported by the task that waits for it.
     logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
     return asyncio.run(_run(arguments))
 

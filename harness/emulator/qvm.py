@@ -6,7 +6,7 @@
 The configuration language and the command line are the same. The host is the one whose control socket QVM_HOST names;
 without it, a host of this user's own is started and ends with its last guest. Exit statuses: 0 the guest ended in
 order, 3 its power was cut, 64 it could not be started, 65 the configuration is wrong, 96 the virtual machine broke.
-SIGTERM and SIGINT press the power button, SIGQUIT cuts the power, SIGUSR1 makes the devices tell their state. SIGUSR2
+SIGTERM and SIGINT press the power button, SIGQUIT cuts the power, SIGUSR1 makes the devices print their state. SIGUSR2
 asks for a guest dump, which this host does not write: qvm says so, and the guest goes on.
 """
 
@@ -62,7 +62,7 @@ def _main(arguments: list[str]) -> int:
 
 
 def _run_on_own_host(arguments: list[str]) -> int:
-    """Use this user's host, or start it. One that is just ending is waited for, and then started anew."""
+    """Use this user's host, or start it. One that is just ending is waited for, and then restarted."""
     directory = default_run_directory()
     deadline = time.monotonic() + _OWN_HOST_SECONDS
     while True:

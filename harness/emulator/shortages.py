@@ -2,7 +2,7 @@
 """What this host ran out of: memory, descriptors, processes, room on a disk.
 
 The limits of the device (a region too large, no index left) are answers that the rules of the device demand. That the
-machine under the emulated host has no more to give is none: whoever meets it says so here, and the harness asks for it
+machine under the emulated host has run out of is none: it is recorded here, and the harness checks this record
 before it believes a verdict.
 """
 
@@ -35,7 +35,7 @@ _SIGNALS: Final = {
     signal.SIGKILL: errno.ENOMEM,
     signal.SIGXFSZ: errno.EFBIG,
 }
-"""Signals by which the kernel ends what wants more: for want of memory, or at the limit of a file's size."""
+"""Signals by which the kernel ends what wants more: for lack of memory, or at the limit of a file's size."""
 
 _noted: list[str] = []
 
@@ -68,7 +68,7 @@ def note_words(said: str, who: str) -> None:
 
 
 def note_signal(number: int, who: str) -> None:
-    """The same for a program that a signal has ended which nobody here has sent."""
+    """The same for a program that was ended by a signal of the kernel."""
     if number in _SIGNALS:
         _note(_SIGNALS[signal.Signals(number)], f"{who} was ended by {signal.Signals(number).name}")
 

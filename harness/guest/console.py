@@ -31,7 +31,7 @@ _CHUNK_BYTES: Final = 65536
 
 
 class _Reader(threading.Thread):
-    """Takes every byte of one serial port until it is told to stop or the port ends."""
+    """Reads every byte of one serial port until it is stopped or the port closes."""
 
     def __init__(self, serial: Any, buffer: ConsoleBuffer) -> None:
         super().__init__(name=f"console {buffer.name}", daemon=True)

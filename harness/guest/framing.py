@@ -27,7 +27,7 @@ class Kind(Enum):
     REQUEST = "Q"
     ANSWER = "A"
     REFUSAL = "N"
-    """The guest received a request that was damaged on its way."""
+    """The guest received a damaged request."""
     HELLO = "H"
     """The probe has just started."""
 
@@ -62,7 +62,7 @@ def encode(frame: Frame) -> bytes:
 class Decoder:
     """Takes bytes as they come and gives out the frames among them.
 
-    Whatever else is on the line (echo, other programs' messages, damaged frames) is passed over. Line ends are ignored
+    All other text on the line (echo, other programs' messages, damaged frames) is skipped. Line ends are ignored
     everywhere, because terminals and adapters break long lines; damage of any other kind costs the frame.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The serial console of a Linux guest: a shell after a login, or the probe, by turns on the one line.
+"""The serial console of a Linux guest: a shell after a login, or the probe, which share the line.
 
 The probe lives in a service of the guest (targets/images/probe/platform/linux/service.c), so it keeps what it has
 attached while the line is used for the shell.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keys of one bench: what proves its Linux guests to us, and us to them. Made anew for every run, never kept.
+"""SSH keys of one bench: of its Linux guests and of the harness. Created for every run and not kept.
 
 The guests get theirs in an archive behind the image's own (the kernel unpacks all of them, the later ones over the
 earlier). So the image is the same for everybody, and a guest's host key is known before it has started.
@@ -34,7 +34,7 @@ class BenchKeys:
 
     @classmethod
     def create(cls, folder: Path) -> BenchKeys:
-        """Make the keys; the secret ones lie in ``folder``, which nobody else may read."""
+        """Make the keys; the secret ones lie in ``folder``, which only this user can read."""
         folder.mkdir(mode=_SECRET_FOLDER, parents=True, exist_ok=True)
         folder.chmod(_SECRET_FOLDER)
         client, host = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()

@@ -2,7 +2,7 @@
 """The client of the probe in a guest: a typed method per command (docs/probe.md).
 
 Every method raises ProbeError when the guest reports an error, ProbeFaultError when its processor refused an access,
-ProbeTimeoutError when no answer came in time and ProbeRestartedError when the guest started anew meanwhile.
+ProbeTimeoutError when no answer came in time and ProbeRestartedError when the guest restarted meanwhile.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Probe:
             return
 
     def reboot(self, *, timeout: float = TIMEOUT) -> None:
-        """Start the guest anew and wait for its first words (for hosts on which a guest survives that)."""
+        """Restart the guest and wait for its greeting (for hosts on which a guest survives that)."""
         self.command("reboot")
         self.link.wait_restart(timeout)
 
@@ -293,7 +293,7 @@ class Probe:
         return Comparison.of(self.command(command, handle=handle, timeout=_time_for(2 * count * total)))
 
     def scan_window(self, *, step: int = 8, needle: int | None = None) -> Scan:
-        """Read the whole window (BAR 2) of the selected device, a word every ``step`` bytes, over whatever faults.
+        """Read the whole window (BAR 2) of the selected device, a word every ``step`` bytes, skipping words that fault.
 
         ``hits`` counts words equal to ``needle``.
         """

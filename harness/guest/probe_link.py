@@ -38,7 +38,7 @@ class ProbeTimeoutError(BenchError):
 
 
 class ProbeRestartedError(BenchError):
-    """The guest started anew while it was asked something: what it had attached is gone."""
+    """The guest restarted during a command; its attached regions are lost."""
 
 
 class ProbeError(BenchError):
@@ -87,7 +87,7 @@ class ProbeLink:
         """The answer to ``command``, which is carried out once however often it has to be sent.
 
         Raises ProbeError when the guest reports an error, ProbeTimeoutError after ``timeout`` seconds,
-        ProbeRestartedError when the guest starts anew meanwhile, and what the transport raises.
+        ProbeRestartedError when the guest restarts meanwhile, and what the transport raises.
         """
         self._sequence = (self._sequence + 1) % (1 << _SEQUENCE_BITS)
         wire = encode(Frame(Kind.REQUEST, self._sequence, command))
@@ -119,7 +119,7 @@ class ProbeLink:
 
 
 class _Exchange:
-    """One request on its way."""
+    """A request that waits for its answer."""
 
     def __init__(self, link: ProbeLink, command: str, wire: bytes, timeout: float) -> None:
         self._link = link
@@ -185,7 +185,7 @@ class _Exchange:
         self._send()
 
     def _send(self) -> None:
-        # The line end before it ends whatever half a line the guest may still have.
+        # The leading line end terminates a partial line that the guest may have received.
         self._link.transport.write(b"\n" + self._wire)
         self._sent = self._heard = time.monotonic()
 

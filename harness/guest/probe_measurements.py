@@ -115,7 +115,7 @@ class RegionPending:
 
 @dataclass(frozen=True)
 class InterruptWait:
-    """The outcome of a wait: the interrupts since the wait before, and what they told."""
+    """The outcome of a wait: the interrupts since the wait before, and the status that they delivered."""
 
     interrupts: int
     timed_out: bool

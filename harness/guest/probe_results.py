@@ -100,7 +100,7 @@ class PciFunction:
 
 @dataclass(frozen=True)
 class ShmemDevice:
-    """A shmem device that the guest found or was told of.
+    """A shmem device that the guest found, or that was registered with the probe.
 
     ``signature`` is None when its factory page has no address. ``interrupt`` is the line as the guest's tables have it
     (GIC: interrupt id; PC: input of the IO-APIC), 0 when they do not have it; ``edge`` is its trigger.

@@ -182,7 +182,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
         self._files.mkdir()
 
     def client(self) -> HostClient:
-        """A new connection to the host, for whoever closes it."""
+        """A new connection to the host, which the caller closes."""
         return self._running.client()
 
     def stop(self) -> None:

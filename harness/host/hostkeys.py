@@ -79,7 +79,7 @@ class HostKeys:
         )
 
     def unknown(self, where: str) -> str:
-        """The message for a machine whose key nobody knows; empty when that was not the reason."""
+        """The message for a machine with an unknown key; empty when that was not the reason."""
         if self._stranger is None:
             return ""
         key = self._stranger

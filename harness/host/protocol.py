@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the harness asks of a hypervisor host, whatever it is.
+"""The interface of a hypervisor host, which every host driver implements.
 
 Everything above a host is the same for the emulated host on this machine and for a QNX Hypervisor host on a board.
 What not every host can do is a capability, and code that needs one asks for it; nothing asks which host it is.
@@ -24,19 +24,19 @@ HOST_CLIENT: Final = "host-client"
 """Capability: the host itself can be a client of a region (``ShmemHostProtocol.program``)."""
 
 PULSES: Final = "pulses"
-"""Capability: a program of the host can tell the pulses that it got (``HostConnection.wait_pulses``)."""
+"""Capability: a program of the host can report the pulses that it received (``HostConnection.wait_pulses``)."""
 
 RESOURCES: Final = "resources"
-"""Capability: the host can tell what it and its guests take of its memory (``ShmemHostProtocol.resources``)."""
+"""Capability: the host can report the memory that it and its guests use (``ShmemHostProtocol.resources``)."""
 
 PATHS: Final = "paths"
-"""Capability: the host can tell whether a path exists (``ShmemHostProtocol.path_exists``)."""
+"""Capability: the host can check whether a path exists (``ShmemHostProtocol.path_exists``)."""
 
 REPORTS: Final = "reports"
 """Capability: qvm can be asked for its state, and its messages can be read (``HostGuest.request_report``)."""
 
 FAULTS: Final = "faults"
-"""Capability: the host can be told to be wrong on purpose (``ShmemHostProtocol.inject``)."""
+"""Capability: the host supports fault injection (``ShmemHostProtocol.inject``)."""
 
 # Messages are files or streams without an event for "more".
 _MESSAGE_SECONDS: Final = 0.01
@@ -62,7 +62,7 @@ class ConsoleLocation:
 class HostRegion:
     """One region as its host sees it: the host-side name, its size in pages of 4 KiB, its clients by index.
 
-    ``mode`` and ``group`` are its POSIX permissions and its owner group, None where the host does not tell.
+    ``mode`` and ``group`` are its POSIX permissions and its owner group, None where the host does not report them.
     """
 
     name: str
@@ -197,7 +197,7 @@ class ShmemHostProtocol(abc.ABC):
         """What this host can do beyond running guests. May be asked before the host is started."""
 
     def components(self) -> Sequence[ManifestItem]:
-        """What this host is made of, as far as it can tell: names, versions, hashes. For the evidence of a run."""
+        """The components of this host that it can report, with versions and hashes, for the evidence of a run."""
         return ()
 
     @abc.abstractmethod
@@ -247,7 +247,7 @@ class ShmemHostProtocol(abc.ABC):
         raise BenchError("this host does not report its resources")
 
     def shortages(self) -> Sequence[str]:
-        """What the machine under the host ran out of since the host's start, a line each, as far as the host can tell.
+        """Resources that the machine under the host has run out of since the host's start, one per line, if known.
 
         Nothing that guests met after such a thing says anything about the device.
         """

@@ -38,7 +38,7 @@ _KEY_ERRORS: Final = (OSError, ValueError, TypeError, UnsupportedAlgorithm, Unkn
 
 
 class SshUnreachableError(BenchError):
-    """Nobody answers, or not yet: worth another try while a machine boots."""
+    """No answer, or not yet; a retry makes sense while a machine boots."""
 
 
 class SshRefusedError(PermanentHostError):
@@ -290,7 +290,7 @@ def guarded(command: str, signal: str) -> str:
     """Shell text that runs ``command`` and sends it ``signal`` when the connection ends before it.
 
     A server that loses a client closes the standard input of what that client has started and does no more. So the
-    command runs beside a reader of that input, whose end is the alarm. POSIX sh, nothing else.
+    command runs in parallel with a reader of that input, whose end is the alarm. POSIX sh, nothing else.
     """
     return (
         "exec 3<&0; "

@@ -5,7 +5,7 @@
       ^                |
       +---- force -----+
 
-``force("off")`` also mends a broken strategy: the host is stopped whatever state it is in.
+``force("off")`` also resets a broken strategy: the host is stopped in any state.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def folder_problem(folder: str) -> str:
 class HostFiles:
     """A folder on a host. ``say`` gets what a person may want to know afterwards.
 
-    A file is written under a temporary name beside its place, ``.NAME.new``, and then renamed, so that a reader sees
+    A file is written under a temporary name in the same folder, ``.NAME.new``, and renamed, so that a reader sees
     the old one or the new one. A connection that breaks leaves a temporary file, which the next upload replaces.
 
     A file that is for its owner alone here is so there, and goes away with ``clean``: a key, or an image with one.
@@ -239,7 +239,7 @@ class HostFiles:
         )
 
     def _remember_digest(self, path: str, digest: str) -> None:
-        """For a host without a tool: what was uploaded, in a file beside it."""
+        """For a host without a tool: what was uploaded, in a file next to it."""
         if self._tool is None:
             with self._connection.translated("an upload"), self._connection.sftp().open(_note(path), "w") as file:
                 file.write(digest)
@@ -271,7 +271,7 @@ def _write(sftp: paramiko.SFTPClient, path: str, stream: IO[bytes], mode: int) -
 
 
 _digests: dict[tuple[str, int, int, int], str] = {}
-"""Hashes of local files, as long as nobody touches them: an image is put on the host before every start of a guest."""
+"""Hashes of local files, as long as they do not change: an image is put on the host before every start of a guest."""
 
 
 def _digest(source: Path) -> str:

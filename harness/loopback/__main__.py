@@ -26,7 +26,7 @@ from harness.process.lifeline import watch_for_the_end
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a board until it is told to end."""
+    """Run a board until it receives a signal to end."""
     return guarded("loopback board", lambda: _main(argv))
 
 

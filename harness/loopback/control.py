@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The board's side of its controls: power, and what a test does to its hardware (the other side is ``tell``)."""
+"""The board's control socket: power, and disturbances of its hardware (the client is ``command``)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Controls:
 
 
 def install_switch(folder: Path) -> None:
-    """Put the power switch beside the board: a program for labgrid's ExternalPowerDriver."""
+    """Put the power switch next to the board: a program for labgrid's ExternalPowerDriver."""
     script = folder / SWITCH
     command = shlex.join([sys.executable, "-m", "harness.loopback.switch", str(folder)])
     script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')

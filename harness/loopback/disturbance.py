@@ -15,7 +15,7 @@ _MESSAGES: Final = (
     b"\r\n# login: Password: incorrect $ ~ # root@board:~# ",
     b"io-pkt-v6-hc: vtnet0 UP\n",
 )
-"""Kernel messages and things that look like what somebody waits for."""
+"""Kernel messages, and text that looks like the patterns that the strategy waits for."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ _DRAIN_SECONDS: Final = 0.005
 
 
 class GuestLine:
-    """Joins the line with the terminal of whatever guest has it, one guest after the other."""
+    """Connects the line to the terminal of the guest that uses it, one guest after the other."""
 
     def __init__(self, line: Line, terminal: Path) -> None:
         self._line = line

@@ -32,7 +32,7 @@ class Line:
         self.received: Callable[[bytes], None] = _ignore
         self._path = path
         self._board, self._lab = os.openpty()
-        # Nobody's terminal handling may change bytes, not even before the lab has opened its end.
+        # Terminal handling must not change bytes, not even before the lab has opened its end.
         tty.setraw(self._lab)
         os.set_blocking(self._board, False)
         path.unlink(missing_ok=True)
@@ -106,7 +106,7 @@ class Line:
         self._watch(False)
 
     def _watch(self, wanted: bool) -> None:
-        """Be told when the lab's end has room again, or not."""
+        """Call back when the lab's end has room again, or not."""
         if wanted and not self._watching:
             self._loop.add_writer(self._board, self._write_some)
         elif self._watching and not wanted:

@@ -28,7 +28,7 @@ class Credentials:
 
 
 class Login:
-    """Asks for a name and a password, runs a shell for whoever knows them, and asks again."""
+    """Asks for a name and a password, runs a shell if they are right, and asks again."""
 
     def __init__(self, line: Line, credentials: Credentials, home: Path, environment: Mapping[str, str]) -> None:
         self._line = line

@@ -35,7 +35,7 @@ HOME: Final = "home"
 HOST: Final = "host"
 USER: Final = "root"
 PASSWORD: Final = "loopback"
-"""For the serial line, which nobody else on this machine can open."""
+"""The password of the serial line. It is no secret: only this user can open the line."""
 SSH_PASSWORD: Final = "etc/password"
 """Every user of this machine can reach the SSH server: its password is made for one board and kept in its folder."""
 READY: Final = "hypervisor host ready"
@@ -126,7 +126,7 @@ class Machine:
             self.powered = False
 
     async def reset(self) -> None:
-        """The board starts anew by itself, as after a crash."""
+        """The board restarts by itself, as after a crash."""
         await self.off()
         await self.on()
 
@@ -185,7 +185,7 @@ class Machine:
         }
 
     async def _bury_orphans(self, login: Login) -> None:
-        """What init does. Children whose end somebody here waits for are left to them."""
+        """Collect ended processes, as init does, except children that other code waits for."""
         while True:
             await asyncio.sleep(_BURY_SECONDS)
             waited_for = {login.shell_pid}
@@ -218,7 +218,7 @@ def _report(task: asyncio.Task[None]) -> None:
 
 
 def _kept_port() -> socket.socket:
-    """A port that stays the board's while it has no power: bound here, so nobody who wants any free port gets it.
+    """A port that stays the board's while it has no power: bound here, so that no other program gets it as a free port.
 
     The kernel lets the SSH server listen on it all the same, because both sides set SO_REUSEADDR.
     """

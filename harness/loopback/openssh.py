@@ -68,7 +68,7 @@ class OpenSsh:
         """Make keys and start scripts, where there are none yet. Raises HarnessError."""
         for folder in (self.etc, self._libexec, self._empty):
             folder.mkdir(parents=True, exist_ok=True)
-        # The server, run by root, insists on a directory that nobody else can write to.
+        # The server, run by root, needs a directory that only root can write to.
         self._empty.chmod(_SCRIPT_MODE)
         programs = self._reachable(board_programs())
         library = self._link("account.so", account_library())

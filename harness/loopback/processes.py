@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All processes of a machine that is a program: whatever it has started, and whatever those have started."""
+"""All processes of the loopback board: those that it has started, and their descendants."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def kill_all() -> None:
 
 
 def bury(own: set[int]) -> None:
-    """Collect ended orphans. ``own`` are the children whose exit status somebody here waits for."""
+    """Collect ended orphans. ``own`` are the children whose exit status other code waits for."""
     for pid, state in descendants().items():
         if state == "Z" and pid not in own:
             with contextlib.suppress(ChildProcessError):

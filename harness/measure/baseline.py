@@ -10,7 +10,7 @@ from typing import Final, Literal
 Direction = Literal["higher", "lower"]
 
 _FLOOR: Final = 0.05
-"""A change below 5 % is never told: two runs of the same code on a shared machine differ by as much."""
+"""A change below 5 % is never reported: two runs of the same code on a shared machine differ by as much."""
 
 _SIGMAS: Final = 3.0
 
@@ -25,7 +25,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Change:
-    """How a figure moved: ``relative`` is new / old - 1; ``verdict`` tells whether that exceeds ``tolerance``."""
+    """How a figure moved: ``relative`` is new / old - 1; ``verdict``: whether that exceeds ``tolerance``."""
 
     old: float
     new: float

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statistics for small, noisy series: robust, and honest about how much a series can tell.
+"""Statistics for small, noisy series: robust, with confidence intervals.
 
 A shared machine gives series with outliers on one side and with drift. Medians and medians of pairs stand both; means
 and standard deviations do not, so there are none here.
@@ -93,7 +93,7 @@ def summarise(samples: Sequence[float]) -> Summary:
 def ratio_of_interleaved(candidate: Sequence[float], reference: Sequence[float]) -> Ratio:
     """How the candidate compares with the reference, when both were measured in turn (c0 r0 c1 r1 ...).
 
-    Each candidate sample is divided by the reference sample beside it in time, so that drift of the machine (clock,
+    Each candidate sample is divided by the reference sample of the same time, so that drift of the machine (clock,
     neighbours) hits both and cancels. Raises ValueError for series of different lengths, empty series, and reference
     samples that are not above zero.
     """
@@ -108,7 +108,7 @@ def ratio_of_interleaved(candidate: Sequence[float], reference: Sequence[float])
 
 
 def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
-    """An interval that holds the true median with at least ``confidence``, whatever the distribution; None if the
+    """An interval that holds the true median with at least ``confidence``, for any distribution; None if the
     samples are too few.
 
     The bounds are order statistics: the chance that the median lies below the k-th smallest of n samples is that of

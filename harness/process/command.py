@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A command of ours as a shell sees it: whatever happens inside, it ends with a sentence and an exit status.
+"""Runs a command of ours: every error ends it with one sentence and an exit status.
 
 This is the one place that turns exceptions into statuses. Status 1 says that a requirement failed, so nothing else may
 end with it; Python itself would use it for every exception.
@@ -38,9 +38,9 @@ _REMEDIES: Final = {
 
 
 def path(text: str) -> Path:
-    """A path as an option of a command says it. Raises ArgumentTypeError.
+    """A path given as an option of a command. Raises ArgumentTypeError.
 
-    An empty one would mean the folder that one happens to be in: a variable of a script that nobody has set.
+    An empty path would mean the current folder, usually because a variable of a script is not set.
     """
     if not text:
         raise argparse.ArgumentTypeError("is empty: name a path")
@@ -139,7 +139,7 @@ def _say(text: str) -> None:
 
 
 def _first(error: BaseException) -> BaseException:
-    """The first of those that tasks side by side have raised."""
+    """The first error of a group that parallel tasks have raised."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a command of ours, or a pytest session, is told to end: SIGINT, SIGTERM or SIGHUP.
+"""How a command of ours, or a pytest session, is asked to end: SIGINT, SIGTERM or SIGHUP.
 
 One place for all of them, because each has to do the same: first bring down what runs, then speak of it. Nothing that
 can fail or wait stands before that. A terminal that closes, a make that ends and a supervisor often send two of these
-signals, one close behind the other, so only a second Ctrl-C means that somebody does not want to wait any longer.
+signals, one close behind the other, so only a second Ctrl-C means that the user does not want to wait any longer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def asked_for(seconds: float) -> bool:
 
 
 def asked_with() -> signal.Signals | None:
-    """The signal by which this process was asked to end; None while nobody has asked."""
+    """The signal by which this process was asked to end; None if there was none."""
     return _State.asked_with
 
 
@@ -56,7 +56,7 @@ def asked_with() -> signal.Signals | None:
 def listening(act: _Act | None = None) -> Iterator[None]:
     """Have ``act`` called when the process is asked to end; without it, Interrupted is raised.
 
-    It is called for the first signal, and for each SIGINT after it. Signals that somebody has turned off stay without
+    It is called for the first signal, and for each SIGINT after it. Signals that are ignored already stay without
     effect: SIGINT by a shell that starts jobs in the background, SIGHUP by nohup.
     """
     before = {number: signal.getsignal(number) for number in (*ENDS, signal.SIGQUIT)}
@@ -128,7 +128,7 @@ def held() -> Iterator[None]:
 
 @contextlib.contextmanager
 def insisting() -> Iterator[None]:
-    """Raise Interrupted for any error that comes after somebody has asked for the end.
+    """Raise Interrupted for any error that comes after such a signal.
 
     What is cut off in a library often ends with an error of that library's, an AssertionError among others, and the
     answer of a device would be read from it.
@@ -144,7 +144,7 @@ def insisting() -> Iterator[None]:
 def lost(unraisable: sys.UnraisableHookArgs) -> None:
     """For ``sys.unraisablehook``: an interrupt that was raised in the clean-up of an object is raised once more.
 
-    Python would print it, and go on as if nobody had asked. It prints any other exception there, too, which says
+    Python would print it, and go on without ending. It prints any other exception there, too, which says
     nothing to a person.
     """
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
@@ -158,4 +158,4 @@ def _interrupt(number: signal.Signals) -> None:
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:
-    """Turned off."""
+    """The signal is ignored."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a process of ours that runs until it is told to learns that it is over.
+"""How a background process of ours learns that its owner has ended.
 
-Whoever starts it holds the other end of a pipe, its lifeline, which closes however the owner ends.
+The owner holds the other end of a pipe, its lifeline, which closes when the owner ends in any way.
 """
 
 from __future__ import annotations

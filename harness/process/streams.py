@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standard output and standard error of a command that has more important things to do than to be heard.
 
-A reader that goes away (``| head -1``), a stream that is closed, a device that is full or a pipe that nobody empties
+A reader that goes away (``| head -1``), a stream that is closed, a device that is full or a full pipe
 must not keep a command from bringing its benches down or from writing its report. So a write to these streams never
-raises. A reader that has gone is no error; output that was wanted and is lost is one, which ``lost`` tells at the end.
+raises. A reader that has gone is no error; output that is lost is an error, which ``lost`` returns at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STDOUT: Final = 1
 STDERR: Final = 2
 
 _GONE: Final = (errno.EPIPE, errno.EBADF, errno.ECONNRESET, errno.EIO)
-"""Nobody reads any more: a pipe, a closed stream, a connection, a terminal that was hung up."""
+"""The reader has gone: a pipe, a closed stream, a connection, a terminal that was hung up."""
 # What a pipe that is ready takes at once.
 _PIECE: Final = select.PIPE_BUF
 _LOOK_MILLISECONDS: Final = 200
@@ -63,7 +63,7 @@ class _Bytes(io.FileIO):
 
 
 def tolerant(descriptor: int, *, owned: bool = False) -> TextIO:
-    """A stream to write text to, that never raises. A character that its encoding lacks is written as an escape.
+    """A text stream whose writes never raise. Characters that its encoding lacks are written as escapes.
 
     ``owned``: the descriptor is closed with it.
     """
@@ -104,7 +104,7 @@ def lost(stream: IO[str] | None) -> OSError | None:
 
 
 def _plain(stream: IO[str] | None, descriptor: int) -> bool:
-    """Whether a stream is the one that Python has made, and not one that somebody has put in its place."""
+    """Whether a stream is Python's own and has not been replaced."""
     if stream is None:
         return True
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pytest plugin for sessions that prove: which tests come first, and when it is enough.
 
-Load it beside the plugins of the suites (``-p harness.prove.plugin``).
+Load it together with the plugins of the suites (``-p harness.prove.plugin``).
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def _only_records(item: pytest.Item, known: dict[str, Requirement]) -> bool:
 
 
 def _shuffled(items: list[pytest.Item], chance: random.Random) -> list[pytest.Item]:
-    """Another order of places, of modules in a place, of starts in a module and of tests in a start.
+    """Another order of settings, of modules in a setting, of starts in a module and of tests in a start.
 
-    A place stays together, because every change of it costs a start of all guests and tells nothing about the device;
+    The tests of a setting stay together, because every change costs a start of all guests and shows nothing new;
     so do the tests of a module that say by a parameter ``start`` that they need the same guests.
     """
     return _by(items, chance, [lambda item: str(site(item)), _module, _start])

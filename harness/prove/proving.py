@@ -133,7 +133,7 @@ def _control(what: str, finished: SessionResult) -> Control:
     cases = finished.report.cases
     failed = [f"{case.test}: {case.verdict}" for case in cases if case.verdict not in _GOOD]
     error = _why_no_verdict(finished) if finished.late or not cases else ""
-    # What went wrong beside the tests: a bench that could not be brought down, a suite that cannot be read.
+    # What went wrong next to the tests: a bench that could not be brought down, a suite that cannot be read.
     if not failed and not error and finished.report.run.exit_status:
         error = "; ".join(finished.report.run.reasons)
     return Control(what, round(finished.duration_s, 2), len(cases), what, failed, error)

@@ -2,10 +2,10 @@
 """The user's cache: what was fetched or built once is there for every later run, complete or not at all.
 
 An entry is a folder ``KIND/KEY``. KEY is the hash of everything that decides the content, so a changed input is another
-entry and nothing is ever out of date. An entry is built in a folder beside its final place and renamed there when it is
+entry and nothing is ever out of date. An entry is built in a folder next to its final path and renamed there when it is
 complete; its record (``entry.json``) holds the size and the SHA-256 of every file.
 
-Building is guarded by a lock on ``KIND/KEY.lock``. The kernel gives the lock up when its holder dies, so whoever has
+Building is guarded by a lock on ``KIND/KEY.lock``. The kernel gives the lock up when its holder dies, so anyone who has
 the lock knows that every unfinished folder of that entry is left over from a dead process.
 """
 
@@ -91,7 +91,7 @@ def cached(kind: str, inputs: Mapping[str, str], build: Builder, *, what: str) -
     """The entry of these inputs, built now if the cache has none or only a damaged one.
 
     `inputs` names everything that decides the content. `what` is how a person calls it. Raises HarnessError with a
-    remedy when the disk is full or the cache cannot be written; whatever `build` raises passes through. In each case
+    remedy when the disk is full or the cache cannot be written; exceptions of `build` pass through. In each case
     the cache is as it was before.
     """
     cache_has_room()
@@ -155,7 +155,7 @@ def _key(inputs: Mapping[str, str]) -> str:
 def _load(entry_dir: Path) -> Entry | None:
     """The entry, if it is complete and its files have the sizes that were recorded.
 
-    Sizes tell what a power failure leaves (empty files, missing files) and cost milliseconds; contents are read by
+    Sizes reveal what a power failure leaves (empty files, missing files) and cost milliseconds; contents are read by
     `Entry.damage`.
     """
     try:
@@ -204,7 +204,7 @@ def _remove(entry_dir: Path) -> None:
 def _remove_unfinished(locked_entry: Path) -> None:
     """Remove what dead processes left, of any entry of this kind; a living builder holds the lock of its entry.
 
-    The lock of `locked_entry` is ours, so nobody is building that one.
+    The lock of `locked_entry` is ours, so no process is building that one.
     """
     for left in locked_entry.parent.glob(f"*{_UNFINISHED}*"):
         entry_dir = left.with_name(left.name.partition(_UNFINISHED)[0])

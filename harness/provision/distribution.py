@@ -27,7 +27,7 @@ class Family:
     """A distribution: its archive's layout, and where to look when the machine's own release is too old.
 
     ``old_releases`` are the code names whose own QEMU is older than 10.1; for them ``suites`` is used, and ``release``
-    names the one of these that apt has to be told to prefer (backports are not preferred by themselves). A machine
+    names the one of these that apt must prefer explicitly (backports are not preferred by themselves). A machine
     with any other code name is newer than this list and uses its own suite.
     """
 
@@ -81,7 +81,7 @@ class Sources:
 
 
 def identity() -> str:
-    """Which archive `sources` would name, told without asking apt: the text of the override, or the suites.
+    """Which archive `sources` would name, without asking apt: the text of the override, or the suites.
 
     The mirror is not part of it: all mirrors of a suite have the same packages.
     """

@@ -70,7 +70,7 @@ def _compiler() -> Iterator[ManifestItem]:
 
 
 def _python_packages() -> Iterator[ManifestItem]:
-    """The installed packages beside the harness itself; the hash is that of the installer's list of files (RECORD)."""
+    """The installed packages except the harness itself; the hash is that of the installer's list of files (RECORD)."""
     installed = {package.name: package for package in metadata.distributions()}
     del installed[_DISTRIBUTION]
     for name in sorted(installed, key=str.lower):

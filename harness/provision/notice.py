@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines that tell a person what the provisioning is busy with.
+"""Progress messages of the provisioning.
 
 They go to the standard error, so that the output of a command stays clean for a pipe. Nothing is printed when
 everything is in the cache already.

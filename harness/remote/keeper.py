@@ -2,8 +2,8 @@
 """Runs a command while it holds a place, and releases the place however the command, or who wanted it, ends.
 
 This process does the work for ``harness on-place`` and watches it through a pipe: when that is killed, the command is
-interrupted, so that it can bring its benches down, and the place is released after that. What it holds it tells through
-another pipe, so that nothing stays held when this process is killed.
+interrupted, so that it can bring its benches down, and the place is released after that. It reports what it
+holds through another pipe, so that nothing stays held when this process is killed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RESERVED: Final = "reserved"
 HELD: Final = "held"
 RUNNING: Final = "running"
 RELEASED: Final = "released"
-"""What is told, a line each: a word, and the reservation's token, the place, or the command's process group."""
+"""The reported lines: a word, and the reservation's token, the place, or the command's process group."""
 
 _Report = Callable[[str, object], None]
 
@@ -42,7 +42,7 @@ def _main() -> int:
     watch = Watch(arguments.lifeline)
 
     def report(what: str, value: object) -> None:
-        # Nobody may be there any more to be told.
+        # The reader may have ended.
         with contextlib.suppress(BrokenPipeError):
             os.write(arguments.report, f"{what} {value}\n".encode())
 

@@ -100,7 +100,7 @@ class Hold:
 
 
 def acquire(lab: Lab, place: str) -> Hold:
-    """Acquire a place by its name. Raises BenchError when somebody else has it, or there is none."""
+    """Acquire a place by its name. Raises BenchError when it is held already, or there is none."""
     lab.client("-p", place, "acquire")
     return Hold(lab, place)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting for a process as long as somebody wants what it does."""
+"""Waits for a process until it ends or its owner does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Watch:
             self._poll.register(sign, select.POLLIN | select.POLLHUP)
 
     def over(self) -> bool:
-        """Whether nobody wants anything any more."""
+        """Whether the owner has ended, or a signal has arrived."""
         return bool(self._poll.poll(0))
 
     def wait(self, process: subprocess.Popen[str] | subprocess.Popen[bytes], seconds: float | None = None) -> None:

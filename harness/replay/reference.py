@@ -2,8 +2,8 @@
 """The reference model: what every step must show, in as few words as possible.
 
 It has the documented behaviour and, where the documentation is open, the readings of the preset profiles: the lowest
-free index, signals to nobody are lost, a region lives as long as its last client. It shares no code with the emulated
-host.
+free index, signals to unused indices are lost, a region lives as long as its last client. It shares no code with the
+emulated host.
 """
 
 from __future__ import annotations

@@ -28,14 +28,14 @@ class Actor(Protocol):
     """Somebody who can have connections."""
 
     def perform(self, step: Step) -> Outcome:
-        """Carry the step out and tell what it showed; nothing for a connection that does not exist."""
+        """Run the step and return its result; nothing for a connection that does not exist."""
 
     def detach_all(self) -> None:
         """Leave every region."""
 
 
 class _Guest:
-    """A guest without an operating system that does what its probe is told."""
+    """A guest that executes the commands of its probe."""
 
     def __init__(self, name: str, bench: EmbeddedBench) -> None:
         self._bench = bench
@@ -176,7 +176,7 @@ class World:
         self._cleanup.close()
 
     def perform(self, step: Step) -> Outcome:
-        """Carry the step out and tell what it showed. Raises BenchError, also when the machine ran out of something."""
+        """Run the step and return its result. Raises BenchError, also when the machine ran out of something."""
         outcome = self._actors[step.actor].perform(step)
         if missed := self._host.shortages():
             raise BenchError(

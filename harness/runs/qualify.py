@@ -90,7 +90,7 @@ class Qualification:
         return report
 
     def summary(self, report: Report) -> Iterator[str]:
-        """What a person at the terminal wants to know beside the verdict."""
+        """What a person at the terminal wants to know in addition to the verdict."""
         bad = [case for case in report.cases if case.verdict in ("fail", "error") and not accepted(case)]
         yield from (_line(case) for case in bad[:_SHOWN_CASES])
         if len(bad) > _SHOWN_CASES:

@@ -99,11 +99,11 @@ class Sessions:
             raise
         finally:
             os.close(writing)
-        told = asyncio.create_task(_relay(reading, watch or (lambda _: None)))
+        relay = asyncio.create_task(_relay(reading, watch or (lambda _: None)))
         try:
             late = await _ended(process, self.longest_s)
         finally:
-            await told
+            await relay
         status = present(process.returncode)
         try:
             report = self._report(report_dir)

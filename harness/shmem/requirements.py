@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue of requirements: what a ``vdev shmem`` must do, statement by statement.
 
-The records stand in ``requirements.sdoc`` beside this module, in the format of StrictDoc: one readable block per
+The records stand in ``requirements.sdoc`` next to this module, in the format of StrictDoc: one readable block per
 statement, a grammar that the tool checks, and exports (``strictdoc export DIRECTORY``) for those who have it. A run
 of the suites needs none of that, so this small reader knows the part of the format that the catalogue uses.
 """

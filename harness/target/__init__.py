@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Target files: labgrid environment files that describe boards. Checked, tried on a board, made anew."""
+"""Target files: labgrid environment files that describe boards, and their checks."""

@@ -70,9 +70,9 @@ def _look(document: Document) -> tuple[list[Fault], Mapping[str, BenchConfig]]:
 
 def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
     """With their lines. What is wrong with a value on its own hides what follows from that."""
-    told = {problem.line for problem in document.problems}
+    reported = {problem.line for problem in document.problems}
     placed = (document.problem(fault) for fault in faults)
-    return [*document.problems, *(problem for problem in placed if problem.line not in told)]
+    return [*document.problems, *(problem for problem in placed if problem.line not in reported)]
 
 
 def _templates(bench: BenchConfig) -> Iterator[Problem]:

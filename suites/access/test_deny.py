@@ -50,7 +50,7 @@ def test_a_refused_request_fixes_no_size_for_the_name(deploy: Deploy, access: Ac
 
 @pytest.mark.requirement("SHM-DENY-03")
 def test_repeated_deny_options_add_up(deploy: Deploy, access: Access) -> None:
-    """What any of them covers is refused, whatever the order."""
+    """What any of them covers is refused, regardless of the order."""
     guest, peer = deploy("deny live* deny pluto", "deny pluto deny live*")
     for either in (guest, peer):
         access.check(either, {"live1": REFUSED, "pluto": REFUSED})

@@ -46,7 +46,7 @@ def test_widths_and_alignments(deploy: Deploy, observations: Observations) -> No
     for what, seen in (("aligned loads of", aligned), ("misaligned loads of", misaligned)):
         for width in WIDTHS:
             for answer in sorted({seen[access] for access in seen if access[0] == width}):
-                offsets = [f"{offset:#x}" for (wide, offset), told in seen.items() if (wide, told) == (width, answer)]
+                offsets = [f"{offset:#x}" for (wide, offset), value in seen.items() if (wide, value) == (width, answer)]
                 whole = len(offsets) == sum(wide == width for wide, _ in seen)
                 where = "everywhere" if whole else f"at {', '.join(offsets)}"
                 observations.record(f"{what} {width} bytes, {where}", answer)

@@ -61,10 +61,10 @@ def test_where_subst_finds_its_first_field(deploy: Deploy, observations: Observa
 def test_which_name_rules_see(deploy: Deploy, observations: Observations) -> None:
     """The allowed pattern covers the host-side name of one region and the guest's name of another."""
     _, guest, *_ = deploy(*SUBSTITUTED)
-    told = {name: granted(guest, name) for name in ("mem", "g-mem")}
-    for name, seen in told.items():
+    answers = {name: granted(guest, name) for name in ("mem", "g-mem")}
+    for name, seen in answers.items():
         observations.record(f"'{name}' under '{guest.rules}' with 'subst ,g-'", "granted" if seen else "refused")
-    observations.record("rules_see", "host-name" if told["mem"] else "guest-name")
+    observations.record("rules_see", "host-name" if answers["mem"] else "guest-name")
 
 
 @pytest.mark.requirement("SHM-OPEN-09")
@@ -120,9 +120,9 @@ def test_which_names_are_legal(deploy: Deploy, observations: Observations) -> No
     """And what a name of 32 characters without a terminator is taken for."""
     guest, peer, _ = deploy(*FREE)
     for field, name in NAMES.items():
-        told = verdict(guest, name)
-        observations.record(f"a request for {name!r}", told)
-        observations.record(field, "legal" if told == "granted" else "illegal")
+        answer = verdict(guest, name)
+        observations.record(f"a request for {name!r}", answer)
+        observations.record(field, "legal" if answer == "granted" else "illegal")
     observations.record("name_unterminated", _unterminated(guest, peer))
 
 

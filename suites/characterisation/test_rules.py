@@ -32,7 +32,7 @@ TAILS: Final = {(False, False): "deny", (True, True): "allow", (True, False): "f
 
 @pytest.mark.requirement("SHM-MIX-04", "SHM-MIX-05", "SHM-MIX-06", "SHM-OPEN-01", "SHM-OPEN-02", "SHM-OPEN-03")
 def test_lists_of_both_kinds(deploy: Deploy, attempt: Try, access: Access, observations: Observations) -> None:
-    """Five lists that tell all readings apart. What two releases do can be compared in two reports."""
+    """Five lists that distinguish all readings. What two releases do can be compared in two reports."""
     tried = attempt(f"vdev shmem {{location}} {MIXED[0]}")
     observations.record("qvm on a list of both kinds", "accepts it" if tried.status is None else f"ends {tried.status}")
     observations.record("what qvm says of it", tried.messages.strip() or "nothing")
@@ -56,13 +56,15 @@ DIALECT = (r"allow q? allow s[ab]1 allow n[!c]1 allow e\* allow CASE allow sl*sh
 def test_patterns(deploy: Deploy, attempt: Try, observations: Observations) -> None:
     """A guest that may use what its patterns cover, and nothing else."""
     (guest,) = deploy(*DIALECT)
-    told = {name: verdict(guest, name) for name in ("qa", "q?", "sa1", "sc1", "na1", "nc1", "e*", "ex", "case", "CASE")}
-    for name, said in told.items():
+    answers = {
+        name: verdict(guest, name) for name in ("qa", "q?", "sa1", "sc1", "na1", "nc1", "e*", "ex", "case", "CASE")
+    }
+    for name, said in answers.items():
         observations.record(f"'{name}' under '{guest.rules}'", said)
-    shell = [told["qa"], told["sa1"], told["na1"]] == ["granted"] * 3
-    syntax = ("glob-escape" if told["e*"] == "granted" else "glob") if shell else "star"
+    shell = [answers["qa"], answers["sa1"], answers["na1"]] == ["granted"] * 3
+    syntax = ("glob-escape" if answers["e*"] == "granted" else "glob") if shell else "star"
     observations.record("pattern_syntax", syntax)
-    observations.record("pattern_case", "insensitive" if told["case"] == "granted" else "sensitive")
+    observations.record("pattern_case", "insensitive" if answers["case"] == "granted" else "sensitive")
     for field, name, special in (("pattern_slash", "sl/sh", "separator"), ("pattern_dot", ".dot", "explicit")):
         status = guest.request(name).status
         if status == Status.ILLEGAL_NAME:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.only(guest_image=["probe"])
 FREE = ("", "", "")
 # The first cycles make what is then kept: caches of the host, page tables.
 WARM = 50
-# What leaks grows with the cycles; a log that is opened anew or a stack that grows is one more, once.
+# What leaks grows with the cycles; a log that is reopened or a stack that grows is one more, once.
 ONCE = 2
 # More than a counter of eight bits can count.
 MANY = 300

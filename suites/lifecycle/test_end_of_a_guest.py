@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A virtual machine that ends, in whatever way, leaves its regions as by detach; the others go on."""
+"""A virtual machine that ends, in any way, leaves its regions as by detach; the others go on."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_the_others_go_on(deploy: Deploy, how: str) -> None:
     assert left[1].differences(seed=22) == 0
     assert [region.load(CONTROL_IDX_OFFSET) for region in left] == indices
     left[0].signal(left[1].index)
-    told = guests[1].wait_interrupts(SECONDS)
-    assert told.senders(left[1].handle) == 1 << left[0].index
+    waited = guests[1].wait_interrupts(SECONDS)
+    assert waited.senders(left[1].handle) == 1 << left[0].index
 
 
 @pytest.mark.requirement("SHM-LIFE-02")

@@ -54,9 +54,9 @@ def test_each_selected_guest_is_interrupted(deploy: Deploy) -> None:
     for sender in range(3):
         for receiver in (number for number in range(3) if number != sender):
             regions[sender].signal(regions[receiver].index)
-            told = guests[receiver].wait_interrupts(SECONDS)
-            assert told.interrupts == 1
-            assert told.senders(regions[receiver].handle) == 1 << regions[sender].index
+            waited = guests[receiver].wait_interrupts(SECONDS)
+            assert waited.interrupts == 1
+            assert waited.senders(regions[receiver].handle) == 1 << regions[sender].index
     regions[0].notify(NOTIFY_ALL_OTHERS)
     assert [guest.wait_interrupts(SECONDS).interrupts for guest in guests[1:]] == [1, 1]
     assert [guest.interrupt_count().disowned for guest in guests] == [0, 0, 0]
@@ -65,9 +65,9 @@ def test_each_selected_guest_is_interrupted(deploy: Deploy) -> None:
 def check_interrupts(guests: list[Guest], regions: list[Region], members: set[int]) -> None:
     """Each of the first two guests takes one interrupt, and its handler finds this set of members."""
     for guest, region in zip(guests[:2], regions[:2], strict=True):
-        told = guest.wait_interrupts(SECONDS)
-        assert (told.interrupts, told.senders(region.handle)) == (1, 0)
-        assert {item.members for item in told.pending} == {mask(members)}
+        waited = guest.wait_interrupts(SECONDS)
+        assert (waited.interrupts, waited.senders(region.handle)) == (1, 0)
+        assert {item.members for item in waited.pending} == {mask(members)}
         assert guest.interrupt_count().disowned == 0
 
 
@@ -130,13 +130,13 @@ def test_after_status_is_read_no_further_interrupt_comes(deploy: Deploy) -> None
 
 @pytest.mark.requirement("SHM-NOTIF-02")
 def test_a_guest_that_nobody_means_is_not_interrupted(deploy: Deploy) -> None:
-    """Two others exchange messages beside it; then one signal is for it, and is its only interrupt."""
+    """Two others exchange messages next to it; then one signal is for it, and is its only interrupt."""
     guests, regions = listening(deploy, "bystander")
     before = guests[2].interrupt_count().taken
     exchange(regions[0], regions[1], FEW)
     regions[0].signal(regions[2].index)
-    told = guests[2].wait_interrupts(SECONDS)
-    assert (told.interrupts, told.senders(regions[2].handle)) == (1, 1 << regions[0].index)
+    waited = guests[2].wait_interrupts(SECONDS)
+    assert (waited.interrupts, waited.senders(regions[2].handle)) == (1, 1 << regions[0].index)
     assert guests[2].interrupt_count().taken - before == 1
 
 
@@ -228,7 +228,7 @@ def test_a_guest_is_interrupted_by_one_device_while_it_leaves_another_unread(dep
         guest.listen(vdev=listening_to)
         for vdev in (1 - listening_to, listening_to):
             theirs[vdev].signal(ours[vdev].index)
-        told = guest.wait_interrupts(SECONDS)
-        assert told.senders(ours[listening_to].handle) == 1 << theirs[listening_to].index
+        waited = guest.wait_interrupts(SECONDS)
+        assert waited.senders(ours[listening_to].handle) == 1 << theirs[listening_to].index
         assert ours[1 - listening_to].pending() == {theirs[1 - listening_to].index}
         guest.probe.irq_off()

@@ -87,8 +87,8 @@ def test_a_line_of_a_high_number_is_the_interrupt(deploy: Deploy, bench: Bench, 
         ours.pending()
         guest.listen("pin", vdev=vdev)
         theirs.signal(ours.index)
-        told = guest.wait_interrupts(SECONDS)
-        assert told.senders(ours.handle) == 1 << theirs.index, f"line {line}"
+        waited = guest.wait_interrupts(SECONDS)
+        assert waited.senders(ours.handle) == 1 << theirs.index, f"line {line}"
 
 
 @pytest.mark.requirement("SHM-MMIO-06")

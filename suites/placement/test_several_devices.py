@@ -55,8 +55,8 @@ def check_interrupts(guest: Guest, peer: Guest) -> None:
             region.pending()
         for other in (1 - vdev, vdev):
             theirs[other].signal(ours[other].index)
-        told = guest.wait_interrupts(SECONDS)
-        signalled = {item.handle: item.senders for item in told.pending if item.senders}
+        waited = guest.wait_interrupts(SECONDS)
+        signalled = {item.handle: item.senders for item in waited.pending if item.senders}
         assert signalled == {ours[vdev].handle: 1 << theirs[vdev].index}
         assert ours[1 - vdev].pending() == {theirs[1 - vdev].index}
         guest.probe.irq_off()
@@ -118,10 +118,10 @@ def check_lists(guests: tuple[Guest, ...], access: Access) -> None:
     )
     for guest, devices in zip(guests, tables, strict=True):
         for vdev, table in enumerate(devices):
-            told = {name: guest.request(name, vdev=vdev).status for name in table}
+            answers = {name: guest.request(name, vdev=vdev).status for name in table}
             guest.detach_all()
             expected = {name: Status.OK if permitted else access.refusal for name, permitted in table.items()}
-            assert told == expected, f"{guest.name}, device {vdev}"
+            assert answers == expected, f"{guest.name}, device {vdev}"
 
 
 @pytest.mark.requirement("SHM-MMIO-07")

@@ -53,7 +53,7 @@ def test_3(deploy):
 
 
 def image_of_a_test(image: str) -> Path:
-    """An image of the folder beside this file."""
+    """An image of the folder next to this file."""
     recipe = provision.Recipe(
         name=f"image {image} of a test",
         folder=CHECKOUT / "tests/bench/images",

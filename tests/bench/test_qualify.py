@@ -48,13 +48,13 @@ def test_one_bench_can_be_chosen_and_the_narrowing_is_reported(tmp_path: Path, m
     monkeypatch.setenv("PYTEST_ADDOPTS", "--setup-plan --deselect suites/access")
     run = _qualify("-k", "test_mixed", "--bench", "qemu-aarch64", "--out", str(tmp_path))
     assert run.returncode == 0, run.stdout + run.stderr
-    told = json.loads((tmp_path / "latest/results.json").read_text())
-    assert {record["bench"] for record in told["results"]} == {"qemu-aarch64"}
+    results = json.loads((tmp_path / "latest/results.json").read_text())
+    assert {record["bench"] for record in results["results"]} == {"qemu-aarch64"}
     # The variable has no effect, and that is told; the option has one, and that is told as well.
     ignored = "PYTEST_ADDOPTS=--setup-plan --deselect suites/access"
     assert run.stdout.startswith(f"ignored: {ignored} ")
-    assert ignored in told["run"]["surroundings"]["ignored"]
-    [narrowed] = told["run"]["narrowed"]
+    assert ignored in results["run"]["surroundings"]["ignored"]
+    [narrowed] = results["run"]["narrowed"]
     assert (narrowed["left"], narrowed["by"]) == ("deselected", "-k 'test_mixed' (on the command line)")
     assert run.stdout.splitlines()[-2] == f"narrowed: {narrowed['count']} tests deselected, by {narrowed['by']}"
 

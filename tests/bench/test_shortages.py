@@ -53,13 +53,13 @@ def test_4(deploy, bench):
     assert guest.request("four").status == 0
 
 def test_5(deploy, bench):
-    "The kernel kills a guest's QEMU, as it does for want of memory; the test takes that for an end of its own doing."
+    "The kernel kills a guest's QEMU, as it does for lack of memory; the test takes that for an end of its own doing."
     (guest,) = deploy("")
     os.kill(processes(bench)[1], 9)
     assert guest.wait_end() != 3
 
 def test_6(deploy):
-    "A bench that was limited before starts anew."
+    "A bench that was limited before restarts."
     (guest,) = deploy("allow b*")
     assert guest.request("b1").status == 0
 """

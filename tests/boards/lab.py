@@ -92,7 +92,7 @@ def _command(pid: int) -> str:
 
 
 class Lab:
-    """The board and its target file. ``target`` is made anew by ``open``; ``folder`` is the board's."""
+    """The board and its target file. ``target`` is created again by ``open``; ``folder`` is the board's."""
 
     def __init__(self, board: LoopbackBoard, place: Path) -> None:
         self.board = board

@@ -189,7 +189,7 @@ def test_a_wrong_login_on_the_console_ends_at_once_without_a_power_cycle(lab: La
     strategy = lab.open()
     with within(15, f"wrong {driver} on the console: error"), pytest.raises(StrategyError) as error:
         strategy.transition("ready")
-    assert "refused the login of" in _reason(error)
+    assert "rejected the login of" in _reason(error)
     assert "Login incorrect" in _reason(error)
     assert strategy.recoveries == []
 

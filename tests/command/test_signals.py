@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands and sessions that are asked to end: they bring down what they have started, whatever the signal."""
+"""Commands and sessions that are asked to end: they bring down what they have started, regardless of the signal."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_three_lines_are_a_suite(team: Team) -> None:
     # The verdict is one about the device.
     team.run("pytest", "--lg-env", "boards.yaml", "--fault", "rules-ignored", status=1)
     assert verdicts(team) == [(name, "desk", "fail")]
-    # pytest keeps every plugin that it loads, with what that imports, beside it.
+    # pytest keeps every plugin that it loads, with what that imports, next to it.
     assert {name for name in team.installed() - before if not KEPT_BY_PYTEST.fullmatch(name)} == set()
 
 

@@ -49,8 +49,8 @@ def test_the_line_is_the_one_of_the_configuration(placed_pair: Pair) -> None:
 
 def test_a_signal_interrupts_its_receiver_once(placed_pair: Pair, handles: tuple[int, int]) -> None:
     placed_pair.two.notify(1 << 0)
-    told = placed_pair.one.irq_wait(60)
-    assert (told.interrupts, told.timed_out, told.senders(handles[0])) == (1, False, 1 << 1)
+    waited = placed_pair.one.irq_wait(60)
+    assert (waited.interrupts, waited.timed_out, waited.senders(handles[0])) == (1, False, 1 << 1)
     silence = placed_pair.one.irq_wait(0.1)
     assert (silence.interrupts, silence.timed_out, silence.senders(handles[0])) == (0, True, 0)
     # The handler has read the status register, so nothing is pending there.
@@ -167,8 +167,8 @@ def test_a_gic_of_either_version_delivers(arm: Probe) -> None:
         probe.irq_on()
         for _ in range(3):
             probe.write("phys", pending + line // 32 * 4, 4, 1 << line % 32)
-        told = probe.irq_wait(60, count=3)
-        assert (told.interrupts, told.timed_out) == (3, False)
+        waited = probe.irq_wait(60, count=3)
+        assert (waited.interrupts, waited.timed_out) == (3, False)
         probe.irq_off()
         probe.write("phys", pending + line // 32 * 4, 4, 1 << line % 32)
         probe.irq_on()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An entry of the cache is whole or not there, whatever happens to the process that builds it."""
+"""An entry of the cache is whole or not there, regardless of what happens to the process that builds it."""
 
 from __future__ import annotations
 

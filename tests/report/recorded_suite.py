@@ -89,7 +89,7 @@ class Suite:
     environment: dict[str, str] = field(default_factory=dict)
 
     def write(self, name: str, text: str) -> Path:
-        """Write a file beside the tests."""
+        """Write a file next to the tests."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text))

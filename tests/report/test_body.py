@@ -13,7 +13,7 @@ MakeSuite = Callable[[str], Suite]
 
 
 @pytest.mark.parametrize(
-    ("hook", "told"),
+    ("hook", "expected"),
     [
         # Answers in the place of the test, as a dry run does.
         ("def pytest_pyfunc_call(pyfuncitem): return True", "did not run"),
@@ -48,7 +48,7 @@ MakeSuite = Callable[[str], Suite]
     ],
     ids=["answered", "left out", "swallowed"],
 )
-def test_a_pass_that_a_plugin_reports_is_none(make_suite: MakeSuite, hook: str, told: str) -> None:
+def test_a_pass_that_a_plugin_reports_is_none(make_suite: MakeSuite, hook: str, expected: str) -> None:
     suite = make_suite("""
         @pytest.mark.requirement("TST-REQ-01")
         def test_a(bench):
@@ -58,7 +58,7 @@ def test_a_pass_that_a_plugin_reports_is_none(make_suite: MakeSuite, hook: str, 
     session = suite.run("-p", "answering")
     assert session.status == 2, session.output
     assert set(session.verdicts().values()) == {"error"}
-    assert all(told in case.reason for case in session.report.cases)
+    assert all(expected in case.reason for case in session.report.cases)
 
 
 def test_coroutines_count_when_somebody_awaits_them(make_suite: MakeSuite) -> None:

@@ -207,7 +207,7 @@ def _damage(tmp_path: Path, path: list[str | int], value: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "expected"),
     [
         (
             ["results", 0, "verdict"],
@@ -225,9 +225,9 @@ def _damage(tmp_path: Path, path: list[str | int], value: object) -> str:
     ],
 )
 def test_damaged_results_are_reported_with_their_position(
-    tmp_path: Path, path: list[str | int], value: object, told: str
+    tmp_path: Path, path: list[str | int], value: object, expected: str
 ) -> None:
-    assert told in _damage(tmp_path, path, value)
+    assert expected in _damage(tmp_path, path, value)
 
 
 def test_results_that_are_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

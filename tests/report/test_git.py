@@ -79,7 +79,7 @@ def _gone_worktree(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # 
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "expected"),
     [
         (_somebody_elses, "the repository belongs to another user, so git does not read it"),
         (_no_program, "there is no git program"),
@@ -90,12 +90,12 @@ def _gone_worktree(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # 
     ],
 )
 def test_without_a_commit_there_is_a_reason(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, pytest.MonkeyPatch], None], told: str
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, pytest.MonkeyPatch], None], expected: str
 ) -> None:
     spoil(checkout, monkeypatch)
     known, note = commit.commit(checkout)
     assert known == ""
-    assert note.startswith(told)
+    assert note.startswith(expected)
 
 
 def test_the_report_tells_the_reason(make_suite: Callable[[str], Suite]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pass of a test that judged nothing is an error; what judges is a pass, in whatever way it does."""
+"""A pass of a test that judged nothing is an error; what judges is a pass, in any way it does."""
 
 from __future__ import annotations
 

@@ -33,14 +33,14 @@ def suite(make_suite: MakeSuite) -> Suite:
 
 def _narrowings(session: Session) -> list[str]:
     """What is told of narrowing, seen to be the same in all three places."""
-    told = [line for line in session.output.splitlines() if line.startswith("narrowed: ")]
-    assert [str(each) for each in session.report.run.narrowed] == told
+    expected = [line for line in session.output.splitlines() if line.startswith("narrowed: ")]
+    assert [str(each) for each in session.report.run.narrowed] == expected
     page = (session.folder / "index.html").read_text().replace("&#39;", "'")
-    assert all(f"<li>{line}</li>" in page for line in told)
-    if told:
+    assert all(f"<li>{line}</li>" in page for line in expected)
+    if expected:
         assert session.output.splitlines()[-1].startswith("qualification: ")
-        assert session.output.splitlines()[-2] == told[-1]
-    return told
+        assert session.output.splitlines()[-2] == expected[-1]
+    return expected
 
 
 def test_a_whole_run_is_not_narrowed(suite: Suite) -> None:
@@ -52,7 +52,7 @@ HERE = "(on the command line)"
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         (["-ktest_a"], [f"4 tests deselected, by -k 'test_a' {HERE}"]),
         (
@@ -73,9 +73,9 @@ HERE = "(on the command line)"
     ],
     ids=["one word", "deselecting", "not collecting"],
 )
-def test_options_narrow(suite: Suite, options: list[str], told: list[str]) -> None:
+def test_options_narrow(suite: Suite, options: list[str], expected: list[str]) -> None:
     session = suite.run(*options)
-    assert sorted(_narrowings(session)) == sorted(f"narrowed: {text}" for text in told)
+    assert sorted(_narrowings(session)) == sorted(f"narrowed: {text}" for text in expected)
 
 
 def test_a_variable_narrows_and_is_shown(suite: Suite) -> None:
@@ -104,7 +104,7 @@ def test_a_file_of_settings_narrows_and_is_shown(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("collect_ignore = ['test_part.py']", "1 test function not collected, by collect_ignore in part/conftest.py"),
         (
@@ -122,10 +122,10 @@ def test_a_file_of_settings_narrows_and_is_shown(suite: Suite) -> None:
     ],
     ids=["collect_ignore", "ignore hook", "modify hook", "finish hook"],
 )
-def test_a_conftest_narrows(suite: Suite, line: str, told: str) -> None:
+def test_a_conftest_narrows(suite: Suite, line: str, expected: str) -> None:
     suite.write("part/conftest.py", f"{line}\n")
-    told = told.format(folder=suite.folder)
-    assert _narrowings(suite.run()) == [f"narrowed: {told}"]
+    expected = expected.format(folder=suite.folder)
+    assert _narrowings(suite.run()) == [f"narrowed: {expected}"]
 
 
 def test_a_conftest_above_the_suites_narrows_and_is_shown(suite: Suite) -> None:

@@ -253,7 +253,7 @@ def test_a_time_limit_says_nothing_about_the_device(make_suite: MakeSuite, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("options", "settings", "told"),
+    ("options", "settings", "expected"),
     [
         (["--timeout-method=thread"], "", "--timeout-method=signal"),
         ([], "timeout_method = thread", "--timeout-method=signal"),
@@ -261,7 +261,7 @@ def test_a_time_limit_says_nothing_about_the_device(make_suite: MakeSuite, tmp_p
     ],
 )
 def test_time_limits_that_end_pytest_itself_are_refused(
-    make_suite: MakeSuite, options: list[str], settings: str, told: str
+    make_suite: MakeSuite, options: list[str], settings: str, expected: str
 ) -> None:
     suite = make_suite("def test_a(bench): assert bench")
     suite.write(
@@ -273,7 +273,7 @@ def test_time_limits_that_end_pytest_itself_are_refused(
         """,
     )
     suite.write("pytest.ini", f"[pytest]\n{settings}\n")
-    assert told in suite.refused("-p", "limiting", *options)
+    assert expected in suite.refused("-p", "limiting", *options)
 
 
 # pytest-xdist and others of its kind, as far as the recorder can see them.
@@ -291,7 +291,7 @@ ELSEWHERE = """
 
 
 @pytest.mark.parametrize(
-    ("options", "variable", "told"),
+    ("options", "variable", "expected"),
     [
         (["--numprocesses=2"], "", "pytest-xdist"),
         (["--dist", "each"], "", "pytest-xdist"),
@@ -301,13 +301,13 @@ ELSEWHERE = """
     ],
 )
 def test_tests_that_would_run_elsewhere_are_refused(
-    make_suite: MakeSuite, options: list[str], variable: str, told: str
+    make_suite: MakeSuite, options: list[str], variable: str, expected: str
 ) -> None:
     suite = make_suite("def test_a(bench): assert bench")
     suite.write("elsewhere.py", ELSEWHERE)
     suite.environment["PYTEST_ADDOPTS"] = variable
     output = suite.refused("-p", "elsewhere", *options)
-    assert told in output
+    assert expected in output
     assert len([line for line in output.splitlines() if line.strip()]) == 1
 
 

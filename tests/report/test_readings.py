@@ -40,8 +40,8 @@ def test_what_was_asked_and_seen(session: Session) -> None:
 
 def test_other_answers_are_reported_and_change_no_verdict(session: Session) -> None:
     assert session.status == 0, session.output
-    told = [line for line in session.output.splitlines() if line.startswith("profile of ")]
-    assert told == [
+    expected = [line for line in session.output.splitlines() if line.startswith("profile of ")]
+    assert expected == [
         "profile of right: syntax is star, the profile says glob",
         "profile of right: tail is allow and deny, the profile says deny",
     ]

@@ -455,7 +455,7 @@ def test_known_failure_of_one_bench_hides_no_other(make_suite: MakeSuite) -> Non
 
 
 @pytest.mark.parametrize(
-    ("mark", "told"),
+    ("mark", "expected"),
     [
         ("known_failure(reason='r', expires='2999-01-01')", "missing: link"),
         ("known_failure(reason='r', link='l', expires='soon')", "expected YYYY-MM-DD"),
@@ -465,9 +465,9 @@ def test_known_failure_of_one_bench_hides_no_other(make_suite: MakeSuite) -> Non
         ("requirement('TST-REQ-01', 'SHM-ALLOW-01')", "does not know:\n  SHM-ALLOW-01 (test_it.py::test_a)"),
     ],
 )
-def test_incomplete_marks_are_refused(make_suite: MakeSuite, mark: str, told: str) -> None:
+def test_incomplete_marks_are_refused(make_suite: MakeSuite, mark: str, expected: str) -> None:
     session = make_suite(f"@pytest.mark.{mark}\ndef test_a(): ...").run()
     assert session.status != 0
-    assert told in session.output
-    assert told in session.report.run.reasons[0]
+    assert expected in session.output
+    assert expected in session.report.run.reasons[0]
     assert session.report.run.exit_status == 3

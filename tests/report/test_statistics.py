@@ -105,11 +105,11 @@ def test_interval_of_few_samples(n: int, expected: tuple[float, float] | None) -
 
 
 @pytest.mark.parametrize(
-    ("candidate", "reference", "told"),
+    ("candidate", "reference", "expected"),
     [([1.0], [1.0, 2.0], "cannot be paired"), ([1.0], [0.0], "not above zero"), ([], [], "at least one")],
 )
-def test_series_that_make_no_ratio(candidate: list[float], reference: list[float], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_series_that_make_no_ratio(candidate: list[float], reference: list[float], expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
         ours.ratio_of_interleaved(candidate, reference)
 
 

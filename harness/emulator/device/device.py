@@ -36,7 +36,7 @@ class Slot:
 class SharedMemoryDevice:
     """The device behind the two kinds of register pages.
 
-    ``window_base`` tells the guest-physical address of the window: the placement knows it. ``broken`` is told of what
+    ``window_base`` returns the guest-physical address of the window. ``broken`` is called for what
     must end qvm. ``others`` are the devices of the same VM, this one among them.
     """
 

@@ -16,7 +16,7 @@ from harness.shmem.registers import PAGE_SIZE
 
 
 class ShmemFunction:
-    """Serves a ``SharedMemoryDevice`` over vfio-user. ``broken`` is told of an access that must end qvm."""
+    """Serves a ``SharedMemoryDevice`` over vfio-user. ``broken`` is called for an access that must end qvm."""
 
     def __init__(self, device: SharedMemoryDevice, window: Window, broken: Callable[[str], None]) -> None:
         self.device = device

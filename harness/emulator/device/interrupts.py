@@ -26,8 +26,8 @@ class Line(Protocol):
 class Interrupt:
     """The interrupt of one device, shared by all its connections.
 
-    A level (SHM-OPEN-14) stays asserted until ``status`` is read: it is told again, ever more rarely, while a change
-    has not been read. An edge is told once.
+    A level (SHM-OPEN-14) stays asserted until ``status`` is read: while a change has not been read, the interrupt is
+    re-raised with exponential back-off. An edge is raised once.
     """
 
     _SLOWEST: Final = 0.4
@@ -48,7 +48,7 @@ class Interrupt:
         return bool(self._unread)
 
     def enabled_again(self) -> None:
-        """The guest has switched the pin on: what it has not read is told now."""
+        """The guest has enabled the pin: raise it for changes that it has not read."""
         if self.asserted and self.event() is None:
             self._raise_line()
             self._stop_repeating()

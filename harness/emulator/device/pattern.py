@@ -47,7 +47,7 @@ _Step = _Star | _Accepts
 
 
 class Pattern:
-    """One pattern. ``covers`` tells whether it matches a whole name."""
+    """One pattern. ``covers`` is true for a name that it matches as a whole."""
 
     def __init__(self, text: str, profile: Profile) -> None:
         self._fold = profile.pattern_case == "insensitive"

@@ -2,7 +2,7 @@
 """Configuration space of the device's PCI function.
 
 Identifiers: public header ``guest_shm.h``. Class code, subsystem identifiers and capabilities are not documented
-(SHM-OPEN-13): a memory controller of no closer kind, the function's own identifiers, and MSI beside INTx pin A.
+(SHM-OPEN-13): a memory controller of no closer kind, the function's own identifiers, and MSI in addition to INTx pin A.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ConfigSpace:
         self.absent = False
         """While set, the function answers like an empty slot: nothing on the bus finds it."""
         self.pin_asserted: Callable[[], bool] = lambda: False
-        """Whether the function has an interrupt to tell, which the status register shows (PCI 3.0, section 6.2.3)."""
+        """Whether an interrupt of the function is pending, which the status register shows (PCI 3.0, section 6.2.3)."""
         self.reset()
 
     def reset(self) -> None:

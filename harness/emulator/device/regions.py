@@ -19,7 +19,7 @@ from harness.shmem.registers import MAX_CLIENTS, NOTIFY_ALL_OTHERS, PAGE_SIZE
 from harness.shmem.status import Status
 
 DEFAULT_MODE: Final = 0o666
-"""Permissions of a region when nobody asks for others (QNX Hypervisor 8.0 User's Guide, "vdev shmem", create)."""
+"""Permissions of a region when no others are requested (QNX Hypervisor 8.0 User's Guide, "vdev shmem", create)."""
 
 
 class RequestFailed(Exception):
@@ -63,7 +63,7 @@ class Client:
 class Region:
     """A region by its name on the host; ``pages`` of 4 KiB.
 
-    ``creator`` is the VM that made it. ``lifetime`` is a reading of SHM-OPEN-25; ``visited`` tells whether it ever had
+    ``creator`` is the VM that made it. ``lifetime`` is a reading of SHM-OPEN-25; ``visited``: whether it ever had
     a client, ``given`` how many, ``last`` the index of the latest.
     """
 
@@ -123,7 +123,7 @@ class Region:
         return next((index for index in order if self.clients[index] is None), None)
 
     def remove(self, client: Client) -> None:
-        """Take the client out and tell the others; the region may end with it."""
+        """Remove the client and notify the others; the region may end with it."""
         if self.clients[client.index] is not client:
             return
         self.clients[client.index] = None
@@ -161,7 +161,7 @@ class Region:
         return chosen
 
     def deliver(self, sender: Client, client: Client) -> None:
-        """One signal. Signals of one sender merge until they are read; what is told then is SHM-OPEN-22."""
+        """One signal. Signals of one sender merge until they are read; what is signalled then is SHM-OPEN-22."""
         word = client.pending
         client.pending |= 1 << sender.index
         how = self.profile.interrupt_on
@@ -169,7 +169,7 @@ class Region:
             client.changed()
 
     def keep(self, sender: Client, mask: int) -> None:
-        """Remember signals to indices that nobody holds."""
+        """Remember signals to unused indices."""
         for index in range(MAX_CLIENTS):
             if mask >> index & 1 and self.clients[index] is None:
                 self.kept_signals[index] = self.kept_signals.get(index, 0) | 1 << sender.index
@@ -221,7 +221,7 @@ class Registry:
             self.drop(region)
 
     def ended(self, system: str) -> None:
-        """A VM has ended: what it made and nobody uses may go."""
+        """A VM has ended: remove its regions that have no clients, if their lifetime says so."""
         for region in self:
             if region.creator == system and region.lifetime == "creating-qvm" and not any(region.connected()):
                 self.drop(region)

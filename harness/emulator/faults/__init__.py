@@ -5,6 +5,6 @@ They exist so that the suites can prove that they notice. A fault replaces attri
 process of one host, which is why it is meant for a host that serves nothing else. The group of a fault names the
 requirements that have to catch it.
 
-``catalogue`` tells what faults there are, ``registration`` how one is written down, ``injection`` puts them in. The
+``catalogue`` lists the faults, ``registration`` registers one, ``injection`` injects them. The
 other modules have the faults, and are imported only when one of theirs is put in.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names, groups and texts of all faults, read from the sources of their modules without importing these.
 
-The modules import most of the emulated host. Whoever lists or selects faults needs none of it, and a host only when it
+The modules import most of the emulated host. Listing and selecting faults needs none of it, and a host only when it
 is given a fault.
 """
 

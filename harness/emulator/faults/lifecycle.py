@@ -319,8 +319,8 @@ fault(
 
 def _send_one_pulse_until_read(original: Callable[..., None]) -> Callable[..., None]:
     def send(self: Pulses) -> None:
-        if not vars(self).get("told"):
-            vars(self)["told"] = True
+        if not vars(self).get("pulsed"):
+            vars(self)["pulsed"] = True
             original(self)
 
     return send
@@ -330,7 +330,7 @@ def _allow_next_pulse(original: Callable[..., int]) -> Callable[..., int]:
     def take_status(self: Client) -> int:
         pulses = getattr(self.changed, "__self__", None)
         if isinstance(pulses, Pulses):
-            vars(pulses)["told"] = False
+            vars(pulses)["pulsed"] = False
         return original(self)
 
     return take_status

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of interrupts: who is told of a change, when and how often."""
+"""Faults of interrupts: which guest is interrupted, when and how often."""
 
 from __future__ import annotations
 
@@ -170,14 +170,14 @@ def _keep_event_of_pin(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _raise_pin_by_event(original: Callable[..., None]) -> Callable[..., None]:
-    def tell(self: Interrupt) -> None:
+    def raise_line(self: Interrupt) -> None:
         config, event = vars(self).get("pin", (None, -1))
         if config is None or config.absent or self.event() is not None:
             original(self)
         else:
             os.eventfd_write(event, 1)
 
-    return tell
+    return raise_line
 
 
 fault(
@@ -216,12 +216,12 @@ def _show_other_devices_to_interrupt(original: Callable[..., None]) -> Callable[
 
 
 def _interrupt_unless_another_device_waits(original: Callable[..., None]) -> Callable[..., None]:
-    def tell(self: Interrupt) -> None:
+    def raise_line(self: Interrupt) -> None:
         interrupts = [device.interrupt for device in vars(self).get("devices", ())]
         if not any(other.asserted for other in interrupts if other is not self):
             original(self)
 
-    return tell
+    return raise_line
 
 
 fault(

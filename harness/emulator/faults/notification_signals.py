@@ -176,7 +176,7 @@ fault(
 fault(
     name="signal-kept-for-later",
     group="notification",
-    text="a signal to an index that nobody holds waits for the next holder",
+    text="a signal to an unused index waits for the next holder",
     replace={
         (Region, "signal"): lambda original: (
             lambda self, sender, mask: (original(self, sender, mask), self.keep(sender, mask & 0xFFFF))

@@ -36,8 +36,8 @@ class OpenConsole:
 
     @property
     def unread(self) -> int:
-        """Bytes of the guest that nobody has read yet; a hang-up would lose them."""
-        # The kernel carries bytes over to the user side a moment later, but at once for whoever polls.
+        """Bytes of the guest that have not been read yet; a hang-up would lose them."""
+        # The kernel carries bytes over to the user side a moment later, but at once for a reader that polls.
         poll = select.poll()
         for fd in self.keep:
             poll.register(fd, select.POLLIN)

@@ -82,7 +82,7 @@ class VmDevices:
         )
 
     def undo(self) -> None:
-        """The VM did not start: what was made for it goes, unless somebody uses it already."""
+        """The VM did not start: remove its regions, unless they have clients already."""
         for region in self._made:
             if not any(region.connected()):
                 self.registry.drop(region)

@@ -101,7 +101,7 @@ class Guest:
         return self._qemu.pid if self._qemu else None
 
     def report(self) -> list[str]:
-        """What SIGUSR1 makes qvm and its devices tell of themselves, line by line (8.0 User's Guide, "Gathering
+        """The state of qvm and its devices that SIGUSR1 prints, line by line (8.0 User's Guide, "Gathering
         information about a virtual machine")."""
         return [f"system {self.name}: running", *self._devices.report()]
 
@@ -171,7 +171,7 @@ class Guest:
     def _reserve_node(self) -> None:
         """Keep the VM's own entry below ``/dev/qvm``, with one for each named shared-memory device (SHM-OPEN-31).
 
-        It has a hidden name until the VM lives: whoever waits for the entry waits for a guest that runs.
+        It has a hidden name until the VM runs, so that the visible entry means a running guest.
         """
         reserved = self.node.with_name(f".{self.name}")
         if self.node.exists() or reserved.exists():
@@ -197,7 +197,7 @@ class Guest:
             return Exit(EXIT_VDEV, self._broken)
         if self._stopped == "power-cut":
             return Exit(EXIT_POWER_CUT)
-        # A QEMU that ends while its channel is being opened has no time to tell the reason; 0 is an orderly end.
+        # A QEMU that ends while its channel is being opened has no time to report the reason; 0 is an orderly end.
         if self._stopped == "power-button" or ending.reason in _ENDED_BY_GUEST or ending.returncode == 0:
             return Exit(EXIT_NORMAL)
         return Exit(EXIT_AFTER_START, f"QEMU ended with status {ending.returncode}; it says:\n{ending.words}")

@@ -68,7 +68,7 @@ def place(
 ) -> list[Placement]:
     """Place the devices. ``controllers`` maps names of interrupt controllers to kinds. Raises ConfigError.
 
-    ``other_pci`` tells whether the VM has other devices on its PCI bus.
+    ``other_pci``: the VM has other devices on its PCI bus.
     """
     if len(vdevs) > MAX_DEVICES:
         raise ConfigError(f"more than {MAX_DEVICES} vdev shmem in one VM", vdevs[MAX_DEVICES].position)

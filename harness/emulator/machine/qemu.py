@@ -167,12 +167,12 @@ class Qemu:
             return await self.kill()
 
     def cut(self) -> None:
-        """End the process now, whatever its guest does, without waiting for its end."""
+        """End the process now, regardless of its guest, without waiting for its end."""
         self._cut = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
     async def kill(self) -> Ending:
-        """End the process now, whatever its guest does."""
+        """End the process now, regardless of its guest."""
         self.cut()
         return await self.wait()

@@ -63,7 +63,7 @@ class Service:
             try:
                 client, _ = await loop.sock_accept(listener)
             except OSError as error:
-                # Whoever wants in waits until there is room again.
+                # New connections wait until there is room again.
                 shortages.note(error, "a connection to the host")
                 await asyncio.sleep(_NO_ROOM_SECONDS)
                 continue

@@ -97,7 +97,7 @@ class Host:
         """Cut the power of every guest and drop every region."""
         for guest in list(self.guests.values()):
             await guest.stop("power-cut")
-        # A guest that nobody waits for any more dies with this process; its end is not worth an endless wait.
+        # A guest without a client ends with this process; do not wait for its end without a limit.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS), self._changed:
                 await self._changed.wait_for(lambda: not self.guests)

@@ -97,7 +97,7 @@ class Connection:
         }
 
     def close(self) -> None:
-        """Drop the connection and tell the function; harmless when it is closed already."""
+        """Drop the connection and notify the function; harmless when it is closed already."""
         if self._socket.fileno() < 0:
             return
         self._loop.remove_reader(self._socket)

@@ -26,7 +26,7 @@ class QemuEnded(WindowBroken):
 
 
 class NoAnswer(WindowBroken):
-    """Nobody knows whether the library has done, or will still do, what it was asked."""
+    """The library did not answer, so it is unknown whether the mapping has changed."""
 
 
 class Mapper:
@@ -40,7 +40,7 @@ class Mapper:
         self._socket.settimeout(_TIMEOUT)
 
     def environment(self) -> dict[str, str]:
-        """What QEMU's environment must hold, beside the inherited descriptor ``child``."""
+        """The environment variables for QEMU; it also needs the inherited descriptor ``child``."""
         return {"SHMEM_WINDOW_FD": str(self.child.fileno())}
 
     def started(self) -> None:

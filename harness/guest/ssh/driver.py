@@ -138,7 +138,7 @@ class ShmemSSHDriver(CommandMixin, Driver, CommandProtocol, FileTransferProtocol
     def put(self, filename: str, remotepath: str) -> None:
         """Put a file on the machine, whole or not at all; a folder (with a ``/`` at the end) keeps the file's name.
 
-        It is written under another name beside its place, read back there by SHA-256, and renamed. Raises BenchError.
+        It is written under a temporary name, verified there by SHA-256, and renamed. Raises BenchError.
         """
         source = Path(filename)
         path = remotepath + source.name if remotepath.endswith("/") else remotepath

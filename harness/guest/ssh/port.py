@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP port on loopback that nobody else gets while it is kept for a guest."""
+"""A TCP port on loopback that is reserved for a guest."""
 
 from __future__ import annotations
 

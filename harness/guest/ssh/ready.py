@@ -56,7 +56,7 @@ def wait_for_server(address: SshAddress, name: str, timeout: float, meanwhile: C
 
 
 def _begin(address: SshAddress) -> socket.socket:
-    """A connection on its way. Addresses are numbers here, or names that resolve at once."""
+    """A connection that is being opened. Addresses are numbers here, or names that resolve at once."""
     trial = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET)
     trial.setblocking(False)
     trial.connect_ex((address.host, address.port))

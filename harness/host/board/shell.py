@@ -137,7 +137,7 @@ class BoardShell:
         )
 
     def send(self, command: str) -> None:
-        """Type a command whose end nobody waits for."""
+        """Type a command without waiting for its end."""
         self._console.send(f"{command}\n")
 
     def _checked(self, command: str, status: int, output: str) -> str:

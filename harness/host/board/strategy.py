@@ -175,7 +175,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             self._power_on()
             if emulated:
                 self._listen()
-        # A board that nobody switched on has booted before anybody listened.
+        # A board that was on already has booted before the console was opened.
         if self._listening and self.power is not None:
             self._listening.expect_all(self.boot, self.boot_seconds, "the boot message")
 
@@ -186,7 +186,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         if self.status is BoardStatus.off:
             self._switch("on")
         else:
-            # Whatever state it is in, a boot from cold begins with a board that has no power.
+            # In any state, a boot from cold begins with a board that has no power.
             self._switch("cycle")
 
     def _switch(self, how: str) -> None:
@@ -257,7 +257,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         return ways
 
     def _off(self) -> None:
-        """Leave the host as it was found, then switch it off, in whatever state it is."""
+        """Leave the host as it was found, then switch it off, in any state."""
         if self.host.state is BindingState.active:
             self.host.stop()
         listening, self._listening = self._listening, None

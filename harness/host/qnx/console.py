@@ -60,13 +60,13 @@ class ConsoleBridge:
             _Carrier(self._channel, self._controller, self._wake).run()
             self._wait_until_read()
         finally:
-            # The hang-up of this side is how whoever reads it learns of the end.
+            # The hang-up of this side shows the reader that the console has ended.
             self._channel.close()
             for number in (self._user, self._controller, self._wake):
                 os.close(number)
 
     def _wait_until_read(self) -> None:
-        """A hang-up throws away what nobody has read yet, and the last words of a guest are those that matter."""
+        """Wait until the output has been read: a hang-up would discard the last output, which matters most."""
         deadline = time.monotonic() + _LAST_WORDS_SECONDS
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)

@@ -115,7 +115,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         self.journal.remark(text)
 
     def close_journal(self) -> None:
-        """Close the log, when nobody writes to it any more; the next remark opens it again."""
+        """Close the log when its last writer has gone; the next remark opens it again."""
         journal, self._journal = self._journal, None
         if journal:
             journal.close()
@@ -265,7 +265,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         # It may only seem to be there: a server that has stopped answers nothing and closes nothing.
         connection.close()
         connection.connect(_COMMAND_SECONDS)
-        # A host that has started anew in between may have lost what was in its RAM.
+        # A host that has restarted in between may have lost what was in its RAM.
         self._prepared.prepare()
 
     def console(self, number: int) -> str:

@@ -55,7 +55,7 @@ class Launch:
         """Shell text that runs qvm, notes its process id, cuts its power when the connection ends before it.
 
         qvm is in the foreground: a shell makes what it starts in the background deaf to SIGQUIT (POSIX, "Signals and
-        Error Handling"). The alarm beside it works as in ``ssh.guarded``.
+        Error Handling"). The alarm next to it works as in ``ssh.guarded``.
         """
         note = shlex.quote(self.pid_file)
         run = f'echo "@qvm $$"; echo $$ >{note}; exec {self.qvm} @{shlex.quote(self.configuration)}'
@@ -173,7 +173,7 @@ class QnxGuest(HostGuest):
             self._say(f"kill -s {signal} {pid} (qvm of {self.system}): {done.output.strip()}")
 
     def _pid(self) -> int:
-        """The process id that the shell told before it became qvm. Raises BenchError."""
+        """The process id that the shell printed before it became qvm. Raises BenchError."""
         with self._changed:
             self._changed.wait_for(lambda: _PID_LINE.search(self._said) or self._ended, _COMMAND_SECONDS)
             match = _PID_LINE.search(self._said)

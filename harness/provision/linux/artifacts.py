@@ -180,7 +180,7 @@ def manifest_rows(fetched: Iterable[Package], arch: Arch) -> list[tuple[str, str
 
 
 def hashes(fetched: Iterable[Package]) -> str:
-    """One text that tells these packages from all others."""
+    """One text that identifies these packages."""
     return " ".join(package.sha256 for package in fetched)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decompresses what a distribution compresses: kernels and their modules, told apart by their first bytes."""
+"""Decompresses what a distribution compresses: kernels and their modules, distinguished by their first bytes."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ class _Tree:
 
 
 def _build(tool: Compiler, recipe: Program, tree: _Tree, output: Path) -> None:
-    """Compile the driver, look at what it uses, compile what every module has beside its own code, and link them."""
+    """Compile the driver and the code that every module needs (modpost), and link them."""
     objects = [_compile(tool, recipe, tree, source) for source in recipe.sources]
     used = {name for file in objects for name in elf.undefined_symbols((tree.root / file).read_bytes())}
     (tree.root / _VERSIONS).write_text(versions(sorted(used - {_IN_FRAME}), tree.symbols()))

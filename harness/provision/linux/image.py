@@ -41,7 +41,7 @@ class LinuxImage:
     initrd: Path
     cmdline: str
     release: str
-    """Of the kernel, as ``uname -r`` tells it."""
+    """The release of the kernel, as ``uname -r`` prints it."""
     memory: int
     """RAM that a guest needs at least, in bytes."""
     items: tuple[ManifestRow, ...]

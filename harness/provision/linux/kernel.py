@@ -73,7 +73,7 @@ def bootable(kernel: bytes, arch: Arch, name: str) -> bytes:
 
 
 def check_options(config: str, arch: Arch, name: str, *, with_modules: bool = True) -> None:
-    """Raise HarnessError that names each option which the kernel lacks; ``config`` is the text of its build options.
+    """Raise HarnessError that names each missing option of the kernel; ``config`` is the text of its build options.
 
     Without its modules, everything has to be built in.
     """

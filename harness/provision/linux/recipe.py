@@ -68,7 +68,7 @@ class Recipe:
     cmdline: str = ""
 
     def inputs(self) -> list[Path]:
-        """Every file and folder, beside those of the kernel, whose content decides the image."""
+        """Every file and folder, apart from the kernel's, whose content determines the image."""
         modules = [Path(name) for name in (*self.load, *self.include) if is_file_name(name)]
         return [path for path in (self.file, self.root, *self.files.values(), *modules) if path is not None]
 

@@ -29,7 +29,7 @@ class Body:
 
     @contextmanager
     def watched(self, item: pytest.Item) -> Iterator[None]:
-        """While the block runs, the item's own function tells when it is entered and when it returns.
+        """While the block runs, it is recorded when the item's own function is entered and when it returns.
 
         An item that is no function (a doctest) is watched where pytest runs it.
         """

@@ -50,5 +50,5 @@ def check(items: Sequence[pytest.Item], catalogue: Mapping[str, Requirement]) ->
                 raise pytest.UsageError(f"{item.nodeid}: requirement takes ids of requirements and nothing else")
         unknown |= {str(name): item.nodeid for name in requirements_of(item) if name not in catalogue}
     if unknown:
-        told = "\n".join(f"  {name} ({test})" for name, test in unknown.items())
-        raise pytest.UsageError(f"requirements that are not in the catalogue:\n{told}")
+        lines = "\n".join(f"  {name} ({test})" for name, test in unknown.items())
+        raise pytest.UsageError(f"requirements that are not in the catalogue:\n{lines}")

@@ -137,7 +137,7 @@ def _run(began: Began, entries: Sequence[Entry], cases: Sequence[Case], not_run:
         python=began.python,
         platform=began.platform,
         packages=began.packages,
-        # Two benches may tell of the same QEMU.
+        # Two benches may report the same QEMU.
         parts=list(dict.fromkeys(part for entry in _of(entries, ComponentsRecorded) for part in entry.parts)),
         surroundings=began.surroundings,
         narrowed=narrowing.together(each for entry in _of(entries, Narrowed) for each in entry.narrowed),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The events of a session as JSON lines: in files, and through a pipe to whoever started the session."""
+"""The events of a session as JSON lines: in files, and through a pipe to the process that started the session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in (Action
 
 
 class EventLog:
-    """Subscriber that writes all events below the run's folder, and the actions of a case beside its evidence too.
+    """Subscriber that writes all events below the run's folder, and the actions of a case with its evidence too.
 
     ``case_folder`` gives the evidence folder of the case under way, None between cases. When an event cannot be
     written, ``lost`` says why, and nothing is written any more.
@@ -45,7 +45,7 @@ class EventLog:
 
 
 def pipe(descriptor: int) -> Callable[[Event], None]:
-    """A subscriber that writes all events to ``descriptor``, until nobody reads there any more."""
+    """A subscriber that writes all events to ``descriptor``, until its reader has gone."""
 
     def write(event: Event) -> None:
         with contextlib.suppress(BrokenPipeError):
@@ -56,16 +56,16 @@ def pipe(descriptor: int) -> Callable[[Event], None]:
 
 def parse(line: str) -> Event:
     """The event of a line. Raises ValueError for what is none."""
-    told = json.loads(line)
-    kind = _KINDS[told.pop("event")]
-    at = datetime.fromisoformat(told.pop("at")).timestamp()
-    return kind(at=at, **{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+    values = json.loads(line)
+    kind = _KINDS[values.pop("event")]
+    at = datetime.fromisoformat(values.pop("at")).timestamp()
+    return kind(at=at, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def _line(event: Event) -> str:
-    told = {name: value for name, value in asdict(event).items() if name != "at" and value not in ("", ())}
+    values = {name: value for name, value in asdict(event).items() if name != "at" and value not in ("", ())}
     at = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds")
-    return json.dumps({"at": at, "event": type(event).__name__, **told})
+    return json.dumps({"at": at, "event": type(event).__name__, **values})
 
 
 def _append(path: Path, line: str) -> None:

@@ -100,7 +100,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def safe_name(text: str) -> str:
-    """A file name for any text. Different texts have different names: what had to be changed is told by a hash."""
+    """A file name for any text. Different texts have different names: a hash is added to changed names."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
     if plain and plain == text and len(plain) <= _LONGEST_NAME:
         return plain

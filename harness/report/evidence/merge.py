@@ -65,7 +65,7 @@ def _of_one_run(session: list[Entry], session_dir: Path) -> Iterator[Entry]:
 
 
 def _known_before(entry: Entry, seen: set[str]) -> bool:
-    """RunError of the suites themselves is told by every session."""
+    """Whether another session has recorded this error already, as errors of the suites are recorded by all."""
     if not isinstance(entry, RunError):
         return False
     known = entry.message in seen

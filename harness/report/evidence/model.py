@@ -210,8 +210,8 @@ class Narrowing:
 class Run:
     """The run as a whole. ``reasons`` say why the verdict is fail; ``finished`` is false when it was cut short.
 
-    ``surroundings`` is what changes a run beside its command line, by name: variables, files of settings. When
-    ``harness_commit`` is empty, ``harness_commit_note`` says why; else it tells what is special about it.
+    ``surroundings`` is what changes a run in addition to its command line, by name: variables, files of settings. When
+    ``harness_commit`` is empty, ``harness_commit_note`` says why; otherwise it describes a peculiarity of the commit.
     """
 
     id: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Expressions whose value is settled by the text of a test alone, whatever the device does."""
+"""Expressions whose value depends on the text of a test alone, and not on the device."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def function_of(code: CodeType) -> ast.AST | None:
 
 
 def always_true(expression: ast.expr, frame: FrameType) -> bool:
-    """Whether what is asserted is true by its kind: a tuple with a message in it, a function that nobody called."""
+    """Whether what is asserted is true by its kind: a tuple with a message in it, a function that is not called."""
     if isinstance(expression, ast.Tuple):
         return bool(expression.elts)
     if isinstance(expression, ast.GeneratorExp | ast.Lambda):
@@ -88,7 +88,7 @@ def _constant_call(node: ast.Call, frame: FrameType, bound: frozenset[str]) -> b
 def _constant_name(name: str, frame: FrameType) -> bool:
     code = frame.f_code
     if name not in code.co_varnames:
-        # A name of the module. A collection could be filled by whoever knows it.
+        # A name of the module. A collection could be filled elsewhere.
         inside = name in code.co_cellvars or name in code.co_freevars or name in frame.f_locals
         return not inside and isinstance(frame.f_globals.get(name, NotImplemented), _PLAIN)
     arguments = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARARGS)
@@ -109,7 +109,7 @@ def _mentions(node: ast.AST, name: str) -> bool:
 
 
 def _settled(node: ast.AST, name: str, before: int, branch: bool = False) -> Iterator[ast.expr | None]:
-    """Each value that ``name`` is given up to a line; None for whatever else could change it or what it holds."""
+    """Each value that ``name`` is given up to a line; None if anything else could change it or its content."""
     if isinstance(node, ast.Assert | ast.Return) or getattr(node, "lineno", 0) > before:
         return
     if isinstance(node, ast.Name) and node.id == name:

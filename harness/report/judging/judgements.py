@@ -21,7 +21,7 @@ class Finding(AssertionError):
 
 
 def judged() -> None:
-    """Something of the device was compared with what it has to be, whatever came of it."""
+    """Record that a result of the device was compared with an expectation."""
     global _judgements
     _judgements += 1
 

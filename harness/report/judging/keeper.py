@@ -2,7 +2,7 @@
 """A pass of a test that judged nothing is an error of the suite.
 
 The body of a test has to make a judgement: an assertion that compares something, ``pytest.raises``, an assertion of
-``unittest``, or one that code tells of with ``harness.report.judging.judgements``. A characterisation has to record
+``unittest``, or one that code reports with ``harness.report.judging.judgements``. A characterisation has to record
 something instead. A loop over nothing, a table without entries, an assertion about a constant are none.
 """
 
@@ -49,7 +49,7 @@ class JudgedNothingError(HarnessError):
 
 
 def arm(config: pytest.Config) -> None:
-    """Let pytest tell of assertions that hold, from the next module on that it reads.
+    """Let pytest report assertions that hold, from the next module that it imports.
 
     Its option for that is for a project's ini file, which is not ours to demand of a suite; and modules that it has
     rewritten and cached without the option would stay silent, so ours have a cache of their own.
@@ -65,14 +65,14 @@ def arm(config: pytest.Config) -> None:
 
 
 def _cache_folder(file_path: Path) -> Path:
-    """Where a rewritten module is kept: beside it, but nothing is written into the installed package."""
+    """Where a rewritten module is kept: next to it, but nothing is written into the installed package."""
     if not file_path.is_relative_to(shipped.ROOT):
         return _beside(file_path)
     return cache_dir() / _CACHE / sha256(os.fsencode(file_path.parent)).hexdigest()
 
 
 def check(config: pytest.Config) -> None:
-    """Raise UsageError where judgements could not be counted: pytest leaves assertions alone, or is told not to."""
+    """Raise UsageError where judgements could not be counted: without rewritten assertions or without the keeper."""
     if config.pluginmanager.is_blocked(KEEPER):
         raise pytest.UsageError(f"-p no:{KEEPER}: the judgements of a test cannot be counted")
     if config.getoption("assertmode", None) != "rewrite":
@@ -82,7 +82,7 @@ def check(config: pytest.Config) -> None:
 
 
 class JudgementKeeper:
-    """Counts the judgements of each body; ``requirements`` tells which tests are characterisations."""
+    """Counts the judgements of each body; ``requirements`` returns which tests are characterisations."""
 
     def __init__(self, requirements: Mapping[str, Requirement]) -> None:
         self._requirements = requirements
@@ -97,7 +97,7 @@ class JudgementKeeper:
             if name.startswith("assert"):
                 self._count_calls(unittest.TestCase, name)
         if "pytest_check" in sys.modules:
-            # Functions that collect what is wrong; the plugin raises nothing, and nobody hears of what holds.
+            # Functions that collect what is wrong; the plugin raises nothing, and does not report what holds.
             package, functions = sys.modules["pytest_check"], sys.modules["pytest_check.check_functions"]
             for name in {*functions.__all__} - {"check_func"}:
                 for owner in (package, package.check, functions):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies without assertions, which judge in a way that nobody sees as long as all is well.
+"""Bodies without assertions, which judge in a way that shows only in a failure.
 
 ``pytest.fail`` and ``raise AssertionError`` are only carried out when the device is wrong. Such a body has judged when
 it came to the question that leads there: an ``if`` about something that the device decides, a ``try``. So the lines

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages of a report: plain HTML with a style sheet and pictures beside it.
+"""The pages of a report: plain HTML with a style sheet and pictures next to it.
 
 Jenkins shows published pages under a content policy that blocks scripts and inline styles, so there are none. The
 pages are made from the report alone, and the same report gives the same bytes.

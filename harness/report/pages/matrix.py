@@ -87,9 +87,9 @@ def pictures(accesses: Sequence[Access], title: str) -> list[MatrixPicture]:
 def _in_words(part: Sequence[Row], title: str) -> str:
     cells = [cell for row in part for cell in row.cells]
     wrong = [cell for cell in cells if deviates(cell)]
-    told = "; ".join(f"{cell.guest} {cell.name} under {cell.configuration}: {cell.seen}" for cell in wrong[:5])
+    notes = "; ".join(f"{cell.guest} {cell.name} under {cell.configuration}: {cell.seen}" for cell in wrong[:5])
     more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-    verdict = f"{len(wrong)} other than expected: {told}{more}" if wrong else "all as expected or not judged"
+    verdict = f"{len(wrong)} other than expected: {notes}{more}" if wrong else "all as expected or not judged"
     return f"Access matrix of {title}: {len(cells)} accesses, {verdict}"
 
 

@@ -29,7 +29,7 @@ _SETTINGS: Final[dict[Any, Any]] = {
     "axes.grid": True,
     "grid.color": "#d5d8de",
 }
-# Okabe and Ito's colours, told apart with every kind of colour vision; the markers tell them apart in print.
+# Okabe and Ito's colours, distinguished with every kind of colour vision; the markers distinguish them in print.
 _LINES: Final = (
     ("#0072b2", "o", "-"),
     ("#d55e00", "s", "--"),
@@ -80,7 +80,7 @@ def _grouped(metrics: Sequence[Metric]) -> dict[str, list[Metric]]:
 
 def _ratio_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     title = f"{name}: ratio to the reference by block size"
-    told = []
+    notes = []
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes("block size", "ratio to the reference")
         for index, (site, label) in enumerate(site_labels(metrics).items()):
@@ -88,20 +88,20 @@ def _ratio_plot(name: str, metrics: Sequence[Metric]) -> Plot:
             ratios = [metric.ratio or 0.0 for metric in line]
             sizes = [metric.block_bytes or 0 for metric in line]
             axes.errorbar(sizes, ratios, yerr=_intervals(line), capsize=3, label=label, **_look(index))
-            told.append(f"{label} {min(ratios):.3f} to {max(ratios):.3f}")
+            notes.append(f"{label} {min(ratios):.3f} to {max(ratios):.3f}")
         axes.axhline(TARGET_RATIO, color="#b00020", linewidth=1.5, linestyle=(0, (6, 2)), label=f"aim {TARGET_RATIO}")
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: block_size(size)))
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, 0.9), max(high, 1.1))
         document = _finish(figure, axes)
-    return Plot(f"ratio-{name}", title, document, f"{title}. {'; '.join(told)}. The aim is {TARGET_RATIO}.")
+    return Plot(f"ratio-{name}", title, document, f"{title}. {'; '.join(notes)}. The aim is {TARGET_RATIO}.")
 
 
 def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     unit = metrics[0].unit
     title = f"{name}: distribution"
-    told = []
+    notes = []
     labels = site_labels(metrics)
     with mpl.rc_context(_SETTINGS):
         figure, axes = _axes(f"time in {unit}", "share of the samples")
@@ -112,14 +112,14 @@ def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
             look = _look(index) | {"marker": None}
             axes.step(ordered, shares, where="post", label=f"{label} (n={len(ordered)})", **look)
             half, most = percentile(ordered, 0.5), percentile(ordered, 0.95)
-            told.append(f"{label} median {half:.4g} {unit}, 95 % below {most:.4g} {unit}")
+            notes.append(f"{label} median {half:.4g} {unit}, 95 % below {most:.4g} {unit}")
         document = _finish(figure, axes)
-    return Plot(f"distribution-{name}", title, document, f"{title}. {'; '.join(told)}.")
+    return Plot(f"distribution-{name}", title, document, f"{title}. {'; '.join(notes)}.")
 
 
 def _trend_plot(name: str, group: Sequence[Series]) -> Plot:
     title = f"{name}: over the runs"
-    told = []
+    notes = []
     labels = site_labels([series.metric for series in group])
     runs = sorted({run for series in group for run, _ in series.values})
     with mpl.rc_context(_SETTINGS):
@@ -129,10 +129,10 @@ def _trend_plot(name: str, group: Sequence[Series]) -> Plot:
             label = f"{labels[series.metric.site]}{size}"
             positions = [runs.index(run) for run, _ in series.values]
             axes.plot(positions, [value for _, value in series.values], label=label, **_look(index))
-            told.append(f"{label} from {series.values[0][1]:.3g} to {series.values[-1][1]:.3g}")
+            notes.append(f"{label} from {series.values[0][1]:.3g} to {series.values[-1][1]:.3g}")
         axes.set_xticks(range(len(runs)), [run.split("-")[0] for run in runs], rotation=30, ha="right")
         document = _finish(figure, axes)
-    return Plot(f"trend-{name}", title, document, f"{title}. {'; '.join(told)}.")
+    return Plot(f"trend-{name}", title, document, f"{title}. {'; '.join(notes)}.")
 
 
 def _axes(x_label: str, y_label: str) -> tuple[Figure, Any]:

@@ -26,7 +26,7 @@ class Reading:
 
     @property
     def agrees(self) -> bool:
-        """Whether all that was seen fits the profile. "a or b" is an answer of a test that cannot tell them apart."""
+        """Whether all that was seen fits the profile. "a or b" is an answer of a test that cannot distinguish them."""
         return all(self.declared in answer.split(_EITHER) for answer in self.seen)
 
     @property

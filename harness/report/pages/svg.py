@@ -13,8 +13,8 @@ _STYLE_ATTRIBUTE: Final = re.compile(r' style="([^"]*)"')
 
 def element(name: str, content: str = "", **attributes: str | float) -> str:
     """One element; ``content`` is markup already. Underscores in attribute names stand for hyphens."""
-    told = "".join(f" {key.replace('_', '-')}={quoteattr(_number(value))}" for key, value in attributes.items())
-    return f"<{name}{told}>{content}</{name}>" if content else f"<{name}{told}/>"
+    written = "".join(f" {key.replace('_', '-')}={quoteattr(_number(value))}" for key, value in attributes.items())
+    return f"<{name}{written}>{content}</{name}>" if content else f"<{name}{written}/>"
 
 
 def text(words: str, x: float, y: float, **attributes: str | float) -> str:

@@ -62,7 +62,7 @@ class Skipped:
 
 
 def shown_verdict(record: Case | Result) -> str:
-    """The verdict as the pages name it: a known failure is told apart from a fresh one."""
+    """The verdict as the pages name it: a known failure is distinguished from a fresh one."""
     return "known" if accepted(record) else record.verdict
 
 

@@ -48,15 +48,15 @@ def phase_outcome(phase: Phase, error: BaseException | None, foreign: str = "") 
 def reported_outcome(phase: Phase, report: pytest.TestReport) -> Outcome:
     """The outcome that a report tells of a phase in which nothing was raised."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    told = (crash.message if crash else report.longreprtext).strip()[:_LONGEST_REASON]
-    if told.startswith(_PASSED_AGAINST_MARK):
-        return Outcome("error", f"the test passes against its mark: {told}")
+    message = (crash.message if crash else report.longreprtext).strip()[:_LONGEST_REASON]
+    if message.startswith(_PASSED_AGAINST_MARK):
+        return Outcome("error", f"the test passes against its mark: {message}")
     # What pytest and its plugins call an expected failure is none: it has no end and no link.
     if report.failed or (report.skipped and hasattr(report, "wasxfail")):
-        told = told or "a plugin reports a failure without a reason"
-        return Outcome("fail" if phase == "call" else "error", told if phase == "call" else f"{phase}: {told}")
+        message = message or "a plugin reports a failure without a reason"
+        return Outcome("fail" if phase == "call" else "error", message if phase == "call" else f"{phase}: {message}")
     if report.skipped:
-        return Outcome("skipped", told or "a plugin reports it as skipped")
+        return Outcome("skipped", message or "a plugin reports it as skipped")
     return Outcome("pass")
 
 
@@ -72,8 +72,8 @@ def case_outcome(phases: Mapping[Phase, Outcome]) -> Outcome:
     worth nothing when its bench broke on the way out.
     """
     worst = min(phases.values(), key=lambda outcome: _WORST_FIRST.index(outcome.verdict))
-    told = [outcome.reason for outcome in phases.values() if outcome.verdict in ("fail", "error") and outcome.reason]
-    return Outcome(worst.verdict, "\n".join(told) or worst.reason)
+    message = [outcome.reason for outcome in phases.values() if outcome.verdict in ("fail", "error") and outcome.reason]
+    return Outcome(worst.verdict, "\n".join(message) or worst.reason)
 
 
 def judged_as_characterisation(outcome: Outcome) -> Outcome:

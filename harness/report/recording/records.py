@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test can record beside its verdict: figures, access verdicts, observations.
+"""What a test can record in addition to its verdict: figures, access verdicts, observations.
 
 Each class is what the fixture of the same name hands to a test. Records stay in the stash of the item until the
 session writes them down with the verdict.
@@ -92,7 +92,7 @@ class AccessMatrix:
         """Record whether ``guest`` reached the region ``name`` (``seen``) and whether it should (``expected``).
 
         ``configuration`` are the rules as a person reads them ("deny pluto, allow pluto*"). ``expected`` is None where
-        the documents leave the answer open. ``operation`` is "create" or "attach" if the test tells them apart,
+        the documents leave the answer open. ``operation`` is "create" or "attach" if the test distinguishes them,
         ``detail`` the status that the device gave.
         """
         where = site(self._item)
@@ -122,7 +122,7 @@ class Observations:
         """Record the answer ``value`` to the question ``name``.
 
         The name of a field of the profile is for one of its readings, or for several joined by " or " that could not be
-        told apart: the report compares them with the bench's profile.
+        distinguished: the report compares them with the bench's profile.
         """
         facts = self._item.stash.get(BENCH, None)
         declared = facts.readings.get(name, "") if facts else ""

@@ -71,7 +71,7 @@ class Selection:
             return (yield)
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """One plugin of pytest serves two options: who called tells them apart."""
+        """One plugin of pytest serves two options: who called distinguishes them."""
         frame = sys._getframe()
         while frame.f_back is not None:
             frame = frame.f_back

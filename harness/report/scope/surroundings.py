@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What changes a pytest session beside its command line, and where an option of it was given."""
+"""What changes a pytest session in addition to its command line, and where an option of it was given."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _EXPECTED: Final = frozenset({"labgrid", "hypothesis", "platformdirs", "shmem-ha
 
 def of_session(config: pytest.Config) -> dict[str, str]:
     """All of it by name: variables, the file of settings and its options, conftests above the suites, plugins."""
-    told = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
+    collected = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
     if config.inipath is not None:
-        told["ini file"] = str(config.inipath)
+        collected["ini file"] = str(config.inipath)
     if config.getini("addopts"):
-        told["addopts of the ini file"] = shlex.join(config.getini("addopts"))
+        collected["addopts of the ini file"] = shlex.join(config.getini("addopts"))
     above = [str(path) for path in conftests(config) if path.parent not in suites(config) and _above(config, path)]
     if above:
-        told["conftest files above the suites"] = ", ".join(above)
+        collected["conftest files above the suites"] = ", ".join(above)
     installed = {
         distribution.project_name: distribution for _, distribution in config.pluginmanager.list_plugin_distinfo()
     }
     others = [f"{name} {found.version}" for name, found in sorted(installed.items()) if name not in _EXPECTED]
     if others:
-        told["other pytest plugins"] = ", ".join(others)
-    return told
+        collected["other pytest plugins"] = ", ".join(others)
+    return collected
 
 
 def source(config: pytest.Config, *spellings: str) -> str:

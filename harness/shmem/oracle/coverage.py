@@ -2,7 +2,7 @@
 """Statements about all legal names at once: which combinations of matching rules occur, and a name for each.
 
 Patterns that name one region each are looked at one by one; the others run side by side as one state machine over
-classes of bytes that none of them tells apart, breadth first and no further than a legal name is long. What is found is
+classes of bytes that they do not distinguish, breadth first, up to the length of a legal name. What is found is
 exact: a combination that is not in the result occurs for no legal name.
 """
 
@@ -100,7 +100,7 @@ class _Walk:
         self._pending: dict[Matched, bytes] = {}
 
     def _partition(self) -> list[list[int]]:
-        """Classes of bytes that no set of a pattern tells apart; patterns' single bytes are no sets."""
+        """Classes of bytes that no set of a pattern distinguishes; patterns' single bytes are no sets."""
         sets = {
             element.allowed
             for pattern in self._automaton.patterns
@@ -151,7 +151,7 @@ class _Walk:
         return following
 
     def _representatives(self, split: dict[int, list[int]], *, first: bool) -> list[int]:
-        """One byte for each class that the patterns tell apart here."""
+        """One byte for each class that the patterns distinguish here."""
         legal = self._automaton.legal
         singles = [byte for byte in split if byte in legal]
         chosen = set(singles)

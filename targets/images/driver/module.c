@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
-/* What every module has beside its own code: Kbuild writes such a file for each (scripts/mod/modpost). */
+/* What every module has in addition to its own code: Kbuild writes such a file for each (scripts/mod/modpost). */
 
 #define INCLUDE_VERMAGIC
 

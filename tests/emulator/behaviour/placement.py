@@ -25,13 +25,13 @@ class FakeQtest(Qtest):
     """Takes note of what QEMU is told."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.commands: list[str] = []
 
     def post(self, *commands: str) -> None:
-        self.told += commands
+        self.commands += commands
 
     async def command(self, command: str) -> str:
-        self.told.append(command)
+        self.commands.append(command)
         return "0"
 
 
@@ -57,7 +57,7 @@ async def devices_of_a_vm(host: Bench) -> object:
             Driver(placed.device, placed.function).request("talk")
             bus = placed.function.read(PciRegion.CONFIG, 0, 4)
             other.notify(NOTIFY_ALL_OTHERS)
-            before = (known(host), qtest.told, vm.report(), bus)
+            before = (known(host), qtest.commands, vm.report(), bus)
             vm.close()
             states.append((before, known(host)))
             host.end("vm-other")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words become a configuration. What is not known is kept, and a remark says so; it is never in the way of the rest.
 
-A word that is no option is told by its line: what stands beside it, up to the next known word, belongs to it. It is an
+A word that is no option is told by its line: what stands next to it, up to the next known word, belongs to it. It is an
 option of the open context unless the indentation says otherwise: out of the context's options it is the VM's, and with
 a deeper line below it opens a context of its own.
 """
