@@ -28,9 +28,9 @@ class Site:
 
     @property
     def way(self) -> str:
-        """Everything but the bench (which tells its architecture)."""
+        """All fields but bench and architecture, in one text."""
         return " · ".join(part for part in (self.placement, self.guest_image, self.via) if part)
 
 
 NOWHERE: Final = Site("", "", "")
-"""As long as nobody has said."""
+"""The site of tests that are not bound to a bench."""

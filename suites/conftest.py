@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The suites' plugins: what runs where, and what is written down about it."""
+"""The plugins of the suites: benches, fixtures and the recorder."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the types of the vocabulary refuse: mistakes in a suite that nobody has to run to find."""
+"""The type checker finds mistakes in a suite before it runs."""
 
 from __future__ import annotations
 

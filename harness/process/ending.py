@@ -32,7 +32,7 @@ _Act = Callable[[signal.Signals], None]
 
 
 class Interrupted(KeyboardInterrupt):
-    """Somebody asked for the end; the text is the name of the signal."""
+    """The process was asked to end; the text is the name of the signal."""
 
 
 class _State:

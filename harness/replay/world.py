@@ -25,7 +25,7 @@ _PAGE: Final = 4096
 
 
 class Actor(Protocol):
-    """Somebody who can have connections."""
+    """An actor that can have connections."""
 
     def perform(self, step: Step) -> Outcome:
         """Run the step and return its result; nothing for a connection that does not exist."""

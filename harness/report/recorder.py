@@ -70,7 +70,7 @@ def run_folder(config: pytest.Config) -> Path:
 def add_components(config: pytest.Config, parts: Iterable[ManifestItem]) -> None:
     """Tell the report what takes part in the run, with ``harness.provision.manifest()`` or what a host says of itself.
 
-    Call it when a bench comes up; what was told already is not told again.
+    Call it when a bench comes up; components that are recorded already are not recorded again.
     """
     config.stash[_RECORDER].add_components(
         Component(part.name, part.version, part.sha256, part.source) for part in parts
@@ -79,7 +79,7 @@ def add_components(config: pytest.Config, parts: Iterable[ManifestItem]) -> None
 
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> Path:
-    """The evidence folder of this test. Whatever lies in it after the teardown is linked in the report."""
+    """The evidence folder of this test. All files in it after the teardown are linked in the report."""
     return evidence_dir(request.node)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a session that a command of ours starts takes from its surroundings: nothing that nobody told the command.
+"""Isolates the sessions that our commands start from their surroundings.
 
 A qualification is what its own command line and the suites say. A variable in a shell profile, a plugin that a team
-has installed, or a file of settings that somebody left would otherwise narrow it or change its verdicts, and the next
+has installed, or a forgotten file of settings would otherwise narrow it or change its verdicts, and the next
 machine would find something else. Who wants those runs pytest.
 """
 

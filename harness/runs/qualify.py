@@ -66,7 +66,7 @@ class Qualification:
             self._judge(bench, report_dir, finished)
 
     def _judge(self, bench: str, report_dir: Path, finished: SessionResult) -> None:
-        """Whatever pytest itself could not write into its journal."""
+        """Record errors that pytest could not write into its journal."""
         if finished.status < 0:
             ended = f"{bench}: pytest was ended by {signal.Signals(-finished.status).name}"
             self.add_error(f"{ended}: {finished.report.run.reasons[0]}")
@@ -90,7 +90,7 @@ class Qualification:
         return report
 
     def summary(self, report: Report) -> Iterator[str]:
-        """What a person at the terminal wants to know in addition to the verdict."""
+        """The text for the terminal in addition to the verdict."""
         bad = [case for case in report.cases if case.verdict in ("fail", "error") and not accepted(case)]
         yield from (_line(case) for case in bad[:_SHOWN_CASES])
         if len(bad) > _SHOWN_CASES:

@@ -117,7 +117,7 @@ class Sessions:
         return SessionResult(report, time.monotonic() - began, late, status)
 
     def _command(self, report_dir: Path, options: Sequence[str]) -> list[str]:
-        # Without -P, files of the folder where somebody happens to be would stand for modules of the same name.
+        # Without -P, files of the current folder would hide modules of the same name.
         command = [sys.executable, "-P", "-m", "pytest", *self.suites]
         # What no suite needs and every session would pay for.
         command += ["-p", "no:cacheprovider", *isolation.options(shipped.ROOT, self._places)]
@@ -186,7 +186,7 @@ def until_interrupted(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _relay(reading: int, watch: Callable[[events.Event], None]) -> None:
-    """Hand on the events of a session until nobody holds the other end."""
+    """Forward the events of a session until its pipe closes."""
     stream = asyncio.StreamReader(limit=_EVENT_BYTES)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), open(reading, "rb"))  # noqa: SIM115
@@ -214,8 +214,8 @@ async def _ended(process: asyncio.subprocess.Process, longest_s: float | None) -
 
 
 async def _bring_down(process: asyncio.subprocess.Process) -> None:
-    """Let pytest bring its benches down, and kill it when it does not, or when nobody wants to wait."""
-    # The session tells of the signal as the reason of its end. A time limit is nobody's Ctrl-C.
+    """Let pytest stop its benches; kill it after a time limit, or at a second signal."""
+    # The session reports the signal as the reason of its end; a time limit is no Ctrl-C.
     process.send_signal(ending.asked_with() or signal.SIGTERM)
     try:
         async with asyncio.timeout(_CLEAN_SECONDS):

@@ -138,7 +138,7 @@ class _Walk:
 
     @contextmanager
     def _step(self, what: str) -> Iterator[None]:
-        """Print how the block went and how long it took, whatever went wrong. Raises _StepFailedError."""
+        """Print the result and the duration of the block. Raises _StepFailedError when it fails."""
         began = time.monotonic()
         try:
             with ending.insisting():
@@ -155,4 +155,4 @@ class _Walk:
 
 
 class _StepFailedError(Exception):
-    """A step failed, and was told."""
+    """A step failed and was reported."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths in target files. Whatever stands there, a name that is too long among it, is asked for without an exception."""
+"""Paths in target files. Any text, even a name that is too long, is looked up without an exception."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness import shipped
 
 def resolved(base: Path, text: str) -> Path:
     """As labgrid resolves a path of its configuration."""
-    # Path.expanduser raises for the home of nobody.
+    # Path.expanduser raises for the home of an unknown user.
     return base / os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111
 
 

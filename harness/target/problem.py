@@ -30,7 +30,7 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
-        # Names and texts of the file are in it, with whatever line ends they have.
+        # Names and texts of the file are in it, with any line ends.
         text = " ".join(self.text.splitlines())
         return f"{self.file}:{self.line}: {'warning' if self.warning else 'error'}: {text}"
 
@@ -44,6 +44,6 @@ class TargetFileError(Exception):
 
 
 def hint(name: object, known: Iterable[str]) -> str:
-    """The end of a message about a name that nobody knows: the known one that it is closest to."""
+    """The end of a message about an unknown name: the known name that is closest."""
     close = get_close_matches(str(name), known, n=1)
     return f"; did you mean {close[0]}?" if close else ""

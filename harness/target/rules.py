@@ -63,7 +63,7 @@ def _roles(name: str, components: Components) -> Iterator[Fault]:
     """A bench has one host and one strategy."""
     for base, what in ((ShmemHostProtocol, "host driver"), (Strategy, "strategy")):
         found = components.of(base)
-        # A class that is not known was told already.
+        # An unknown class is reported already.
         if not found and not components.unknown:
             yield Fault(("targets", name, "drivers"), f"target {name} has no {what}")
         for component in found[1:]:
@@ -151,7 +151,7 @@ def _file(host: Component, name: str, path: Path) -> Iterator[Fault]:
         return
     where = host.where_of(name)
     if variables := _LABGRIDS.findall(text):
-        # Whoever runs it may set it then. Known is what is set already, and what a board that is a program sets.
+        # It may be set when the file is used. Known is what is set already, and what a board that is a program sets.
         known = {board_variable(str(host.where[1])), *(one for one in os.environ if one.startswith("LG_"))}
         for variable in variables:
             if variable not in known and (close := hint(variable, known)):
@@ -227,7 +227,7 @@ def _features(name: str, document: Document) -> Iterator[Fault]:
 
 
 def _times(where: Where, value: object) -> Iterator[Fault]:
-    """Times that nobody waits for, because another unit was in mind."""
+    """Times that are too long, because another unit was meant."""
     if isinstance(value, dict | list):
         for step, inside in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _times((*where, step), inside)

@@ -94,7 +94,7 @@ def _of_other_machines(config: VmConfig, architecture: Arch) -> Iterator[tuple[P
 
 
 def _line_in(file: Path, error: Exception) -> int:
-    """The line of the template that an exception passed on its way; 1 when it passed none."""
+    """The line of the template that raised an exception; 1 when it is not known."""
     frames = traceback.extract_tb(error.__traceback__)
     return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == str(file)), 1)
 

@@ -56,7 +56,7 @@ def _line(text: str, number: int) -> str:
 
 
 def _foreign(line: str) -> str:
-    """What does not belong into a line whatever YAML makes of it."""
+    """What does not belong into a line in any case."""
     if line.startswith(_CONFLICT):
         return "a mark of a merge conflict is left here"
     odd = next((character for character in line if character != " " and re.match(r"[^\S\t]", character)), "")

@@ -18,7 +18,7 @@ STEM_AND_NAME = ("allow test* allow pluto", "")
 
 @pytest.mark.requirement("SHM-ALLOW-01")
 def test_without_rules_every_legal_name_can_be_created(deploy: Deploy, access: Access) -> None:
-    """Length 1 to 31, the characters of a portable file name."""
+    """Names have a length from 1 to 31, and the characters of a portable file name."""
     guest, _ = deploy(*NO_RULES)
     names = [
         "a",
@@ -81,7 +81,7 @@ def test_a_name_does_not_cover_longer_names(deploy: Deploy, access: Access) -> N
 
 @pytest.mark.requirement("SHM-ALLOW-05")
 def test_a_stem_with_a_star_covers_every_name_that_begins_with_it(deploy: Deploy, access: Access) -> None:
-    """The stem alone included, up to the longest name."""
+    """The stem alone is covered too, and names up to the longest."""
     guest, _ = deploy(*STEM_AND_NAME)
     names = ["test", "test1", "testing", "test.2", "test-", "testtest", "test" + "x" * 27]
     access.check(guest, dict.fromkeys(names, ALLOWED))
@@ -96,7 +96,7 @@ def test_repeated_allow_options_add_up(deploy: Deploy, access: Access) -> None:
 
 @pytest.mark.requirement("SHM-ALLOW-07")
 def test_the_order_of_allow_options_does_not_matter(deploy: Deploy, access: Access) -> None:
-    """The same list the other way round."""
+    """The same list is tried in the opposite order."""
     guest, _ = deploy("allow pluto allow test*", "")
     access.check(guest, {"test": ALLOWED, "test1": ALLOWED, "pluto": ALLOWED})
 

@@ -17,7 +17,7 @@ SEVERAL_PAGES = {"tiny": 1, "small": 16, "large": 256}
 
 @pytest.mark.requirement("SHM-CREATE-01")
 def test_a_host_program_attaches_before_any_guest_does(host_attach: HostAttach, deploy: Deploy) -> None:
-    """No guest has asked for the region, and the bytes that the host leaves in it are there for the first one."""
+    """The host writes bytes before any guest has asked for the region; the first guest reads them."""
     guest, _ = deploy(*UNTOUCHED)
     host_attach("stock").write(0, b"delivered")
     assert guest.attach("stock").peek(0, 9) == b"delivered"
@@ -25,7 +25,7 @@ def test_a_host_program_attaches_before_any_guest_does(host_attach: HostAttach, 
 
 @pytest.mark.requirement("SHM-CREATE-02")
 def test_the_size_in_bytes_becomes_pages(deploy: Deploy) -> None:
-    """Seen from a peer that asks for one page."""
+    """A peer that asks for one page gets the whole region."""
     _, peer = deploy(*ONE)
     assert peer.attach("depot", pages=1).pages == 0xF0000 // 4096
 
@@ -33,7 +33,7 @@ def test_the_size_in_bytes_becomes_pages(deploy: Deploy) -> None:
 @pytest.mark.requirement("SHM-CREATE-03")
 @pytest.mark.parametrize("pages", [1, 100, 239, 241, 1000])
 def test_a_guest_that_asks_for_another_size_reads_back_the_created_one(deploy: Deploy, pages: int) -> None:
-    """Smaller and larger requests alike."""
+    """Smaller and larger requests give the same result."""
     guest, _ = deploy(*ONE)
     region = guest.attach("depot", pages=pages)
     assert region.pages == 0xF0000 // 4096
@@ -43,7 +43,7 @@ def test_a_guest_that_asks_for_another_size_reads_back_the_created_one(deploy: D
 
 @pytest.mark.requirement("SHM-CREATE-02")
 def test_every_way_to_write_a_size_counts_bytes(deploy: Deploy) -> None:
-    """Decimal, hexadecimal, with a size letter."""
+    """Sizes are decimal, hexadecimal, or have a size letter."""
     guest, _ = deploy(*SEVERAL)
     assert {name: guest.attach(name, pages=1).pages for name in SEVERAL_PAGES} == SEVERAL_PAGES
 
@@ -56,7 +56,7 @@ def test_every_way_to_write_a_size_counts_bytes(deploy: Deploy) -> None:
     ],
 )
 def test_what_another_guest_creates_is_as_refused_as_anything(deploy: Deploy, access: Access, rules: str) -> None:
-    """The region is there, by the other one's configuration, and nobody but its guest gets in."""
+    """The region exists by the other guest's configuration, and only that guest can attach."""
     guest, peer = deploy(rules, "create depot,0xf0000")
     access.check(guest, {"depot": REFUSED}, operation="attach")
     theirs = peer.attach("depot")
@@ -67,7 +67,7 @@ def test_what_another_guest_creates_is_as_refused_as_anything(deploy: Deploy, ac
 
 @pytest.mark.requirement("SHM-CREATE-04")
 def test_several_create_options_make_several_regions(deploy: Deploy) -> None:
-    """Each with its own bytes, for the guest and for a peer."""
+    """Each region has its own bytes, for the guest and for a peer."""
     guest, peer = deploy(*SEVERAL)
     for seed, region in enumerate([guest.attach(name, pages=1) for name in SEVERAL_PAGES]):
         region.fill(seed=seed)
@@ -77,7 +77,7 @@ def test_several_create_options_make_several_regions(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-CREATE-04")
 def test_the_host_lists_all_created_regions(host_regions: HostRegions, deploy: Deploy) -> None:
-    """Names and sizes."""
+    """The list has names and sizes."""
     deploy(*SEVERAL)
     regions = host_regions()
     assert {name: regions[name].pages for name in SEVERAL_PAGES if name in regions} == SEVERAL_PAGES

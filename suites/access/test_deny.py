@@ -16,7 +16,7 @@ STEM_AND_NAME = ("deny live* deny pluto", "")
 
 @pytest.mark.requirement("SHM-DENY-01")
 def test_a_covered_name_is_refused(deploy: Deploy, access: Access) -> None:
-    """By the stem and by the name."""
+    """Names are denied by a stem with a star, and by a whole name."""
     guest, _ = deploy(*STEM_AND_NAME)
     access.check(guest, dict.fromkeys(["live", "live1", "lively", "live.", "live" + "x" * 27, "pluto"], REFUSED))
 

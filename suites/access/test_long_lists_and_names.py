@@ -19,27 +19,27 @@ DENIED = "5to15"
 
 
 def each(kind: str, names: list[str]) -> str:
-    """A list with a rule for each name."""
+    """Return a list with a rule for each name."""
     return " ".join(f"{kind} {name}" for name in names)
 
 
 @pytest.mark.requirement("SHM-ALLOW-07")
 def test_every_allow_of_a_long_list_counts(deploy: Deploy, access: Access) -> None:
-    """From the first to the twenty-fourth; what none of them covers is refused."""
+    """All rules from the first to the 24th count; a name that none of them covers is refused."""
     guest, _ = deploy(each("allow", MANY), "")
     access.check(guest, {**dict.fromkeys(MANY, ALLOWED), "room24": REFUSED, "room": REFUSED})
 
 
 @pytest.mark.requirement("SHM-DENY-03")
 def test_every_deny_of_a_long_list_counts(deploy: Deploy, access: Access) -> None:
-    """From the first to the twenty-fourth; what none of them covers is permitted."""
+    """All rules from the first to the 24th count; a name that none of them covers is permitted."""
     guest, _ = deploy(each("deny", MANY), "")
     access.check(guest, {**dict.fromkeys(MANY, REFUSED), "room24": ALLOWED, "room": ALLOWED})
 
 
 @pytest.mark.requirement("SHM-ALLOW-06")
 def test_the_last_character_of_a_long_name_counts(deploy: Deploy, access: Access) -> None:
-    """Of an allowed name of 31 characters."""
+    """The rule allows a name of 31 characters; names that differ in the last one are refused."""
     assert len(EXACT) == MAX_NAME_LENGTH
     guest, _ = deploy(f"allow {EXACT}", "")
     access.check(guest, {EXACT: ALLOWED, OTHER: REFUSED, EXACT[:-1]: REFUSED, EXACT[:16]: REFUSED})
@@ -47,7 +47,7 @@ def test_the_last_character_of_a_long_name_counts(deploy: Deploy, access: Access
 
 @pytest.mark.requirement("SHM-ALLOW-05")
 def test_the_last_character_of_a_long_stem_counts(deploy: Deploy, access: Access) -> None:
-    """Of a stem of 28 characters with a star."""
+    """The rule allows a stem of 28 characters with a star."""
     guest, _ = deploy(f"allow {STEM}*", "")
     access.check(guest, {STEM: ALLOWED, f"{STEM}abc": ALLOWED, STEM[:-1]: REFUSED, f"{STEM[:-1]}x": REFUSED})
 
@@ -71,7 +71,7 @@ def test_long_names_that_differ_in_the_last_character_are_two_regions(deploy: De
 def test_names_that_differ_in_one_bit_are_two_regions(
     deploy: Deploy, access: Access, bench: Bench, position: int
 ) -> None:
-    """In the first character and in the last one, as far as the others make a legal name."""
+    """The bit is in the first or the last character, as far as the result is a legal name."""
     guest, owner = deploy(f"deny {DENIED}", "")
     theirs = owner.attach(DENIED)
     theirs.fill(seed=23)

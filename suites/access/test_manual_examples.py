@@ -33,7 +33,7 @@ def _example(requirement: str, table: Table) -> ParameterSet:
     ],
 )
 def test_names_with_the_stem_test_and_the_name_pluto(deploy: Deploy, access: Access, table: Table) -> None:
-    """Two ``allow``: what they cover can be used, everything else cannot."""
+    """With two ``allow``, only covered names can be used."""
     guest, _ = deploy("allow test* allow pluto", "")
     access.check(guest, table)
 
@@ -47,7 +47,7 @@ def test_names_with_the_stem_test_and_the_name_pluto(deploy: Deploy, access: Acc
     ],
 )
 def test_all_names_but_the_stem_live_and_the_name_pluto(deploy: Deploy, access: Access, table: Table) -> None:
-    """Two ``deny``: what they cover cannot be used, everything else can."""
+    """With two ``deny``, all names but the covered ones can be used."""
     guest, _ = deploy("deny live* deny pluto", "")
     access.check(guest, table)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``deny`` of a name before ``allow`` of its stem, which the manual of 7.0 shows; later ones tell not to mix."""
+"""``deny`` of a name before ``allow`` of its stem, as in the manual of 7.0; later manuals advise against mixing."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DENY_THEN_ALLOW = ("deny pluto allow pluto*", "")
 
 @pytest.mark.requirement("SHM-MIX-01")
 def test_the_denied_name_is_refused(deploy: Deploy, access: Access) -> None:
-    """Although the stem covers it."""
+    """The name is refused although the stem covers it."""
     guest, _ = deploy(*DENY_THEN_ALLOW)
     access.check(guest, {"pluto": REFUSED})
 
 
 @pytest.mark.requirement("SHM-MIX-01")
 def test_the_denied_name_is_refused_when_a_peer_made_it(deploy: Deploy, access: Access) -> None:
-    """For attaching as for creating."""
+    """The rule counts for attaching as for creating."""
     guest, peer = deploy(*DENY_THEN_ALLOW)
     theirs = peer.attach("pluto")
     access.check(guest, {"pluto": REFUSED}, operation="attach")

@@ -34,7 +34,7 @@ NOT_IN_SETS = ("x", "]x", "[:x", "[y", "az", ":z", "]w", "bw", "\\v", "[v", "[[:
 
 @pytest.mark.requirement("SHM-PROF-02")
 def test_a_set_has_the_members_that_it_has_in_a_shell(deploy: Deploy, access: Access, bench: Bench) -> None:
-    """Brackets, colons, hyphens and escapes among them, and classes."""
+    """The members include brackets, colons, hyphens, escapes and classes."""
     if bench.profile.pattern_syntax != "glob-escape":
         pytest.skip(f"patterns of bench {bench.name} have not all of these: {bench.profile.pattern_syntax}")
     guest, _ = deploy(*SETS)

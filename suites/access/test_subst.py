@@ -38,7 +38,7 @@ def test_a_prefix_is_put_before_the_guests_name(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-SUBST-01")
 def test_the_host_lists_the_prefixed_name(host_regions: HostRegions, deploy: Deploy) -> None:
-    """One region more, of that name."""
+    """There is one more region, with that name."""
     guest, _ = deploy(*PREFIX)
     before = host_regions()
     guest.attach("mem", pages=5)
@@ -69,7 +69,7 @@ def test_a_create_after_the_substitution_is_translated(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-SUBST-05")
 def test_the_host_lists_the_translated_create(host_regions: HostRegions, deploy: Deploy) -> None:
-    """Under the host-side name, and not under the written one."""
+    """The region has the host-side name, not the one in the configuration."""
     deploy(*STEM_AND_CREATE)
     regions = host_regions()
     assert regions["guest0mem"].pages == 0xF0000 // 4096
@@ -79,7 +79,7 @@ def test_the_host_lists_the_translated_create(host_regions: HostRegions, deploy:
 @pytest.mark.requirement("SHM-SUBST-01")
 @pytest.mark.only(guest_image=["probe"])
 def test_the_name_of_a_failed_request_is_translated_once(deploy: Deploy, host_program: HostProgram) -> None:
-    """The region is full. When somebody has left, the guest stores the size again, and the name is what it was."""
+    """The region is full. After a client has left, the guest stores the size again, and the name has not changed."""
     guest, _ = deploy(*PREFIX)
     clients = [host_program.create("guest0busy", 1) for _ in range(reg.MAX_CLIENTS)]
     assert guest.request("busy").status == Status.CLIENT_MAX
@@ -94,7 +94,7 @@ def test_the_name_of_a_failed_request_is_translated_once(deploy: Deploy, host_pr
 
 @pytest.mark.requirement("SHM-SUBST-05")
 def test_a_substitution_counts_for_every_create_after_it(deploy: Deploy) -> None:
-    """Also when the vdev has a create before it. What that one is called, the documents leave open."""
+    """It counts also when the vdev has a create before it, whose name the documents leave open."""
     guest, peer = deploy(*BETWEEN_CREATES)
     theirs = peer.attach("guest02", pages=1)
     assert theirs.pages == 3

@@ -139,7 +139,7 @@ def test_widths_of_the_control_page(deploy: Deploy, observations: Observations) 
 
 
 def _load_status(ours: Region, theirs: Region, width: int) -> str:
-    """What a load gave, and whether it took the signal that was there."""
+    """The value of a load, and whether it has cleared the pending signal."""
     theirs.signal(ours.index)
     ours.guest.probe.use(ours.handle)
     word = ours.guest.load("control", reg.CONTROL_STATUS_OFFSET, width)
@@ -160,7 +160,7 @@ def _store_notify(ours: Region, theirs: Region, width: int) -> str:
 
 
 def _store_detach(guest: Guest, theirs: Region, width: int) -> str:
-    """By the connection that a store before it has left, or by a new one."""
+    """Use the connection that the last store has left, or a new one."""
     ours = guest.attached[-1] if guest.attached else guest.attach("control")
     guest.probe.use(ours.handle)
     if not guest.store("control", reg.CONTROL_DETACH_OFFSET, width, 1):

@@ -24,7 +24,7 @@ SECONDS = 20.0
 
 @pytest.mark.requirement("SHM-OPEN-20")
 def test_indices_of_those_who_come_back(deploy: Deploy, observations: Observations) -> None:
-    """One stays, another comes and goes more often than there are indices."""
+    """One client stays, another attaches and detaches more often than there are indices."""
     guest, peer, _ = deploy(*FREE)
     guest.attach("reused")
     given = []
@@ -42,7 +42,7 @@ def test_indices_of_those_who_come_back(deploy: Deploy, observations: Observatio
 
 @pytest.mark.requirement("SHM-OPEN-21")
 def test_unusual_words_in_notify(deploy: Deploy, observations: Observations) -> None:
-    """The sender's own bit, upper bits beside a receiver's, nothing, and an index that somebody gets later."""
+    """The sender's own bit, upper bits in addition to a receiver's, zero, and an index that is assigned later."""
     guest, peer, late = deploy(*FREE)
     ours, theirs = guest.attach("odd-words"), peer.attach("odd-words")
     ours.pending()
@@ -95,7 +95,7 @@ def test_the_place_of_a_region_after_detach(deploy: Deploy, observations: Observ
 
 @pytest.mark.requirement("SHM-LIFE-08", "SHM-OPEN-25", "SHM-OPEN-26")
 def test_a_region_that_everybody_has_left(deploy: Deploy, bench: Bench, observations: Observations) -> None:
-    """Its size and content for one who comes back, before and after the end of the guest that made it."""
+    """Its size and content for a client that returns, before and after the end of its creator."""
     maker, guest, _ = deploy(*FREE)
     made = maker.attach("lasting", 5)
     made.mark_pages(MARK)
@@ -120,7 +120,7 @@ def test_a_region_that_everybody_has_left(deploy: Deploy, bench: Bench, observat
 
 @pytest.mark.requirement("SHM-OPEN-25")
 def test_a_created_region_that_everybody_has_left(deploy: Deploy, bench: Bench, observations: Observations) -> None:
-    """While the guest runs whose configuration has made it, and after that."""
+    """Observed while its creator runs, and after that."""
     maker, guest, _ = deploy(*CREATED)
     maker.attach("stock", 5).detach()
     left = is_there(bench, guest, "stock", 5)
@@ -132,7 +132,7 @@ def test_a_created_region_that_everybody_has_left(deploy: Deploy, bench: Bench, 
 
 @pytest.mark.requirement("SHM-OPEN-19")
 def test_registers_before_the_first_request_and_after_a_failed_one(deploy: Deploy, observations: Observations) -> None:
-    """Of a guest that has just been started."""
+    """The guest has just been started."""
     (guest,) = deploy("deny refused")
     registers = guest.registers()
     observations.record("initial registers", _shown(guest))

@@ -37,7 +37,7 @@ def test_the_pci_function(deploy: Deploy, observations: Observations) -> None:
 @pytest.mark.lg_feature("device-tree")
 @pytest.mark.requirement("SHM-OPEN-14")
 def test_the_trigger_in_the_device_tree(deploy: Deploy, observations: Observations) -> None:
-    """Of the node's interrupt."""
+    """The trigger of the node's interrupt is recorded."""
     guest, _, _ = deploy(*FREE)
     observations.record("interrupt_shape in the device tree", "edge" if guest.devices()[0].edge else "level")
 
@@ -66,7 +66,7 @@ def test_combinations_that_are_not_meant(attempt: Try, bench: Bench, observation
 @pci
 @pytest.mark.requirement("SHM-OPEN-31")
 def test_a_named_vdev_below_dev_qvm(deploy: Deploy, bench: Bench, observations: Observations) -> None:
-    """The name is the common option of all vdevs."""
+    """``name`` is a common option of all vdevs."""
     demand(bench, PATHS)
     (guest,) = deploy("name talk")
     with bench.host() as host:

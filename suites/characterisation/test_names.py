@@ -31,7 +31,7 @@ SEVERAL = ("subst a,b subst b,c", "")
 
 @pytest.mark.requirement("SHM-SUBST-06", "SHM-OPEN-05", "SHM-OPEN-06", "SHM-OPEN-07", "SHM-OPEN-09")
 def test_where_subst_finds_its_first_field(deploy: Deploy, observations: Observations) -> None:
-    """At the beginning, in the middle, as the whole name, twice, and not at all."""
+    """The field occurs at the beginning, in the middle, as the whole name, twice, or not at all."""
     guest, *_, peer = deploy(*SUBSTITUTED)
     hosts = {
         name: meeting_point(guest, name, peer, candidates)
@@ -69,7 +69,7 @@ def test_which_name_rules_see(deploy: Deploy, observations: Observations) -> Non
 
 @pytest.mark.requirement("SHM-OPEN-09")
 def test_a_host_side_name_that_is_too_long(deploy: Deploy, observations: Observations) -> None:
-    """Refused, or cut to what fits."""
+    """The name is refused or truncated."""
     *_, guest, _, peer = deploy(*SUBSTITUTED)
     name = "long-enough"
     host = meeting_point(guest, name, peer, [(LONG + name)[:MAX_NAME_LENGTH]])
@@ -80,7 +80,7 @@ def test_a_host_side_name_that_is_too_long(deploy: Deploy, observations: Observa
 
 @pytest.mark.requirement("SHM-OPEN-09")
 def test_which_subst_a_create_sees(deploy: Deploy, bench: Bench, observations: Observations) -> None:
-    """One stands before the subst, one behind it; which names are taken tells."""
+    """One create precedes the subst, one follows it; the resulting names show which are translated."""
     *_, peer = deploy(*SUBSTITUTED)
     taken = tuple(name for name in ("foo1", "h-1", "foo2", "h-2") if is_there(bench, peer, name, 2))
     observations.record("regions of 'create foo1 subst foo,h- create foo2'", ", ".join(taken))
@@ -117,7 +117,7 @@ FREE = ("", "", "")
 
 @pytest.mark.requirement("SHM-OPEN-16")
 def test_which_names_are_legal(deploy: Deploy, observations: Observations) -> None:
-    """And what a name of 32 characters without a terminator is taken for."""
+    """A name of 32 characters without a terminator is tried, too."""
     guest, peer, _ = deploy(*FREE)
     for field, name in NAMES.items():
         answer = verdict(guest, name)

@@ -75,7 +75,7 @@ def test_other_sizes(deploy: Deploy, observations: Observations) -> None:
 
 
 def again(first: Region, second: Region | None, peer: Region) -> str:
-    """What a second request for the same region came to, and in what the peer sees."""
+    """The results of a second request for the same region, for the guest and for the peer."""
     if second is None:
         return "refused"
     return "second-connection" if second.index in peer.members() - {first.index} else "same-connection"
@@ -109,7 +109,7 @@ def _index(region: Region | None) -> str:
 
 @pytest.mark.requirement("SHM-FIND-02", "SHM-OPEN-27")
 def test_find(deploy: Deploy, observations: Observations) -> None:
-    """Three regions of the host; the guest is connected to two, and a name is in the register beside that."""
+    """The host has three regions; the guest is connected to two, and the name register holds a name."""
     guest, peer, _ = deploy(*FREE)
     peer.attach("find-2", 3)
     for number in (0, 1):
@@ -142,7 +142,7 @@ def _find(guest: Guest, number: int) -> tuple[Status, int, str]:
 
 @pytest.mark.requirement("SHM-OPEN-15")
 def test_flags(deploy: Deploy, host_regions: HostRegions, observations: Observations) -> None:
-    """What the register reads, what it does to the region, and whether it counts for who comes after."""
+    """The value of the register, its effect on the region, and on clients that attach later."""
     guest, peer, _ = deploy(*FREE)
     guest.write("factory", reg.FLAGS_OFFSET, 4, 0o600)
     read = guest.read("factory", reg.FLAGS_OFFSET, 4)
@@ -168,7 +168,7 @@ def test_flags(deploy: Deploy, host_regions: HostRegions, observations: Observat
 
 @pytest.mark.requirement("SHM-OPEN-28")
 def test_what_the_host_shows(deploy: Deploy, host_regions: HostRegions, observations: Observations) -> None:
-    """Of a region that a guest has made and of one that create has made."""
+    """A region that a guest has made, and one that create has made."""
     guest, _ = deploy(*CREATING)
     guest.attach("made", 3)
     for name, region in sorted(host_regions().items()):

@@ -77,7 +77,7 @@ def test_patterns(deploy: Deploy, attempt: Try, observations: Observations) -> N
 
 @pytest.mark.requirement("SHM-OPEN-18")
 def test_the_status_of_a_refusal(deploy: Deploy, observations: Observations) -> None:
-    """For a name that nobody has, and for one that a peer has."""
+    """The name is unused, or a peer has created it."""
     guest, peer = deploy("deny secret", "")
     fresh = guest.request("secret").status
     peer.attach("secret")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest that has left a region finds no byte of it any more; in the regions that it stays in, all of them."""
+"""A guest that has left a region cannot read it any more; the regions that it stays in are unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZES = (1, 64, 8, 128)
 
 @pytest.mark.requirement("SHM-ISOL-04")
 def test_a_guest_that_left_finds_nothing(deploy: Deploy) -> None:
-    """Three regions, left one by one, the middle one first; the peer stays, and its bytes stay."""
+    """The guest leaves three regions one by one, the middle one first; the peer stays, and its bytes stay."""
     guest, peer = deploy("", "")
     names = ("left-first", "left-second", "left-third")
     theirs = [peer.attach(name, pages=PAGES) for name in names]

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.only(guest_image=["linux"], placement=["pci"], via=["se
 
 @pytest.mark.requirement("SHM-CTRL-05")
 def test_bytes_are_read_unchanged_in_both_directions(deploy: Deploy) -> None:
-    """The bytes of each, and the presence of each."""
+    """Each guest sees the other's bytes and presence."""
     linux, probe = deploy("", On("probe", ""))
     left, right = linux.attach("common", pages=64), probe.attach("common", pages=64)
     assert left.members() == right.members() == {left.index, right.index}

@@ -14,7 +14,7 @@ SECRET = 0x5EC2E75EC2E7A11E
 @pytest.mark.parametrize("rules", ["deny secret*", "allow public*"], ids=["denied", "not-allowed"])
 @pytest.mark.requirement("SHM-ISOL-01")
 def test_a_refused_guest_finds_nothing_in_its_window(deploy: Deploy, access: Access, rules: str) -> None:
-    """Before and after it was refused; the same search finds the bytes once they lie in a region that is permitted."""
+    """It searches before and after the refusal; the same search finds the bytes of a permitted region."""
     outsider, owner = deploy(rules, "")
     secret = owner.attach("secret", pages=4)
     secret.mark_pages(SECRET)
@@ -28,7 +28,7 @@ def test_a_refused_guest_finds_nothing_in_its_window(deploy: Deploy, access: Acc
 
 @pytest.mark.requirement("SHM-ISOL-02")
 def test_what_a_refused_guest_writes_into_its_window_reaches_nobody(deploy: Deploy, access: Access) -> None:
-    """It fills what it can reach of its window; the region of the others keeps its bytes."""
+    """It overwrites all of its window that it can reach; the region of the others is unchanged."""
     outsider, owner = deploy("deny secret*", "")
     secret = owner.attach("secret", pages=16)
     secret.fill(seed=5)

@@ -18,7 +18,7 @@ SIZES = {"4KiB": 1, "8KiB": 2, "64KiB": 16, "1MiB": 256, "4MiB": 1024}
 @pytest.mark.parametrize("pages", SIZES.values(), ids=SIZES)
 @pytest.mark.requirement("SHM-CTRL-05")
 def test_whole_regions_are_read_unchanged_in_both_directions(deploy: Deploy, pages: int) -> None:
-    """Every byte of the region, first from one guest to the other and then back."""
+    """Every byte of the region is written by one guest and read by the other, in both directions."""
     left, right = (guest.attach("common", pages=pages) for guest in deploy(*FREE))
     assert (left.pages, right.pages) == (pages, pages)
     left.fill(seed=pages)
@@ -29,7 +29,7 @@ def test_whole_regions_are_read_unchanged_in_both_directions(deploy: Deploy, pag
 
 @pytest.mark.requirement("SHM-CTRL-05")
 def test_a_written_part_leaves_its_surroundings_alone(deploy: Deploy) -> None:
-    """Odd offsets and lengths, over the border of two pages."""
+    """Offsets and lengths are odd, and cross a page boundary."""
     left, right = (guest.attach("common", pages=4) for guest in deploy(*FREE))
     left.fill(seed=1)
     offset, length = PAGE_SIZE - 3, 1001
@@ -41,7 +41,7 @@ def test_a_written_part_leaves_its_surroundings_alone(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-CTRL-05")
 def test_single_bytes_are_seen_at_once(deploy: Deploy) -> None:
-    """Question and answer by turns at the two ends of the region."""
+    """The guests exchange single bytes at both ends of the region."""
     left, right = (guest.attach("common", pages=2) for guest in deploy(*FREE))
     last = 2 * PAGE_SIZE - 1
     for number in range(20):

@@ -78,7 +78,7 @@ def _next_pulse(count: int, before: int) -> int:
 @pytest.mark.parametrize("pages", [1, 16, 1000])
 @pytest.mark.requirement("SHM-HOST-04")
 def test_host_and_guest_count_the_same_pages(deploy: Deploy, host_program: HostProgram, pages: int) -> None:
-    """Whoever made the region, and whatever the other one asks for."""
+    """This holds for either creator and for every requested size."""
     guest, _, _ = deploy(*FREE)
     region = guest.attach("by-the-guest", pages)
     client = host_program.attach("by-the-guest")

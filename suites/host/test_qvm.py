@@ -39,7 +39,7 @@ TABLE = {"pluto": ALLOWED, "test1": ALLOWED, "mickey": REFUSED, "commented": REF
 
 @pytest.mark.requirement("QVM-CFG-01")
 def test_comments_and_blank_lines_mean_nothing(deploy: Deploy, access: Access) -> None:
-    """Whatever they say."""
+    """Comments may contain any text."""
     guest, _ = deploy(COMMENTED, "")
     access.check(guest, TABLE | {"trailing": REFUSED})
 
@@ -102,7 +102,7 @@ def test_sigusr1_makes_the_vdev_tell_of_itself(deploy: Deploy, bench: Bench) -> 
 
 @pytest.mark.requirement("QVM-RUN-03")
 def test_a_reboot_ends_qvm_with_0(deploy: Deploy) -> None:
-    """Whoever wants the guest again starts qvm again."""
+    """To start the guest again, qvm has to be started again."""
     guest, _, _ = deploy(*FREE)
     assert guest.reboot() == 0
 

@@ -90,7 +90,7 @@ class Trial:
         self.peer.detach_all()
 
     def refusable(self, names: Sequence[str]) -> list[str]:
-        """Those of the names that the guest must not have and the peer may have."""
+        """Return the names that the guest must not use and the peer may use."""
         decided = {name: self._decide(name) for name in names}
         return [
             name
@@ -111,7 +111,7 @@ class Trial:
         self.peer.detach_all()
 
     def _prepare(self, name: str, decision: Decision, marks: dict[str, int]) -> Iterator[str]:
-        """The peer makes the region, with a mark of its own."""
+        """The peer creates the region and writes a mark into it."""
         region = self.peer.attach(decision.host_name, pages=_PEER_PAGES)
         if region.pages != self._pages_expected(decision.host_name):
             yield self._line(name, "attach", "a region that nobody had", f"one of {region.pages} pages", decision)
@@ -164,7 +164,7 @@ def _mark_of(region: Region) -> int:
 
 
 def _reason(decision: Decision) -> str:
-    """What decided, in words."""
+    """Describe what decided."""
     if decision.rule:
         return f"'{decision.rule.kind} {decision.rule.pattern}'"
     if decision.implicit:

@@ -16,7 +16,7 @@ FREE = ("", "", "")
 
 @pytest.mark.requirement("SHM-NOTIF-01", "SHM-NOTIF-02")
 def test_a_signal_to_each_index_arrives_there_and_nowhere_else(deploy: Deploy, host_program: HostProgram) -> None:
-    """From the guest to fifteen programs of the host, one at a time."""
+    """The guest signals fifteen host programs, one at a time."""
     guest, *_ = deploy(*FREE)
     ours = guest.attach("full-house")
     clients = [host_program.create("full-house", 1) for _ in range(MAX_CLIENTS - 1)]
@@ -32,7 +32,7 @@ def test_a_signal_to_each_index_arrives_there_and_nowhere_else(deploy: Deploy, h
 
 @pytest.mark.requirement("SHM-NOTIF-01", "SHM-NOTIF-06")
 def test_a_signal_from_each_index_is_a_bit_of_its_own(deploy: Deploy, host_program: HostProgram) -> None:
-    """One at a time, and then all of them before the guest reads."""
+    """They signal one at a time, and then all of them before the guest reads."""
     guest, *_ = deploy(*FREE)
     ours = guest.attach("full-house")
     clients = [host_program.create("full-house", 1) for _ in range(MAX_CLIENTS - 1)]

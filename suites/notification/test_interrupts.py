@@ -73,7 +73,7 @@ def check_interrupts(guests: list[Guest], regions: list[Region], members: set[in
 
 @pytest.mark.requirement("SHM-NOTIF-08")
 def test_those_who_are_there_are_interrupted_when_one_comes(deploy: Deploy) -> None:
-    """Once each time."""
+    """Each time, every guest takes one interrupt."""
     guests, regions = listening(deploy, "come")
     stay = {region.index for region in regions[:2]}
     for _ in range(3):
@@ -100,7 +100,7 @@ def test_those_with_higher_indices_are_interrupted_when_one_comes_back(deploy: D
 
 @pytest.mark.requirement("SHM-NOTIF-09")
 def test_those_who_remain_are_interrupted_when_one_goes(deploy: Deploy) -> None:
-    """Once each time."""
+    """Each time, every guest takes one interrupt."""
     guests, regions = listening(deploy, "go")
     stay = {region.index for region in regions[:2]}
     for _ in range(3):
@@ -156,7 +156,7 @@ def test_events_in_another_region_interrupt_nobody_here(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-NOTIF-06")
 def test_signals_before_a_read_are_one_change(deploy: Deploy) -> None:
-    """While nobody listens, five signals are sent; the guest then listens, and the events after that are counted."""
+    """Five signals are sent before the guest enables interrupts; the later events are counted."""
     guests, regions = listening(deploy, "merged")
     guests[0].probe.irq_off()
     for _ in range(5):
@@ -203,7 +203,7 @@ def test_a_thousand_messages_by_interrupt(deploy: Deploy, metrics: Metrics) -> N
 @pytest.mark.requirement("SHM-PCI-03")
 @pytest.mark.only(placement=["pci"])
 def test_the_message_that_pci_offers_comes(deploy: Deploy, setting: Setting) -> None:
-    """Where guest and device can do that; the pin has tests of its own."""
+    """This needs message-signalled interrupts; the pin has separate tests."""
     guests = deploy(*FREE)[:2]
     regions = []
     for guest in guests:

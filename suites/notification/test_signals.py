@@ -44,7 +44,7 @@ def test_the_receiver_sees_the_bit_of_the_sender(deploy: Deploy, host_program: H
 
 @pytest.mark.requirement("SHM-NOTIF-01")
 def test_signals_of_several_senders_are_several_bits(deploy: Deploy) -> None:
-    """Read once, they are taken."""
+    """One read clears them all."""
     receiver, *senders = joined(deploy, "several")
     for sender in senders:
         sender.signal(receiver.index)
@@ -54,7 +54,7 @@ def test_signals_of_several_senders_are_several_bits(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-NOTIF-02")
 def test_who_is_not_selected_sees_nothing(deploy: Deploy) -> None:
-    """Neither the third guest nor the sender."""
+    """Neither the third guest nor the sender sees the signal."""
     regions = joined(deploy, "chosen")
     for sender in regions:
         receiver, bystander = (region for region in regions if region is not sender)
@@ -66,7 +66,7 @@ def test_who_is_not_selected_sees_nothing(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-NOTIF-03")
 def test_all_ones_is_everybody_but_the_sender(deploy: Deploy) -> None:
-    """Whichever index the sender has."""
+    """This holds for every index of the sender."""
     regions = joined(deploy, "everybody")
     for sender in regions:
         sender.notify(NOTIFY_ALL_OTHERS)
@@ -77,7 +77,7 @@ def test_all_ones_is_everybody_but_the_sender(deploy: Deploy) -> None:
 @pytest.mark.requirement("SHM-NOTIF-03")
 @pytest.mark.parametrize("left", [0, 1, 2], ids=["first", "middle", "last"])
 def test_all_ones_is_everybody_where_somebody_has_left(deploy: Deploy, left: int) -> None:
-    """In front of the others, between them and behind them."""
+    """The client that left had an index below, between or above the others'."""
     regions = joined(deploy, "gap")
     regions.pop(left).detach()
     for sender, receiver in (regions, regions[::-1]):
@@ -88,7 +88,7 @@ def test_all_ones_is_everybody_where_somebody_has_left(deploy: Deploy, left: int
 
 @pytest.mark.requirement("SHM-NOTIF-04")
 def test_sixteen_ones_are_everybody_and_the_sender(deploy: Deploy) -> None:
-    """The mask that the host's header has for it."""
+    """The mask is that of the host's header file."""
     regions = joined(deploy, "sixteen")
     for sender in regions:
         sender.notify(NOTIFY_ALL)
@@ -108,7 +108,7 @@ def test_repeated_signals_are_one_bit(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-NOTIF-07")
 def test_a_signal_to_nobody_is_not_kept(deploy: Deploy) -> None:
-    """All indices are signalled, those that nobody holds too; who joins then finds nothing pending."""
+    """All indices are signalled, also the unused ones; a client that attaches later finds nothing pending."""
     first, second, third = deploy(*FREE)
     ours, theirs = first.attach("nobody"), second.attach("nobody")
     for word in (NOTIFY_ALL, NOTIFY_ALL_OTHERS, 1 << 2, 1 << 5):
@@ -119,7 +119,7 @@ def test_a_signal_to_nobody_is_not_kept(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-NOTIF-02")
 def test_signals_that_were_not_read_end_with_the_connection(deploy: Deploy) -> None:
-    """Whoever joins next finds nothing pending: the one who has left, and another one in its place."""
+    """The next client finds nothing pending, whether it is the same guest or another one."""
     ours, *leaving = joined(deploy, "inherited")
     for region in leaving:
         ours.signal(region.index)
@@ -155,7 +155,7 @@ def test_signals_stay_in_their_region(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-NOTIF-01")
 def test_no_signal_is_lost_between_reads_that_follow_each_other(deploy: Deploy) -> None:
-    """Reads between the signals take each of them once, whoever sent it."""
+    """Reads between the signals return each of them once, for every sender."""
     receiver, *senders = joined(deploy, "conserved")
     for number in range(30):
         sender = senders[number % len(senders)]

@@ -47,7 +47,7 @@ def check_exchange(asking: Region, serving: Region) -> None:
 
 
 def quiet(regions: list[Region]) -> None:
-    """Nobody has a change that was not read."""
+    """Make sure that no guest has an unread change."""
     for region in regions:
         region.pending()
 
@@ -55,7 +55,7 @@ def quiet(regions: list[Region]) -> None:
 @pytest.mark.requirement("SHM-PCI-03", "SHM-NOTIF-05")
 @pytest.mark.only(placement=["pci"])
 def test_a_thousand_messages_by_the_pin(deploy: Deploy, setting: Setting) -> None:
-    """Also where guest and device could use messages of their own."""
+    """The pin is used also where message-signalled interrupts are available."""
     guests = deploy(*FREE)[:2]
     regions = [guest.attach("pins") for guest in guests]
     quiet(regions)
@@ -86,7 +86,7 @@ def test_data_is_memory_as_before_when_the_pin_has_told(deploy: Deploy, setting:
 @pytest.mark.requirement("SHM-NOTIF-05")
 @pytest.mark.only(placement=["mmio"])
 def test_a_thousand_messages_by_a_level_line(deploy: Deploy, bench: Bench) -> None:
-    """Where a guest is told the trigger of its lines; it has as many devices as it takes to come to a level."""
+    """Needs a bench with a ``trigger``; the guest has as many devices as are needed for a level line."""
     vdev = next((number for number, location in enumerate(bench.config.mmio) if location.trigger == "level"), None)
     if vdev is None:
         pytest.skip(f"guests of {bench.name} are told of no level line")

@@ -21,7 +21,7 @@ device_tree = pytest.mark.lg_feature("device-tree")
 
 @pytest.mark.requirement("SHM-MMIO-01")
 def test_the_signature_is_at_the_address(deploy: Deploy, bench: Bench) -> None:
-    """And the registers behind it make a region."""
+    """The registers behind it work: a region can be created."""
     guest, peer, _ = deploy(*FREE)
     assert guest.read("phys", bench.config.mmio[0].loc, 8) == SIGNATURE
     assert guest.attach("placed").members() == {0}
@@ -30,14 +30,14 @@ def test_the_signature_is_at_the_address(deploy: Deploy, bench: Bench) -> None:
 
 @pytest.mark.requirement("SHM-MMIO-02")
 def test_there_is_no_pci_function(deploy: Deploy) -> None:
-    """Of one device, nor of several."""
+    """This holds for one device and for several."""
     (guest,) = deploy(("", ""))
     assert [device.pci for device in guest.devices() if device.pci] == []
 
 
 @pytest.mark.requirement("SHM-MMIO-03")
 def test_vector_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -> None:
-    """Of each device."""
+    """This holds for each device."""
     (guest,) = deploy(("", ""))
     for vdev, location in enumerate(bench.config.mmio[:2]):
         guest.select(vdev)
@@ -47,7 +47,7 @@ def test_vector_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -
 @device_tree
 @pytest.mark.requirement("SHM-MMIO-04")
 def test_the_device_tree_has_a_node(deploy: Deploy, bench: Bench) -> None:
-    """A guest that is told nothing finds each device by the node's compatible and its first reg."""
+    """A guest finds each device by the node's compatible and its first reg."""
     (guest,) = deploy(("", ""))
     found = [device for device in guest.devices() if device.placement == "mmio"]
     assert sorted(device.factory for device in found) == sorted(location.loc for location in bench.config.mmio[:2])
@@ -57,7 +57,7 @@ def test_the_device_tree_has_a_node(deploy: Deploy, bench: Bench) -> None:
 @device_tree
 @pytest.mark.requirement("SHM-MMIO-05")
 def test_the_interrupt_of_the_node_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -> None:
-    """Of each device; a signal arrives there."""
+    """This holds for each device; a signal arrives on that line."""
     guest, peer = deploy(("", ""), "")
     lines = {device.factory: device.interrupt for device in guest.devices()}
     assert lines == {location.loc: location.line for location in bench.config.mmio[:2]}
@@ -74,7 +74,7 @@ def test_the_interrupt_of_the_node_is_the_line_of_the_configuration(deploy: Depl
 @pytest.mark.parametrize("lines", HIGH_LINES, ids=lambda lines: "-".join(map(str, lines)))
 @pytest.mark.requirement("SHM-MMIO-05")
 def test_a_line_of_a_high_number_is_the_interrupt(deploy: Deploy, bench: Bench, lines: tuple[int, int]) -> None:
-    """Of each of two devices, in the tree as well as in the guest."""
+    """This holds for two devices, in the device tree as well as in the guest."""
     if bench.config.architecture != "aarch64":
         pytest.skip("lines of these numbers are the GIC's")
     one, two = (
@@ -93,7 +93,7 @@ def test_a_line_of_a_high_number_is_the_interrupt(deploy: Deploy, bench: Bench, 
 
 @pytest.mark.requirement("SHM-MMIO-06")
 def test_an_address_without_an_interrupt_is_rejected(attempt: Try, bench: Bench) -> None:
-    """Exit status 65 with the place of the mistake."""
+    """qvm ends with exit status 65 and names the line."""
     option = f"loc {bench.config.mmio[0].loc:#x}"
     tried = attempt(f"vdev shmem\n    {option}\n")
     assert tried.status == 65

@@ -22,7 +22,7 @@ def functions(guest: Guest) -> list[PciFunction]:
 
 @pytest.mark.requirement("SHM-PCI-01")
 def test_the_guest_finds_one_function(deploy: Deploy) -> None:
-    """By vendor and device; it is found again where it was."""
+    """It is found by vendor and device, twice at the same address."""
     for guest in deploy(*FREE):
         (function,) = functions(guest)
         assert (function.vendor_id, function.device_id) == (PCI_VENDOR, PCI_DEVICE)
@@ -31,7 +31,7 @@ def test_the_guest_finds_one_function(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-PCI-01")
 def test_every_vdev_is_a_function_of_its_own(deploy: Deploy) -> None:
-    """Three in one guest, which do not share a page."""
+    """A guest has three functions, which do not share a page."""
     (guest,) = deploy(("", "", ""))
     found = functions(guest)
     assert len(found) == 3
@@ -41,7 +41,7 @@ def test_every_vdev_is_a_function_of_its_own(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-PCI-02")
 def test_bar_0_is_the_factory_page(deploy: Deploy) -> None:
-    """Memory, not I/O; aligned to its size; the signature is at its beginning."""
+    """BAR 0 is memory, not I/O, aligned to its size, with the signature at its beginning."""
     guest, _, _ = deploy(*FREE)
     bar = functions(guest)[0].bars[0]
     assert (bar.bar, bar.space) == (0, "memory")

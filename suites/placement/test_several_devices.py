@@ -68,7 +68,7 @@ TWO: tuple[Options, Options] = (("allow a*", "allow b*"), "")
 @pytest.mark.requirement("SHM-MMIO-07")
 @pytest.mark.only(placement=["mmio"])
 def test_two_devices_in_memory_are_independent(deploy: Deploy, access: Access) -> None:
-    """Registers, rules, regions, signals."""
+    """Registers, rules, regions and signals are separate."""
     guest, peer = deploy(*TWO)
     check_independent(guest, peer, access)
 
@@ -76,7 +76,7 @@ def test_two_devices_in_memory_are_independent(deploy: Deploy, access: Access) -
 @pytest.mark.requirement("SHM-MMIO-07")
 @pytest.mark.only(placement=["mmio"])
 def test_two_devices_in_memory_interrupt_on_their_own_lines(deploy: Deploy) -> None:
-    """Each on the one of its ``intr``."""
+    """Each device interrupts on the line of its ``intr``."""
     guest, peer = deploy(*TWO)
     check_interrupts(guest, peer)
 
@@ -84,7 +84,7 @@ def test_two_devices_in_memory_interrupt_on_their_own_lines(deploy: Deploy) -> N
 @pytest.mark.requirement("SHM-PCI-01")
 @pytest.mark.only(placement=["pci"])
 def test_two_functions_are_independent(deploy: Deploy, access: Access) -> None:
-    """Registers, rules, regions, signals, interrupts."""
+    """Registers, rules, regions, signals and interrupts are separate."""
     guest, peer = deploy(*TWO)
     check_independent(guest, peer, access)
     check_interrupts(guest, peer)
@@ -96,7 +96,7 @@ def test_two_functions_are_independent(deploy: Deploy, access: Access) -> None:
 def test_a_function_and_a_device_in_memory_are_independent(
     deploy: Deploy, access: Access, bench: Bench, mapped: int
 ) -> None:
-    """In one guest, in either order of the configuration."""
+    """Both are in one guest, in either order of the configuration."""
     if not bench.config.mmio:
         pytest.skip(f"bench {bench.name} has no place for memory-mapped devices")
     rules = ["allow a*", "allow b*"]
@@ -111,7 +111,7 @@ UNLIKE: tuple[Options, Options] = (("allow a*", "deny b*"), ("", "allow a*"))
 
 
 def check_lists(guests: tuple[Guest, ...], access: Access) -> None:
-    """What no rule of a device covers: the rules of the other device of the guest say nothing of it."""
+    """Check names that no rule covers: the rules of the other device do not affect them."""
     tables = (
         ({"a3": True, "b3": False, "c3": False}, {"a3": True, "b3": False, "c3": True}),
         ({"a3": True, "b3": True, "c3": True}, {"a3": True, "b3": False, "c3": False}),
@@ -127,12 +127,12 @@ def check_lists(guests: tuple[Guest, ...], access: Access) -> None:
 @pytest.mark.requirement("SHM-MMIO-07")
 @pytest.mark.only(placement=["mmio"])
 def test_lists_of_two_devices_in_memory_end_each_in_its_own_way(deploy: Deploy, access: Access) -> None:
-    """One has an allow, the other only a deny or no rule at all."""
+    """One device has an allow, the other only a deny or no rule."""
     check_lists(deploy(*UNLIKE), access)
 
 
 @pytest.mark.requirement("SHM-PCI-01")
 @pytest.mark.only(placement=["pci"])
 def test_lists_of_two_functions_end_each_in_its_own_way(deploy: Deploy, access: Access) -> None:
-    """One has an allow, the other only a deny or no rule at all."""
+    """One device has an allow, the other only a deny or no rule."""
     check_lists(deploy(*UNLIKE), access)

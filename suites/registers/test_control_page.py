@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control page: who one is, who else is there, and what reading it takes away."""
+"""The control page: the client's index, the other clients, and the effects of reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FREE = ("", "", "")
 
 @pytest.mark.requirement("SHM-CTRL-01")
 def test_every_client_has_an_index_of_its_own(deploy: Deploy) -> None:
-    """Below 16; it stays the same while others come and go, and stores to the register do not change it."""
+    """It is below 16, and does not change when others attach or detach, or by stores to the register."""
     guests = deploy(*FREE)
     regions = [guest.attach("numbered") for guest in guests]
     indices = [region.index for region in regions]
@@ -29,7 +29,7 @@ def test_every_client_has_an_index_of_its_own(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-CTRL-02")
 def test_status_has_the_bit_of_every_connected_client(deploy: Deploy) -> None:
-    """One's own included, for everybody who is there, as they come and as they go, and not of one's other regions."""
+    """Each client sees all bits, its own included, as clients attach and detach; other regions do not count."""
     guests = deploy(*FREE)
     aside = guests[0].attach("alone")
     here: list[Region] = []
@@ -44,7 +44,7 @@ def test_status_has_the_bit_of_every_connected_client(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-CTRL-03")
 def test_the_first_client_is_0_and_the_second_is_1(deploy: Deploy) -> None:
-    """Whoever it is."""
+    """Index 0 goes to the first client, whichever guest that is."""
     guests = deploy(*FREE)
     for first, second in ((guests[0], guests[1]), (guests[2], guests[0])):
         pair = [guest.attach("in-order") for guest in (first, second)]
@@ -55,7 +55,7 @@ def test_the_first_client_is_0_and_the_second_is_1(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-CTRL-04")
 def test_reading_status_takes_the_signals_and_leaves_the_members(deploy: Deploy) -> None:
-    """By a read of the whole word; a read of idx takes nothing."""
+    """A read of the whole word clears the signals; a read of idx does not."""
     ours, *theirs = [guest.attach("read-twice") for guest in deploy(*FREE)]
     everybody = {region.index for region in (ours, *theirs)}
     for region in theirs:
@@ -68,7 +68,7 @@ def test_reading_status_takes_the_signals_and_leaves_the_members(deploy: Deploy)
 
 @pytest.mark.requirement("SHM-CTRL-04")
 def test_a_store_to_status_takes_no_signal(deploy: Deploy) -> None:
-    """Of ones, of nothing, and of a sender's own bit: only a read takes the signals."""
+    """Ones, zero and the sender's bit are stored; only a read clears the signals."""
     ours, *theirs = [guest.attach("stored-status") for guest in deploy(*FREE)]
     everybody = {region.index for region in (ours, *theirs)}
     ours.pending()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The factory page: what its registers read, what a store to each of them does, and where a request leads."""
+"""The factory page: reads, stores and requests."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class ByHand:
     address: int
 
     def word(self, offset: int) -> int:
-        """A register of its control page."""
+        """Read a register of its control page."""
         return self.guest.read("phys", self.address + offset, 4)
 
     def leave(self) -> None:
-        """Detach."""
+        """Detach from the region."""
         self.guest.write("phys", self.address + reg.CONTROL_DETACH_OFFSET, 4, 1)
 
 
@@ -44,7 +44,7 @@ def request_by_hand(guest: Guest, pages: int) -> ByHand:
 
 @pytest.mark.requirement("SHM-FACT-01")
 def test_the_signature_reads_the_same_whole_and_in_halves(deploy: Deploy) -> None:
-    """One load of 64 bits, two of 32, in either order."""
+    """It is read by one load of 64 bits, and by two of 32 in either order."""
     guest, _, _ = deploy(*FREE)
     low, high = reg.SIGNATURE & 0xFFFFFFFF, reg.SIGNATURE >> 32
     offset = reg.SIGNATURE_OFFSET
@@ -64,7 +64,7 @@ READ_ONLY = {
 @pytest.mark.parametrize("name", READ_ONLY)
 @pytest.mark.requirement("SHM-FACT-02")
 def test_a_store_to_a_read_only_register_changes_nothing(deploy: Deploy, name: str) -> None:
-    """Zeros, ones and something between, while a region is open and after it; the region does not notice."""
+    """Several values are stored while a region is attached and after that; the region is not affected."""
     guest, peer, _ = deploy(*FREE)
     region, theirs = guest.attach("steady", pages=2), peer.attach("steady")
     region.fill(seed=1)
@@ -79,7 +79,7 @@ def test_a_store_to_a_read_only_register_changes_nothing(deploy: Deploy, name: s
 
 @pytest.mark.requirement("SHM-FACT-03")
 def test_the_name_alone_requests_nothing(deploy: Deploy) -> None:
-    """After a request, so that size holds a number; the name is written byte by byte and in words."""
+    """The name is written byte by byte and in words, after a request, so that size holds a number."""
     guest, peer, _ = deploy(*FREE)
     guest.attach("earlier", pages=2).detach()
     before = guest.registers()
@@ -96,7 +96,7 @@ def test_the_name_alone_requests_nothing(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-FACT-03")
 def test_the_store_to_size_requests(deploy: Deploy) -> None:
-    """Nothing before it, everything after it."""
+    """Nothing happens before the store; afterwards the request is complete."""
     guest, peer, _ = deploy(*FREE)
     theirs = peer.attach("trigger", pages=3)
     guest.probe.set_name("trigger")
@@ -109,7 +109,7 @@ def test_the_store_to_size_requests(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-FACT-04")
 def test_the_result_is_final_when_the_store_has_completed(deploy: Deploy) -> None:
-    """Requests that succeed and that fail by turns; the status is read at once, and the peer asked at once."""
+    """Requests succeed and fail alternately; the status and the peer's view are checked at once."""
     guest, peer, _ = deploy(*FREE)
     theirs = peer.attach("prompt")
     for _ in range(20):
@@ -125,7 +125,7 @@ def test_the_result_is_final_when_the_store_has_completed(deploy: Deploy) -> Non
 @pytest.mark.parametrize("asked", [1, 3, 4, 5, 1000])
 @pytest.mark.requirement("SHM-FACT-05")
 def test_size_reads_back_the_real_number_of_pages(deploy: Deploy, asked: int) -> None:
-    """The first one decides; others may ask for less, the same and more."""
+    """The first request decides; later ones ask for fewer, as many and more pages."""
     guest, peer, _ = deploy(*FREE)
     peer.attach("sized", pages=4)
     region = guest.attach("sized", pages=asked)
@@ -148,7 +148,7 @@ def test_shmem_points_to_the_control_page(deploy: Deploy) -> None:
 @pytest.mark.parametrize("pages", [1, 2, 16])
 @pytest.mark.requirement("SHM-FACT-07")
 def test_the_data_begins_behind_the_control_page(deploy: Deploy, pages: int) -> None:
-    """As many pages as size says, each where it belongs; what is written behind the last one nobody else sees."""
+    """There are as many pages as size says; writes behind the last one do not reach other guests."""
     guest, peer, _ = deploy(*FREE)
     ours, theirs = guest.attach("layout", pages=pages), peer.attach("layout", pages=pages)
     first = ours.address + reg.DATA_OFFSET
@@ -179,7 +179,7 @@ def test_one_factory_page_opens_several_regions_in_turn(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-FACT-09")
 def test_the_name_takes_single_bytes_in_any_order(deploy: Deploy) -> None:
-    """Backwards, over a name that was there before."""
+    """The name is written backwards over an earlier one."""
     guest, peer, _ = deploy(*FREE)
     guest.attach("a-name-that-was-there-before").detach()
     theirs = peer.attach("bytes")

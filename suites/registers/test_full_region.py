@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A region has room for sixteen clients, whoever comes last."""
+"""A region has room for sixteen clients, guests or host programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_16th_connection_is_not_one_too_many(deploy: Deploy, host_program: H
 
 @pytest.mark.requirement("SHM-STAT-01", "SHM-STAT-02")
 def test_requests_for_a_full_region_cost_nothing(deploy: Deploy, host_program: HostProgram) -> None:
-    """More of them than there are places; the guest gets what it asks for next, and nobody else has noticed."""
+    """After many refused requests, the guest can still attach elsewhere, and others are not affected."""
     guest, _, _ = deploy(*FREE)
     clients = [host_program.create("besieged", 1) for _ in range(MAX_CLIENTS)]
     assert [guest.request("besieged").status for _ in range(2 * MAX_CLIENTS)] == [Status.CLIENT_MAX] * 2 * MAX_CLIENTS

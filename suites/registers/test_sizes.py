@@ -18,7 +18,7 @@ SIZES = (1, 255, 256, 257, 511, 1000, 4095)
 @pytest.mark.requirement("SHM-FACT-05")
 @pytest.mark.parametrize("pages", SIZES)
 def test_the_size_is_the_regions_page_count(deploy: Deploy, pages: int) -> None:
-    """For the one who makes it and for one who asks for another size; the last page is there for both."""
+    """This holds for the creator and for a guest that asks for another size; both can use the last page."""
     guest, peer, _ = deploy(*FREE)
     ours, theirs = guest.attach("measured", pages=pages), peer.attach("measured", pages=3)
     assert (ours.pages, theirs.pages) == (pages, pages)

@@ -19,7 +19,7 @@ FREE = ("", "", "")
 
 @pytest.mark.requirement("SHM-STAT-01")
 def test_a_permitted_request_for_a_fresh_name_succeeds(deploy: Deploy) -> None:
-    """Of any size, also after requests that failed."""
+    """This holds for any size, also after failed requests."""
     guest, _, _ = deploy(*FREE)
     for pages in (1, 2, 64, 1024):
         assert guest.request("").status == Status.ILLEGAL_NAME
@@ -56,7 +56,7 @@ ILLEGAL = {
 @pytest.mark.parametrize("kind", ILLEGAL)
 @pytest.mark.requirement("SHM-STAT-03")
 def test_an_illegal_name_is_refused_as_such(deploy: Deploy, bench: Bench, kind: str) -> None:
-    """Which names are illegal is the profile's to say; the documents only say that some are."""
+    """The profile decides which names are illegal, as the documents do not list them."""
     field, name = ILLEGAL[kind]
     if getattr(bench.profile, field) != "illegal":
         pytest.skip(f"the profile of bench {bench.name} takes such a name: {field} is {getattr(bench.profile, field)}")
@@ -67,7 +67,7 @@ def test_an_illegal_name_is_refused_as_such(deploy: Deploy, bench: Bench, kind: 
 
 @pytest.mark.requirement("SHM-STAT-04")
 def test_a_rule_violation_is_no_success(deploy: Deploy, access: Access) -> None:
-    """For creating and for attaching; the code is the one of the bench's profile."""
+    """This holds for creating and attaching; the code is that of the bench's profile."""
     guest, peer = deploy("deny secret", "")
     assert guest.request("secret").status == access.refusal != Status.OK
     peer.attach("secret")

@@ -44,7 +44,7 @@ def joined(guests: Iterable[Guest], name: str) -> list[Region]:
 
 @pytest.mark.requirement("SHM-PROF-05")
 def test_loads_of_status_and_idx(deploy: Deploy) -> None:
-    """Each gives its bytes of the two registers, and takes the signals if it touches ``status``."""
+    """Each load returns its bytes of the two registers, and clears the signals if it touches ``status``."""
     theirs, ours, third = joined(deploy(*FREE), "loads")
     word = mask([theirs.index, ours.index, third.index]) << reg.STATUS_MEMBERS_SHIFT | 1 << theirs.index
     page = word.to_bytes(4, "little") + ours.index.to_bytes(4, "little")
@@ -59,7 +59,7 @@ def test_loads_of_status_and_idx(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-PROF-05")
 def test_narrow_stores_to_notify_signal_nobody(deploy: Deploy) -> None:
-    """Of ones, to each part of the register; a store of the whole register then signals."""
+    """Ones are stored to each part of the register; a store to the whole register then signals."""
     guest, peer, _ = deploy(*FREE)
     ours, theirs = joined([guest, peer], "narrow-signals")
     for width, part in NARROW:
@@ -71,7 +71,7 @@ def test_narrow_stores_to_notify_signal_nobody(deploy: Deploy) -> None:
 
 @pytest.mark.requirement("SHM-PROF-05")
 def test_narrow_stores_to_detach_leave(deploy: Deploy) -> None:
-    """One that touches any part of the register is enough."""
+    """A store to any part of the register is enough."""
     guest, peer, _ = deploy(*FREE)
     theirs = peer.attach("narrow-leaving")
     for width, part in NARROW:

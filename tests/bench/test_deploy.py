@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests are started, shared, ended and mourned as the fixtures promise; on the emulated host, with real guests."""
+"""Guests are started, shared and ended as the fixtures promise, and failures reported; with real guests."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The suites beside other people's plugins: tests that would run elsewhere, tests in another order."""
+"""The suites together with foreign plugins: distributed tests, and tests in another order."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linux guests in the fixtures: what they are told, and how those are mourned that never answer over SSH.
+"""Linux guests in the fixtures: their settings, and the errors when one does not answer over SSH.
 
 The guests that break are not Linux: a kernel would take seconds to get as far.
 """

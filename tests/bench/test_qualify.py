@@ -137,7 +137,7 @@ def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number
     ],
 )
 def test_an_interrupt_needs_no_terminal(tmp_path: Path, streams: str, number: signal.Signals) -> None:
-    """Whatever the streams are: closed, full, or a pipe whose reader has gone."""
+    """Streams may be closed, full, or a pipe whose reader has gone."""
     mark = new_mark()
     command = shlex.join([*COMMAND, "--bench", "qemu-aarch64", "--out", str(tmp_path)])
     line = f'{command} {streams}; exit "${{PIPESTATUS[0]}}"'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A target file from a few answers is one that the check accepts, whatever they were."""
+"""A target file that new-target writes is accepted by the check, for all answers."""
 
 from __future__ import annotations
 

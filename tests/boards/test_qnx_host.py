@@ -95,7 +95,7 @@ def test_the_host_is_left_as_it_was_found(lab: Lab, keep: bool) -> None:
 
 
 def test_guests_end_when_the_harness_dies(lab: Lab) -> None:
-    """What a killed harness leaves is ended by the host itself: nobody has to clean up."""
+    """The host itself ends what a killed harness has started."""
     host = lab.ready()
     guest = lab.start_guest(host)
     guest.wait_console(20)

@@ -42,6 +42,6 @@ def expect_sentence(run: subprocess.CompletedProcess[str], status: int, words: s
 
 
 def expect_order(run: subprocess.CompletedProcess[str]) -> None:
-    """Nothing that Python says when nobody has thought of something."""
+    """The output has no trace of an unhandled exception."""
     for mark in ("Traceback", "Exception ignored", "BrokenPipe", "INTERNALERROR", "internal error of the harness"):
         assert mark not in run.stdout + run.stderr, run.stdout + run.stderr

@@ -159,7 +159,7 @@ def test_a_session_alone_does_not_need_its_terminal(tmp_path: Path, streams: str
     ["qualify --out ''", "prove --lg-env=", "lint --base '' x.qvmconf", "check-target ''", "report ''", "replay ''"],
 )
 def test_an_empty_path_is_wrong_use(tmp_path: Path, words: str) -> None:
-    """A script's variable that nobody has set would otherwise mean the folder that the script is in."""
+    """An unset variable of a script would otherwise mean the current folder."""
     run = shell(f"harness {words}", cwd=tmp_path)
     expect_sentence(run, 3, "is empty: name a path")
     assert not list(tmp_path.iterdir())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands and sessions that are asked to end: they bring down what they have started, regardless of the signal."""
+"""Commands and sessions end everything that they have started, for every signal that asks them to end."""
 
 from __future__ import annotations
 

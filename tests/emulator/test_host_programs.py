@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Host programs as clients: what their connections tell, and when."""
+"""Host programs as clients: the results of their connections."""
 
 from __future__ import annotations
 

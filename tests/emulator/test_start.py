@@ -86,7 +86,7 @@ def test_a_host_error_gives_64_and_its_message(
 
 
 def test_qvm_alone_gives_up_on_hosts_that_never_answer(tmp_path: Path) -> None:
-    """Whatever host is there takes the connection and ends."""
+    """The host accepts the connection and ends."""
     folder = tmp_path / "shmem-host"
     folder.mkdir()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames survive a noisy line: regardless of what happens to the bytes, no wrong frame is ever given out."""
+"""On a noisy line, damaged frames are dropped, and no wrong frame is returned."""
 
 from __future__ import annotations
 

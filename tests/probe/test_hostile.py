@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest gone wild, on a pair of its own: it survives itself, and the device keeps others' memory from it."""
+"""A hostile guest survives its own attacks, and the device protects the memory of others from it."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class RemoteLab:
         return exporter
 
     def acquired_by(self) -> str:
-        """Who has the place; empty when nobody."""
+        """The user who holds the place; empty when it is free."""
         said = self.lab.client("-p", PLACE, "show")
         match = re.search(r"acquired: (\S+)", said)
         return "" if match is None or match[1] == "None" else match[1]

@@ -34,7 +34,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteLab]:
 
 @pytest.fixture
 def lab(servers: RemoteLab) -> Iterator[RemoteLab]:
-    """The lab, with a place that nobody has."""
+    """The lab, with a free place."""
     yield servers
     if servers.acquired_by():
         servers.lab.client("-p", PLACE, "release", "--kick")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test passes only if its own body ran to its end, whatever a plugin or an option reports."""
+"""A test passes only if its own body has completed, regardless of plugins and options."""
 
 from __future__ import annotations
 

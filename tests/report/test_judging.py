@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pass of a test that judged nothing is an error; what judges is a pass, in any way it does."""
+"""A test that judged nothing is an error; every kind of judgement counts."""
 
 from __future__ import annotations
 

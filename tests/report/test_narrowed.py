@@ -32,7 +32,7 @@ def suite(make_suite: MakeSuite) -> Suite:
 
 
 def _narrowings(session: Session) -> list[str]:
-    """What is told of narrowing, seen to be the same in all three places."""
+    """The reported narrowings, checked to be the same on the terminal, in the data and on the page."""
     expected = [line for line in session.output.splitlines() if line.startswith("narrowed: ")]
     assert [str(each) for each in session.report.run.narrowed] == expected
     page = (session.folder / "index.html").read_text().replace("&#39;", "'")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers to open questions beside the profile of the bench: what agrees, what does not, and what to do about it."""
+"""Answers to open questions, compared with the profile of the bench, and the resulting advice."""
 
 from __future__ import annotations
 

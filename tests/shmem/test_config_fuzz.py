@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a file holds: an answer, or an error with file and line; and what can be read is written and read back."""
+"""Any file gives a configuration, or an error with file and line; a configuration survives writing and reading."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_reading_back_what_was_rendered(config: VmConfig) -> None:
 @settings(max_examples=60, deadline=None)
 @given(configurations())
 def test_line_breaks_are_cosmetic(config: VmConfig) -> None:
-    """But for what is not understood, which is told by its line, and for line ends in quotes."""
+    """Text that is not understood, and line ends in quotes, are exceptions."""
     known = VmConfig(vdevs=tuple(vdev for vdev in config.vdevs if vdev.kind != "unheard-of"), rams=config.rams)
     options = [option for vdev in known.vdevs for option in vdev.options]
     assume(all(option.understood and "\n" not in "".join(option.words) for option in options))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The linter's work follows the size of the text, whatever kind of list it is: steps are counted, not seconds."""
+"""The linter's work grows linearly with the text, for all kinds of lists; steps are counted, not seconds."""
 
 from __future__ import annotations
 

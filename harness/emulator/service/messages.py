@@ -167,7 +167,7 @@ class Guests:
 
 @dataclass(frozen=True)
 class RegionClient:
-    """Somebody who is connected to a region."""
+    """A client of a region."""
 
     index: int
     owner: str

@@ -131,7 +131,7 @@ static void *serve(void *argument)
         if (send(channel, &error, sizeof error, MSG_NOSIGNAL) != sizeof error)
             break;
     }
-    /* The channel stays open: its end tells the host that QEMU has ended, and with it every mapping. */
+    /* The channel stays open: its end shows the host that QEMU has ended, and with it every mapping. */
     return NULL;
 }
 

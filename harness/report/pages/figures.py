@@ -19,7 +19,7 @@ def ordered(metrics: Iterable[Metric]) -> list[Metric]:
 
 
 def site_labels(metrics: Sequence[Metric]) -> dict[Site, str]:
-    """The bench of each site, with whatever else differs between the sites."""
+    """A label for each site: its bench, and the other fields that differ between the sites."""
     sites = sorted({metric.site for metric in metrics})
     telling = [
         field for field in ("placement", "guest_image", "via") if len({getattr(site, field) for site in sites}) > 1

@@ -2,7 +2,7 @@
 """Several attempts at one test, as a retry plugin makes them: a retry takes nothing back.
 
 A device that does once what it must not do has failed its requirement, and a bench that broke once has left it
-unjudged; that a later attempt went well is told next to it. So the worst attempt decides.
+unjudged; that a later attempt went well is reported with it. So the worst attempt decides.
 """
 
 from __future__ import annotations

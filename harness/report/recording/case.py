@@ -102,7 +102,7 @@ class CaseUnderWay:
 
     @property
     def text(self) -> str:
-        """All that is to be told about a case that broke; empty for one that did not."""
+        """The full description of a failed case; empty for others."""
         return "\n\n".join(self._texts)
 
     @property
@@ -125,7 +125,7 @@ class CaseUnderWay:
 
     @property
     def text_name(self) -> str:
-        """The name of the file for what is to be told."""
+        """The name of the file for this description."""
         return "failure.txt" if self.attempt == 1 else f"failure-{self.attempt}.txt"
 
     def write_properties(self) -> None:
@@ -142,7 +142,7 @@ class CaseUnderWay:
         return [*(("verifies", name) for name in self.requirements), *where, *links, ("verdict", self.outcome.verdict)]
 
     def record(self, evidence: Sequence[Path], folder: Path) -> Case:
-        """The record of the case; paths of ``evidence`` are told relative to ``folder``."""
+        """The record of the case; paths of ``evidence`` are relative to ``folder``."""
         outcome = self.outcome
         seconds = {phase: round(self._seconds.get(phase, 0.0), 6) for phase in ("setup", "call", "teardown")}
         return Case(

@@ -46,7 +46,7 @@ def phase_outcome(phase: Phase, error: BaseException | None, foreign: str = "") 
 
 
 def reported_outcome(phase: Phase, report: pytest.TestReport) -> Outcome:
-    """The outcome that a report tells of a phase in which nothing was raised."""
+    """The outcome of a phase without an exception, from its report."""
     crash = getattr(report.longrepr, "reprcrash", None)
     message = (crash.message if crash else report.longreprtext).strip()[:_LONGEST_REASON]
     if message.startswith(_PASSED_AGAINST_MARK):
@@ -68,7 +68,7 @@ def worse(one: Outcome, other: Outcome) -> Outcome:
 def case_outcome(phases: Mapping[Phase, Outcome]) -> Outcome:
     """The outcome of a test from its phases.
 
-    A failure in the body stays a failure when the teardown breaks too (the reason tells both); a body that passed is
+    A failure in the body stays a failure when the teardown breaks too (the reason names both); a body that passed is
     worth nothing when its bench broke on the way out.
     """
     worst = min(phases.values(), key=lambda outcome: _WORST_FIRST.index(outcome.verdict))

@@ -13,7 +13,7 @@ _CLEAR = "\r\x1b[2K"
 
 
 class Progress:
-    """Subscriber that tells how far the session is, on ``out``.
+    """Subscriber that prints the progress of the session on ``out``.
 
     ``columns`` is the width of the terminal; None when ``out`` is none, so that a log of CI stays readable.
     """

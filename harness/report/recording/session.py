@@ -87,7 +87,7 @@ class RunRecorder:
         self._progress: TerminalProgress | None = None
 
     def make_evidence_folder(self, item: pytest.Item) -> Path:
-        """Make the folder of an item's evidence; its name tells the test and is fit for any file system."""
+        """Make the folder of an item's evidence; its name identifies the test and is valid in any file system."""
         module, _, test = item.nodeid.partition("::")
         # pytest leaves the file out when it is alone below its root folder.
         module = module or item.path.name
@@ -129,7 +129,7 @@ class RunRecorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Refuse marks that nobody could keep: unknown requirements, known failures without an end."""
+        """Reject invalid marks: unknown requirements, known failures without an end."""
         try:
             catalogue.check(items, self._catalogue)
             for item in items:
@@ -243,7 +243,7 @@ class RunRecorder:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
-        """Make the report, whatever the other plugins did, and give the session its exit status."""
+        """Make the report in every case, and give the session its exit status."""
         try:
             return (yield)
         finally:

@@ -29,7 +29,7 @@ class TerminalProgress:
 
     @classmethod
     def wanted(cls, config: pytest.Config) -> Self | None:
-        """The progress, unless nobody looks or somebody wants to see all that pytest says."""
+        """The progress, unless there is no terminal or pytest's own output is wanted."""
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         return None if reporter is None or config.option.verbose != 0 else cls(reporter)
 

@@ -28,7 +28,7 @@ class Function(NamedTuple):
 
 
 def functions_below(folder: Path) -> Iterator[Function]:
-    """All test functions of a folder or file, by the rules that pytest has when nobody changes them."""
+    """All test functions of a folder or file, by pytest's default rules."""
     if folder.is_file():
         yield from _functions(folder)
     for parent, folders, files in os.walk(folder):
@@ -72,7 +72,7 @@ class FilesLeftOut:
         self._nothing: dict[Path, str] = {}
 
     def ignored(self, path: Path) -> None:
-        """A file or folder that pytest was told to pass over."""
+        """A file or folder that pytest is configured to ignore."""
         self._ignored.add(path)
 
     def read(self, path: Path) -> None:
@@ -80,12 +80,12 @@ class FilesLeftOut:
         self._read.add(path)
 
     def gave_nothing(self, path: Path, report: pytest.CollectReport) -> None:
-        """A file that broke, of which the report tells elsewhere, or one that skipped itself."""
+        """A file that failed, which is reported elsewhere, or one that skipped itself."""
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
         self._nothing[path] = f"the file itself: {reason}" if report.skipped else ""
 
     def cause(self, function: Function) -> str:
-        """Why a function is not among the tests; empty when the report tells it already."""
+        """Why a function is not among the tests; empty when the report shows it already."""
         if function.file in self._nothing:
             return self._nothing[function.file]
         for path in [function.file, *function.file.parents]:

@@ -71,7 +71,7 @@ class Selection:
             return (yield)
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """One plugin of pytest serves two options: who called distinguishes them."""
+        """One plugin of pytest serves two options; the caller distinguishes them."""
         frame = sys._getframe()
         while frame.f_back is not None:
             frame = frame.f_back
@@ -90,7 +90,7 @@ class Selection:
         self.narrowed += [Narrowing(number, FUNCTIONS, "not collected", by) for by, number in missing.items() if by]
 
     def stopped(self, session: pytest.Session, left: int) -> list[Narrowing]:
-        """The tests at the end of a session that were left because somebody stopped it; ``left`` is their number."""
+        """The tests at the end of a session that were left because it was stopped; ``left`` is their number."""
         why = session.shouldfail or session.shouldstop
         if not left or not why:
             return []
@@ -106,7 +106,7 @@ class Selection:
 
     @contextmanager
     def _watched(self, items: list[pytest.Item]) -> Iterator[None]:
-        """While the block runs, each hook tells what it removes from ``items``."""
+        """While the block runs, record what each hook removes from ``items``."""
         hooks = [hook for hook in self._config.hook.pytest_collection_modifyitems.get_hookimpls() if not hook.wrapper]
         functions = [hook.function for hook in hooks]
         for hook in hooks:

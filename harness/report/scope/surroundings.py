@@ -18,7 +18,7 @@ _EXPECTED: Final = frozenset({"labgrid", "hypothesis", "platformdirs", "shmem-ha
 
 
 def of_session(config: pytest.Config) -> dict[str, str]:
-    """All of it by name: variables, the file of settings and its options, conftests above the suites, plugins."""
+    """The surroundings by name: variables, file of settings with its options, conftests above the suites, plugins."""
     collected = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
     if config.inipath is not None:
         collected["ini file"] = str(config.inipath)
@@ -42,7 +42,7 @@ def source(config: pytest.Config, *spellings: str) -> str:
 
 
 def source_of_option(config: pytest.Config, *names: str) -> str:
-    """Where an option of one of these names was given, with whatever value."""
+    """Where an option of one of these names was given, with any value."""
     return _given_in(config, lambda word: word.startswith(names))
 
 

@@ -109,7 +109,7 @@ VDEVS: Final[Mapping[str, Options]] = {
         "tapdev": Takes.ONE,
     },
 }
-"""Known vdevs. Another kind may exist on the host, so it is accepted; its options are then told by their lines."""
+"""Known vdevs. Another kind may exist on the host, so it is accepted; its options are then delimited by their lines."""
 
 _LIBRARY: Final = re.compile(r"(?:.*/)?(?:vdev-)?(?P<kind>[^/]+?)(?P<safety>-safety)?(?:\.so(?:\.\d+)*)?", re.DOTALL)
 

@@ -70,7 +70,7 @@ class Ram:
 
 @dataclass(frozen=True)
 class Rom:
-    """Read-only guest memory in bytes; ``rams_before`` tells how many of the VM's ``ram`` entries precede it."""
+    """Read-only guest memory in bytes; ``rams_before`` of the VM's ``ram`` entries precede it."""
 
     address: int | None
     length: int
@@ -131,7 +131,7 @@ class Context(_Options):
 
 @dataclass(frozen=True)
 class VmConfig:
-    """Everything that one qvm process is told. ``others`` are the free-standing options (``logger``, ``set``, ...).
+    """The whole configuration of one qvm process. ``others`` are the free-standing options (``logger``, ``set``, ...).
 
     ``remarks`` are about the text that it was read from.
     """

@@ -96,7 +96,7 @@ def _text_of(path: Path, position: Position) -> str:
 
 
 def _parsed(feed: Callable[[Parser], None], files: _Files) -> VmConfig:
-    """The configuration that ``feed`` tells a parser; again with the values of variables that were set too late."""
+    """The configuration that ``feed`` gives to a parser, which runs again when a variable was set after its use."""
     defaults: dict[str, str] = {}
     for _ in range(_MAX_ROUNDS):
         parser = Parser(defaults, files.read)

@@ -255,7 +255,7 @@ class ShmemVdev:
 
     @property
     def sched(self) -> int | None:
-        """Priority of the pulses that tell qvm of input."""
+        """Priority of the pulses that notify qvm of input."""
         option = self._last("sched")
         return None if option is None else _number_of(option)
 

@@ -249,7 +249,7 @@ def _is_doubtful(one: Range, two: Range) -> bool:
 
 
 def _doubtful_collisions(config: VmConfig, profile: Profile) -> Iterator[Remark]:
-    """Collisions that follow from where memory without an address is taken to lie, or from a vdev that nobody knows."""
+    """Collisions that follow from where memory without an address is taken to lie, or from an unknown vdev."""
     if profile.loc_collision == "accepted":
         return
     for one, two in memory_map.collisions(config):

@@ -18,7 +18,7 @@ from typing import Final
 
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position
 
-# One pass with expressions that never go back: a text of a megabyte is read in a moment, whatever it holds.
+# One pass with expressions that never go back: a text of a megabyte is read quickly with any content.
 _SEPARATORS: Final = re.compile(r"(?:[ \t\f\v\n\ufeff]++|#[^\n]*+|\\(?=\n))++")
 _BARE: Final = re.compile(r'[^ \t\f\v\n\ufeff#"]++')
 _QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)

@@ -71,7 +71,7 @@ class RuleMatcher:
         self.automaton = Automaton(compiled, profile, budget)
 
     def key(self, name: bytes) -> bytes:
-        """What stands for all names that no rule tells from ``name``."""
+        """The representative of all names that no rule distinguishes from ``name``."""
         return name.lower() if self.profile.pattern_case == "insensitive" else name
 
     def of_patterns(self, numbers: Sequence[int]) -> Matched:

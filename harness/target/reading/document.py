@@ -2,7 +2,7 @@
 """A target file as labgrid reads it, with the line of every value.
 
 labgrid's own loader (PyYAML, YAML 1.1) gives the values, ruamel.yaml (YAML 1.2) the lines. What the two read
-differently is an error: whoever writes ``port: 0022`` or ``name: on`` means neither 18 nor True.
+differently is an error: ``port: 0022`` and ``name: on`` are not meant as 18 and True.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _labgrids(path: Path, text: str) -> Any:
 
 @contextmanager
 def _translated(path: Path, text: str) -> Iterator[None]:
-    """Whatever a YAML library raises becomes a TargetFileError with its line."""
+    """Turn exceptions of the YAML libraries into TargetFileError with a line."""
     try:
         yield
     except Exception as error:

@@ -22,7 +22,7 @@ _KNOWN_LATER: Final = "filled-in-later"
 
 
 class Walk:
-    """Goes over the values that labgrid reads (``read``) beside those with places (``placed``).
+    """Compares the values that labgrid reads (``read``) with those that have positions (``placed``).
 
     ``lines`` has the line of every value, ``problems`` what is wrong with single ones, and ``marked`` the lines whose
     value is a FILL IN.
@@ -140,7 +140,7 @@ class Walk:
 
 
 def _encodable(text: str) -> str:
-    """A text that can be a path and an argument. What was in it is told already, and must not stop the other checks."""
+    """A text that can be a path and an argument. Reported errors in it must not stop the other checks."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -24,7 +24,7 @@
 
 #define DRIVER KBUILD_MODNAME
 #define SIGNATURE 0x4d534732474d5651ULL
-#define SHM_PAGE 4096UL /* the device's, whatever the kernel's is */
+#define SHM_PAGE 4096UL /* the device's page size, not the kernel's */
 #define PAGES 1 /* of a region that is not there yet */
 #define CLIENTS 16
 #define ANSWER_TIME HZ
@@ -98,7 +98,7 @@ static void send(struct shm *shm, u32 receiver)
 	for (at = 0; at < ARRAY_SIZE(message->words); at++)
 		message->words[at] = word(shm->index, message->number, at);
 	shm->counts.sent++;
-	/* The message is there before the other guest is told. */
+	/* The message is there before the other guest is notified. */
 	wmb();
 	WRITE_ONCE(shm->control->notify, BIT(receiver));
 }
@@ -242,7 +242,7 @@ static int start(struct device *dev, void __iomem *factory, int irq, unsigned lo
 	return 0;
 }
 
-/* The files are gone when this is called, so nobody waits for an answer any more. */
+/* The files are gone when this is called, so no reader waits for an answer any more. */
 static void stop(struct device *dev)
 {
 	struct shm *shm = dev_get_drvdata(dev);

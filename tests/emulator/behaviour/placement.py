@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a device is, what QEMU is told of it, and the devices of one VM."""
+"""The placement of devices, the commands to QEMU, and several devices in one VM."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.emulator.devices import Bench, Driver, FakeMapper
 
 
 class FakeQtest(Qtest):
-    """Takes note of what QEMU is told."""
+    """Records the commands to QEMU."""
 
     def __init__(self) -> None:
         self.commands: list[str] = []

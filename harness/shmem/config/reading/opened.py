@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The context that is open while a configuration is read: what belongs to it is told by where it stands."""
+"""The context that is open while a configuration is read: the position of a word decides what belongs to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class OpenContext:
     """A context while it is open: its head, the options that it knows and those read so far.
 
     ``kind`` is that of a vdev, or the word before ``pass``. ``indent`` is the column at which the head's line begins;
-    ``inline``, ``flat`` and ``deeper`` tell where options of the context stand: in that line, or in lines of their own.
+    ``inline``, ``flat`` and ``deeper`` say where options of the context stand: in that line, or in lines of their own.
     """
 
     word: str

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words become a configuration. What is not known is kept, and a remark says so; it is never in the way of the rest.
 
-A word that is no option is told by its line: what stands next to it, up to the next known word, belongs to it. It is an
+An unknown word is delimited by its line: what follows it there, up to the next known word, belongs to it. It is an
 option of the open context unless the indentation says otherwise: out of the context's options it is the VM's, and with
 a deeper line below it opens a context of its own.
 """
@@ -299,7 +299,7 @@ class Parser:
         )
 
     def _rest_of_line(self, source: Source) -> list[Word]:
-        """What stands beside an unknown word, up to a word that is known where it stands."""
+        """The words after an unknown word in its line, up to a known word."""
         known = self._open.known if self._open is not None else {}
         taken: list[Word] = []
         while (following := source.peek_on_line()) is not None:

@@ -3,7 +3,7 @@
  * Frames on the console: @KIND:SSSSSSSS:LLLL:CCCCCCCC:PAYLOAD~ and a line end. Sequence number, length of the payload
  * and checksum are lower-case hexadecimal; the CRC-32 covers "KIND:SSSSSSSS:LLLL:" and the payload. No other @ can
  * occur in a frame, so a receiver that has lost its way starts again at the next one. A line with ~ is what is left of
- * a frame that has lost its beginning, never a command that somebody typed. docs/probe.md has the rules.
+ * a frame that has lost its beginning, never a typed command. docs/probe.md has the rules.
  */
 #ifndef FRAME_H
 #define FRAME_H

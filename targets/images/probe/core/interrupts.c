@@ -135,7 +135,7 @@ static void count(struct call *call, struct device *device)
     json_array_end(&call->json);
 }
 
-/* TIMEOUT_MS [COUNT]: until so many interrupts have been taken that no wait has told yet. */
+/* TIMEOUT_MS [COUNT]: wait for COUNT interrupts that no earlier wait has reported. */
 static void wait(struct call *call, struct device *device)
 {
     uint64_t milliseconds, wanted = 1, end, taken;

@@ -13,7 +13,7 @@ static char bare_answer[ANSWER_MAX + 1];
 static struct {
     bool valid;
     uint32_t sequence;
-    uint32_t crc;                 /* of the request; tells another request with the same number apart */
+    uint32_t crc;                 /* of the request; distinguishes another request with the same number */
     size_t length;
     char text[ANSWER_MAX + 1];
 } stored;

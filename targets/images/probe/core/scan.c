@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a range of guest-physical memory word by word, over whatever faults, and tells what is in it. */
+/* Reads a range of guest-physical memory word by word, skips words that fault, and reports the content. */
 #include "mmio.h"
 #include "shmem.h"
 #include "text.h"
@@ -127,7 +127,7 @@ static void scan_window(struct call *call)
     if (!device || !manner(call, 2, &scan))
         return;
     if (!device->pci || device->function.bar[2].size == 0) {
-        call_fail(call, FAIL_STATE, "this device tells no window", NULL);
+        call_fail(call, FAIL_STATE, "this device has no window register", NULL);
         return;
     }
     scan_range(call, &scan, device->function.bar[2].base, device->function.bar[2].size);

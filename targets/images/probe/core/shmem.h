@@ -52,7 +52,7 @@ struct device {
     volatile uint64_t taken;      /* interrupts */
     volatile uint64_t owned;      /* those that a signal or a change of members explains */
     volatile uint64_t faults;     /* those whose handler could not read a status register */
-    uint64_t waited;              /* how many of TAKEN a wait has told already */
+    uint64_t waited;              /* how many of TAKEN a wait has reported already */
 };
 
 struct region {

@@ -52,7 +52,7 @@ void memory_unmap(void *address, uint64_t length, enum memory_kind kind);
  */
 void *memory_private(uint64_t like, uint64_t length);
 
-/* PCI. Functions come with their BARs placed: the layer places those that nobody has placed yet. */
+/* PCI. Functions come with their BARs placed: the layer assigns those that have no address yet. */
 enum { PCI_BARS = 6 };
 
 struct pci_bar {
@@ -78,7 +78,7 @@ size_t pci_find(uint16_t vendor_id, uint16_t device_id, struct pci_function *lis
 uint32_t pci_config_read(const struct pci_function *function, unsigned offset, unsigned width);
 void pci_config_write(const struct pci_function *function, unsigned offset, unsigned width, uint32_t value);
 
-/* The line of the function's interrupt pin, numbered as struct interrupt has it; 0 when nobody knows. */
+/* The line of the function's interrupt pin, numbered as struct interrupt has it; 0 when unknown. */
 unsigned pci_interrupt_line(const struct pci_function *function);
 
 struct interrupt {

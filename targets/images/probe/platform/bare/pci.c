@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PCI without an operating system: finds functions, and places those whose BARs nobody has placed. */
+/* PCI without an operating system: finds functions, and assigns BARs that have no address. */
 #include "bare.h"
 
 enum {

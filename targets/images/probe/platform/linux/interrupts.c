@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupts of PCI functions through the driver uio_pci_generic: a read of its file tells that there was one, after
+ * Interrupts of PCI functions through the driver uio_pci_generic: a read of its file returns when there was one, after
  * which the driver keeps the function's line masked until the command register says otherwise (kernel source,
  * Documentation/driver-api/uio-howto.rst). It needs a function with an interrupt pin that can be masked.
  */

@@ -63,7 +63,7 @@ void memory_unmap(void *address, uint64_t length, enum memory_kind kind)
         KERNEL(CALL_MUNMAP, at & -(uint64_t)PAGE, whole_pages(at, length));
 }
 
-/* Memory that the kernel could give without ending somebody, in bytes. */
+/* Memory that the kernel can give without ending a process, in bytes. */
 static uint64_t available(void)
 {
     static const char line[] = "MemAvailable:";

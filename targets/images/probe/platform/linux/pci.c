@@ -117,7 +117,7 @@ static void take(const char *name, void *context)
     function.interrupt_line = (uint8_t)pci_config_read(&function, CONFIG_INTERRUPT_LINE, 1);
     function.interrupt_pin = (uint8_t)pci_config_read(&function, CONFIG_INTERRUPT_PIN, 1);
     take_resources(&function);
-    /* Nobody has switched the function on when no driver has taken it. */
+    /* Without a driver, the function is not enabled yet. */
     pci_path(path, &function, "/enable");
     file_write_text(path, "1");
     search->list[search->count++] = function;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The console is standard input and output. A thread of its own blocks in read() and tells by a pulse how many bytes it
+ * The console is standard input and output. A thread of its own blocks in read() and reports by a pulse how many bytes it
  * has got; it reads again when they are used up.
  */
 #include <errno.h>

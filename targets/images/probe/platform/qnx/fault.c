@@ -8,7 +8,7 @@
 #include "qnx.h"
 #include "text.h"
 
-/* Only 8.0 documents a stack for handlers; without one, nobody survives the end of the ordinary stack. */
+/* Only 8.0 documents a stack for handlers; without one, an overflow of the ordinary stack is fatal. */
 #if _NTO_VERSION >= 800
 #define HANDLER_FLAGS (SA_SIGINFO | SA_ONSTACK)
 enum { OWN_STACK = true, HANDLER_STACK = 64 << 10 };

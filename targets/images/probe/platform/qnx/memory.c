@@ -65,7 +65,7 @@ void memory_unmap(void *address, uint64_t length, enum memory_kind kind)
     munmap((void *)(at - at % PAGE), whole_pages(at, length));
 }
 
-/* The physical address, which decides where large pages begin; the virtual one when it is not told. */
+/* The physical address, which decides where large pages begin; the virtual one when it is not known. */
 static uint64_t place_of(const char *memory)
 {
     off64_t physical;

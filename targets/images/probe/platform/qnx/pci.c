@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PCI through the PCI server (PCI Server User's Guide). It has placed the BARs, and tells them and the interrupt to the
+ * PCI through the PCI server (PCI Server User's Guide). It has placed the BARs, and reports them and the interrupt to the
  * owner of a function only. So a function that is found is attached, and stays so until the program ends.
  */
 #include <stddef.h>
@@ -15,7 +15,7 @@ static struct attached {
 } attached[LIMIT];
 static unsigned attached_count;
 
-/* NULL: somebody else owns the function, or there are too many. */
+/* NULL: another program owns the function, or there are too many. */
 static pci_devhdl_t attach(pci_bdf_t place)
 {
     const pci_attachFlags_t flags = (pci_attachFlags_t)(pci_attachFlags_e_SHARED | pci_attachFlags_e_OWNER);

@@ -24,7 +24,7 @@ const struct platform_facts *platform_facts(void)
     return &facts;
 }
 
-/* There is no documented way to read the guest's device tree; the command `device` tells what is memory-mapped. */
+/* There is no documented way to read the guest's device tree; the command `device` registers memory-mapped devices. */
 size_t devices_listed(struct listed_device *list, size_t limit)
 {
     (void)list, (void)limit;

@@ -2,7 +2,7 @@
 /*
  * What the parts of the layer for QNX guests share. Everything here is written from the vendor's public documentation
  * (C Library Reference, PCI Server User's Guide, Building Embedded Systems; releases 7.0, 7.1, 8.0) and is untried:
- * docs/qnx-guest.md tells what has been checked and what is uncertain.
+ * docs/qnx-guest.md lists what has been checked and what is uncertain.
  *
  * One thread does everything but read the console: handlers run where the core waits, so neither the core nor its fault
  * guard ever meets a second thread.
@@ -33,7 +33,7 @@ void interrupt_serve(int ticket);     /* value of PULSE_INTERRUPT: which attachm
 /* From now on, faults in guarded code are caught. */
 void faults_start(void);
 
-/* Fills in what the system page tells of RAM. */
+/* Fills in the RAM that the system page lists. */
 void ram_find(struct platform_facts *facts);
 
 #endif

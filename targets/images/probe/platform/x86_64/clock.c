@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The time-stamp counter, whose rate is told by CPUID or measured against a timer of known rate. */
+/* The time-stamp counter, whose rate is reported by CPUID or measured against a timer of known rate. */
 #include "machine.h"
 #include "ports.h"
 
