@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness prove``: show that the suites notice a device that is wrong, and nothing where it is right.
+"""``harness prove``: show that the suites detect injected faults, and report none without a fault.
 
 Each fault of the emulated device runs in a session of its own, which ends with the first requirement that fails.
 """
@@ -40,11 +40,15 @@ _REPORTS: Final = "reports"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which faults, which suites, and how."""
     parser.add_argument(
-        "--select", action="append", default=[], metavar="NAME", help="this fault or group (* and ? fit); repeatable"
+        "--select",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this fault or group (with wildcards * and ?); repeatable",
     )
     parser.add_argument("--short", action="store_true", help=f"{len(SHORT)} faults of all groups")
     parser.add_argument(
-        "--jobs", type=count, default=processors(), metavar="N", help="sessions side by side (%(default)s)"
+        "--jobs", type=count, default=processors(), metavar="N", help="number of parallel sessions (%(default)s)"
     )
     parser.add_argument(
         "--random-order",
@@ -52,8 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="no faults: run N sessions in different test orders, and compare their verdicts",
     )
-    parser.add_argument("--suite", action="append", default=[], metavar="PATH", help="of these suites; repeatable")
-    parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="on this bench only; repeatable")
+    parser.add_argument("--suite", action="append", default=[], metavar="PATH", help="run these suites; repeatable")
+    parser.add_argument(
+        "--bench", action="append", default=[], metavar="NAME", help="run on this bench only; repeatable"
+    )
     parser.add_argument(
         "--lg-env", type=path, metavar="FILE", help="labgrid environment file (default: the embedded benches)"
     )

@@ -46,16 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="labgrid environment file (default: boards.yaml of this folder, else the embedded benches)",
     )
-    parser.add_argument("--bench", action="append", default=[], metavar="NAME", help="this bench only; repeatable")
+    parser.add_argument(
+        "--bench", action="append", default=[], metavar="NAME", help="run on this bench only; repeatable"
+    )
     parser.add_argument(
         "--jobs",
         type=count,
         default=processors(),
         metavar="N",
-        help="benches side by side (default: as many as this machine has processors, %(default)s)",
+        help="number of parallel benches (default: the number of processors, %(default)s)",
     )
-    parser.add_argument("--nightly", action="store_true", help="also the tests that take minutes")
-    parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="these tests only (as pytest's -k)")
+    parser.add_argument("--nightly", action="store_true", help="also run the tests that take minutes")
+    parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="run only these tests (as pytest's -k)")
     parser.add_argument(
         "--out", type=path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
     )
