@@ -270,7 +270,7 @@ VALUES: dict[str, Case] = {
         FIRST,
         FIRST.replace("}", ", trigger: rising}"),
         "rising",
-        "told is 'rising'; expected one of: '', edge, level",
+        "trigger is 'rising'; expected one of: '', edge, level",
     ),
     "window": (FIRST, FIRST.replace("}", ", window: 5}"), "window", "window is 0x5; expected the address of a page"),
     "key of a place": (FIRST, FIRST.replace("}", ", irq: 5}"), "irq", "option mmio[1]: unknown key irq"),
