@@ -133,7 +133,7 @@ def locked(lock: Path, *, what: str) -> Iterator[int]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            notice(f"{what}: process {file.read().strip() or '?'} is building it; waiting for it")
+            notice(f"{what}: process {file.read().strip() or '?'} is working on it; waiting")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         file.truncate()

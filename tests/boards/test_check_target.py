@@ -303,6 +303,6 @@ def test_a_walk_ends_at_the_first_step_that_fails_and_switches_off(lab: Lab) -> 
     done = command("check-target", "--live", str(lab.file()))
     assert done.returncode == 2
     assert re.search(
-        r"^failed +\d+\.\d\d s  login on the serial console\n +.*refused the login", done.stdout, re.MULTILINE
+        r"^failed +\d+\.\d\d s  login on the serial console\n +.*rejected the login", done.stdout, re.MULTILINE
     )
     assert re.search(r"^ok .*power off$", done.stdout.splitlines()[-1])

@@ -204,7 +204,7 @@ def test_qvm_alone_uses_no_folder_that_others_can_reach(tmp_path: Path) -> None:
         text=True,
     )
     assert result.returncode == 64
-    assert f"{folder} is not a folder of yours that is closed to others" in result.stderr
+    assert f"{folder} does not belong to you, or other users can access it" in result.stderr
     assert list(folder.iterdir()) == []
 
 

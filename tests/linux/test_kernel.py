@@ -73,8 +73,8 @@ def test_a_kernel_is_taken_out_of_its_wrapping(vmlinux: bytes) -> None:
         (lambda elf: elf, "aarch64", "is a kernel for x86_64, the image is for aarch64"),
         (lambda _: _image(), "x86_64", "is a kernel for aarch64, the image is for x86_64"),
         (lambda elf: elf.replace(b"Xen\0", b"Axe\0"), "x86_64", "CONFIG_PVH=y"),
-        (lambda _: b"#!/bin/sh\n", "x86_64", "is no Linux kernel"),
-        (lambda _: b"", "aarch64", "is no Linux kernel"),
+        (lambda _: b"#!/bin/sh\n", "x86_64", "is not a Linux kernel"),
+        (lambda _: b"", "aarch64", "is not a Linux kernel"),
     ],
 )
 def test_what_is_no_kernel_for_the_guest_is_refused(

@@ -117,7 +117,7 @@ def test_two_at_once_fetch_once(server: Server, python: Python) -> None:
     first = python(FETCH, "tool")
     assert server.stalled.wait(20)
     second = python(FETCH, "tool")
-    assert f"process {first.process.pid} is busy with it" in second.complaint()
+    assert f"process {first.process.pid} is working on it" in second.complaint()
     first.kill()
     status, said, _ = second.finish()
     assert (status, said.split()) == (0, ["library_1.0_all.deb", "tool_1.0_all.deb"])
