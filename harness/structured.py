@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records of annotated fields as JSON values and back, strictly: every error names its place.
+"""Records of annotated fields as JSON values and back, strictly: every error names the path to the value.
 
 cattrs does the work. Kinds are kept apart: a number is no text, a boolean no number. Fields that a record does not have
 are passed over, so that an older harness reads what a newer one has written. Bytes are base64.
@@ -33,7 +33,7 @@ _SHOWN: Final = 40
 
 
 class StructureError(Exception):
-    """Data are not what a record says; the text has the place, what was found and what was expected."""
+    """Data are not what a record says; the text has the path, what was found and what was expected."""
 
 
 class _NotExpectedError(Exception):

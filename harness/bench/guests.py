@@ -39,7 +39,7 @@ class Wanted:
 
     ``number`` (from 0) decides its console, its address and its port, ``image`` what it boots; ``shmem`` is the text of
     its ``vdev shmem``. Its evidence goes into ``folder``. ``via`` is how it is talked to. ``system`` is its name, and
-    ``file`` that of its files. ``linux`` is an image in the place of the one that the bench's recipe makes.
+    ``file`` that of its files. ``linux`` is an image that replaces the one of the bench's recipe.
     """
 
     number: int

@@ -285,7 +285,7 @@ class Probe:
         return Throughput.of(self.command(command, handle=handle, timeout=_time_for(total)))
 
     def compare(self, work: Work, block: int, total: int, count: int, *, handle: int | None = None) -> Comparison:
-        """Time ``count`` (at most 4096) pieces of ``total`` bytes in the region and in private memory, by turns.
+        """Time ``count`` (at most 4096) pieces of ``total`` bytes in the region and in private memory, alternately.
 
         Short pieces (a millisecond) make the ratio of the medians steady on a machine that is busy with other things.
         """

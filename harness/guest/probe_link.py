@@ -98,7 +98,7 @@ class ProbeLink:
         raise error(self.name, command, answer)
 
     def wait_restart(self, timeout: float) -> None:
-        """Wait for the probe's first words after a start. Raises ProbeTimeoutError."""
+        """Wait for the probe's greeting after a start. Raises ProbeTimeoutError."""
         end = time.monotonic() + timeout
         while True:
             try:

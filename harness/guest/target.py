@@ -24,7 +24,7 @@ _LOCAL_PORT: Final = "RawSerialPort"
 
 
 class _Serial(serial.Serial):  # type: ignore[misc]
-    """A local port that is opened without throwing away what has arrived: a guest's first words may be its last."""
+    """A local port that is opened without discarding its input buffer, which may hold a guest's only output."""
 
     def _reset_input_buffer(self) -> None:
         pass

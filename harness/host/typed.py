@@ -24,5 +24,5 @@ def stepped(args: Sequence[str] = ()) -> Callable[[_Function], _Function]:
 
 
 def unrepeatable(method: _Function) -> _Function:
-    """Once the method of a strategy has failed, it fails in the same way until the strategy is mended."""
+    """Once a method of a strategy has failed, it fails in the same way until the strategy is reset."""
     return cast(_Function, never_retry(method))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a command of ours, or a pytest session, is asked to end: SIGINT, SIGTERM or SIGHUP.
 
-One place for all of them, because each has to do the same: first bring down what runs, then speak of it. Nothing that
+All of them are here, because each has to do the same: first stop what runs, then report it. Nothing that
 can fail or wait stands before that. A terminal that closes, a make that ends and a supervisor often send two of these
 signals, one close behind the other, so only a second Ctrl-C means that the user does not want to wait any longer.
 """

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proof that the suites notice: defects put in on purpose, and the requirement that caught each."""
+"""Mutation testing of the suites: injected faults, and the requirement that detected each."""

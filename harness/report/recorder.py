@@ -63,7 +63,7 @@ def share_evidence(item: pytest.Item, path: Path) -> None:
 
 
 def run_folder(config: pytest.Config) -> Path:
-    """The folder of this run (absolute): the place for evidence that several tests share."""
+    """The folder of this run (absolute), for evidence that several tests share."""
     return config.stash[_RECORDER].folder
 
 
@@ -148,7 +148,7 @@ def pytest_cmdline_main() -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_internalerror(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """A sentence in the place of pytest's traceback."""
+    """Print a sentence instead of pytest's traceback."""
     if os.environ.get(TRACEBACK):
         print("".join(traceback.format_exception(excinfo.value)), file=sys.stderr)
     pytest.exit(sentence(excinfo.value), returncode=EXIT_BENCH_ERROR)
@@ -156,7 +156,7 @@ def pytest_internalerror(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Open the run before the JUnit plugin looks for the place of its file."""
+    """Open the run before the JUnit plugin determines the path of its file."""
     config.addinivalue_line(
         "markers",
         "requirement(*ids): requirements that this test gives evidence for; those that the catalogue calls characterise"

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pytest sessions that a command starts: side by side, kept from their surroundings, and one report of them all."""
+"""Parallel pytest sessions that a command starts, isolated from their surroundings, and one report of them all."""

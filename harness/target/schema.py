@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plain data into classes by their annotations, strictly: nothing is converted, and every fault has its place.
+"""Plain data into classes by their annotations, strictly: nothing is converted, and every fault has its line.
 
 cattrs does the work. A class whose fields say what a file may hold is the schema of that file: keys that it has not are
 unknown, fields without a default are needed. YAML's kinds are kept apart: a number is no text and no boolean.
@@ -61,7 +61,7 @@ def structure(data: object, cls: type[T], where: Where = ()) -> T:
 
 
 def named(where: Where) -> str:
-    """A value's place in words: ``target desk: option linux.boot_seconds``."""
+    """A value's path in words: ``target desk: option linux.boot_seconds``."""
     words = ""
     if len(where) > 1 and where[0] == "targets":
         words, where = f"target {where[1]}: ", where[2:]

@@ -41,7 +41,7 @@ def rampaging(guest: Guest, seconds: float) -> Iterator[Future[Rampage]]:
 
 
 def exchange(left: Region, right: Region, rampage: Future[Rampage]) -> int:
-    """Both guests write and check by turns until the rampage is over; how often that was."""
+    """Let both guests write and check until the attack is over; return how often they did."""
     turns = 0
     while not rampage.done() or turns == 0:
         seed = 2 * turns

@@ -32,7 +32,7 @@ SLOWEST = 0.3
 def check_exchange(asking: Region, serving: Region) -> None:
     """Every message is answered, each by one interrupt that its driver takes for its own.
 
-    What a controller has kept from before anybody listened has come by then, and does not count.
+    Interrupts that were pending before the guest enabled them have arrived by then, and do not count.
     """
     before = [region.guest.interrupt_count() for region in (asking, serving)]
     serving.guest.probe.irq_serve(MESSAGES, handle=serving.handle)

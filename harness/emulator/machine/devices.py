@@ -30,7 +30,7 @@ _socket_numbers = itertools.count()
 
 @dataclass
 class _Placed:
-    """A device at its place, with the channel on which QEMU reaches it."""
+    """A placed device, with the channel on which QEMU reaches it."""
 
     placement: Placement
     device: SharedMemoryDevice

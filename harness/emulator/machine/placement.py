@@ -48,7 +48,7 @@ _MAPPED_WINDOWS: Final[dict[Arch, int]] = {"aarch64": 0x90_0000_0000, "x86_64": 
 
 @dataclass(frozen=True)
 class Placement:
-    """A device's place. ``loc`` is None for a PCI device.
+    """Where a device is. ``loc`` is None for a PCI device.
 
     ``line`` is an INTID of the GIC or an IO-APIC input, None for a device without an interrupt (SHM-OPEN-30); ``level``
     says that the guest takes it for level-triggered.

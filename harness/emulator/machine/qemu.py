@@ -33,7 +33,7 @@ def _die_with_parent() -> None:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a QEMU process ended: QMP's reason for the shutdown (empty when there was none) and its last words."""
+    """How a QEMU process ended: QMP's reason for the shutdown (empty when there was none) and its last messages."""
 
     reason: str
     returncode: int
@@ -41,7 +41,7 @@ class Ending:
 
 
 class QemuDied(Exception):
-    """QEMU ended before it could be asked anything; the text has its own last words."""
+    """QEMU ended before it answered; the text has its last messages."""
 
     def __init__(self, ending: Ending) -> None:
         super().__init__(ending.words or "QEMU did not answer")

@@ -29,7 +29,7 @@ _NO_ROOM_SECONDS: Final = 0.1
 
 
 class Defects(Protocol):
-    """How the devices of this process are made wrong on purpose."""
+    """How faults are injected into the devices of this process."""
 
     def inject(self, name: str) -> None:
         """Give the devices a defect. Raises UsageError for an unknown one."""

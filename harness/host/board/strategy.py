@@ -7,7 +7,7 @@
      +-------- take back files and guests, cut the power <------ from every state --------+
 
 A step that fails on the way up is tried again from a power cycle, at most ``power_cycles`` times; each is an event of
-the session, and so in the evidence. What a power cycle cannot mend (a wrong password, a wrong key) ends it at once.
+the session, and so in the evidence. What a power cycle cannot solve (a wrong password, a wrong key) ends it at once.
 
 A board without a power switch stays on in every state. One without a console goes from power to SSH.
 """

@@ -190,7 +190,7 @@ def code(*names: str) -> str:
 
 
 def digest_of(paths: Iterable[Path]) -> str:
-    """One hash of all the files, with their places and executable bits."""
+    """One hash of all the files, with their paths and executable bits."""
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a run on disk: its name, its place, files that appear whole or not at all."""
+"""The folder of a run on disk: its name and path, and atomic writes of files."""
 
 from __future__ import annotations
 

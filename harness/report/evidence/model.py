@@ -18,7 +18,7 @@ from harness.structured import FLAT
 SCHEMA = 1
 
 Verdict = Literal["pass", "fail", "error", "skipped", "recorded"]
-"""pass and fail speak of the device, error of the bench, skipped has a reason, recorded was observed and not judged."""
+"""pass and fail concern the device, error the bench; skipped has a reason; recorded was observed and not judged."""
 
 RunVerdict = Literal["pass", "fail"]
 

@@ -15,7 +15,7 @@ from harness.report.evidence.model import SCHEMA, Report, ReportError
 def read(target: Path) -> Report:
     """The report in the folder ``target``: from ``results.json``, or from the journal of a run that never wrote one.
 
-    Raises ReportError, naming file and place, when there is neither or what is there is damaged.
+    Raises ReportError, naming file and position, when there is neither or what is there is damaged.
     """
     results = target / folder.RESULTS
     if results.is_file():

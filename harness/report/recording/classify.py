@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what pytest caught to a verdict.
 
-Only an assertion in the test's own body speaks of the device. Everything else that stops a test (a bench error, an
+Only an assertion in the test's own body concerns the device. Everything else that stops a test (a bench error, an
 exception in a fixture, a bug of the suite) leaves the requirement unjudged.
 """
 

@@ -11,7 +11,7 @@ from harness.errors import HarnessError
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a configuration text; line and column count from 1, in characters."""
+    """A position in a configuration text; line and column count from 1, in characters."""
 
     file: str
     line: int
