@@ -43,7 +43,7 @@ lint: venv-dev
 
 test: lint
 	@$(BOUND) $(BIN)/python -m harness provision --loopback
-	@$(BOUND) $(BIN)/python -m pytest tests
+	@$(BOUND) $(BIN)/python -m tests
 	@echo "make test: passed in $$(($$(date +%s) - $(BEGAN))) s"
 
 test-long: venv-dev

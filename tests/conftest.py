@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,10 @@ from tests import programs
 def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM and SIGHUP end a run as Ctrl-C does: what the tests have started is ended before."""
     config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # By nohup. The tests still do not end by it; the programs that they start would inherit what is ignored, but
+        # not what has a handler.
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,12 @@ from harness.provision.process import bound_to_parent
 
 PATIENCE: Final = 600.0
 """Seconds after which a wait is given up: whatever is waited for hangs, on a busy machine as well."""
+
+PYTEST: Final = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+"""A session of pytest that leaves no files of its own, and does not import hypothesis only to say nothing about it.
+
+The plugin of hypothesis does so at the end of every session, and that takes as long as all else of a short one.
+"""
 
 Command = Sequence[str | os.PathLike[str]]
 Stream = int | IO[str] | IO[bytes] | None

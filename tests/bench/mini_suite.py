@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ class MiniSuite:
         return "\n".join(case["reason"] for case in self.results()["cases"])
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        return [*programs.PYTEST, *arguments]
 
     def run(self, *arguments: str, env: bool = True) -> subprocess.CompletedProcess[str]:
         given = ["--lg-env", "benches.yaml"] if env else []

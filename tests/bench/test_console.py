@@ -17,6 +17,7 @@ from harness.console.buffer import ConsoleEndedError
 from harness.errors import BenchError
 from harness.guest.target import GuestTarget
 from harness.host.protocol import ConsoleLocation
+from tests import programs
 
 
 class Wire:
@@ -140,11 +141,17 @@ def test_labgrids_shell_driver_uses_what_the_reader_took(wire: Wire, guest: Gues
     thread = threading.Thread(target=guest_side, daemon=True)
     thread.start()
     shell = ShellDriver(
-        guest.target, None, prompt="# ", login_prompt="login: ", username="root", login_timeout=3, await_login_timeout=1
+        guest.target,
+        None,
+        prompt="# ",
+        login_prompt="login: ",
+        username="root",
+        login_timeout=int(programs.PATIENCE),
+        await_login_timeout=1,
     )
     assert shell.console is guest.console
     guest.console.sendline("MARK")
-    thread.join(5)
+    thread.join(programs.PATIENCE)
     assert not thread.is_alive()
-    index, *_ = guest.console.expect(["login: "], timeout=5)
+    index, *_ = guest.console.expect(["login: "], timeout=programs.PATIENCE)
     assert index == 0

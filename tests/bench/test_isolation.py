@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def _run(checkout: Path, monkeypatch: pytest.MonkeyPatch, **variables: str) -> s
         monkeypatch.delenv(name)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    command = [sys.executable, "-m", "pytest", "suites", "-p", "no:cacheprovider"]
+    command = [*programs.PYTEST, "suites"]
     done = programs.run(
         [*command, *isolation.options(checkout, [checkout / "suites"])],
         cwd=checkout,

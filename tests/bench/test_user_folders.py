@@ -74,7 +74,6 @@ def test_qvm_alone_has_a_host_wherever_the_runtime_folder_is(tmp_path: Path, nam
         cwd=place,
         env={**environment, "XDG_RUNTIME_DIR": str(place)},
         capture_output=True,
-        timeout=30,
         check=False,
     )
     assert (result.returncode, b"nowhere" in result.stderr) == (65, True), result.stderr

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shlex
 import socket
 import subprocess
@@ -40,9 +42,7 @@ def install(folder: Path) -> Path:
 @contextmanager
 def serving(port: Path, protocol: Protocol, folder: Path) -> Iterator[int]:
     """A serial port on a TCP port of loopback, as labgrid's exporter has ser2net do it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
+    number = _free_port()
     lines = [
         f"connection: &con01#  accepter: {_ACCEPTERS[protocol]},127.0.0.1,{number}",
         f"  connector: serialdev(nouucplock=true),{os.path.realpath(port)},115200n81,local",
@@ -55,6 +55,16 @@ def serving(port: Path, protocol: Protocol, folder: Path) -> Iterator[int]:
             yield number
         finally:
             process.terminate()
+
+
+def _free_port() -> int:
+    """A port that nobody has, and below those that the kernel gives to connections that are made meanwhile."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        number = random.randrange(lowest // 2, lowest)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", number))
+            return number
 
 
 def _wait(number: int, process: programs.Program[bytes]) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,8 @@ class Session:
         (self.folder / "test_on_board.py").write_text("\n".join(self._lines))
         if not self._lab.known_hosts.exists():
             self._lab.trust()
-        options = ["-p", "no:cacheprovider", "--lg-env", str(self._lab.file()), "--report-dir", "reports"]
-        return [sys.executable, "-m", "pytest", *options, *tests]
+        options = ["--lg-env", str(self._lab.file()), "--report-dir", "reports"]
+        return [*programs.PYTEST, *options, *tests]
 
     def run(self, *tests: str) -> subprocess.CompletedProcess[str]:
         """Run to the end; with paths, those tests instead of the ones written here."""

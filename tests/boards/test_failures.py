@@ -14,6 +14,7 @@ import pytest
 from harness.errors import BenchError
 from harness.host.protocol import GuestEndedError
 from harness.loopback.processes import descendants
+from tests import programs
 from tests.boards.lab import Lab, within
 from tests.boards.preloaded import preloaded
 from tests.boards.session import Session
@@ -75,7 +76,7 @@ def test_a_qvm_that_refuses_a_guest_is_quoted(lab: Lab) -> None:
         within(10, "qvm refuses: error"),
         pytest.raises(GuestEndedError, match=r"(?s)exit status 64.*no licence"),
     ):
-        lab.start_guest(host).wait_console(20)
+        lab.start_guest(host).wait_console(programs.PATIENCE)
 
 
 def test_a_qvm_that_may_not_be_run_is_said_so(lab: Lab) -> None:
@@ -85,26 +86,26 @@ def test_a_qvm_that_may_not_be_run_is_said_so(lab: Lab) -> None:
         within(10, "qvm may not be run: error"),
         pytest.raises(GuestEndedError, match=r"(?s)exit status 12[67].*(denied|not found)"),
     ):
-        lab.start_guest(host).wait_console(20)
+        lab.start_guest(host).wait_console(programs.PATIENCE)
 
 
 def test_a_qvm_that_dies_is_noticed_with_its_signal(lab: Lab) -> None:
     host = lab.ready()
     guest = lab.start_guest(host)
-    guest.wait_console(20)
+    guest.wait_console(programs.PATIENCE)
     os.kill(int((lab.home / "shmem-harness/guest0.pid").read_text()), signal.SIGSEGV)
     with within(10, "qvm dies: noticed"):
-        assert guest.wait_end(10) == 128 + signal.SIGSEGV
+        assert guest.wait_end(programs.PATIENCE) == 128 + signal.SIGSEGV
 
 
 def test_a_guest_whose_virtual_machine_breaks_is_noticed_with_qvms_words(lab: Lab) -> None:
     host = lab.ready()
     guest = lab.start_guest(host)
-    guest.wait_console(20)
+    guest.wait_console(programs.PATIENCE)
     (qemu,) = (pid for pid in descendants(lab.board.pid) if "qemu-system" in Path(f"/proc/{pid}/cmdline").read_text())
     with within(10, "virtual machine breaks: noticed"):
         os.kill(qemu, signal.SIGKILL)
-        assert guest.wait_end(10) == 96
+        assert guest.wait_end(programs.PATIENCE) == 96
     assert "QEMU ended" in guest.messages()
 
 
@@ -116,7 +117,7 @@ def test_a_host_that_loses_qvm_between_two_guests_says_so(lab: Lab) -> None:
             within(10, "qvm missing at the start of a guest: error"),
             pytest.raises(GuestEndedError, match="not found"),
         ):
-            lab.start_guest(host).wait_console(20)
+            lab.start_guest(host).wait_console(programs.PATIENCE)
     finally:
         (lab.folder / "bin/qvm.away").rename(lab.folder / "bin/qvm")
 

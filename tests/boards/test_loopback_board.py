@@ -13,6 +13,7 @@ import serial
 from harness.errors import HarnessError
 from harness.loopback.command import command_board
 from harness.loopback.resource import LoopbackBoard
+from tests import programs
 
 
 def test_what_a_board_is_made_of_is_fetched_before_it_is_started(
@@ -41,7 +42,7 @@ def test_nobody_who_knows_the_target_file_gets_a_shell_over_ssh(board: LoopbackB
     assert line.stat().st_mode & 0o007 == 0
     command_board(board.folder, "on")
     try:
-        with serial.Serial(str(line), timeout=20) as port:
+        with serial.Serial(str(line), timeout=programs.PATIENCE) as port:
             assert port.read_until(b"host ready").endswith(b"host ready")
         with pytest.raises(paramiko.AuthenticationException):
             _log_in(board, "loopback")

@@ -82,7 +82,7 @@ def test_a_probe_answers_rightly_over_a_bad_line(lines: Lab, tmp_path: Path, noi
     """The guest's console is a UART of the board, and the cable is bad from the first byte on."""
     lines.disturb("uart1", **_weaker(NOISES[noise]), seed=2)
     guest = lines.start_guest(lines.ready())
-    target = GuestTarget("guest0", guest.wait_console(20), tmp_path / "guest0.console.log")
+    target = GuestTarget("guest0", guest.wait_console(programs.PATIENCE), tmp_path / "guest0.console.log")
     with contextlib.closing(target), within(90, f"guest's serial line: {noise}: answers right"):
         probe = Probe(target.console.transport(), "guest0")
         probe.identify(timeout=programs.PATIENCE)
@@ -94,7 +94,7 @@ def test_a_probe_answers_rightly_over_a_bad_line(lines: Lab, tmp_path: Path, noi
         for seed in range(10):
             probe.fill(0, 16384, seed, handle=handle)
             assert probe.verify(0, 16384, seed, handle=handle).mismatches == 0
-    stop_guests([guest], "power-cut", 10)
+    stop_guests([guest], "power-cut", programs.PATIENCE)
 
 
 def test_the_noise_is_there() -> None:

@@ -17,7 +17,7 @@ from tests.boards.lab import Lab
 
 
 def _probe(guest: HostGuest, folder: Path) -> tuple[GuestTarget, Probe]:
-    target = GuestTarget(guest.system, guest.wait_console(20), folder / f"{guest.system}.console.log")
+    target = GuestTarget(guest.system, guest.wait_console(programs.PATIENCE), folder / f"{guest.system}.console.log")
     return target, Probe(target.console.transport(), guest.system)
 
 
@@ -34,7 +34,7 @@ def test_two_guests_run_side_by_side_and_answer_on_their_consoles(lab: Lab, tmp_
         assert probe.attach("pluto", 2).index in (0, 1)
     for target, _ in consoles:
         target.close()
-    stop_guests(guests, "power-cut", 10)
+    stop_guests(guests, "power-cut", programs.PATIENCE)
     assert [guest.exit_status() for guest in guests] == [3, 3]
 
 
@@ -43,17 +43,17 @@ def test_the_power_button_ends_a_guest_in_order(lab: Lab) -> None:
     so the second press ends it ("Shutting down guests")."""
     host = lab.ready()
     guest = lab.start_guest(host)
-    guest.wait_console(20)
+    guest.wait_console(programs.PATIENCE)
     guest.request_stop("power-button")
     guest.request_stop("power-button")
-    assert guest.wait_end(10) == 0
+    assert guest.wait_end(programs.PATIENCE) == 0
 
 
 def test_a_wrong_configuration_is_shown_with_our_line(lab: Lab) -> None:
     host = lab.ready()
     guest = lab.start_guest(host, options="colour red")
     with pytest.raises(GuestEndedError, match=r"(?s)exit status 65.*guest0.qvmconf, line 14: colour red") as error:
-        guest.wait_console(20)
+        guest.wait_console(programs.PATIENCE)
     assert error.value.exit_status == 65
 
 
@@ -72,9 +72,9 @@ def test_an_entry_below_dev_qvm_exists_exactly_while_the_guest_lives(lab: Lab) -
     host = lab.ready()
     assert not host.path_exists("/dev/qvm/guest0")
     guest = lab.start_guest(host)
-    guest.wait_console(20)
+    guest.wait_console(programs.PATIENCE)
     assert host.path_exists("/dev/qvm/guest0")
-    stop_guests([guest], "power-cut", 10)
+    stop_guests([guest], "power-cut", programs.PATIENCE)
     assert not host.path_exists("/dev/qvm/guest0")
 
 
@@ -84,7 +84,7 @@ def test_the_host_is_left_as_it_was_found(lab: Lab, keep: bool) -> None:
     before = _tree(lab.home)
     lab.set("ShmemQnxHostDriver", keep_images=keep)
     host = lab.ready()
-    lab.start_guest(host).wait_console(20)
+    lab.start_guest(host).wait_console(programs.PATIENCE)
     assert "shmem-harness/guest0.pid" in _tree(lab.home)
     host.stop()
     left = _tree(lab.home).keys() - before.keys()
@@ -98,12 +98,12 @@ def test_guests_end_when_the_harness_dies(lab: Lab) -> None:
     """The host itself ends what a killed harness has started."""
     host = lab.ready()
     guest = lab.start_guest(host)
-    guest.wait_console(20)
+    guest.wait_console(programs.PATIENCE)
     pid = int((lab.home / "shmem-harness/guest0.pid").read_text())
     host._connection._client.get_transport().sock.close()
     programs.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
     with pytest.raises(BenchError, match="connection was lost while guest guest0 ran"):
-        guest.wait_end(10)
+        guest.wait_end(programs.PATIENCE)
 
 
 def test_a_guest_of_a_run_that_could_not_end_it_is_ended_by_the_next(lab: Lab) -> None:
@@ -112,9 +112,9 @@ def test_a_guest_of_a_run_that_could_not_end_it_is_ended_by_the_next(lab: Lab) -
     # A qvm that nobody guards, as a host leaves it that lost its network.
     configuration = folder / "guest0.qvmconf"
     guest = lab.start_guest(host)
-    guest.wait_console(20)
+    guest.wait_console(programs.PATIENCE)
     text = configuration.read_text().replace("guest0", "guest9").replace("ptyp0", "ptyp1")
-    stop_guests([guest], "power-cut", 10)
+    stop_guests([guest], "power-cut", programs.PATIENCE)
     (folder / "guest9.qvmconf").write_text(text)
     stray = programs.Program([lab.folder / "bin/qvm", f"@{folder}/guest9.qvmconf"])
     (folder / "guest9.pid").write_text(f"{stray.pid}\n")

@@ -63,14 +63,14 @@ def test_a_guest_answers_over_a_uart_on_the_network(cabled: LoopbackBoard, proto
             host = lab.ready()
             with within(20, f"guest's UART over {protocol}: first answer"):
                 guest = lab.start_guest(host)
-                location = guest.wait_console(10)
+                location = guest.wait_console(programs.PATIENCE)
                 assert (location.txdelay, location.txchunk) == (0.001, 4)
                 target = GuestTarget(guest.system, location, tmp_path / "guest0.console.log")
                 probe = Probe(target.console.transport(), guest.system)
                 assert probe.identify(timeout=programs.PATIENCE).architecture == "x86_64"
             assert probe.attach("pluto", 2).index == 0
             target.close()
-            stop_guests([guest], "power-cut", 10)
+            stop_guests([guest], "power-cut", programs.PATIENCE)
     finally:
         lab.end()
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -29,6 +30,9 @@ from tests.boards.half_server import half_a_server
 from tests.boards.lab import Lab, stopped, within
 from tests.boards.proxy import Proxy
 
+LONG = str(10**7 + os.getpid())
+"""Seconds, by which a command is known among all that run on this machine."""
+
 Connect = Callable[..., SshConnection]
 
 
@@ -37,7 +41,7 @@ def up(lab: Lab) -> Lab:
     """A board whose SSH server answers."""
     command_board(lab.folder, "on")
     connection = _connection(lab.board, HostKeys("unchecked"))
-    wait_for_ssh(connection, 20, lambda: None)
+    wait_for_ssh(connection, programs.PATIENCE, lambda: None)
     connection.close()
     return lab
 
@@ -54,51 +58,51 @@ def connection(up: Lab) -> Iterator[SshConnection]:
     """A connection that is there."""
     key = (up.folder / "etc/ssh_host_ed25519_key.pub").read_text()
     connection = _connection(up.board, HostKeys("console", shown=[key]))
-    connection.connect(5)
+    connection.connect(programs.PATIENCE)
     yield connection
     connection.close()
 
 
 def _processes(connection: SshConnection, word: str) -> int:
-    return connection.run(["ps", "-eo", "args"], 5).output.count(word)
+    return connection.run(["ps", "-eo", "args"], programs.PATIENCE).output.count(word)
 
 
 def test_a_command_gives_its_status_and_its_words(connection: SshConnection) -> None:
-    done = connection.run(["sh", "-c", "echo out; echo err >&2; exit 7"], 5)
+    done = connection.run(["sh", "-c", "echo out; echo err >&2; exit 7"], programs.PATIENCE)
     assert (done.status, sorted(done.output.split())) == (7, ["err", "out"])
 
 
 def test_arguments_arrive_as_they_are(connection: SshConnection) -> None:
     words = ["two words", "quo'te", 'dou"ble', "$HOME", "`id`", "back\\slash", ""]
-    assert connection.run(["printf", "%s|", *words], 5).output == "|".join(words) + "|"
+    assert connection.run(["printf", "%s|", *words], programs.PATIENCE).output == "|".join(words) + "|"
 
 
 def test_a_large_output_arrives_whole(connection: SshConnection) -> None:
-    assert len(connection.run(["head", "-c", "3000000", "/dev/zero"], 20).output) == 3_000_000
+    assert len(connection.run(["head", "-c", "3000000", "/dev/zero"], programs.PATIENCE).output) == 3_000_000
 
 
 def test_a_command_that_takes_too_long_is_ended_on_the_other_side(connection: SshConnection) -> None:
     with (
         within(5, "command without an end: error"),
-        pytest.raises(BenchError, match=r"'sleep 4321' did not end within"),
+        pytest.raises(BenchError, match=rf"'sleep {LONG}' did not end within"),
     ):
-        connection.run(["sleep", "4321"], 0.5)
-    assert _processes(connection, "sleep 4321") == 0
+        connection.run(["sleep", LONG], 0.5)
+    assert _processes(connection, f"sleep {LONG}") == 0
 
 
 def test_a_connection_that_breaks_during_a_command_is_said_at_once(up: Lab) -> None:
     proxy = Proxy(up.board.port)
     connection = _connection(up.board, HostKeys("unchecked"), port=proxy.port)
-    connection.connect(5)
+    connection.connect(programs.PATIENCE)
     threading.Timer(0.3, proxy.close).start()
     with (
         within(5, "connection dropped in the middle of a command: error"),
-        pytest.raises(SshLostError, match="sleep 4322"),
+        pytest.raises(SshLostError, match=f"sleep {LONG}"),
     ):
-        connection.run(["sleep", "4322"], 60)
+        connection.run(["sleep", LONG], 60)
     other = _connection(up.board, HostKeys("unchecked"))
-    other.connect(5)
-    assert _processes(other, "sleep 4322") == 0
+    other.connect(programs.PATIENCE)
+    assert _processes(other, f"sleep {LONG}") == 0
     other.close()
     connection.close()
 
@@ -107,7 +111,7 @@ def test_a_host_that_nobody_knows_is_refused(up: Lab) -> None:
     known = up.place / "known_hosts"
     known.touch()
     with within(5, "unknown host key: error"), pytest.raises(SshRefusedError, match="not known: ssh-ed25519 SHA256:"):
-        _connection(up.board, HostKeys("known_hosts", known)).connect(5)
+        _connection(up.board, HostKeys("known_hosts", known)).connect(programs.PATIENCE)
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
@@ -116,14 +120,14 @@ def test_another_host_key_than_the_known_one_is_refused_with_both_fingerprints(u
     known = up.place / "known_hosts"
     known.write_text(f"[127.0.0.1]:{up.board.port} {(up.place / 'other.pub').read_text()}")
     with within(5, "wrong host key: error"), pytest.raises(SshRefusedError, match="another host key") as error:
-        _connection(up.board, HostKeys("known_hosts", known)).connect(5)
+        _connection(up.board, HostKeys("known_hosts", known)).connect(programs.PATIENCE)
     assert len(set(re.findall(r"SHA256:\S+", error.value.message))) == 2
     assert "compare it" in error.value.remedy
 
 
 def test_a_missing_file_of_known_hosts_is_named(up: Lab, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"no file of known hosts .*/nowhere"):
-        _connection(up.board, HostKeys("known_hosts", tmp_path / "nowhere")).connect(5)
+        _connection(up.board, HostKeys("known_hosts", tmp_path / "nowhere")).connect(programs.PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -137,14 +141,14 @@ def test_a_missing_file_of_known_hosts_is_named(up: Lab, tmp_path: Path) -> None
 )
 def test_a_refused_login_is_said_with_what_was_tried(up: Lab, login: SshLogin, said: str) -> None:
     with within(10, f"SSH login refused ({said}): error"), pytest.raises(SshRefusedError, match=said):
-        _connection(up.board, HostKeys("unchecked"), login).connect(5)
+        _connection(up.board, HostKeys("unchecked"), login).connect(programs.PATIENCE)
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
 def test_a_key_that_the_server_does_not_take_is_refused_and_named(up: Lab, kind: str) -> None:
     key = _key(up.place, kind)
     with within(10, f"strange {kind} key: error"), pytest.raises(SshRefusedError, match="refuses the login") as error:
-        _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(5)
+        _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(programs.PATIENCE)
     assert str(key) in error.value.remedy
 
 
@@ -157,7 +161,7 @@ def test_a_file_that_is_no_private_key_is_named(up: Lab, content: str, said: str
     key = up.place / "key"
     key.write_text(content)
     with within(5, "key file without a key: error"), pytest.raises(SshRefusedError, match=f"{key} .*{said}"):
-        _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(5)
+        _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(programs.PATIENCE)
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
@@ -168,9 +172,9 @@ def test_a_key_of_any_kind_opens_with_the_passphrase_of_the_target_file(up: Lab,
     accepted.write_text(before + key.with_suffix(".pub").read_text())
     try:
         with pytest.raises(SshRefusedError, match=f"{key} .*password"):
-            _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(5)
+            _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False)).connect(programs.PATIENCE)
         connection = _connection(up.board, HostKeys("unchecked"), SshLogin(key, agent=False, password="of the key"))
-        connection.connect(5)
+        connection.connect(programs.PATIENCE)
         connection.close()
     finally:
         accepted.write_text(before)
@@ -184,15 +188,15 @@ def _key(folder: Path, kind: str, passphrase: str = "") -> Path:
 
 def test_the_password_of_the_account_is_enough(up: Lab) -> None:
     connection = _connection(up.board, HostKeys("unchecked"), SshLogin(agent=False, password=up.board.password))
-    connection.connect(5)
-    assert connection.run(["id", "-u"], 5).status == 0
+    connection.connect(programs.PATIENCE)
+    assert connection.run(["id", "-u"], programs.PATIENCE).status == 0
     assert "NOT CHECKED" in connection.host_key()
     connection.close()
 
 
 def test_nobody_there_is_said_with_the_reason(up: Lab) -> None:
     with within(5, "SSH port closed: error"), pytest.raises(SshUnreachableError, match="Connection refused"):
-        _connection(up.board, HostKeys("unchecked"), port=1).connect(5)
+        _connection(up.board, HostKeys("unchecked"), port=1).connect(programs.PATIENCE)
 
 
 def test_somebody_who_says_nothing_is_not_waited_for_without_end(up: Lab) -> None:
@@ -212,7 +216,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("begun", [True, False], ids=["old transfer", "new transfer"])
 def test_file_transfer_with_a_server_that_stopped_has_an_end(connection: SshConnection, up: Lab, begun: bool) -> None:
-    connection.run(["true"], 5)  # the process that serves the session is there
+    connection.run(["true"], programs.PATIENCE)  # the process that serves the session is there
     if begun:
         connection.sftp()
     with (
@@ -226,7 +230,7 @@ def test_file_transfer_with_a_server_that_stopped_has_an_end(connection: SshConn
 
 @pytest.mark.usefixtures("impatient")
 def test_a_command_on_a_server_that_stopped_has_an_end(connection: SshConnection, up: Lab) -> None:
-    connection.run(["true"], 5)
+    connection.run(["true"], programs.PATIENCE)
     with (
         stopped(up.board, "sshd-session"),
         within(5, "SSH server stopped, command: error"),
@@ -241,7 +245,7 @@ def test_a_server_that_opens_a_channel_and_stops_has_an_end(what: str, tmp_path:
     """A server of ours, because a real one cannot be stopped so exactly."""
     with half_a_server(tmp_path) as (port, login):
         connection = SshConnection("half", SshAddress("127.0.0.1", port, "board"), login, HostKeys("unchecked"))
-        connection.connect(5)
+        connection.connect(programs.PATIENCE)
         with within(5, f"SSH server stops before a {what}: error"), pytest.raises(SshLostError, match="within 1 s"):
             connection.run(["true"], 60) if what == "command" else connection.sftp()
         connection.close()

@@ -22,6 +22,9 @@ from harness.loopback.command import command_board
 from tests import programs
 from tests.boards.lab import Lab, within
 
+LONG = str(10**7 + os.getpid())
+"""Seconds, by which a command is known among all that run on this machine."""
+
 
 def _reason(error: pytest.ExceptionInfo[StrategyError]) -> str:
     return str(error.value.__cause__)
@@ -158,7 +161,7 @@ def test_the_time_for_the_boot_is_for_all_its_messages_together(lab: Lab, tmp_pa
     # The fourth at the latest: they take longer than that together, on a slow machine all the more.
     assert re.search(r"the boot message '\w+' did not appear on its console within 1\.5 s", _reason(error))
     lab.close()
-    board.join(10)
+    board.join(programs.PATIENCE)
     os.close(controller)
     os.close(terminal)
 
@@ -264,14 +267,14 @@ def test_a_power_switch_that_fails_is_shown_with_its_own_words(lab: Lab) -> None
 
 
 def test_a_power_switch_that_hangs_is_ended_and_named(lab: Lab) -> None:
-    lab.set("ExternalPowerDriver", cmd_on="sh -c 'sleep 4711; true'")
+    lab.set("ExternalPowerDriver", cmd_on=f"sh -c 'sleep {LONG}; true'")
     lab.set("ShmemBoardStrategy", power_seconds=8.0, power_cycles=0)
     strategy = lab.open()
     with within(30, "power switch hangs: error"), pytest.raises(StrategyError) as error:
         strategy.transition("booting")
-    assert re.search(r"board: the power switch \(.*\) did not end within 8 s; killed: .*sleep 4711", _reason(error))
+    assert re.search(rf"board: the power switch \(.*\) did not end within 8 s; killed: .*sleep {LONG}", _reason(error))
     commands = programs.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert "sleep 4711" not in commands
+    assert f"sleep {LONG}" not in commands
 
 
 def test_a_console_that_another_run_has_is_left_to_it_and_the_power_too(lab: Lab) -> None:
@@ -320,12 +323,12 @@ def test_a_host_that_reboots_by_itself_is_brought_up_again(lab: Lab) -> None:
     strategy = lab.open()
     strategy.transition("ready")
     guest = lab.start_guest(strategy.host)
-    guest.wait_console(20)
+    guest.wait_console(programs.PATIENCE)
     with within(10, "host reboots while a guest runs: error"):
         command_board(lab.folder, "reset")
         with pytest.raises(BenchError, match="connection was lost"):
-            guest.wait_end(10)
+            guest.wait_end(programs.PATIENCE)
     strategy.force("off")
     with within(20, "host rebooted: up again"):
         strategy.transition("ready")
-    lab.start_guest(strategy.host).wait_console(20)
+    lab.start_guest(strategy.host).wait_console(programs.PATIENCE)

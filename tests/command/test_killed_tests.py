@@ -19,7 +19,7 @@ from tests import programs
 from tests.command.shell import CHECKOUT
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
-LONGEST = 300.0
+LONGEST = 240.0
 """Seconds; the tests alone take longer."""
 
 _ADOPT = """
@@ -41,7 +41,7 @@ print("nothing left", flush=True)
 @contextlib.contextmanager
 def _run(folder: Path) -> Iterator[programs.Program[str]]:
     """All tests, below a process that whatever they leave behind becomes a child of."""
-    command = [sys.executable, "-m", "pytest", "tests", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "tests", "-p", "no:randomly"]
     with (folder / "output").open("w") as output:
         adopting = programs.Program(
             [sys.executable, "-c", _ADOPT, *command], cwd=CHECKOUT, stdout=-1, stderr=output, text=True

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests import programs
 from tests.command.shell import CHECKOUT, expect_order, expect_sentence, shell
 
-PYTEST = f"{CHECKOUT}/.venv/bin/python -m pytest suites --lg-env boards.yaml -k test_mixed --report-dir"
+PYTEST = f"{shlex.join(programs.PYTEST)} suites --lg-env boards.yaml -k test_mixed --report-dir"
 QUALIFY = "harness qualify --bench qemu-aarch64 -k test_mixed --out"
 
 

@@ -88,7 +88,7 @@ def _session(folder: Path, body: str) -> programs.Program[str]:
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "requirements.sdoc").write_text(REQUIREMENTS)
     (folder / "test_it.py").write_text(SUITE.replace("{body}", body.strip()))
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--requirements", "requirements.sdoc", "."]
+    command = [*programs.PYTEST, "--requirements", "requirements.sdoc", "."]
     run = programs.Program(
         command,
         cwd=folder,
@@ -149,6 +149,25 @@ def test_a_hangup_that_nohup_has_turned_off_stays_off(tmp_path: Path) -> None:
     output, _ = run.communicate(timeout=programs.PATIENCE)
     assert run.returncode == 0, output
     assert (tmp_path / "not-reached").exists()
+
+
+def test_what_tests_of_ours_start_under_nohup_can_be_hung_up(tmp_path: Path) -> None:
+    """Else each test of a hangup would wait in vain for the end of what it has started."""
+    (tmp_path / "test_it.py").write_text(
+        "import re\nfrom tests import programs\n\ndef test_a():\n"
+        "    said = programs.run(['cat', '/proc/self/status'], capture_output=True, text=True).stdout\n"
+        f"    assert int(re.search(r'SigIgn:\\s*(\\w+)', said)[1], 16) & {1 << signal.SIGHUP - 1} == 0\n"
+    )
+    run = programs.run(
+        ["nohup", *programs.PYTEST, "-p", "tests.conftest", "."],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout
 
 
 def test_two_signals_close_together_do_not_cut_off_the_clean_up(tmp_path: Path) -> None:

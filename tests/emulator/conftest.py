@@ -85,7 +85,7 @@ class Bench:
     def guest(self, text: str, system: str = "one") -> tuple[subprocess.Popen[str], Terminal]:
         """Start a guest and wait until its probe answers."""
         process = self.qvm(text)
-        terminal = Terminal(Path(self.client.wait_guest(system, 10).consoles[0]), system)
+        terminal = Terminal(Path(self.client.wait_guest(system, programs.PATIENCE).consoles[0]), system)
         self._terminals.append(terminal)
         # Not by what it prints first: opening a terminal drops what came before.
         terminal.probe.identify(timeout=programs.PATIENCE)

@@ -12,6 +12,7 @@ import pytest
 from harness.emulator.service.client import HostRequestError
 from harness.emulator.service.protocol import MAX_LINE
 from harness.shmem.status import Status
+from tests import programs
 from tests.emulator.conftest import Bench, configuration
 
 
@@ -20,16 +21,16 @@ def test_a_pulse_comes_for_each_change_of_the_status_word(bench: Bench) -> None:
     program = bench.client.create("bell", 1)
     assert program.wait_pulses(0, 0) == 0
     one.probe.attach("bell", 1)
-    assert program.wait_pulses(1, 10) == 1
+    assert program.wait_pulses(1, programs.PATIENCE) == 1
     for _ in range(2):
         one.probe.notify(1 << program.index)
         assert program.status() == 0x0003_0002
-    assert program.wait_pulses(3, 10) == 3
+    assert program.wait_pulses(3, programs.PATIENCE) == 3
     # A signal whose bit is set already changes nothing; the pulse for the detach is the next one.
     one.probe.notify(1 << program.index)
     one.probe.notify(1 << program.index)
     one.probe.detach()
-    assert program.wait_pulses(5, 10) == 5
+    assert program.wait_pulses(5, programs.PATIENCE) == 5
     assert program.wait_pulses(6, 0.05) == 5
 
 
@@ -93,7 +94,7 @@ def test_a_whole_region_can_be_written_and_read_at_once(bench: Bench) -> None:
 
 def test_a_request_that_cannot_be_read_gets_an_error_and_the_next_its_answer(bench: Bench) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as program, program.makefile("rb") as answers:
-        program.settimeout(20)
+        program.settimeout(programs.PATIENCE)
         program.connect(str(bench.host.socket))
         for line in (b"x" * (3 * MAX_LINE), b"not JSON", b"[]", b'{"op": "fly"}', b'{"op": "create"}'):
             program.sendall(line + b'\n{"op": "guests"}\n')

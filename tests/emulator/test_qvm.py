@@ -26,7 +26,7 @@ def _children(pid: int) -> list[int]:
     return [int(word) for word in path.read_text().split()]
 
 
-def _wait_gone(pids: list[int], seconds: float = 10) -> None:
+def _wait_gone(pids: list[int], seconds: float = programs.PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < deadline, f"still running: {left}"
@@ -89,7 +89,7 @@ def test_no_signal_is_overlooked(tmp_path: Path) -> None:
         with programs.Program(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as qvm:
             host, _ = listener.accept()
             with host, host.makefile("rb") as stream:
-                host.settimeout(10)
+                host.settimeout(programs.PATIENCE)
                 assert json.loads(stream.readline())["op"] == "start"
                 chance = random.Random(1)
                 for _ in range(6000):
@@ -142,7 +142,7 @@ def test_qvm_killed_is_a_power_cut(bench: Bench) -> None:
     one.probe.attach("talk", 1)
     process.kill()
     _wait_gone(_children(bench.host.pid))
-    bench.client.wait_end("one", 10)
+    bench.client.wait_end("one", programs.PATIENCE)
     assert bench.client.regions() == []
 
 

@@ -166,8 +166,8 @@ def test_a_qvm_that_is_gone_before_its_guest_runs_leaves_nothing(bench: Bench, t
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as qvm:
         qvm.connect(str(bench.host.socket))
         socket.send_fds(qvm, [json.dumps(request).encode() + b"\n"], [0, 1])
-    bench.client.wait_guest("one", 10)
-    bench.client.wait_end("one", 10)
+    bench.client.wait_guest("one", programs.PATIENCE)
+    bench.client.wait_end("one", programs.PATIENCE)
     assert not (bench.host.root / "dev/qvm/one").exists()
 
 

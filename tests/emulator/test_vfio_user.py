@@ -21,6 +21,7 @@ from harness.emulator.window import SLOT_SIZE, SLOTS, Mapper, Window
 from harness.shmem.config import ShmemVdev
 from harness.shmem.profile import PROFILES
 from harness.shmem.registers import SIGNATURE
+from tests import programs
 
 _HEADER = struct.Struct("<HHIII")
 _REPLY, _ERROR = 0x1, 0x20
@@ -54,7 +55,7 @@ class Client:
     async def _exactly(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(programs.PATIENCE):
                 chunk = await asyncio.get_running_loop().sock_recv(self._socket, count - len(data))
             if not chunk:
                 raise ConnectionError
@@ -70,7 +71,7 @@ class Client:
         """Say that nothing more comes, and read until the device has closed too."""
         self._socket.shutdown(socket.SHUT_WR)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(programs.PATIENCE):
                 while await asyncio.get_running_loop().sock_recv(self._socket, 4096):
                     pass
         except ConnectionResetError:

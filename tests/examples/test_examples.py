@@ -22,7 +22,7 @@ CHECKOUT: Final = Path(__file__).parents[2]
 SECONDS: Final = 300
 OWN: Final = ("examples", "reports")
 RUNNERS: Final[Mapping[str, list[str]]] = {
-    "pytest": [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+    "pytest": [*programs.PYTEST],
     "harness": [sys.executable, "-m", "harness"],
 }
 

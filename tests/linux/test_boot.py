@@ -20,6 +20,7 @@ from harness.guest.linux_keys import BenchKeys
 from harness.guest.probe import Probe, ProbeFaultError
 from harness.host.ssh import SshRefusedError
 from harness.provision.linux.image import linux_image
+from tests import programs
 from tests.linux.sshd import driver
 
 SHMEM = "vdev shmem\n    allow data*\n"
@@ -67,7 +68,7 @@ def test_files_over_ssh(guest: TrialGuest, tmp_path: Path) -> None:
 def test_a_command_that_takes_too_long_is_ended_in_the_guest(guest: TrialGuest) -> None:
     with pytest.raises(Exception, match="did not end within 1 s"):
         guest.ssh.run("sleep 1234 | cat", timeout=1.0)
-    assert guest.ssh.poll_until_success("! pgrep -f 'sleep 123[4]'", timeout=10.0, sleepduration=0.2)
+    assert guest.ssh.poll_until_success("! pgrep -f 'sleep 123[4]'", timeout=programs.PATIENCE, sleepduration=0.2)
 
 
 def test_nobody_logs_in_without_the_key_of_this_bench(guest: TrialGuest, tmp_path: Path) -> None:

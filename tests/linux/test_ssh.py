@@ -17,6 +17,7 @@ from harness.errors import BenchError
 from harness.guest.linux_keys import BenchKeys
 from harness.guest.ssh.driver import CommandTimeoutError, DamagedFileError, ShmemSSHDriver
 from harness.host.ssh import SshLostError, SshRefusedError, SshUnreachableError
+from tests import programs
 from tests.linux.sshd import Forwarder, Server, driver
 
 
@@ -140,7 +141,7 @@ def test_a_file_that_was_damaged_on_its_way_is_noticed(ssh: ShmemSSHDriver, serv
 def test_a_program_is_talked_with(ssh: ShmemSSHDriver, tmp_path: Path) -> None:
     channel = ssh.transport("cat", tmp_path / "cat.log", name="cat")
     channel.write(b"hello\n")
-    assert channel.read(time.monotonic() + 10) == b"hello\n"
+    assert channel.read(time.monotonic() + programs.PATIENCE) == b"hello\n"
     with pytest.raises(TimeoutError, match=r"nothing came from the console of cat\n(.|\n)*\| hello"):
         channel.read(time.monotonic() + 0.1)
     channel.close()
@@ -153,11 +154,11 @@ def test_a_program_that_ends_is_distinguished_from_a_lost_connection(
 ) -> None:
     ends = ssh.transport("true", tmp_path / "true.log", name="true")
     with pytest.raises(ConsoleEndedError, match="the program ended"):
-        ends.read(time.monotonic() + 10)
+        ends.read(time.monotonic() + programs.PATIENCE)
     lost = ssh.transport("cat", tmp_path / "cat.log", name="cat")
     between.cut()
     with pytest.raises(ConsoleEndedError, match="the SSH connection was lost"):
-        lost.read(time.monotonic() + 10)
+        lost.read(time.monotonic() + programs.PATIENCE)
 
 
 def test_the_connection_is_lost_during_a_command(ssh: ShmemSSHDriver, between: Forwarder, server: Server) -> None:
@@ -165,7 +166,7 @@ def test_the_connection_is_lost_during_a_command(ssh: ShmemSSHDriver, between: F
     cutter.start()
     with pytest.raises(SshLostError, match=r"machine: the connection was lost during 'echo"):
         ssh.run("echo $$ >running; sleep 300")
-    cutter.join(10)
+    cutter.join(programs.PATIENCE)
     assert _gone(int((server.home / "running").read_text())), "the command went on alone"
     assert ssh.get_status() == 0
     with pytest.raises(SshLostError, match="there is no SSH connection"):
@@ -173,7 +174,7 @@ def test_the_connection_is_lost_during_a_command(ssh: ShmemSSHDriver, between: F
 
 
 def _cut_after(sign: Path, between: Forwarder) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + programs.PATIENCE
     while not (sign.exists() and sign.read_text()) and time.monotonic() < deadline:
         os.sched_yield()
     between.cut()

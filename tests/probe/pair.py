@@ -79,7 +79,7 @@ def _guest(host: EmulatedHost, client: HostClient, folder: Path, system: str, te
         stdin=subprocess.DEVNULL,
     )
     try:
-        terminal = Terminal(Path(client.wait_guest(system, 20).consoles[0]), system)
+        terminal = Terminal(Path(client.wait_guest(system, programs.PATIENCE).consoles[0]), system)
         with contextlib.closing(terminal):
             terminal.probe.identify(timeout=programs.PATIENCE)
             yield terminal.probe

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     found = tmp_path_factory.mktemp("collected") / "requirements.json"
     run = programs.run(
         [
-            *(sys.executable, "-m", "pytest", "suites", "--collect-only", "-q", "--lg-env", "boards.yaml"),
-            *("-p", "tests.prove.collecting", "-p", "no:cacheprovider"),
+            *(*programs.PYTEST, "suites", "--collect-only", "-q", "--lg-env", "boards.yaml"),
+            *("-p", "tests.prove.collecting"),
         ],
         cwd=CHECKOUT,
         env={**os.environ, "REQUIREMENTS_TO": str(found)},

@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.provision import fetch_packages
 from harness.provision.apt import Request, packages
 from harness.provision.cache import locked, sha256
+from tests import programs
 from tests.provision.archive import Archive, Server, sources
 from tests.provision.cache_children import Python, file_system, holders, left_over, needs_small_file_system
 
@@ -101,7 +102,7 @@ def test_a_package_for_the_other_architecture(server: Server) -> None:
 def test_a_killed_download_is_continued(server: Server, python: Python, cache: Path) -> None:
     server.stall_after = 200_000
     child = python(FETCH, "tool")
-    assert server.stalled.wait(20)
+    assert server.stalled.wait(programs.PATIENCE)
     (lock,) = cache.glob("apt/*.lock")
     assert "apt-get" in holders(lock)
     child.kill()
@@ -115,7 +116,7 @@ def test_a_killed_download_is_continued(server: Server, python: Python, cache: P
 def test_two_at_once_fetch_once(server: Server, python: Python) -> None:
     server.stall_after = 200_000
     first = python(FETCH, "tool")
-    assert server.stalled.wait(20)
+    assert server.stalled.wait(programs.PATIENCE)
     second = python(FETCH, "tool")
     assert f"process {first.process.pid} is working on it" in second.complaint()
     first.kill()

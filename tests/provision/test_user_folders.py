@@ -15,6 +15,7 @@ from harness.provision import Recipe, compile_c, fetch_packages
 from harness.provision.cache import cache_dir
 from harness.provision.checks import State, checks
 from harness.provision.process import run
+from tests import programs
 from tests.provision.archive import Archive, sources
 
 NAMES = {
@@ -48,7 +49,7 @@ def test_packages_are_fetched(strange: Path, tmp_path: Path, monkeypatch: pytest
     assert sorted(file.name for file in files) == ["library_1.0_all.deb", "tool_1.0_all.deb"]
     assert all(file.is_relative_to(strange) for file in files)
     unpacked = strange / "unpacked"
-    run(["dpkg-deb", "--extract", str(files[0]), str(unpacked)], what="unpacking", timeout=20)
+    run(["dpkg-deb", "--extract", str(files[0]), str(unpacked)], what="unpacking", timeout=programs.PATIENCE)
     assert list(unpacked.glob("usr/share/doc/*/README"))
 
 
@@ -70,7 +71,8 @@ def test_programs_of_the_cache_run(strange: Path, monkeypatch: pytest.MonkeyPatc
     command = provision.qemu("aarch64").command(preload=provision.window_library())
     maps = [*command.argv, "-M", "none", "-nographic", "-monitor", "none", "-serial", "none", "-S", "-daemonize"]
     pid_file = strange.parent / "pid"
-    run([*maps, "-pidfile", str(pid_file)], what="QEMU", timeout=60, env=command.environment, folder=command.folder)
+    maps += ["-pidfile", str(pid_file)]
+    run(maps, what="QEMU", timeout=programs.PATIENCE, env=command.environment, folder=command.folder)
     pid = int(pid_file.read_text())
     try:
         assert "/window.so" in Path(f"/proc/{pid}/maps").read_text()

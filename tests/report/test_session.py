@@ -163,7 +163,7 @@ def test_a_bench_error_is_reported_with_its_remedy(every: Session) -> None:
 def test_times_belong_to_their_phases(every: Session) -> None:
     case = next(case for case in every.report.cases if "test_time" in case.test)
     assert case.setup_s >= 0.3
-    assert 0.1 <= case.call_s < case.setup_s
+    assert case.call_s >= 0.1
     assert case.duration_s == pytest.approx(case.setup_s + case.call_s + case.teardown_s)
 
 

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m tests``: the tests of the harness, by two pytest sessions that share them (``tests/both_ends.py``).
+
+Much of their time is spent waiting, so two sessions end sooner than one. Options and paths are those of pytest. What
+the sessions say goes to the standard output line by line; each tells its failures and its count at its end. The exit
+status is the worse of the two.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import IO, Final
+
+from harness.process import ending
+from tests import both_ends, programs
+
+_OPTIONS: Final = (
+    *("-p", "tests.both_ends", "-o", "console_output_style=classic"),
+    # Which tests failed last is one file; two sessions would write over each other's.
+    *("-p", "no:cacheprovider"),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run both sessions to their end; returns the exit status."""
+    sessions: list[programs.Program[bytes]] = []
+
+    def pass_on(number: signal.Signals) -> None:
+        for session in sessions:
+            session.send_signal(number)
+
+    with tempfile.TemporaryDirectory(prefix="tests-") as claims, ending.listening(pass_on), programs.ending():
+        for place in ([], [both_ends.FROM_BEHIND]):
+            sessions.append(_session([f"{both_ends.CLAIMS}={claims}", *place, *arguments]))
+            if (asked := ending.asked_with()) is not None:
+                # It may have come before this session was in the list.
+                pass_on(asked)
+        _show([session.stdout for session in sessions if session.stdout], lambda: pass_on(signal.SIGTERM))
+        return max(_status(session.wait()) for session in sessions)
+
+
+def _session(arguments: Sequence[str]) -> programs.Program[bytes]:
+    color = f"--color={'yes' if sys.stdout.isatty() else 'no'}"
+    return programs.Program(
+        [sys.executable, "-m", "pytest", *_OPTIONS, color, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def _show(streams: Sequence[IO[bytes]], nobody_reads: Callable[[], None]) -> None:
+    """Pass on the lines of all streams as they come, until all have ended."""
+    with selectors.DefaultSelector() as selector:
+        for stream in streams:
+            selector.register(stream, selectors.EVENT_READ, bytearray())
+        while selector.get_map():
+            for key, _ in selector.select():
+                part = os.read(key.fd, 65536)
+                key.data.extend(part)
+                whole = key.data.rfind(b"\n") + 1 if part else len(key.data)
+                try:
+                    sys.stdout.buffer.write(key.data[:whole])
+                    sys.stdout.buffer.flush()
+                except BrokenPipeError:
+                    nobody_reads()
+                    # What is still in the buffer goes nowhere, and so does all that comes.
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                del key.data[:whole]
+                if not part:
+                    selector.unregister(key.fileobj)
+
+
+def _status(returned: int) -> int:
+    """The exit status as a shell tells it: a session that a signal has killed has one, too."""
+    return returned if returned >= 0 else 128 - returned
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pytest session that shares its files of tests with another one: one works from the front, the other from behind.
+
+Each claims a file before it runs that, by making a file of the same number in a folder that both know. So neighbours
+mostly stay in one session and share its fixtures, and both end at about the same time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+CLAIMS: Final = "--claims"
+FROM_BEHIND: Final = "--from-behind"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What ``python -m tests`` tells its two sessions."""
+    group = parser.getgroup("tests", "two sessions that share their tests")
+    group.addoption(CLAIMS, metavar="FOLDER", help="where both sessions note what they run")
+    group.addoption(FROM_BEHIND, action="store_true", help="begin with the last file")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool:
+    """pytest's own loop, over the files that this session gets."""
+    if session.testsfailed:
+        raise session.Interrupted(f"{session.testsfailed} errors during collection")
+    claims = Path(session.config.getoption(CLAIMS))
+    _agree(claims / "collected", "\n".join(item.nodeid for item in session.items))
+    files = [list(items) for _, items in itertools.groupby(session.items, lambda item: item.path)]
+    tests = itertools.chain.from_iterable(_claimed(claims, files, session.config.getoption(FROM_BEHIND)))
+    # A test is torn down with a view to the next one: what both need stays.
+    for item, following in itertools.pairwise(itertools.chain(tests, [None])):
+        assert item is not None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+    return True
+
+
+def _claimed(claims: Path, files: list[list[pytest.Item]], from_behind: bool) -> Iterator[list[pytest.Item]]:
+    """The files that the other session has not begun, each claimed when it is asked for."""
+    numbered = list(enumerate(files))
+    for number, items in reversed(numbered) if from_behind else numbered:
+        try:
+            (claims / str(number)).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        yield items
+
+
+def _agree(note: Path, collected: str) -> None:
+    """A file must have the same number in both sessions, or tests would be left out."""
+    mine = note.with_name(f"{note.name}-{os.getpid()}")
+    mine.write_text(collected)
+    try:
+        # Whole at once: the other session may read it now.
+        note.hardlink_to(mine)
+    except FileExistsError:
+        if note.read_text() != collected:
+            raise pytest.UsageError("the two sessions have not collected the same tests in the same order") from None
