@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A system under one profile: the regions it names, and where its virtual machines can meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+
+from harness.audit.atoms import Atoms, atoms
+from harness.audit.describe import Description, describe
+from harness.audit.dfa import NOTHING, Dfa, Entangled, either, product
+from harness.audit.patterns import glob_of
+from harness.audit.reach import STATES, Creation, Legality, Reach, legality, reach
+from harness.audit.system import System, Vm
+from harness.shmem.config import ConfigError, Create, Position, Rule, ShmemVdev, Subst
+from harness.shmem.config.validate import list_problems
+from harness.shmem.config.variables import references
+from harness.shmem.profile import Profile
+
+
+@dataclass(frozen=True)
+class Device:
+    """One ``vdev shmem`` of a system, counted from 0 in its VM."""
+
+    vm: Vm
+    number: int
+    reach: Reach
+
+    @property
+    def label(self) -> str:
+        """How messages call it: the VM, and the device where the VM has several."""
+        if len(self.vm.devices) == 1:
+            return self.vm.name
+        return f"{self.vm.name}[{self.reach.vdev.name or self.number}]"
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a device gets a region: the name that the guest uses, and the rule that permits it; None: no rule does."""
+
+    device: Device
+    guest_name: bytes
+    rule: Rule | None
+
+    @property
+    def created(self) -> Create | None:
+        """The device's own ``create`` that permits the name, where the profile has it so."""
+        return self.device.reach.implied_by(self.guest_name)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the configuration of the VM names this very region."""
+        if self.rule is None:
+            return self.created is not None
+        return glob_of(self.rule.pattern, self.device.reach.profile).exact
+
+    @property
+    def position(self) -> Position:
+        """Where the configuration permits it."""
+        source = self.rule or self.created or self.device.reach.vdev
+        return source.position
+
+    @property
+    def because(self) -> str:
+        """The rule with its file and line, or what stands in for one."""
+        where = f"({self.position.file}:{self.position.line})"
+        if self.rule is not None:
+            return f"{self.rule.kind} {self.rule.pattern} {where}"
+        if self.created is not None:
+            return f"create {self.created.name} {where}"
+        return f"no rule forbids it {where}" if self.device.reach.vdev.rules else f"the vdev has no rules {where}"
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region that the configurations name: by ``create``, or by a rule without wildcards."""
+
+    host_name: bytes
+    creators: tuple[tuple[Device, Creation], ...]
+    accesses: tuple[Access, ...]
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """VMs that can attach to one region. ``names`` are all names in which they can; ``witness`` is a short one."""
+
+    vms: tuple[str, ...]
+    names: Description
+    witness: bytes
+    accesses: tuple[Access, ...]
+
+
+class Analysis:
+    """What the VMs of a system can reach under ``profile``.
+
+    ``devices`` has the devices that could be looked at; ``undecided`` those that could not, with the reason. Raises
+    Entangled when the system as a whole is too large to be walked.
+    """
+
+    def __init__(self, system: System, profile: Profile, others: Sequence[Dfa] = ()) -> None:
+        """``others`` are further sets of names that atoms are told apart by, such as the channels of a policy."""
+        self.system = system
+        self.profile = profile
+        self.legality: Legality = legality(profile)
+        self.devices, self.undecided = _devices(system, profile)
+        self.others = tuple(others)
+
+    @property
+    def sets(self) -> tuple[object, ...]:
+        """Everything about names that an answer rests on: equal for two profiles that read the system alike."""
+        reached = tuple((device.reach.host, device.reach.creations) for device in self.devices)
+        return self.legality, reached, {vm: len(problems) for vm, problems in self.undecided.items()}, self.others
+
+    @cached_property
+    def atoms(self) -> Atoms:
+        """All names, sorted by which devices reach them; the ``others`` are counted behind the devices."""
+        sets = [device.reach.host for device in self.devices]
+        return atoms([*sets, *self.others], self.legality.longest, self.legality.letters)
+
+    def vms_of(self, members: frozenset[int]) -> frozenset[str]:
+        """The VMs of an atom's devices."""
+        return frozenset(self.devices[number].vm.name for number in members if number < len(self.devices))
+
+    def others_of(self, members: frozenset[int]) -> frozenset[int]:
+        """The further sets that hold an atom, counted from 0."""
+        return frozenset(number - len(self.devices) for number in members if number >= len(self.devices))
+
+    def accesses(self, host_name: bytes) -> tuple[Access, ...]:
+        """Who can attach to a region."""
+        return tuple(self._accesses(host_name))
+
+    def _accesses(self, host_name: bytes) -> Iterator[Access]:
+        if not self.legality.legal(host_name):
+            return
+        for device in self.devices:
+            if not device.reach.host.accepts(host_name):
+                continue
+            guest_name = device.reach.guest_name(host_name)
+            rule = None if guest_name is None else device.reach.deciding(guest_name)
+            yield Access(device, host_name if guest_name is None else guest_name, rule)
+
+    @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions that the configurations name, by name."""
+        creators: dict[bytes, list[tuple[Device, Creation]]] = {}
+        for device in self.devices:
+            for creation in device.reach.creations:
+                if creation.host_name is not None:
+                    creators.setdefault(creation.host_name, []).append((device, creation))
+            for rule, glob in zip(device.reach.rules.rules, device.reach.rules.globs, strict=True):
+                if rule.kind == "allow" and glob.exact:
+                    name = device.reach.host_name(bytes(min(item.members) for item in glob.row))
+                    if name is not None:
+                        creators.setdefault(name, [])
+        return tuple(Region(name, tuple(made), self.accesses(name)) for name, made in sorted(creators.items()))
+
+    @cached_property
+    def groups(self) -> dict[frozenset[str], bytes]:
+        """Each group of VMs that can all attach to a region that nobody else can, with a shortest name."""
+        found: dict[frozenset[str], bytes] = {}
+        for members, name in self.atoms.holding():
+            found.setdefault(self.vms_of(members), name)
+        return {vms: name for vms, name in found.items() if len(vms) > 1}
+
+    @cached_property
+    def meetings(self) -> tuple[Meeting, ...]:
+        """The pairs of VMs that can meet."""
+        found = []
+        for pair in combinations([vm.name for vm in self.system.vms], 2):
+            witness = min(
+                (name for vms, name in self.groups.items() if vms.issuperset(pair)),
+                key=lambda name: (len(name), name),
+                default=None,
+            )
+            if witness is not None:
+                found.append(self._meeting(pair, witness))
+        return tuple(found)
+
+    def _meeting(self, vms: tuple[str, ...], witness: bytes) -> Meeting:
+        common = self.common_names(vms)
+        accesses = tuple(access for access in self.accesses(witness) if access.device.vm.name in vms)
+        names = describe(common, (witness,), empty_counts=self.legality.empty)
+        return Meeting(vms, names, witness, accesses)
+
+    def names_of(self, vm: str) -> Dfa:
+        """All host-side names that a VM reaches by any of its devices."""
+        if vm not in self._names:
+            sets = [device.reach.host for device in self.devices if device.vm.name == vm]
+            self._names[vm] = either(sets, STATES) if sets else NOTHING
+        return self._names[vm]
+
+    def common_names(self, vms: Sequence[str]) -> Dfa:
+        """The host-side names that all of the VMs reach."""
+        return product([self.names_of(vm) for vm in vms], all, STATES)
+
+    def shortest(self, names: Dfa) -> bytes | None:
+        """A shortest name of a set that is legal as far as letters and length go, or None when there is none."""
+        found = atoms([names], self.legality.longest, self.legality.letters)
+        return next((name for _, name in found.holding(0)), None)
+
+    @cached_property
+    def _names(self) -> dict[str, Dfa]:
+        return {}
+
+    def creations(self) -> Iterator[tuple[Device, Creation]]:
+        """What all ``create`` options of the system make."""
+        for device in self.devices:
+            for creation in device.reach.creations:
+                yield device, creation
+
+
+def _devices(system: System, profile: Profile) -> tuple[tuple[Device, ...], dict[str, list[ConfigError]]]:
+    """The devices whose names could be looked at, and for each VM what keeps one of its devices from it."""
+    devices = []
+    undecided: dict[str, list[ConfigError]] = {}
+    for vm in system.vms:
+        for number, vdev in enumerate(vm.devices):
+            problem = _problem(vdev, profile)
+            if problem is None:
+                try:
+                    devices.append(Device(vm, number, reach(vdev, profile)))
+                    continue
+                except Entangled:
+                    problem = ConfigError("the patterns overlap in too many ways to look at all names", vdev.position)
+            undecided.setdefault(vm.name, []).append(problem)
+    return tuple(devices), undecided
+
+
+def _problem(vdev: ShmemVdev, profile: Profile) -> ConfigError | None:
+    """What keeps the device from being looked at."""
+    for problem in list_problems(vdev, profile):
+        return problem
+    for option in vdev.options:
+        text = (
+            option.pattern
+            if isinstance(option, Rule)
+            else f"{option.original},{option.prefix}"
+            if isinstance(option, Subst)
+            else ""
+        )
+        if open_names := references(text):
+            return ConfigError(f"the variable {open_names[0]} has no value", option.position)
+    return None

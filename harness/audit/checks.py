@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with a system, or risky, whatever was meant by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from harness.audit.analysis import Access, Analysis, Device, Meeting
+from harness.audit.describe import spelled
+from harness.audit.dfa import DEAD, Dfa
+from harness.audit.findings import Finding
+from harness.audit.patterns import Glob
+from harness.audit.system import System
+from harness.shmem.config import Rule, doubts, validate
+from harness.shmem.profile import Profile
+
+Wanted = Callable[[str, bytes], bool]
+"""Whether a policy lists that a VM uses a region, given by its host-side name."""
+
+CLIENTS: Final = 16
+"""Clients of a region (User's Guide, "vdev shmem": 16-bit masks of clients)."""
+
+
+def check_files(system: System, profile: Profile) -> Iterator[Finding]:
+    """What is wrong inside one VM, and with their names."""
+    for name, vms in system.renamed.items():
+        text = f"{len(vms)} VMs are called '{name}': {', '.join(vm.source for vm in vms)}"
+        yield Finding("error", "same-vm-name", text, vms[1].config.system_position, tuple(vm.name for vm in vms))
+    for vm in system.vms:
+        for problem in validate(vm.config, profile):
+            yield Finding("error", "not-valid", problem.description, problem.position, (vm.name,))
+        for remark in (*vm.config.remarks, *doubts(vm.config, profile)):
+            code = "not-understood" if remark.code == "not-understood" else "not-valid"
+            yield Finding("note", code, remark.text, remark.position, (vm.name,))
+
+
+def check_system(analysis: Analysis, wanted: Wanted) -> Iterator[Finding]:
+    """What follows from the whole system. An access that is ``wanted`` is no finding by itself."""
+    for vm, problems in analysis.undecided.items():
+        for problem in problems:
+            text = f"nothing is proved about '{vm}': {problem.description}"
+            yield Finding("error", "undecided", text, problem.position, (vm,))
+    yield from _unlimited(analysis)
+    yield from _creations(analysis)
+    yield from _regions(analysis, wanted)
+    yield from _posing(analysis, wanted)
+
+
+def check_meetings(analysis: Analysis) -> Iterator[Finding]:
+    """Meetings that no rule names: what a policy would have to list, where there is none."""
+    for meeting in analysis.meetings:
+        loose = [access for access in meeting.accesses if not access.exact]
+        if len({access.device.vm.name for access in loose}) > 1:
+            text = f"{_and(meeting.vms)} can meet in {meeting.names}, such as {_by(meeting)}"
+            yield Finding(
+                "warning",
+                "meeting-by-wildcard",
+                text,
+                loose[0].position,
+                meeting.vms,
+                spelled(meeting.witness),
+                tuple(f"{access.device.label}: {access.because}" for access in meeting.accesses),
+            )
+
+
+def _and(names: tuple[str, ...]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return " and ".join((", ".join(quoted[:-1]), quoted[-1])) if len(quoted) > 1 else quoted[0]
+
+
+def _by(meeting: Meeting) -> str:
+    """The witness, with the names by which the guests get it."""
+    renamed = [
+        f"{spelled(access.guest_name)} in {access.device.label}"
+        for access in meeting.accesses
+        if access.guest_name != meeting.witness
+    ]
+    return spelled(meeting.witness) + (f" ({', '.join(renamed)})" if renamed else "")
+
+
+def _unlimited(analysis: Analysis) -> Iterator[Finding]:
+    for device in analysis.devices:
+        count = count_of(device.reach.host, analysis)
+        if device.reach.rules.permits_rest:
+            why = "its list only denies" if device.reach.vdev.rules else "it has no rules"
+            text = f"'{device.label}' can create {_many(count)} regions of any size and use up the host's memory: {why}"
+            yield Finding("warning", "unlimited-regions", text, device.reach.vdev.position, (device.vm.name,))
+        elif wide := [rule for rule, glob in _rules(device) if rule.kind == "allow" and not glob.exact]:
+            text = (
+                f"'{device.label}' can create {_many(count)} regions of any size by '{wide[0].kind} {wide[0].pattern}'"
+            )
+            yield Finding("note", "unlimited-regions", text, wide[0].position, (device.vm.name,))
+
+
+def _rules(device: Device) -> Iterator[tuple[Rule, Glob]]:
+    yield from zip(device.reach.rules.rules, device.reach.rules.globs, strict=True)
+
+
+def count_of(names: Dfa, analysis: Analysis) -> int:
+    """How many names of legal letters and length a set has."""
+    letters, longest = analysis.legality.letters, analysis.legality.longest
+    counts = {0: 1}
+    total = 0
+    for length in range(longest + 1):
+        total += sum(count for state, count in counts.items() if names.accepting[state])
+        if length == longest:
+            break
+        following: dict[int, int] = {}
+        for state, count in counts.items():
+            unlike = 0
+            for byte, target in names.edges[state].items():
+                if byte in letters:
+                    unlike += 1
+                    if target != DEAD:
+                        following[target] = following.get(target, 0) + count
+            if names.others[state] != DEAD and unlike < len(letters):
+                target = names.others[state]
+                following[target] = following.get(target, 0) + count * (len(letters) - unlike)
+        counts = following
+    return total
+
+
+def _many(count: int) -> str:
+    return f"{count}" if count < 1_000_000 else f"about 10^{len(str(count)) - 1}"
+
+
+def _creations(analysis: Analysis) -> Iterator[Finding]:
+    for device, creation in analysis.creations():
+        name = creation.option.name
+        if creation.problem:
+            text = f"'{device.label}' cannot create '{name}': {creation.problem}"
+            yield Finding("error", "create-not-possible", text, creation.option.position, (device.vm.name,))
+        elif creation.host_name is not None and not device.reach.host.accepts(creation.host_name):
+            text = f"'{device.label}' creates '{name}', which its own list refuses to the guest"
+            yield Finding("warning", "create-refused-by-rules", text, creation.option.position, (device.vm.name,))
+
+
+def _regions(analysis: Analysis, wanted: Wanted) -> Iterator[Finding]:
+    for region in analysis.regions:
+        name = spelled(region.host_name)
+        sizes = {creation.pages for _, creation in region.creators}
+        if len(sizes) > 1:
+            made = [
+                f"{creation.pages} pages by '{device.label}' ({creation.option.position.file}:"
+                f"{creation.option.position.line})"
+                for device, creation in region.creators
+            ]
+            outcome = {
+                "keep": "the one that starts first decides the size",
+                "rejected": "the one that starts second does not start",
+            }[analysis.profile.create_existing]
+            text = f"{name} is created with two sizes, {' and '.join(made)}: {outcome}"
+            yield Finding("error", "two-sizes", text, region.creators[-1][1].option.position, witness=name)
+        if len(region.accesses) > CLIENTS:
+            text = f"{len(region.accesses)} devices can attach to {name}, which has room for {CLIENTS} clients"
+            yield Finding("warning", "too-many-clients", text, region.accesses[CLIENTS].position, witness=name)
+        unlisted = tuple(one for one in region.accesses if not wanted(one.device.vm.name, region.host_name))
+        yield from _reached(analysis, region.creators, unlisted, name)
+
+
+def _reached(
+    analysis: Analysis, creators: tuple[tuple[Device, object], ...], accesses: tuple[Access, ...], name: str
+) -> Iterator[Finding]:
+    """Who reaches a created region without being meant to, and who could be there first."""
+    if not creators:
+        return
+    makers = {device.vm.name for device, _ in creators}
+    strangers = [access for access in accesses if access.device.vm.name not in makers]
+    by = _and(tuple(sorted(makers)))
+    for access in strangers:
+        if not access.exact:
+            text = f"'{access.device.label}' reaches {name}, which {by} creates: {access.because}"
+            vms = (access.device.vm.name, *sorted(makers))
+            yield Finding("warning", "reaches-created-region", text, access.position, vms, name)
+    if strangers:
+        labels = _and(tuple(access.device.label for access in strangers))
+        then = {
+            "keep": f"{by} then starts with that size",
+            "rejected": f"{by} then does not start if the size differs",
+        }[analysis.profile.create_existing]
+        text = f"{labels} can create {name} with another size before {by} does; {then}"
+        yield Finding("note", "squatting", text, strangers[0].position, tuple(sorted(makers)), name)
+
+
+def _posing(analysis: Analysis, wanted: Wanted) -> Iterator[Finding]:
+    """Names under a VM's prefix that another VM reaches, without the same substitution."""
+    told: set[tuple[str, str]] = set()
+    for device in analysis.devices:
+        for replacement in device.reach.translation.replacements:
+            if not replacement.prefix:
+                continue
+            for meeting in analysis.meetings:
+                if device.vm.name not in meeting.vms:
+                    continue
+                for access in meeting.accesses:
+                    pair = (device.vm.name, access.device.vm.name)
+                    own = any(
+                        other.prefix == replacement.prefix for other in access.device.reach.translation.replacements
+                    )
+                    listed = wanted(access.device.vm.name, meeting.witness)
+                    if access.device.vm is device.vm or own or listed or pair in told:
+                        continue
+                    if replacement.prefix in meeting.witness and not access.exact:
+                        told.add(pair)
+                        text = (
+                            f"'{access.device.label}' reaches {spelled(meeting.witness)}, which is under the prefix "
+                            f"{spelled(replacement.prefix)} of '{device.label}': {access.because}"
+                        )
+                        yield Finding("warning", "posing", text, access.position, pair, spelled(meeting.witness))

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sets of names as deterministic finite automata over bytes.
+
+Most bytes lead to the same state as most others, so a state has explicit edges for a few bytes and one edge for all
+others. An automaton has no bound on the length of a name; whoever walks it stops at the longest legal name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+DEAD: Final = -1
+"""The state from which nothing is accepted."""
+
+BYTES: Final = frozenset(range(1, 256))
+"""The bytes of a name; NUL ends it."""
+
+
+class Entangled(Exception):
+    """The automaton would have more states than the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dfa:
+    """State 0 is the start. ``edges`` has the bytes that do not follow the edge in ``others``."""
+
+    edges: tuple[Mapping[int, int], ...]
+    others: tuple[int, ...]
+    accepting: tuple[bool, ...]
+
+    def step(self, state: int, byte: int) -> int:
+        """The state after one more byte."""
+        return DEAD if state == DEAD else self.edges[state].get(byte, self.others[state])
+
+    def accepts(self, name: bytes) -> bool:
+        """Whether the set holds ``name``."""
+        state = 0
+        for byte in name:
+            state = self.step(state, byte)
+        return state != DEAD and self.accepting[state]
+
+    @property
+    def empty(self) -> bool:
+        """Whether the set is empty; true of a minimal automaton only if it accepts nothing."""
+        return not any(self.accepting)
+
+    def universal(self, state: int) -> bool:
+        """Whether a minimal automaton accepts every continuation of ``state``."""
+        return self.accepting[state] and not self.edges[state] and self.others[state] == state
+
+
+NOTHING: Final = Dfa(({},), (DEAD,), (False,))
+EVERYTHING: Final = Dfa(({},), (0,), (True,))
+
+S = TypeVar("S", bound=Hashable)
+Moves = tuple[Mapping[int, S | None], S | None]
+"""Where a state leads: explicit edges, and the edge of all other bytes. None is the dead state."""
+
+
+def explore(start: S, moves: Callable[[S], Moves[S]], accepts: Callable[[S], bool], limit: int) -> Dfa:
+    """The minimal automaton of a machine that is given by its moves. Raises Entangled beyond ``limit`` states."""
+    numbers: dict[S, int] = {start: 0}
+    waiting = [start]
+    edges: list[dict[int, int]] = []
+    others: list[int] = []
+    accepting: list[bool] = []
+
+    def number(state: S | None) -> int:
+        if state is None:
+            return DEAD
+        found = numbers.setdefault(state, len(numbers))
+        if found == len(waiting):
+            if found >= limit:
+                raise Entangled
+            waiting.append(state)
+        return found
+
+    at = 0
+    while at < len(waiting):
+        state = waiting[at]
+        at += 1
+        explicit, other = moves(state)
+        accepting.append(accepts(state))
+        others.append(number(other))
+        edges.append({byte: number(target) for byte, target in explicit.items()})
+    return minimal(Dfa(tuple(edges), tuple(others), tuple(accepting)))
+
+
+def minimal(dfa: Dfa) -> Dfa:
+    """The smallest automaton with the same names. Equal sets have equal minimal automata."""
+    groups = [int(accepts) if alive else DEAD for accepts, alive in zip(dfa.accepting, _living(dfa), strict=True)]
+    count = len(set(groups))
+    while True:
+        groups, now = _refined(dfa, groups)
+        if now == count:
+            return _merged(dfa, groups)
+        count = now
+
+
+def _living(dfa: Dfa) -> list[bool]:
+    """For each state whether a name is accepted from it."""
+    sources: list[list[int]] = [[] for _ in dfa.others]
+    for state, (edges, other) in enumerate(zip(dfa.edges, dfa.others, strict=True)):
+        for target in {*edges.values(), *([other] if len(edges) < len(BYTES) else [])} - {DEAD}:
+            sources[target].append(state)
+    living = list(dfa.accepting)
+    waiting = [state for state, alive in enumerate(living) if alive]
+    while waiting:
+        for source in sources[waiting.pop()]:
+            if not living[source]:
+                living[source] = True
+                waiting.append(source)
+    return living
+
+
+def _signature(edges: Mapping[int, int], other: int, groups: list[int]) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """What tells a state from another, given the groups of its targets."""
+    usual = DEAD if other == DEAD else groups[other]
+    found = []
+    for byte, target in edges.items():
+        group = DEAD if target == DEAD else groups[target]
+        if group != usual:
+            found.append((byte, group))
+    found.sort()
+    if len(edges) == len(BYTES):
+        # No byte follows the edge of the others, so the most frequent group takes its place.
+        return _full_signature(edges, groups)
+    return usual, tuple(found)
+
+
+def _full_signature(edges: Mapping[int, int], groups: list[int]) -> tuple[int, tuple[tuple[int, int], ...]]:
+    of = {byte: DEAD if target == DEAD else groups[target] for byte, target in edges.items()}
+    counts: dict[int, int] = {}
+    for group in of.values():
+        counts[group] = counts.get(group, 0) + 1
+    usual = min(counts, key=lambda group: (-counts[group], group))
+    return usual, tuple(sorted((byte, group) for byte, group in of.items() if group != usual))
+
+
+def _refined(dfa: Dfa, groups: list[int]) -> tuple[list[int], int]:
+    """Groups split by where their states lead, and how many there are. Group DEAD stays as it is."""
+    numbers: dict[tuple[object, ...], int] = {}
+    result = []
+    for state, group in enumerate(groups):
+        if group == DEAD:
+            result.append(DEAD)
+            continue
+        key = (group, *_signature(dfa.edges[state], dfa.others[state], groups))
+        result.append(numbers.setdefault(key, len(numbers)))
+    return result, len(numbers) + (DEAD in groups)
+
+
+def _merged(dfa: Dfa, groups: list[int]) -> Dfa:
+    """One state for each group that the start reaches, numbered in the order in which they are met."""
+    if groups[0] == DEAD:
+        return NOTHING
+    member: dict[int, int] = {}
+    for state, group in enumerate(groups):
+        member.setdefault(group, state)
+    numbers = {groups[0]: 0}
+    order = [groups[0]]
+    edges: list[dict[int, int]] = []
+    others: list[int] = []
+
+    def number(group: int) -> int:
+        if group == DEAD:
+            return DEAD
+        if group not in numbers:
+            numbers[group] = len(numbers)
+            order.append(group)
+        return numbers[group]
+
+    at = 0
+    while at < len(order):
+        state = member[order[at]]
+        at += 1
+        usual, explicit = _signature(dfa.edges[state], dfa.others[state], groups)
+        edges.append({byte: number(group) for byte, group in explicit})
+        others.append(number(usual))
+    accepting = tuple(dfa.accepting[member[group]] for group in order)
+    return Dfa(tuple(edges), tuple(others), accepting)
+
+
+def product(automata: Iterable[Dfa], accepts: Callable[[tuple[bool, ...]], bool], limit: int) -> Dfa:
+    """The names about which ``accepts`` says yes, given which of the sets hold them. Raises Entangled.
+
+    ``accepts`` must say no where no set holds the name.
+    """
+    parts = tuple(automata)
+
+    def moves(states: tuple[int, ...]) -> Moves[tuple[int, ...]]:
+        pairs = [(part, state) for part, state in zip(parts, states, strict=True) if state != DEAD]
+        explicit = {byte for part, state in pairs for byte in part.edges[state]}
+
+        def after(byte: int | None) -> tuple[int, ...] | None:
+            targets = tuple(
+                DEAD
+                if state == DEAD
+                else part.others[state]
+                if byte is None
+                else part.edges[state].get(byte, part.others[state])
+                for part, state in zip(parts, states, strict=True)
+            )
+            return None if all(target == DEAD for target in targets) else targets
+
+        return {byte: after(byte) for byte in explicit}, after(None)
+
+    def accepting(states: tuple[int, ...]) -> bool:
+        return accepts(
+            tuple(state != DEAD and part.accepting[state] for part, state in zip(parts, states, strict=True))
+        )
+
+    return explore((0,) * len(parts), moves, accepting, limit)
+
+
+def both(one: Dfa, other: Dfa, limit: int) -> Dfa:
+    """The names in both sets. Raises Entangled."""
+    return product((one, other), all, limit)
+
+
+def either(automata: Iterable[Dfa], limit: int) -> Dfa:
+    """The names in any of the sets. Raises Entangled."""
+    return product(automata, any, limit)
+
+
+def less(one: Dfa, other: Dfa, limit: int) -> Dfa:
+    """The names in the first set and not in the other. Raises Entangled."""
+    return product((one, other), lambda held: held[0] and not held[1], limit)
+
+
+def restricted(dfa: Dfa, legal: frozenset[int], *, dot: bool = True, empty: bool = True) -> Dfa:
+    """The names of legal bytes; without ``dot`` those with a leading dot are left out, without ``empty`` the empty."""
+    illegal = dict.fromkeys(BYTES - legal, DEAD)
+    first = dict(dfa.edges[0]) | illegal
+    if not dot:
+        first[ord(".")] = DEAD
+    # The start may be met again inside a name, where a dot is no leading one: it gets a copy of its own in front.
+    edges = [{byte: _shifted(target) for byte, target in explicit.items()} for explicit in (first, *dfa.edges)]
+    for explicit in edges[1:]:
+        explicit.update(illegal)
+    others = tuple(_shifted(target) for target in (dfa.others[0], *dfa.others))
+    return minimal(Dfa(tuple(edges), others, (dfa.accepting[0] and empty, *dfa.accepting)))
+
+
+def _shifted(target: int) -> int:
+    return DEAD if target == DEAD else target + 1
+
+
+def shorter(dfa: Dfa, longest: int, limit: int) -> Dfa:
+    """The names of at most ``longest`` bytes. Raises Entangled."""
+
+    def moves(at: tuple[int, int]) -> Moves[tuple[int, int]]:
+        state, length = at
+        if length == longest:
+            return {}, None
+
+        def after(target: int) -> tuple[int, int] | None:
+            return None if target == DEAD else (target, length + 1)
+
+        return {byte: after(target) for byte, target in dfa.edges[state].items()}, after(dfa.others[state])
+
+    return explore((0, 0), moves, lambda at: dfa.accepting[at[0]], limit)
+
+
+def single(name: bytes) -> Dfa:
+    """The set of one name."""
+    edges = (*({byte: at + 1} for at, byte in enumerate(name)), {})
+    return Dfa(edges, (DEAD,) * len(edges), (False,) * len(name) + (True,))

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a restrictions list permits, as a set of names (User's Guide, "vdev shmem", ``allow`` and ``deny``).
+
+Each reading of a list that mixes ``allow`` and ``deny`` is a first match in some order of its rules (SHM-OPEN-01), with
+an implied rule behind them (SHM-OPEN-02). So a list is that order, and one state machine walks all its patterns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from harness.audit.dfa import EVERYTHING, NOTHING, Dfa, Moves, explore
+from harness.audit.patterns import Glob, glob_of
+from harness.shmem.config import Rule
+from harness.shmem.profile import Profile
+
+Place = tuple[int, int]
+"""A rule, counted in the order in which rules decide, and how far its pattern has been matched."""
+
+
+@dataclass(frozen=True)
+class RulesList:
+    """Rules in the order in which they decide; ``permits_rest`` is what happens to a name that none of them matches."""
+
+    rules: tuple[Rule, ...]
+    globs: tuple[Glob, ...]
+    permits_rest: bool
+
+    def deciding(self, name: bytes) -> Rule | None:
+        """The rule that decides about the name; None when it is the implied one."""
+        return next((rule for rule, glob in zip(self.rules, self.globs, strict=True) if glob.matches(name)), None)
+
+    def permits(self, name: bytes) -> bool:
+        """Whether the list permits the name."""
+        rule = self.deciding(name)
+        return self.permits_rest if rule is None else rule.kind == "allow"
+
+    def permitted(self, limit: int) -> Dfa:
+        """All names that the list permits, legal or not. Raises Entangled."""
+        return _permitted(self, limit)
+
+
+@lru_cache(maxsize=4096)
+def _permitted(rules: RulesList, limit: int) -> Dfa:
+    """As above; different readings often come to the same list."""
+    if not rules.rules:
+        return EVERYTHING if rules.permits_rest else NOTHING
+    return _Walk(rules).dfa(limit)
+
+
+def rules_list(rules: Sequence[Rule], profile: Profile) -> RulesList:
+    """The list under ``profile``, which must accept it."""
+    kinds = {rule.kind for rule in rules}
+    mixed = len(kinds) > 1
+    if mixed and profile.mixed_rules == "allow-only":
+        rules = [rule for rule in rules if rule.kind == "allow"]
+    elif mixed and profile.mixed_rules == "deny-only":
+        rules = [rule for rule in rules if rule.kind == "deny"]
+    globs = {rule: glob_of(rule.pattern, profile) for rule in rules}
+    ordered = list(rules)
+    if mixed:
+        if profile.mixed_rules == "deny-wins":
+            ordered.sort(key=lambda rule: rule.kind == "allow")
+        elif profile.mixed_rules == "last-match":
+            ordered.reverse()
+        elif profile.mixed_rules == "most-specific":
+            ordered.sort(key=lambda rule: (not globs[rule].exact, -globs[rule].literals))
+    return RulesList(tuple(ordered), tuple(globs[rule] for rule in ordered), _permits_rest(rules, profile))
+
+
+def _permits_rest(rules: Sequence[Rule], profile: Profile) -> bool:
+    kinds = [rule.kind for rule in rules]
+    if not kinds:
+        return True
+    if len(set(kinds)) == 1 or profile.mixed_tail == "first-kind":
+        return kinds[0] == "deny"
+    if profile.mixed_tail == "last-kind":
+        return kinds[-1] == "deny"
+    return profile.mixed_tail == "allow"
+
+
+@dataclass(frozen=True)
+class _State:
+    """Places that can still matter, in the order of their rules; ``first`` before the first byte of a name."""
+
+    places: tuple[Place, ...]
+    first: bool = False
+
+
+class _Walk:
+    """The state machine of a list."""
+
+    def __init__(self, rules: RulesList) -> None:
+        self._rules = rules
+        self._allows = [rule.kind == "allow" for rule in rules.rules]
+
+    def dfa(self, limit: int) -> Dfa:
+        """The minimal automaton of the permitted names."""
+        start = _State(self._settled([(rule, 0) for rule in range(len(self._allows))], first=True), first=True)
+        return explore(start, self._moves, self._accepts, limit)
+
+    def _row(self, rule: int) -> int:
+        return len(self._rules.globs[rule].row)
+
+    def _settled(self, places: Sequence[Place], *, first: bool = False) -> tuple[Place, ...]:
+        """The places with those behind repeated items, without those that cannot change a verdict any more."""
+        found = set()
+        for rule, place in places:
+            row = self._rules.globs[rule].row
+            found.add((rule, place))
+            while place < len(row) and row[place].repeated:
+                place += 1
+                found.add((rule, place))
+        ordered = sorted(found)
+        return tuple(self._relevant(ordered) if not first else ordered)
+
+    def _relevant(self, places: list[Place]) -> list[Place]:
+        """Leave out what stands behind a rule that matches every continuation, and then what agrees with the end."""
+        rest = self._rules.permits_rest
+        kept: list[Place] = []
+        decided: Place | None = None
+        for rule, place in places:
+            if decided is not None and rule != decided[0]:
+                break
+            row = self._rules.globs[rule].row
+            if place == len(row) - 1 and row[place].anything:
+                decided = (rule, place)
+                rest = self._allows[rule]
+                kept = [other for other in kept if other[0] != rule]
+                break
+            kept.append((rule, place))
+        while kept and self._allows[kept[-1][0]] == rest:
+            kept.pop()
+        if decided is not None and rest != self._rules.permits_rest:
+            kept.append(decided)
+        return kept
+
+    def _accepts(self, state: _State) -> bool:
+        for rule, place in state.places:
+            row = self._rules.globs[rule].row
+            if place == len(row) or (place == len(row) - 1 and row[place].anything):
+                return self._allows[rule]
+        return self._rules.permits_rest
+
+    def _moves(self, state: _State) -> Moves[_State]:
+        by_byte: dict[int, list[Place]] = {}
+        inverted: list[tuple[Place, frozenset[int]]] = []
+        without_dot = []
+        for rule, place in state.places:
+            glob = self._rules.globs[rule]
+            if place == len(glob.row):
+                continue
+            item = glob.row[place]
+            target = (rule, place if item.repeated else place + 1)
+            if state.first and not glob.leading_dot:
+                without_dot.append(target)
+            if item.inverted:
+                inverted.append((target, item.members))
+                for byte in item.members:
+                    by_byte.setdefault(byte, [])
+            else:
+                for byte in item.members:
+                    by_byte.setdefault(byte, []).append(target)
+        if without_dot:
+            by_byte.setdefault(ord("."), [])
+        for byte, targets in by_byte.items():
+            targets.extend(target for target, members in inverted if byte not in members)
+            if byte == ord("."):
+                for target in without_dot:
+                    if target in targets:
+                        targets.remove(target)
+        other = self._state([target for target, _ in inverted])
+        return {byte: self._state(targets) for byte, targets in by_byte.items()}, other
+
+    def _state(self, places: Sequence[Place]) -> _State | None:
+        settled = self._settled(places)
+        return None if not settled and not self._rules.permits_rest else _State(settled)

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which host-side regions one ``vdev shmem`` can reach, and by which rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from harness.audit.dfa import BYTES, DEAD, EVERYTHING, Dfa, Moves, both, either, explore, restricted, shorter, single
+from harness.audit.lists import RulesList, rules_list
+from harness.audit.substitution import Translation, as_bytes, translation
+from harness.shmem.config import Create, Rule, ShmemVdev, Subst
+from harness.shmem.profile import Profile
+from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE, PAGE_SIZE, pages
+
+STATES: Final = 200_000
+"""States of one automaton before the audit gives up on it."""
+
+_CONTROL: Final = frozenset((*range(1, 0x20), 0x7F))
+_NON_ASCII: Final = frozenset(range(0x80, 0x100))
+_PRINTABLE: Final = frozenset(range(0x20, 0x7F))
+
+
+@dataclass(frozen=True)
+class Legality:
+    """Which names are legal under a profile (SHM-OPEN-16)."""
+
+    letters: frozenset[int]
+    longest: int
+    leading_dot: bool
+    empty: bool
+
+    def legal(self, name: bytes) -> bool:
+        """Whether a region can have the name."""
+        if not name:
+            return self.empty
+        return (
+            len(name) <= self.longest
+            and (self.leading_dot or not name.startswith(b"."))
+            and self.letters.issuperset(name)
+        )
+
+    def filtered(self, names: Dfa, *, letters: bool = False) -> Dfa:
+        """The legal ones among ``names``, of any length; without ``letters`` their bytes are not looked at."""
+        return restricted(names, self.letters if letters else BYTES, dot=self.leading_dot, empty=self.empty)
+
+
+def legality(profile: Profile) -> Legality:
+    """The legal names of ``profile``."""
+    letters = _PRINTABLE
+    if profile.name_control == "legal":
+        letters |= _CONTROL
+    if profile.name_non_ascii == "legal":
+        letters |= _NON_ASCII
+    if profile.name_slash == "illegal":
+        letters -= frozenset(b"/")
+    longest = NAME_SIZE if profile.name_unterminated == "legal" else MAX_NAME_LENGTH
+    return Legality(letters, longest, profile.name_leading_dot == "legal", profile.name_empty == "legal")
+
+
+@dataclass(frozen=True)
+class Creation:
+    """What one ``create`` makes. ``host_name`` is None where it cannot be made, and ``problem`` says why."""
+
+    option: Create
+    host_name: bytes | None
+    pages: int
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a ``vdev shmem`` can reach under a profile.
+
+    ``host`` has the host-side names. Whoever walks it keeps to legal letters and to the longest length, which are left
+    out of it because they would make it many times as large.
+    """
+
+    vdev: ShmemVdev
+    profile: Profile
+    rules: RulesList
+    translation: Translation
+    legality: Legality
+    creations: tuple[Creation, ...]
+    host: Dfa = field(repr=False)
+
+    def host_name(self, guest_name: bytes) -> bytes | None:
+        """The region that a guest gets under a name; None where it is refused."""
+        if not self.legality.legal(guest_name):
+            return None
+        host_name = self._translated(guest_name)
+        if host_name is None:
+            return None
+        seen = guest_name if self.profile.rules_see == "guest-name" else host_name
+        return host_name if self.implied_by(guest_name) or self.rules.permits(seen) else None
+
+    def implied_by(self, guest_name: bytes) -> Create | None:
+        """The ``create`` that permits the name whatever the rules say, where the profile has it so (SHM-OPEN-10)."""
+        if self.profile.create_vs_rules != "implies-allow":
+            return None
+        return next((create for create in self.vdev.creates if as_bytes(create.name) == guest_name), None)
+
+    def guest_name(self, host_name: bytes) -> bytes | None:
+        """A name by which the guest gets the region; None where it cannot. Raises Entangled."""
+        return mapping_of(self.vdev, self.profile).source(self.rules.permitted(STATES), host_name)
+
+    def deciding(self, guest_name: bytes) -> Rule | None:
+        """The rule that decides about a name; None when it is the implied one, or the vdev has no list."""
+        if self.implied_by(guest_name):
+            return None
+        if self.profile.rules_see == "guest-name":
+            return self.rules.deciding(guest_name)
+        return self.rules.deciding(self._translated(guest_name) or guest_name)
+
+    def _translated(self, guest_name: bytes) -> bytes | None:
+        truncates = self.profile.overlong_host_name == "truncated"
+        return _host_name(guest_name, self.translation, self.legality, truncates=truncates)
+
+
+def reach(vdev: ShmemVdev, profile: Profile) -> Reach:
+    """What ``vdev`` can reach under ``profile``, which must accept it. Raises Entangled."""
+    rules = rules_list(vdev.rules, profile)
+    names = translation(vdev.substs, profile)
+    legal = legality(profile)
+    host = mapping_of(vdev, profile).image(rules.permitted(STATES))
+    return Reach(vdev, profile, rules, names, legal, _creations(vdev, rules, legal, profile), host)
+
+
+def mapping_of(vdev: ShmemVdev, profile: Profile) -> Mapping:
+    """How the device's names become the host's under ``profile``."""
+    return Mapping(
+        translation(vdev.substs, profile),
+        legality(profile),
+        rules_first=profile.rules_see == "guest-name",
+        truncates=profile.overlong_host_name == "truncated",
+        implied=tuple(as_bytes(create.name) for create in vdev.creates)
+        if profile.create_vs_rules == "implies-allow"
+        else (),
+    )
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Everything but the list that decides which host-side names a device reaches.
+
+    ``rules_first``: the list sees guest-side names. ``implied``: guest-side names that no list refuses.
+    """
+
+    names: Translation
+    legal: Legality
+    rules_first: bool
+    truncates: bool
+    implied: tuple[bytes, ...]
+
+    def image(self, permitted: Dfa) -> Dfa:
+        """The host-side names, given what the list permits. Raises Entangled."""
+        host = self.legal.filtered(self._translated(permitted) if self.names.replacements else permitted)
+        made = (_host_name(name, self.names, self.legal, truncates=self.truncates) for name in self.implied)
+        extra = [single(name) for name in made if name is not None]
+        return either((host, *extra), STATES) if extra else host
+
+    def _guest_names(self, permitted: Dfa) -> Dfa:
+        """The guest-side names that are translated."""
+        # An illegal letter stays in the name and makes it illegal on the host's side, too, unless it is replaced.
+        replaces_illegal = any(not self.legal.letters.issuperset(one.original) for one in self.names.replacements)
+        guest = self.legal.filtered(permitted if self.rules_first else EVERYTHING, letters=replaces_illegal)
+        if self.names.shrinks or self.truncates:
+            guest = shorter(guest, self.legal.longest, STATES)
+        return guest
+
+    def _translated(self, permitted: Dfa) -> Dfa:
+        image = self.names.image(self._guest_names(permitted), STATES)
+        image = _cut(image, self.legal.longest) if self.truncates else image
+        return image if self.rules_first else both(image, permitted, STATES)
+
+    def source(self, permitted: Dfa, host_name: bytes) -> bytes | None:
+        """A guest-side name that becomes ``host_name``, which is one of the image, or None. Raises Entangled."""
+        for name in self.implied:
+            if _host_name(name, self.names, self.legal, truncates=self.truncates) == host_name:
+                return name
+        if not self.names.replacements:
+            return host_name
+        guest = self._guest_names(permitted)
+        if self.truncates and len(host_name) == self.legal.longest:
+            host_name = _continued(self.names.image(guest, STATES), host_name) or host_name
+        return self.names.source(host_name, guest, STATES)
+
+
+def _continued(names: Dfa, start: bytes) -> bytes | None:
+    """A shortest one of the names that begins with ``start``, or None when none does."""
+    state = 0
+    for byte in start:
+        state = names.step(state, byte)
+    waiting = [(state, start)]
+    seen = {state, DEAD}
+    for at, name in waiting:
+        if at != DEAD and names.accepting[at]:
+            return name
+        other = next(iter(BYTES - names.edges[at].keys()), None) if at != DEAD else None
+        steps = (
+            [] if at == DEAD else [*names.edges[at].items(), *([] if other is None else [(other, names.others[at])])]
+        )
+        for byte, target in steps:
+            if target not in seen:
+                seen.add(target)
+                waiting.append((target, name + bytes([byte])))
+    return None
+
+
+def _host_name(guest_name: bytes, names: Translation, legal: Legality, *, truncates: bool) -> bytes | None:
+    """What the host calls a region, whatever the rules say; None where the name or its translation is not legal."""
+    if not legal.legal(guest_name):
+        return None
+    host_name = names.translate(guest_name)
+    if host_name is not None and truncates:
+        host_name = host_name[: legal.longest]
+    return host_name if host_name is not None and legal.legal(host_name) else None
+
+
+def _cut(names: Dfa, longest: int) -> Dfa:
+    """The names, those that are longer than ``longest`` bytes without what is beyond. Raises Entangled."""
+
+    def moves(at: tuple[int, int]) -> Moves[tuple[int, int]]:
+        state, length = at
+        if length == longest:
+            return {}, None
+
+        def after(target: int) -> tuple[int, int] | None:
+            return None if target == DEAD else (target, length + 1)
+
+        return {byte: after(target) for byte, target in names.edges[state].items()}, after(names.others[state])
+
+    # In a minimal automaton every state leads to a name, so whatever is met at the longest length is the start of one.
+    return explore((0, 0), moves, lambda at: at[1] == longest or names.accepting[at[0]], STATES)
+
+
+def _creations(vdev: ShmemVdev, rules: RulesList, legal: Legality, profile: Profile) -> tuple[Creation, ...]:
+    """What the ``create`` options make, each with the substitutions that apply to it (SHM-OPEN-09)."""
+    made = []
+    before: list[Subst] = []
+    for option in vdev.options:
+        if isinstance(option, Subst):
+            before.append(option)
+        elif isinstance(option, Create):
+            substs = {"positional": before, "global": vdev.substs, "ignored": ()}[profile.subst_on_create]
+            made.append(_creation(option, translation(substs, profile), rules, legal, profile))
+    return tuple(made)
+
+
+def _creation(create: Create, names: Translation, rules: RulesList, legal: Legality, profile: Profile) -> Creation:
+    guest_name = as_bytes(create.name)
+    host_name = _host_name(guest_name, names, legal, truncates=profile.overlong_host_name == "truncated")
+    size = pages(create.size_bytes)
+    if create.size_bytes == 0:
+        return Creation(create, None, size, "the size is 0")
+    if create.size_bytes % PAGE_SIZE and profile.create_rounding == "rejected":
+        return Creation(create, None, size, f"the size is not a multiple of {PAGE_SIZE} bytes")
+    if not legal.legal(guest_name):
+        return Creation(create, None, size, "no region can have this name")
+    if host_name is None:
+        return Creation(create, None, size, "the name has no legal host-side name")
+    seen = guest_name if profile.rules_see == "guest-name" else host_name
+    if profile.create_vs_rules == "obey" and not rules.permits(seen):
+        return Creation(create, None, size, "the vdev's own list refuses the name")
+    return Creation(create, host_name, size)

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A system: the configurations of all virtual machines of one host."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.shmem.config import ShmemVdev, VmConfig, parse_arguments, parse_file, shmems_of
+
+SUFFIXES = frozenset({".qvmconf", ".conf", ".qvm"})
+"""Files of a folder that are taken for configurations."""
+
+
+@dataclass(frozen=True)
+class Vm:
+    """One virtual machine; ``source`` is the file or the command line that it was read from."""
+
+    name: str
+    source: str
+    config: VmConfig
+    devices: tuple[ShmemVdev, ...]
+
+
+@dataclass(frozen=True)
+class System:
+    """All virtual machines of a host, under names of which no two are equal."""
+
+    vms: tuple[Vm, ...]
+
+    @property
+    def renamed(self) -> dict[str, list[Vm]]:
+        """VMs that have one ``system`` name between them; their names here tell them apart."""
+        found: dict[str, list[Vm]] = {}
+        for vm in self.vms:
+            if vm.config.system is not None:
+                found.setdefault(vm.config.system, []).append(vm)
+        return {name: vms for name, vms in found.items() if len(vms) > 1}
+
+
+def read_system(paths: Sequence[str], command_lines: Sequence[str] = ()) -> System:
+    """Read files, folders and qvm's command lines, each file and each command line one VM.
+
+    Raises ConfigError for what cannot be read, UsageError when there is nothing to read.
+    """
+    read: list[tuple[str, VmConfig]] = []
+    for path in _files(paths):
+        read.append((path, parse_file(path)))
+    for line in command_lines:
+        read.append((line, parse_arguments(_words(line))))
+    if not read:
+        raise UsageError("no configuration to audit", remedy="name the qvm configurations of all VMs of the host")
+    names = [config.system or Path(source).stem for source, config in read]
+    counts = Counter(names)
+    taken: set[str] = set()
+    vms = []
+    for name, (source, config) in zip(names, read, strict=True):
+        unique = name if counts[name] == 1 else f"{name} ({source})"
+        while unique in taken:
+            unique += "'"
+        taken.add(unique)
+        vms.append(Vm(unique, source, config, shmems_of(config)))
+    return System(tuple(vms))
+
+
+def _files(paths: Sequence[str]) -> list[str]:
+    """The files, those of a folder by name."""
+    files = []
+    for path in paths:
+        if not Path(path).is_dir():
+            files.append(path)
+            continue
+        found = sorted(str(file) for file in Path(path).iterdir() if file.suffix in SUFFIXES and file.is_file())
+        if not found:
+            raise UsageError(
+                f"the folder '{path}' has no qvm configuration", remedy=f"name files, or call them *{min(SUFFIXES)}"
+            )
+        files += found
+    return files
+
+
+def _words(line: str) -> list[str]:
+    """The words of a command line, without the program's name."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"cannot take the command line apart: {error}", remedy="close the quotation mark") from error
+    return words[1:] if words and Path(words[0]).name == "qvm" else words
