@@ -14,7 +14,7 @@ from harness.audit.dfa import NOTHING, Dfa, Entangled, either, product
 from harness.audit.patterns import glob_of
 from harness.audit.reach import STATES, Creation, Legality, Reach, legality, reach
 from harness.audit.system import System, Vm
-from harness.shmem.config import ConfigError, Create, Position, Rule, ShmemVdev, Subst
+from harness.shmem.config import ConfigError, Create, Position, Rule, ShmemVdev, Subst, validate
 from harness.shmem.config.validate import list_problems
 from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
@@ -106,6 +106,11 @@ class Analysis:
         self.legality: Legality = legality(profile)
         self.devices, self.undecided = _devices(system, profile)
         self.others = tuple(others)
+
+    @cached_property
+    def starting(self) -> frozenset[str]:
+        """The VMs whose configuration qvm accepts under the profile."""
+        return frozenset(vm.name for vm in self.system.vms if not validate(vm.config, self.profile))
 
     @property
     def sets(self) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from harness.audit.analysis import Analysis
 from harness.audit.describe import describe, spelled
-from harness.audit.dfa import Dfa, less
+from harness.audit.dfa import NOTHING, Dfa, less
 from harness.audit.findings import Finding, Severity
 from harness.audit.reach import STATES
 
@@ -25,13 +25,23 @@ def compare(old: Analysis, new: Analysis) -> Iterator[Finding]:
     for vm in sorted(after - before):
         yield Finding("note", "access-appears", f"the VM '{vm}' is new", vms=(vm,))
     for vm in sorted(before | after):
+        if (vm in old.starting) is not (vm in new.starting) and vm in before & after:
+            yield Finding("note", *_starting(vm, new), vms=(vm,))
         yield from _differences(old, new, (vm,))
     for pair in combinations(sorted(before | after), 2):
         yield from _differences(old, new, pair)
 
 
+def _starting(vm: str, new: Analysis) -> tuple[str, str]:
+    """Code and text for a VM that qvm accepts on one side alone."""
+    if vm in new.starting:
+        return "access-appears", f"'{vm}' did not start before, as qvm refused its configuration"
+    return "access-disappears", f"'{vm}' does not start any more, as qvm refuses its configuration"
+
+
 def _differences(old: Analysis, new: Analysis, vms: Sequence[str]) -> Iterator[Finding]:
-    was, now = old.common_names(vms), new.common_names(vms)
+    was = old.common_names(vms) if old.starting.issuperset(vms) else NOTHING
+    now = new.common_names(vms) if new.starting.issuperset(vms) else NOTHING
     who = " and ".join(f"'{vm}'" for vm in vms)
     does = "can meet in" if len(vms) > 1 else "reaches"
     no_longer = "can no longer meet in" if len(vms) > 1 else "no longer reaches"

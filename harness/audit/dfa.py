@@ -17,9 +17,12 @@ DEAD: Final = -1
 BYTES: Final = frozenset(range(1, 256))
 """The bytes of a name; NUL ends it."""
 
+EDGES: Final = 300_000
+"""Edges of one automaton before the audit gives up on it: some seconds of work."""
+
 
 class Entangled(Exception):
-    """The automaton would have more states than the limit."""
+    """The automaton would have more states or edges than the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,14 @@ def explore(start: S, moves: Callable[[S], Moves[S]], accepts: Callable[[S], boo
             waiting.append(state)
         return found
 
-    at = 0
+    at = work = 0
     while at < len(waiting):
         state = waiting[at]
         at += 1
         explicit, other = moves(state)
+        work += len(explicit) + 1
+        if work > EDGES:
+            raise Entangled
         accepting.append(accepts(state))
         others.append(number(other))
         edges.append({byte: number(target) for byte, target in explicit.items()})

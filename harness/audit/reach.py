@@ -191,17 +191,16 @@ def _continued(names: Dfa, start: bytes) -> bytes | None:
     state = 0
     for byte in start:
         state = names.step(state, byte)
-    waiting = [(state, start)]
-    seen = {state, DEAD}
+    waiting = [] if state == DEAD else [(state, start)]
+    seen = {state}
     for at, name in waiting:
-        if at != DEAD and names.accepting[at]:
+        if names.accepting[at]:
             return name
-        other = next(iter(BYTES - names.edges[at].keys()), None) if at != DEAD else None
-        steps = (
-            [] if at == DEAD else [*names.edges[at].items(), *([] if other is None else [(other, names.others[at])])]
-        )
+        other = next(iter(BYTES - names.edges[at].keys()), None)
+        steps = list(names.edges[at].items())
+        steps += [] if other is None else [(other, names.others[at])]
         for byte, target in steps:
-            if target not in seen:
+            if target != DEAD and target not in seen:
                 seen.add(target)
                 waiting.append((target, name + bytes([byte])))
     return None

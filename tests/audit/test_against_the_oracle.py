@@ -52,7 +52,7 @@ def _accesses_agree(analysis: Analysis, host_name: bytes) -> None:
         assert decision.rule == access.rule
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(systems(), profiles())
 def test_what_vms_reach_and_where_they_meet(system: System, profile: Profile) -> None:
     """Every name up to four letters, under any combination of readings."""
@@ -67,7 +67,7 @@ def test_ten_thousand_systems(system: System, profile: Profile) -> None:
     _agrees(system, profile)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(systems(), profiles())
 def test_no_reading_reaches_more_than_the_widest(system: System, profile: Profile) -> None:
     """What is closed for the widest set is closed under every reading."""
