@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from harness.audit.atoms import Atoms, atoms
-from harness.audit.describe import Description, describe
-from harness.audit.dfa import NOTHING, Dfa, Entangled, either, product
-from harness.audit.patterns import glob_of
-from harness.audit.reach import STATES, Creation, Legality, Reach, legality, reach
+from harness.audit.names.atoms import Atoms, atoms
+from harness.audit.names.describe import Description, describe
+from harness.audit.names.dfa import NOTHING, Dfa, Entangled, either, product
+from harness.audit.names.patterns import glob_of
+from harness.audit.names.reach import STATES, Creation, Legality, Reach, legality, reach
 from harness.audit.system import System, Vm
 from harness.shmem.config import ConfigError, Create, Position, Rule, ShmemVdev, Subst, validate
 from harness.shmem.config.validate import list_problems

@@ -9,9 +9,9 @@ from typing import Any
 
 from harness.audit.analysis import Access, Analysis
 from harness.audit.checks import check_files, check_meetings, check_system
-from harness.audit.describe import spelled
-from harness.audit.dfa import Entangled
 from harness.audit.findings import Finding
+from harness.audit.names.describe import spelled
+from harness.audit.names.dfa import Entangled
 from harness.audit.policy import Policy, channel_names, check_policy, lists
 from harness.audit.readings import proved, variations
 from harness.audit.system import System

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from harness.audit.analysis import Access, Analysis, Device, Meeting
-from harness.audit.describe import spelled
-from harness.audit.dfa import DEAD, Dfa
 from harness.audit.findings import Finding
-from harness.audit.patterns import Glob
+from harness.audit.names.describe import spelled
+from harness.audit.names.dfa import DEAD, Dfa
+from harness.audit.names.patterns import Glob
 from harness.audit.system import System
 from harness.shmem.config import Rule, doubts, validate
 from harness.shmem.profile import Profile

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from harness.audit.analysis import Analysis
-from harness.audit.describe import describe, spelled
-from harness.audit.dfa import NOTHING, Dfa, less
 from harness.audit.findings import Finding, Severity
-from harness.audit.reach import STATES
+from harness.audit.names.describe import describe, spelled
+from harness.audit.names.dfa import NOTHING, Dfa, less
+from harness.audit.names.reach import STATES
 
 
 def compare(old: Analysis, new: Analysis) -> Iterator[Finding]:

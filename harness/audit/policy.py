@@ -15,13 +15,13 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness.audit.analysis import Analysis
-from harness.audit.describe import describe, spelled
-from harness.audit.dfa import Dfa, less
 from harness.audit.findings import Finding
-from harness.audit.lists import rules_list
-from harness.audit.patterns import glob_of
-from harness.audit.reach import STATES
-from harness.audit.substitution import as_bytes
+from harness.audit.names.describe import describe, spelled
+from harness.audit.names.dfa import Dfa, less
+from harness.audit.names.lists import rules_list
+from harness.audit.names.patterns import glob_of
+from harness.audit.names.reach import STATES
+from harness.audit.names.substitution import as_bytes
 from harness.shmem.config import ConfigError, Position, Rule
 from harness.shmem.config.numbers import number
 from harness.shmem.profile import Profile

@@ -9,12 +9,12 @@ from itertools import combinations, product
 from typing import Any, Final
 
 from harness.audit.analysis import Analysis
-from harness.audit.atoms import atoms
-from harness.audit.describe import spelled
-from harness.audit.dfa import NOTHING, Dfa, Entangled, both, either
 from harness.audit.findings import Finding
-from harness.audit.lists import rules_list
-from harness.audit.reach import STATES, mapping_of
+from harness.audit.names.atoms import atoms
+from harness.audit.names.describe import spelled
+from harness.audit.names.dfa import NOTHING, Dfa, Entangled, both, either
+from harness.audit.names.lists import rules_list
+from harness.audit.names.reach import STATES, mapping_of
 from harness.audit.system import System
 from harness.shmem.config import ShmemVdev
 from harness.shmem.profile import FIELDS, Profile

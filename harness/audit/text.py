@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from harness.audit.analysis import Access, Analysis
 from harness.audit.audit import Audit
-from harness.audit.describe import spelled
 from harness.audit.findings import Finding
+from harness.audit.names.describe import spelled
 from harness.shmem.registers import PAGE_SIZE
 
 

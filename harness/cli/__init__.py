@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ``harness`` command. Every module of this package is one subcommand.
+"""The ``harness`` command. Every module in this package and below it is one subcommand.
 
 A subcommand module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> exit status``. The module of
 ``harness new-target`` is ``new_target``. Modules are imported only for the command that is asked for, so that
@@ -13,6 +13,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from types import ModuleType
 
@@ -23,11 +24,19 @@ from harness.process.command import guarded, in_utf8
 
 def commands() -> list[str]:
     """Names of all subcommands, as they are typed."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+    return sorted(_modules())
 
 
-def _load(command: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{command.replace('-', '_')}")
+@cache
+def _modules() -> dict[str, str]:
+    """The module of each subcommand; packages below this one only sort them."""
+    found = pkgutil.walk_packages(__path__, f"{__name__}.")
+    return {module.name.rpartition(".")[2].replace("_", "-"): module.name for module in found if not module.ispkg}
+
+
+def load(command: str) -> ModuleType:
+    """The module of a subcommand."""
+    return importlib.import_module(_modules()[command])
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,7 +49,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _overview() -> str:
     width = max(len(name) for name in commands())
-    return "commands:\n" + "\n".join(f"  {name:<{width}}  {_load(name).HELP}" for name in commands())
+    return "commands:\n" + "\n".join(f"  {name:<{width}}  {load(name).HELP}" for name in commands())
 
 
 def whole_parser() -> argparse.ArgumentParser:
@@ -48,7 +57,7 @@ def whole_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="harness")
     below = parser.add_subparsers(metavar="COMMAND")
     for name in commands():
-        module = _load(name)
+        module = load(name)
         module.add_arguments(below.add_parser(name, help=module.HELP, description=module.HELP))
     parser.add_argument("--version", action="store_true", help="version and commit")
     return parser
@@ -75,7 +84,7 @@ def _run(arguments: list[str]) -> int:
     if command not in commands():
         print(f"harness: error: no command {command!r}; there are: {', '.join(commands())}", file=sys.stderr)
         return EXIT_USAGE
-    module = _load(command)
+    module = load(command)
     parser = _Parser(prog=f"harness {command}", description=module.HELP)
     module.add_arguments(parser)
     return int(module.run(parser.parse_args(arguments[1:])))

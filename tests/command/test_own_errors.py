@@ -71,7 +71,7 @@ def test_a_mistake_in_the_harness_is_one_sentence_and_shows_its_traceback_on_dem
     run = shell(command)
     assert run.returncode == 2
     assert "harness explain: error: internal error of the harness: TypeError: " in run.stderr
-    assert "harness/cli/explain.py:" in run.stderr
+    assert "harness/cli/configuration/explain.py:" in run.stderr
     assert "Traceback" not in run.stderr
     assert "Traceback" in shell(command, environment={"HARNESS_TRACEBACK": "1"}).stderr
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import re
 import shlex
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.cli import commands
+from harness.cli import commands, load
 from tests import programs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +55,7 @@ def _check_make(targets: list[str]) -> None:
 def _check_harness(command: str, *options: str) -> None:
     assert command in commands()
     parser = argparse.ArgumentParser(exit_on_error=False)
-    importlib.import_module(f"harness.cli.{command.replace('-', '_')}").add_arguments(parser)
+    load(command).add_arguments(parser)
     _, unknown = parser.parse_known_args(options)
     assert not unknown
 

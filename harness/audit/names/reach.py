@@ -6,9 +6,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from harness.audit.dfa import BYTES, DEAD, EVERYTHING, Dfa, Moves, both, either, explore, restricted, shorter, single
-from harness.audit.lists import RulesList, rules_list
-from harness.audit.substitution import Translation, as_bytes, translation
+from harness.audit.names.dfa import (
+    BYTES,
+    DEAD,
+    EVERYTHING,
+    Dfa,
+    Moves,
+    both,
+    either,
+    explore,
+    restricted,
+    shorter,
+    single,
+)
+from harness.audit.names.lists import RulesList, rules_list
+from harness.audit.names.substitution import Translation, as_bytes, translation
 from harness.shmem.config import Create, Rule, ShmemVdev, Subst
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE, PAGE_SIZE, pages

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from harness.audit.dfa import BYTES, DEAD, Dfa, Entangled
+from harness.audit.names.dfa import BYTES, DEAD, Dfa, Entangled
 
 JOINT_STATES: Final = 400_000
 """States of the joint walk before the audit gives up on it."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from harness.audit.dfa import EVERYTHING, NOTHING, Dfa, Moves, explore
-from harness.audit.patterns import Glob, glob_of
+from harness.audit.names.dfa import EVERYTHING, NOTHING, Dfa, Moves, explore
+from harness.audit.names.patterns import Glob, glob_of
 from harness.shmem.config import Rule
 from harness.shmem.profile import Profile
 

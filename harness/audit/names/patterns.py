@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from harness.audit.dfa import BYTES
+from harness.audit.names.dfa import BYTES
 from harness.shmem.profile import Profile
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.audit.dfa import BYTES, DEAD, NOTHING, Dfa, Moves, either, explore, less
+from harness.audit.names.dfa import BYTES, DEAD, NOTHING, Dfa, Moves, either, explore, less
 from harness.shmem.config import Subst
 from harness.shmem.profile import Profile
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from harness.audit.dfa import BYTES, DEAD, Dfa, minimal
+from harness.audit.names.dfa import BYTES, DEAD, Dfa, minimal
 
 _MOST_PATTERNS: Final = 40
 _SPECIAL: Final = frozenset(b"*?[\\")

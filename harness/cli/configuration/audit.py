@@ -10,8 +10,8 @@ import sys
 from harness.audit.analysis import Analysis
 from harness.audit.audit import Audit, analyse, as_json, audit
 from harness.audit.compare import compare
-from harness.audit.dfa import Entangled
 from harness.audit.findings import Finding
+from harness.audit.names.dfa import Entangled
 from harness.audit.policy import proposed, read_policy, schema
 from harness.audit.sarif import as_sarif
 from harness.audit.system import System, read_system
