@@ -80,7 +80,7 @@ LOADS = {
     "harness/cli/__init__.py": "the module of a command, below harness.cli",
     "harness/shipped.py": "the folder of fixtures and suites, for pytest alone",
     "harness/emulator/faults/injection.py": "the module of a fault, below harness.emulator.faults",
-    "harness/report/judging/constants.py": "nothing: a constant expression of a test is worked out",
+    "harness/report/judging/tautologies.py": "nothing: a constant expression of a test is worked out",
     "harness/report/judging/vacuous.py": "nothing: a constant expression of a test is worked out",
     "harness/target/imports.py": "what a user's target file names",
 }

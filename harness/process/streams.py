@@ -105,7 +105,7 @@ def lost(stream: IO[str] | None) -> OSError | None:
 
 def _plain(stream: IO[str] | None, descriptor: int) -> bool:
     """Whether a stream is Python's own and has not been replaced."""
-    if stream is None:
+    if stream is None or stream.closed:
         return True
     try:
         return stream.fileno() == descriptor and not isinstance(_raw(stream), _Bytes)

@@ -20,7 +20,7 @@ import pytest
 
 from harness.errors import EXIT_BENCH_ERROR, HarnessError
 from harness.narrow import instance
-from harness.process import streams
+from harness.process import streams, sudden
 from harness.process.command import TRACEBACK, output_lost, path, report_error, sentence
 from harness.process.interpreter import refuse_optimised
 from harness.provision import ManifestItem
@@ -31,7 +31,7 @@ from harness.report.recording import known
 from harness.report.recording.interrupt import InterruptKeeper
 from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE
 from harness.report.recording.records import AccessMatrix, Metrics, Observations
-from harness.report.recording.session import RunRecorder
+from harness.report.recording.session import SELECTION, RunRecorder
 from harness.report.scope import plugins, surroundings
 from harness.shmem.requirements import CATALOGUE
 
@@ -46,6 +46,9 @@ _QUESTIONS: Final = (
     "showfixtures",
     "version",
 )
+
+_INTERRUPTS: Final = "harness-interrupt-keeper"
+_RUN: Final = "harness-run-recorder"
 
 _RECORDER = pytest.StashKey[RunRecorder]()
 
@@ -138,11 +141,14 @@ def pytest_cmdline_main() -> Generator[None, Any, Any]:
         raise
     except Exception as error:
         streams.settle()
-        return report_error("pytest", error)
+        status = report_error("pytest", error)
+        sudden.settled(status)
+        return status
     # What pytest captured with has put the streams back that it found.
     streams.settle()
     if lost := streams.lost(output):
-        return report_error("pytest", output_lost(lost))
+        status = report_error("pytest", output_lost(lost))
+    sudden.settled(int(status or 0))
     return status
 
 
@@ -174,7 +180,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if not any(config.getoption(name, default=False) for name in _QUESTIONS):
         plugins.refuse_runners(config)
         plugins.refuse_sudden_ends(config)
-        config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")
+        for name in (_INTERRUPTS, _RUN, SELECTION, judging.KEEPER):
+            if config.pluginmanager.is_blocked(name):
+                raise pytest.UsageError(f"-p no:{name} takes away what the verdict of a run depends on: leave it out")
+        config.pluginmanager.register(InterruptKeeper(), _INTERRUPTS)
         try:
             refuse_optimised()
             judging.check(config)
@@ -186,4 +195,5 @@ def pytest_configure(config: pytest.Config) -> None:
         except HarnessError as error:
             pytest.exit(str(error), returncode=error.exit_status)
         config.pluginmanager.register(judging.JudgementKeeper(requirements), judging.KEEPER)
-        config.pluginmanager.register(config.stash[_RECORDER], "harness-run-recorder")
+        config.pluginmanager.register(config.stash[_RECORDER], _RUN)
+        sudden.refused(config.stash[_RECORDER].ended_suddenly)

@@ -20,7 +20,7 @@ from harness.target import values
 from harness.target.paths import is_file, is_folder, resolved, templates
 from harness.target.problem import Fault, Problem, TargetFileError, Where
 from harness.target.reading import document
-from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, structure
+from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, shown, structure
 
 Release = NewType("Release", str)
 """One of the presets; a file may write it as a number."""
@@ -85,10 +85,12 @@ def benches_of(data: object, base: Path) -> dict[str, BenchConfig]:
     """The benches of a file's data, in the file's order; paths are relative to ``base``. Raises SchemaError."""
     file = structure(data, TargetFile)
     faults = [] if file.targets else [Fault(("targets",), "there are no targets")]
+    faults += _common_faults(file)
     for name, target in file.targets.items():
         where = ("targets", name)
         if complaint := values.target_name(name):
             faults.append(Fault(where, f"{name!r} is no name for a target; expected {complaint}"))
+        faults += _empty_features(target.features, (*where, "features"))
         faults += _faults(target.options, (*where, "options"), base)
     if faults:
         raise SchemaError(faults)
@@ -129,6 +131,20 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         beyond=options.beyond,
         linux=LinuxConfig(resolved(base, linux.recipe) if linux.recipe else None, linux.boot_seconds, linux.addresses),
     )
+
+
+def _common_faults(file: TargetFile) -> Iterator[Fault]:
+    yield from _empty_features(file.features, ("features",))
+    address = file.options.get("coordinator_address", "unnamed")
+    if not isinstance(address, str) or not address.strip():
+        where = ("options", "coordinator_address")
+        yield Fault(where, f"{named(where)} is {shown(address)}; expected HOST or HOST:PORT, a text")
+
+
+def _empty_features(features: Sequence[str], where: Where) -> Iterator[Fault]:
+    for number, feature in enumerate(features):
+        if not feature.strip():
+            yield Fault((*where, number), f"{named((*where, number))} is {feature!r}; expected a word")
 
 
 def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:

@@ -94,13 +94,19 @@ class Components:
             what = ", ".join(element) or "none"
             self._error(where, f"an entry of this list has one class; here: {what}")
 
-    def _part(self, where: Where, class_name: Any, given: Any, base: type[Any]) -> Iterator[Component]:
+    def _part(self, where: Where, key: Any, given: Any, base: type[Any]) -> Iterator[Component]:
         known = target_factory.resources if base is Resource else target_factory.drivers
         what = "resource" if base is Resource else "driver"
+        # Wherever there is a cls, labgrid takes the class from it and not from the key.
+        named = isinstance(given, dict) and "cls" in given
+        class_name, place = (given["cls"], (*where, "cls")) if named else (key, where)
         cls = known.get(class_name) if isinstance(class_name, str) else None
         if cls is None:
             self.unknown = True
-            self._error(where, f"there is no {what} class {class_name}{hint(class_name, known)}")
+            if isinstance(class_name, str):
+                self._error(place, f"there is no {what} class {class_name}{hint(class_name, known)}")
+            else:
+                self._error(place, f"cls is {shown(class_name)}; expected the name of a class, a text")
         elif not isinstance(given, dict):
             self._error(
                 where, f"{class_name} is {shown(given)}; expected a mapping of arguments; without any, write {{}}"

@@ -53,7 +53,10 @@ def _load(document: Document, names: list[str]) -> None:
                 _run(resolved(document.path.absolute().parent, name))
             else:
                 importlib.import_module(name)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                # Somebody does not want to wait for this file.
+                raise
             # A module of anybody's may raise anything.
             where = ("imports", document.data["imports"].index(name))
             words = str(error) or type(error).__name__

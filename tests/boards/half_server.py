@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from harness.host.ssh import SshLogin
 
 
 class _Silent(paramiko.ServerInterface):
-    def __init__(self, end: threading.Event) -> None:
+    def __init__(self, end: threading.Event, opened: Callable[[], None]) -> None:
         self._end = end
+        self._opened = opened
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002
         return "publickey"
@@ -28,6 +29,7 @@ class _Silent(paramiko.ServerInterface):
         return AUTH_SUCCESSFUL
 
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002
+        self._opened()
         return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:  # noqa: ARG002
@@ -38,12 +40,12 @@ class _Silent(paramiko.ServerInterface):
 
 
 @contextmanager
-def half_a_server(folder: Path) -> Iterator[tuple[int, SshLogin]]:
-    """Its port, and a login that it takes."""
+def half_a_server(folder: Path, opened: Callable[[], None]) -> Iterator[tuple[int, SshLogin]]:
+    """Its port, and a login that it takes. It calls ``opened`` when it opens a channel."""
     keys = BenchKeys.create(folder / "keys")
     end = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        acceptor = threading.Thread(target=_serve, args=(server, keys, end), daemon=True)
+        acceptor = threading.Thread(target=_serve, args=(server, keys, _Silent(end, opened), end), daemon=True)
         acceptor.start()
         try:
             yield server.getsockname()[1], SshLogin(keys.keyfile, agent=False)
@@ -52,9 +54,9 @@ def half_a_server(folder: Path) -> Iterator[tuple[int, SshLogin]]:
             acceptor.join(10)
 
 
-def _serve(server: socket.socket, keys: BenchKeys, end: threading.Event) -> None:
+def _serve(server: socket.socket, keys: BenchKeys, silent: _Silent, end: threading.Event) -> None:
     near, _ = server.accept()
     with contextlib.closing(paramiko.Transport(near)) as transport:
         transport.add_server_key(paramiko.PKey.from_path(keys.keyfile))
-        transport.start_server(server=_Silent(end))
+        transport.start_server(server=silent)
         end.wait(30)

@@ -207,18 +207,24 @@ def test_somebody_who_says_nothing_is_not_waited_for_without_end(up: Lab) -> Non
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The waits that are long, because hosts are slow, are short."""
-    monkeypatch.setattr("harness.host.ssh._STEP_SECONDS", 1.0)
-    monkeypatch.setattr("harness.host.ssh._SILENCE_MILLISECONDS", 1000)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Shortens the waits that are long, because hosts are slow. What a test does before it calls this has its time."""
+
+    def shorten() -> None:
+        monkeypatch.setattr("harness.host.ssh._STEP_SECONDS", 1.0)
+        monkeypatch.setattr("harness.host.ssh._SILENCE_MILLISECONDS", 1000)
+
+    return shorten
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("begun", [True, False], ids=["old transfer", "new transfer"])
-def test_file_transfer_with_a_server_that_stopped_has_an_end(connection: SshConnection, up: Lab, begun: bool) -> None:
+def test_file_transfer_with_a_server_that_stopped_has_an_end(
+    connection: SshConnection, up: Lab, impatient: Callable[[], None], begun: bool
+) -> None:
     connection.run(["true"], programs.PATIENCE)  # the process that serves the session is there
     if begun:
         connection.sftp()
+    impatient()
     with (
         stopped(up.board, "sshd-session"),
         within(5, "SSH server stopped, file transfer: error"),
@@ -228,9 +234,11 @@ def test_file_transfer_with_a_server_that_stopped_has_an_end(connection: SshConn
         connection.sftp().listdir(".")
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_command_on_a_server_that_stopped_has_an_end(connection: SshConnection, up: Lab) -> None:
+def test_a_command_on_a_server_that_stopped_has_an_end(
+    connection: SshConnection, up: Lab, impatient: Callable[[], None]
+) -> None:
     connection.run(["true"], programs.PATIENCE)
+    impatient()
     with (
         stopped(up.board, "sshd-session"),
         within(5, "SSH server stopped, command: error"),
@@ -239,11 +247,12 @@ def test_a_command_on_a_server_that_stopped_has_an_end(connection: SshConnection
         connection.run(["true"], 60)
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("what", ["command", "transfer"])
-def test_a_server_that_opens_a_channel_and_stops_has_an_end(what: str, tmp_path: Path) -> None:
+def test_a_server_that_opens_a_channel_and_stops_has_an_end(
+    what: str, tmp_path: Path, impatient: Callable[[], None]
+) -> None:
     """A server of ours, because a real one cannot be stopped so exactly."""
-    with half_a_server(tmp_path) as (port, login):
+    with half_a_server(tmp_path, impatient) as (port, login):
         connection = SshConnection("half", SshAddress("127.0.0.1", port, "board"), login, HostKeys("unchecked"))
         connection.connect(programs.PATIENCE)
         with within(5, f"SSH server stops before a {what}: error"), pytest.raises(SshLostError, match="within 1 s"):

@@ -200,6 +200,30 @@ KINDS: dict[str, Case] = {
     ),
     "bindings": ("txdelay: 0.0", "bindings: console", "bindings", "bindings is 'console'; expected a mapping"),
     "name": ("speed: 115200", "name: 5", "name: 5", "name is 5; expected a text"),
+    "list as name": ("speed: 115200", "name: [a]", "name: [a]", "name is ['a']; expected a text"),
+    "list as binding": ("txdelay: 0.0", "bindings: {port: [a]}", "bindings", "port is ['a']; expected the name of a"),
+    "class": ("ManualPowerDriver: {}", "ManualPowerDriver: {cls: [a]}", "cls: [a]", "cls is ['a']; expected the name"),
+    "class of another": ("ManualPowerDriver: {}", "ManualPowerDriver: {cls: {a: b}}", "cls: {", "cls is {'a': 'b'}"),
+    "class without a key": (
+        "    drivers:\n",
+        "    drivers:\n      - {cls: [a], name: x}\n    x:\n",
+        "cls: [a]",
+        "cls is ['a']; expected the name of a class",
+    ),
+    "class in an entry": (
+        "    drivers:\n",
+        "    drivers:\n      - SerialDriver: {cls: 5}\n    x:\n",
+        "cls: 5",
+        "cls is 5; expected the name of a class",
+    ),
+    "feature": ("      - access\n", '      - " "\n', '- " "', "features[1] is ' '; expected a word"),
+    "feature of all": ("targets:\n", 'features: [""]\ntargets:\n', "features: [", "features[1] is ''; expected a word"),
+    "coordinator": (
+        "targets:\n",
+        "options: {coordinator_address: 5}\ntargets:\n",
+        "coordinator",
+        "options.coordinator_address is 5; expected HOST or HOST:PORT",
+    ),
 }
 
 VALUES: dict[str, Case] = {
@@ -306,6 +330,12 @@ VALUES: dict[str, Case] = {
     "option": ("placements:", "placement:", "placement:", "unknown option placement; did you mean placements?"),
     "argument": ("txdelay:", "tx_delay:", "tx_delay", "SerialDriver has no argument tx_delay; did you mean txdelay?"),
     "driver": ("ManualPowerDriver", "ManualPower", "ManualPower:", "did you mean ManualPowerDriver?"),
+    "other class": (
+        "ManualPowerDriver: {}",
+        "ManualPowerDriver: {cls: ExternalPowerDriver}",
+        "cls: ",
+        "ExternalPowerDriver needs the argument cmd_on",
+    ),
     "binding": ("txdelay: 0.0", "bindings: {prot: a}", "prot", "no binding prot; did you mean port?"),
     "bound to nothing": (
         "txdelay: 0.0",
@@ -373,6 +403,8 @@ FINE: dict[str, tuple[str, str]] = {
     "place of a lab": (ADDRESS, '        address: !template "$LG_ADDRESS"\n'),
     "base": ("templates: qnx-aarch64", 'templates: !template "$BASE/qnx-aarch64"'),
     "quoted": ("      - access\n", '      - "on"\n'),
+    "tagged": ("      - access\n", "      - !!str 5\n"),
+    "class twice": ("ManualPowerDriver: {}", "ManualPowerDriver: {cls: ManualPowerDriver}"),
     "fill in, in a sentence": (ADDRESS, "        # What to FILL IN: see above.\n" + ADDRESS),
 }
 

@@ -161,3 +161,89 @@ def test_setting_up_alone_is_refused_wherever_it_is_asked_for(
     output = suite.refused(option)
     assert where in output
     assert "runs no test" in output
+
+
+LOST = """
+    import functools, threading
+
+    def lenient(function):
+        @functools.wraps(function)
+        def inner(*arguments, **named):
+            for _ in range(2):
+                try:
+                    return function(*arguments, **named)
+                except AssertionError:
+                    pass
+        return inner
+
+    @lenient
+    def test_swallowed(request):
+        assert request.node
+        assert request.node.name == "nobody"
+
+    def test_in_a_thread(request):
+        assert request.node
+        def look():
+            assert request.node.name == "nobody"
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+
+    @lenient
+    def test_good_decorator(request):
+        assert request.node
+
+    def test_good_try(request):
+        for name in ("nobody", request.node.name):
+            try:
+                assert request.node.name == name
+            except AssertionError:
+                continue
+        with pytest.raises(AssertionError):
+            assert request.node.name == "nobody"
+
+    def test_good_thread(request):
+        thread = threading.Thread(target=lambda: len(request.node.name))
+        thread.start()
+        thread.join()
+        assert request.node
+"""
+
+
+def test_an_assertion_that_failed_unheard_is_no_pass(make_suite: MakeSuite) -> None:
+    session = make_suite(LOST).run()
+    bad = {"test_swallowed": "error", "test_in_a_thread": "error"}
+    assert session.verdicts() == bad | dict.fromkeys(
+        ["test_good_decorator", "test_good_try", "test_good_thread"], "pass"
+    )
+    reasons = {case.test.partition("::")[2]: case.reason for case in session.report.cases}
+    assert "failed, and what is around the test went on" in reasons["test_swallowed"]
+    assert "an assertion failed in a thread, and the test went on: assert" in reasons["test_in_a_thread"]
+
+
+def test_an_item_of_ones_own_that_judges_nothing_is_no_pass(make_suite: MakeSuite) -> None:
+    suite = make_suite("""
+        def test_a(request):
+            assert request.node
+    """)
+    suite.write(
+        "own.py",
+        """
+        import pytest
+        from harness.report.judging.judgements import judge
+
+        class Own(pytest.Item):
+            def runtest(self):
+                if self.name == "good":
+                    judge(self.path.exists(), "it is gone")
+
+        class File(pytest.File):
+            def collect(self):
+                return [Own.from_parent(self, name=name) for name in ("good", "bad")]
+
+        def pytest_collect_file(file_path, parent):
+            return File.from_parent(parent, path=file_path) if file_path.suffix == ".case" else None
+        """,
+    )
+    suite.write("one.case", "")
+    assert suite.run("-p", "own").verdicts() == {"good": "pass", "bad": "error", "test_a": "pass"}

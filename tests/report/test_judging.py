@@ -20,6 +20,8 @@ MakeSuite = Callable[[str], Suite]
 # Tests with "good" in their name judge, the others do not.
 BODIES = """
     import unittest
+    import warnings
+    from unittest import mock
     from harness.report.judging.judgements import conclude, demand, judged
 
     TABLE, NAMES, LIMIT = {}, [], 3
@@ -145,6 +147,85 @@ BODIES = """
 
     def test_method_of_a_set_that_nobody_filled():
         assert set().issubset({"a"})
+
+    class TestOldConstants(unittest.TestCase):
+        def test_true(self):
+            self.assertTrue(1)
+
+        def test_equal(self):
+            self.assertEqual([1], [1], "the same")
+
+        def test_raises(self):
+            with self.assertRaises(ValueError):
+                raise ValueError("x")
+
+        def test_any_error(self):
+            with self.assertRaises(Exception):
+                self.attach()
+
+        def test_good_raises(self):
+            with self.assertRaises(ValueError):
+                none().index(1)
+
+        def test_good_true(self):
+            self.assertTrue(
+                len(none()) == 0,
+                msg="the length",
+            )
+
+    def test_any_error_at_all():
+        with pytest.raises(BaseException):
+            none().atach()
+
+    def test_error_of_a_constant():
+        with pytest.raises(ZeroDivisionError):
+            1 / 0
+
+    def test_error_that_it_raises_itself():
+        with pytest.raises((KeyError, ValueError), match="x"):
+            raise ValueError("x")
+
+    def test_warning_that_it_gives_itself():
+        with pytest.warns(UserWarning):
+            warnings.warn("x")
+
+    def test_good_any_error_with_a_text():
+        with pytest.raises(Exception, match="pop from empty list"):
+            none().pop()
+
+    def test_same(bench):
+        assert bench == bench
+
+    def test_length(bench):
+        assert len(bench) >= 0
+
+    def test_constant_or(bench):
+        assert bench == "nobody" or True
+
+    def test_text_that_is_never_empty(bench):
+        assert f"bench {bench}"
+
+    def test_object(bench):
+        assert isinstance(bench, object)
+
+    def test_empty_text(bench):
+        assert "" in bench and bench.startswith("")
+
+    def test_mock():
+        assert mock.Mock().attach("x").refused
+
+    def test_good_asked_twice():
+        assert none() == none()
+
+    def test_good_length(bench):
+        assert len(bench) > 0
+
+    def test_good_or(bench):
+        assert bench == "left" or bench == "right"
+
+    def test_good_value_of_a_mock(bench):
+        device = mock.Mock(size=len(bench))
+        assert device.size > 3
 
     def test_good_flag_in_a_loop():
         found = True
@@ -275,12 +356,21 @@ def test_modules_that_pytest_has_cached_without_counting_count_all_the_same(make
 
 
 @pytest.mark.parametrize(
-    "options", [["--assert=plain"], ["-p", "no:assertion"], ["-p", "no:harness-judgement-keeper"]], ids=" ".join
+    ("options", "words"),
+    [
+        (["--assert=plain"], "cannot be counted"),
+        (["-p", "no:assertion"], "cannot be counted"),
+        (["-p", "no:harness-judgement-keeper"], "takes away what the verdict of a run depends on"),
+        (["-p", "no:harness-selection"], "takes away what the verdict of a run depends on"),
+        (["-p", "no:harness-run-recorder"], "takes away what the verdict of a run depends on"),
+    ],
 )
-def test_a_run_whose_assertions_cannot_be_counted_is_refused(make_suite: MakeSuite, options: list[str]) -> None:
+def test_a_run_whose_judgements_cannot_be_seen_is_refused(
+    make_suite: MakeSuite, options: list[str], words: str
+) -> None:
     session = make_suite("def test_a(bench): assert bench").run(*options)
     assert session.status in (3, pytest.ExitCode.USAGE_ERROR)
-    assert "cannot be counted" in session.output
+    assert words in session.output
     assert "Traceback" not in session.output
 
 

@@ -78,6 +78,27 @@ def test_options_narrow(suite: Suite, options: list[str], expected: list[str]) -
     assert sorted(_narrowings(session)) == sorted(f"narrowed: {text}" for text in expected)
 
 
+def test_a_function_that_a_later_one_hides_is_told(make_suite: MakeSuite) -> None:
+    suite = make_suite("""
+        def test_a(request):
+            assert not request.node
+
+        class TestB:
+            def test_b(self, request):
+                assert not request.node
+
+            def test_b(self, request):
+                assert request.node
+
+        def test_a(request):
+            assert request.node
+    """)
+    assert sorted(_narrowings(suite.run())) == [
+        "narrowed: 1 test function not collected, by a later function of the same name (TestB.test_b in test_it.py:7)",
+        "narrowed: 1 test function not collected, by a later function of the same name (test_a in test_it.py:3)",
+    ]
+
+
 def test_a_variable_narrows_and_is_shown(suite: Suite) -> None:
     suite.environment["PYTEST_ADDOPTS"] = "--ignore part -k 'not test_b'"
     session = suite.run()

@@ -8,14 +8,13 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from functools import cache
-from types import CodeType, FrameType, GeneratorType
+from types import CodeType, FrameType
 from typing import Final
 
 _PURE: Final = (
     *("abs", "all", "any", "bool", "bytes", "dict", "enumerate", "float", "frozenset", "int", "isinstance", "len"),
     *("list", "max", "min", "range", "repr", "reversed", "set", "sorted", "str", "sum", "tuple", "zip"),
 )
-_ITERATORS: Final = ("filter", "iter", "map", "reversed", "zip")
 _PLAIN: Final = (int, float, str, bytes, type(None), tuple, frozenset)
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _OPERATIONS: Final = (
@@ -33,23 +32,6 @@ def function_of(code: CodeType) -> ast.AST | None:
         return ast.increment_lineno(ast.parse(textwrap.dedent("".join(lines))), first - 1)
     except (OSError, SyntaxError):
         return None
-
-
-def always_true(expression: ast.expr, frame: FrameType) -> bool:
-    """Whether what is asserted is true by its kind: a tuple with a message in it, a function that is not called."""
-    if isinstance(expression, ast.Tuple):
-        return bool(expression.elts)
-    if isinstance(expression, ast.GeneratorExp | ast.Lambda):
-        return True
-    if isinstance(expression, ast.Call):
-        return isinstance(expression.func, ast.Name) and expression.func.id in _ITERATORS
-    if isinstance(expression, ast.Name | ast.Attribute):
-        try:
-            value = eval(compile(ast.Expression(expression), "<assertion>", "eval"), frame.f_globals, frame.f_locals)
-        except Exception:
-            return False
-        return inspect.isroutine(value) or isinstance(value, GeneratorType | filter | map | zip)
-    return False
 
 
 def constant(node: ast.AST | None, frame: FrameType, bound: frozenset[str] = frozenset()) -> bool:

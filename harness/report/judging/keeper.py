@@ -28,8 +28,11 @@ from harness.provision.cache import cache_dir
 from harness.report.evidence import catalogue
 from harness.report.evidence.body import BODY
 from harness.report.evidence.model import Requirement
+from harness.report.judging import calls
 from harness.report.judging.judgements import demands, judged, taken
+from harness.report.judging.lost import LostFindings
 from harness.report.judging.silent import Silent
+from harness.report.judging.tautologies import of_a_mock
 from harness.report.judging.vacuous import vacuous
 from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 
@@ -40,12 +43,18 @@ _REWRITTEN: Final = "@pytest_ar"
 _SUITES: Final = ("suites", "fixtures")
 _CACHE: Final = "judged"
 
+_SaysNothing = Callable[[FrameType, tuple[Any, ...]], bool]
+
 KEEPER: Final = "harness-judgement-keeper"
 """The name of this plugin."""
 
 
 class JudgedNothingError(HarnessError):
     """The body of a test ended and nothing is known about the device."""
+
+
+class LostFindingError(HarnessError):
+    """The body of a test ended well, though one of its assertions had failed."""
 
 
 def arm(config: pytest.Config) -> None:
@@ -72,9 +81,7 @@ def _cache_folder(file_path: Path) -> Path:
 
 
 def check(config: pytest.Config) -> None:
-    """Raise UsageError where judgements could not be counted: without rewritten assertions or without the keeper."""
-    if config.pluginmanager.is_blocked(KEEPER):
-        raise pytest.UsageError(f"-p no:{KEEPER}: the judgements of a test cannot be counted")
+    """Raise UsageError where judgements could not be counted: pytest leaves assertions alone, or is told not to."""
     if config.getoption("assertmode", None) != "rewrite":
         raise pytest.UsageError(
             "pytest does not rewrite assertions (--assert=plain), so the judgements of a test cannot be counted"
@@ -88,14 +95,17 @@ class JudgementKeeper:
         self._requirements = requirements
         self._in_body = False
         self._undo: list[Callable[[], None]] = []
+        self._lost: LostFindings | None = None
 
     def pytest_sessionstart(self) -> None:
         """Count what judges without an assertion."""
+        self._lost = LostFindings()
+        self._undo.append(self._lost.close)
         for kind in (type(pytest.raises(OSError)), type(pytest.warns(Warning))):  # noqa: PT011, PT030
-            self._count_calls(kind, "__exit__")
+            self._count_calls(kind, "__exit__", _block_says_nothing)
         for name in dir(unittest.TestCase):
             if name.startswith("assert"):
-                self._count_calls(unittest.TestCase, name)
+                self._count_calls(unittest.TestCase, name, functools.partial(_assertion_says_nothing, name))
         if "pytest_check" in sys.modules:
             # Functions that collect what is wrong; the plugin raises nothing, and does not report what holds.
             package, functions = sys.modules["pytest_check"], sys.modules["pytest_check.check_functions"]
@@ -109,21 +119,25 @@ class JudgementKeeper:
         while self._undo:
             self._undo.pop()()
 
-    def _count_calls(self, kind: object, name: str) -> None:
+    def _count_calls(self, kind: object, name: str, says_nothing: _SaysNothing | None = None) -> None:
         original = getattr(kind, name)
 
         @functools.wraps(original)
         def counted(*arguments: Any, **options: Any) -> Any:
             result = original(*arguments, **options)
-            judged()
+            if says_nothing is None or not says_nothing(sys._getframe(1), arguments):
+                judged()
             return result
 
         setattr(kind, name, counted)
         self._undo.append(lambda: setattr(kind, name, original))
 
-    def pytest_assertion_pass(self, orig: str) -> None:
+    def pytest_assertion_pass(self, orig: str, expl: str) -> None:
         """An assertion holds."""
-        if self._in_body and not vacuous(orig, _asserting(sys._getframe())):
+        frame = _asserting(sys._getframe())
+        if self._lost is not None:
+            self._lost.held(frame)
+        if self._in_body and not of_a_mock(expl) and not vacuous(orig, frame):
             judged()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -133,13 +147,17 @@ class JudgementKeeper:
         before, met = taken(), demands()
         silent = Silent(item.function) if isinstance(item, pytest.Function) else None
         self._in_body = True
+        if self._lost is not None:
+            self._lost.forget()
         try:
             with silent.watched() if silent else contextlib.nullcontext():
                 yield
         finally:
             self._in_body = False
-        if silent is None or not item.stash[BODY].ended:
+        if isinstance(item, pytest.DoctestItem) or not item.stash[BODY].ended:
             return
+        if isinstance(item, pytest.Function) and self._lost is not None and (lost := self._lost.of(item.function)):
+            raise LostFindingError(lost, remedy="let what is raised leave the function of the test")
         named = catalogue.requirements_of(item)
         recorded = OBSERVATIONS in item.stash or METRICS in item.stash or ACCESS in item.stash
         only_recorded = len(catalogue.recorded_only(item, self._requirements)) == len(named)
@@ -149,12 +167,29 @@ class JudgementKeeper:
             raise JudgedNothingError(
                 "the characterisation recorded nothing", remedy="record an observation, a figure or an access"
             )
-        if taken() == before and not silent.judged(demands() > met):
+        if taken() == before and not (silent is not None and silent.judged(demands() > met)):
             raise JudgedNothingError(
                 "the test judged nothing: its body ended without checking anything",
                 remedy="assert something that the device decides; code outside of test modules reports its checks with"
                 " harness.report.judging.judgements",
             )
+
+
+def _block_says_nothing(frame: FrameType, arguments: tuple[Any, ...]) -> bool:
+    """Of ``pytest.raises`` and ``pytest.warns``, at the end of their block."""
+    context = arguments[0]
+    anything = calls.is_any(getattr(context, "expected_exceptions", ()))
+    narrowed = getattr(context, "match", None) is not None or getattr(context, "check", None) is not None
+    return (anything and not narrowed) or calls.block_of_constants(frame)
+
+
+def _assertion_says_nothing(name: str, frame: FrameType, arguments: tuple[Any, ...]) -> bool:
+    """Of an assertion of ``unittest``; those that it calls itself are not counted."""
+    if frame.f_globals.get("__name__", "").partition(".")[0] == "unittest" or calls.of_any_error(name, arguments):
+        return True
+    if calls.of_a_block(name, arguments):
+        return calls.block_of_constants(frame)
+    return calls.of_constants(frame, name)
 
 
 def _asserting(frame: FrameType | None) -> FrameType | None:

@@ -9,7 +9,8 @@ from functools import cache
 from types import FrameType
 from typing import Any, Final
 
-from harness.report.judging.constants import always_true, constant, function_of
+from harness.report.judging.constants import constant, function_of
+from harness.report.judging.tautologies import always_true
 
 _VIEWS: Final = ("items", "keys", "values")
 _WRAPPERS: Final = ("dict", "enumerate", "list", "reversed", "set", "sorted", "tuple", "zip")

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final, NoReturn
 
 import pytest
+from _pytest import junitxml
 
 from harness import events
 from harness.errors import EXIT_BENCH_ERROR, BenchError
@@ -48,6 +50,9 @@ _BROKE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.Ex
 _ATTEMPT = pytest.StashKey[int]()
 _JUNIT = "SHMEM_HARNESS_JUNIT"
 
+SELECTION: Final = "harness-selection"
+"""The name of the plugin that watches what a session leaves out."""
+
 
 class RunRecorder:
     """Records one session into one folder. ``folder`` is its absolute path; ``requirements`` the catalogue by id.
@@ -71,7 +76,7 @@ class RunRecorder:
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
         self.add_components(_environment(config))
         self._selection = Selection(config)
-        config.pluginmanager.register(self._selection, "harness-selection")
+        config.pluginmanager.register(self._selection, SELECTION)
         self._case: CaseUnderWay | None = None
         self._attempts: list[Case] = []
         self._started = False
@@ -80,6 +85,8 @@ class RunRecorder:
         # Why something that belongs to the report could not be written.
         self._lost: OSError | None = None
         self._unwritten: OSError | None = None
+        self._broken = ""
+        """What another plugin could not do at the end."""
         self._output = sys.stdout
         self._report: Report | None = None
         self._junit = _junit_path(config, self.folder / folder.JUNIT)
@@ -106,6 +113,12 @@ class RunRecorder:
         """Write down something that went wrong outside of all tests."""
         self._journal.write(RunError(message, usage))
 
+    def ended_suddenly(self, call: str) -> NoReturn:
+        """Something called ``os._exit`` in this process, or the like: end the session, with its report, instead."""
+        words = f"{call} would have ended pytest without a verdict"
+        self.add_error(words)
+        pytest.exit(words, returncode=EXIT_BENCH_ERROR)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Refuse what would run tests without this recorder."""
@@ -121,6 +134,9 @@ class RunRecorder:
         """Now it is a run. Connect the event stream with its files and with the terminal."""
         folder.show_as_latest(self.folder)
         self._collecting = True
+        # Until the end, the page says that the run did not finish: some ends leave nobody to write another one.
+        with contextlib.suppress(OSError):
+            html.write(self.folder, build(self._journal.entries))
         self._subscriptions.append(events.session.subscribe(self._log))
         descriptor = self._config.getoption("--events-to")
         if descriptor is not None:
@@ -246,6 +262,10 @@ class RunRecorder:
         """Make the report in every case, and give the session its exit status."""
         try:
             return (yield)
+        except Exception as error:
+            self._broken = self._what_broke(error)
+            self.add_error(self._broken)
+            return None
         finally:
             for unsubscribe in self._subscriptions:
                 unsubscribe()
@@ -269,6 +289,8 @@ class RunRecorder:
         if self._report is None:
             self._leave_nothing()
             return
+        if self._broken:
+            self._say(f"error: {self._broken}")
         for line in [*readings.disagreements(self._report), *self._report.run.narrowed]:
             self._say(line)
         shown = self._base / self.folder.name
@@ -334,15 +356,24 @@ class RunRecorder:
             folder.show_as_latest(self.folder)
         report = self._end(exitstatus)
         try:
-            folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
             if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
                 shutil.copyfile(self._junit, self.folder / folder.JUNIT)
-            html.write(self.folder, report)
+            self._write(report)
         except OSError as error:
             self._unwritten = error
             self.add_error(f"the report could not be written: {reason(error)}")
             report = build(self._journal.entries)
         return report
+
+    def _what_broke(self, error: Exception) -> str:
+        frames = pytest.ExceptionInfo.from_exception(error).traceback
+        if any(frame.path == Path(junitxml.__file__) for frame in frames):
+            return f"the JUnit file {self._junit} could not be written: {reason(error)}"
+        return f"a plugin broke at the end of the session: {reason(error)}"
+
+    def _write(self, report: Report) -> None:
+        folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
+        html.write(self.folder, report)
 
     def _end(self, exitstatus: int) -> Report:
         end = Ended(datetime.now(UTC).isoformat())

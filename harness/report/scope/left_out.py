@@ -25,6 +25,8 @@ class Function(NamedTuple):
 
     file: Path
     name: str
+    hidden: int = 0
+    """The line, where a later one of the same name takes its place and it never runs."""
 
 
 def functions_below(folder: Path) -> Iterator[Function]:
@@ -48,18 +50,21 @@ def _functions(file: Path) -> Iterator[Function]:
     except (OSError, SyntaxError, ValueError):
         # pytest has told about it.
         return
-    yield from (Function(file, name) for name in _tests(tree.body))
+    seen: set[str] = set()
+    for name, line in reversed(list(_tests(tree.body))):
+        yield Function(file, name, line if name in seen else 0)
+        seen.add(name)
 
 
-def _tests(body: list[ast.stmt]) -> Iterator[str]:
+def _tests(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if node.name.startswith(_FUNCTIONS) and not any(
                 "fixture" in ast.dump(each) for each in node.decorator_list
             ):
-                yield node.name
+                yield node.name, node.lineno
         elif isinstance(node, ast.ClassDef) and node.name.startswith(_CLASSES):
-            yield from (f"{node.name}.{name}" for name in _tests(node.body))
+            yield from ((f"{node.name}.{name}", line) for name, line in _tests(node.body))
 
 
 class FilesLeftOut:
@@ -86,6 +91,9 @@ class FilesLeftOut:
 
     def cause(self, function: Function) -> str:
         """Why a function is not among the tests; empty when the report shows it already."""
+        if function.hidden:
+            where = f"{self._shown(function.file)}:{function.hidden}"
+            return f"a later function of the same name ({function.name} in {where})"
         if function.file in self._nothing:
             return self._nothing[function.file]
         for path in [function.file, *function.file.parents]:

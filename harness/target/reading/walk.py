@@ -11,6 +11,8 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from ruamel.yaml.comments import TaggedScalar
+
 from harness.target.problem import Problem, TargetFileError, Where
 
 _MOST_VALUES: Final = 20_000
@@ -97,6 +99,8 @@ class Walk:
         elif isinstance(read, int) and abs(read) > _LARGEST:
             self._say(line, "the number has more than 64 bits")
             return 0
+        if isinstance(placed, TaggedScalar):
+            placed = placed.value
         if read is not None and not _same(read, placed):
             written = self._written(line, column) or str(placed)
             remedy = "true, false or text in quotes" if isinstance(read, bool) else "a plain number or text in quotes"
