@@ -25,20 +25,48 @@ settings.load_profile("copy")
 MISTAKES: Final = {
     "the last rule decides": ("names/lists.py", "ordered = list(rules)", "ordered = list(rules)[::-1]"),
     "the implied rule is turned": ("names/lists.py", 'return kinds[0] == "deny"', 'return kinds[0] == "allow"'),
-    "deny does not win": ("names/lists.py", 'key=lambda rule: rule.kind == "allow"', 'key=lambda rule: rule.kind == "deny"'),
-    "a rule of the same kind hides others": ("names/lists.py", "while kept and self._allows[kept[-1][0]] == rest:", "while kept:"),
-    "a star takes a byte at least": ("names/lists.py", "while place < len(row) and row[place].repeated:", "while False:"),
-    "a negated set is not negated": ("names/patterns.py", "return (byte in self.members) is not self.inverted", "return byte in self.members"),
+    "deny does not win": (
+        "names/lists.py",
+        'key=lambda rule: rule.kind == "allow"',
+        'key=lambda rule: rule.kind == "deny"',
+    ),
+    "a rule of the same kind hides others": (
+        "names/lists.py",
+        "while kept and self._allows[kept[-1][0]] == rest:",
+        "while kept:",
+    ),
+    "a star takes a byte at least": (
+        "names/lists.py",
+        "while place < len(row) and row[place].repeated:",
+        "while False:",
+    ),
+    "a negated set is not negated": (
+        "names/patterns.py",
+        "return (byte in self.members) is not self.inverted",
+        "return byte in self.members",
+    ),
     "a range without its end": ("names/patterns.py", "range(low, high + 1)", "range(low, high)"),
-    "case is folded one way": ("names/patterns.py", "frozenset(raw.lower()) | frozenset(raw.upper())", "frozenset(raw.lower())"),
-    "replaced names are not taken from the others": ("names/substitution.py", "names = less(names, _having(replacement, limit), limit)\n        if self.unmatched == \"unchanged\":\n            parts", "if self.unmatched == \"unchanged\":\n            parts"),
-    "a longer name is not cut": ("names/reach.py", "image = _cut(image, self.legal.longest) if self.truncates else image", "pass"),
+    "case is folded one way": (
+        "names/patterns.py",
+        "frozenset(raw.lower()) | frozenset(raw.upper())",
+        "frozenset(raw.lower())",
+    ),
+    "replaced names are not taken from the others": (
+        "names/substitution.py",
+        "parts.append(_Image(names, replacement).dfa(limit))\n            names = less(",
+        "parts.append(_Image(names, replacement).dfa(limit))\n            less(",
+    ),
+    "a longer name is not cut": (
+        "names/reach.py",
+        "image = _cut(image, self.legal.longest) if self.truncates else image",
+        "pass",
+    ),
     "states are merged too early": ("names/dfa.py", "if now == count:", "if True:"),
     "surplus VMs are allowed": ("policy.py", "surplus = vms - allowed", "surplus = vms & allowed"),
     "a meeting of three is none": ("analysis.py", "if len(vms) > 1}", "if len(vms) == 2}"),
     "the channel's size is not compared": ("policy.py", "creation.pages != pages(channel.size_bytes)", "False"),
     "what disappears is not looked for": ("compare.py", "less(was, now, STATES)", "less(was, was, STATES)"),
-}  # fmt: skip
+}
 
 
 def copied(folder: Path) -> None:
