@@ -11,12 +11,13 @@ BOUND := exec setpriv --pdeathsig TERM --
 # When this make began; seconds.
 BEGAN := $(shell date +%s)
 
-.PHONY: help qualify test test-long lint docs prove doctor provision venv venv-dev clean
+.PHONY: help qualify test test-long soak lint docs prove doctor provision venv venv-dev clean
 
 help:
 	@echo 'make qualify    set up, then qualify every bench of boards.yaml and write the report'
 	@echo 'make test       set up, then run the tests of the harness itself, lint and types'
 	@echo 'make test-long  set up, then run the long tests as well'
+	@echo 'make soak       set up, then hostile guests for ten minutes, and what a day of nightly runs would do'
 	@echo 'make lint       set up, then check lint, format and types only'
 	@echo 'make docs       set up, then make the documentation site'
 	@echo 'make prove      set up, then show that the suites detect injected faults'
@@ -49,6 +50,10 @@ test: lint
 test-long: venv-dev
 	@$(BOUND) $(BIN)/python -m harness provision --loopback
 	@$(BOUND) $(BIN)/python -m pytest tests -m long
+
+soak: venv-dev
+	@$(BOUND) $(BIN)/python -m harness provision --loopback
+	@$(BOUND) $(BIN)/python -m pytest tests -m soak -s
 
 # tests/test_site.py makes it in the same way.
 docs: venv-dev

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from harness.account import nobody_else_can_exchange
 from harness.errors import BenchError, UsageError
 
 LONGEST: Final = 72
@@ -59,15 +60,16 @@ def must_have_room(path: Path, what: str, *, remedy: str) -> None:
 def plain_base() -> Path:
     """The folder for temporary files: TMPDIR where that has a plain path, else /tmp or another that can be written.
 
-    Raises BenchError when there is none.
+    It is none in which another user could exchange what we make. Raises BenchError when there is none.
     """
     bases = dict.fromkeys((*_wanted(), *_ALWAYS_THERE))
     for base in filter(is_plain, bases):
-        if os.access(base, os.W_OK | os.X_OK):
+        if os.access(base, os.W_OK | os.X_OK) and nobody_else_can_exchange(Path(base)):
             return Path(base)
     raise BenchError(
         f"found no folder for temporary files with a short and plain name; tried {', '.join(map(repr, bases))}",
-        remedy=f"set TMPDIR to a writable folder whose path has at most {LONGEST} letters, digits and /._+-",
+        remedy=f"set TMPDIR to a folder that only you can write to (or a sticky one), whose path has at most {LONGEST} "
+        "letters, digits and /._+-",
     )
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.account import make_private
 from harness.emulator.faults.injection import Injection
 from harness.emulator.service.control import Service
 from harness.emulator.service.host import Host
@@ -28,6 +31,7 @@ from harness.process.lifeline import watch_for_the_end
 from harness.shmem.profile import Profile
 
 _LOCK = "lock"
+_DESCRIPTORS = 1 << 16
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +65,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     must_be_plain(arguments.run_dir, "the directory of the host")
     _take(arguments.run_dir)
     _clean(arguments.run_dir)
+    _want_descriptors()
     ending = asyncio.Event()
     watch_for_the_end(ending, arguments.lifeline)
     host = Host(arguments.run_dir, profile)
@@ -78,10 +83,15 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 def _take(run_directory: Path) -> None:
-    """Make the directory this process's own, until its end. Raises BenchError when it is another host's."""
-    run_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the directory this process's own, until its end. Raises BenchError when it is another host's.
+
+    What is in it will be removed, so it must have been a host's before, or be empty.
+    """
+    make_private(run_directory)
     path = run_directory / _LOCK
-    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    if not path.is_file() and any(other.name != _LOCK for other in run_directory.iterdir()):
+        raise BenchError(f"{run_directory} is not empty, and not the directory of a host", remedy="name another one")
+    lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         mine = path.stat().st_ino == os.fstat(lock).st_ino
@@ -92,10 +102,17 @@ def _take(run_directory: Path) -> None:
         raise BenchError(f"another host already runs in {run_directory}")
 
 
+def _want_descriptors() -> None:
+    """Have as many as this user may: each region, console and connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, _DESCRIPTORS), most))
+
+
 def _clean(run_directory: Path) -> None:
     """Remove everything but the lock: what this host had, or what one that was killed has left."""
     for path in run_directory.iterdir():
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         elif path.name != _LOCK:
             path.unlink(missing_ok=True)

@@ -18,7 +18,6 @@ import os
 import select
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from harness.account import make_private
 from harness.emulator.service.messages import Report, Start, Stop, StopHow
 from harness.emulator.service.messages import line as line_of
 from harness.emulator.service.protocol import HOST_VARIABLE, SOCKET_NAME, connect, default_run_directory
@@ -67,7 +67,7 @@ def _run_on_own_host(arguments: list[str]) -> int:
     deadline = time.monotonic() + _OWN_HOST_SECONDS
     while True:
         try:
-            _make_own(directory)
+            make_private(directory)
             return _Qvm(_connect_to(directory / SOCKET_NAME)).run(arguments)
         except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
             if time.monotonic() > deadline:
@@ -77,19 +77,6 @@ def _run_on_own_host(arguments: list[str]) -> int:
         except OSError:
             if time.monotonic() > deadline:
                 raise
-
-
-def _make_own(directory: Path) -> None:
-    """Make the folder of this user's host. Raises PermissionError if it is there and anybody else could use it.
-
-    Below ``/tmp`` everybody can make a folder of that name, put a host of his own into it, and wait for guests.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    about = directory.lstat()
-    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:
-        raise PermissionError(
-            f"{directory} does not belong to you, or other users can access it; remove it, or set XDG_RUNTIME_DIR"
-        )
 
 
 def _connect_to(path: Path) -> socket.socket:

@@ -37,12 +37,17 @@ _SIGNALS: Final = {
 }
 """Signals by which the kernel ends what wants more: for lack of memory, or at the limit of a file's size."""
 
+_MOST: Final = 200
+"""Lines that are kept: a guest can make a host run short again and again."""
+
 _noted: list[str] = []
+_passed_over = 0
 
 
 def noted() -> list[str]:
-    """A line for each shortage that this process has met, in their order."""
-    return list(_noted)
+    """A line for each shortage that this process has met, in their order; the last one may count the others."""
+    more = [f"and {_passed_over} more"] if _passed_over else []
+    return _noted + more
 
 
 def note(error: BaseException, what: str) -> bool:
@@ -57,6 +62,11 @@ def note(error: BaseException, what: str) -> bool:
 def note_number(number: int, what: str) -> None:
     """The same for an error number that a function of the operating system gave."""
     note(OSError(number, os.strerror(number)), what)
+
+
+def note_share(who: str) -> None:
+    """One guest has had its share of what this host can give."""
+    _keep(f"a VM has its share of this host's memory and descriptors: {who}")
 
 
 def note_words(said: str, who: str) -> None:
@@ -74,5 +84,13 @@ def note_signal(number: int, who: str) -> None:
 
 
 def _note(number: int, what: str) -> None:
-    _noted.append(f"out of {_EXHAUSTED[number]} ({errno.errorcode[number]}): {what}")
+    _keep(f"out of {_EXHAUSTED[number]} ({errno.errorcode[number]}): {what}")
+
+
+def _keep(line: str) -> None:
+    global _passed_over
+    if len(_noted) == _MOST:
+        _passed_over += 1
+        return
+    _noted.append(line)
     _LOG.error("%s", _noted[-1])

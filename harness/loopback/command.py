@@ -12,6 +12,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
+from harness.account import is_own
 from harness.errors import BenchError
 
 CONTROL: Final = "control"
@@ -28,6 +29,8 @@ def command_board(folder: Path, operation: str, **arguments: object) -> None:
         connection.settimeout(_ANSWER_SECONDS)
         try:
             connection.connect(str(folder / CONTROL))
+            if not is_own(connection):
+                raise PermissionError("another user listens there")
             connection.sendall(json.dumps({"do": operation, **arguments}).encode() + b"\n")
             answer = connection.makefile("rb").readline()
         except OSError as error:

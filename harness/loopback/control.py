@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
+from harness.account import is_own
 from harness.errors import BenchError
 from harness.loopback.disturbance import Disturbance
 from harness.loopback.machine import Machine
 from harness.narrow import present
+from harness.structured import parse_plain
 
 SWITCH: Final = "switch"
 _SCRIPT_MODE: Final = 0o755
@@ -38,6 +40,9 @@ class Controls:
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not is_own(writer.get_extra_info("socket")):
+            writer.close()
+            return
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
                 writer.write(json.dumps({"error": await self._answer(line)}).encode() + b"\n")
@@ -46,7 +51,7 @@ class Controls:
 
     async def _answer(self, line: bytes) -> str:
         try:
-            await self._do(json.loads(line))
+            await self._do(parse_plain(line))
         except (BenchError, KeyError, TypeError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
         return ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ class Qualification:
     """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it."""
 
     def __init__(self, sessions: Sessions, reports: Path, command: str, progress: Progress) -> None:
+        self._began = time.monotonic()
         name = folder.run_id()
         self.shown = reports / name
         self._folder = folder.create(reports.absolute(), name)
@@ -80,7 +82,7 @@ class Qualification:
 
     def finish(self) -> Report:
         """Make the report of what there is. Raises OSError when it cannot be written."""
-        self._journal.write(Ended(datetime.now(UTC).isoformat()))
+        self._journal.write(Ended(datetime.now(UTC).isoformat(), time.monotonic() - self._began))
         self._journal.close()
         shutil.rmtree(self._folder / _SHARED, ignore_errors=True)
         report = build(merge.entries(self._folder))

@@ -220,7 +220,7 @@ def test_a_qemu_that_ends_as_soon_as_it_has_greeted_is_an_ending_like_others(mon
             inherit=[],
             stdin=DEVNULL,
             stdout=DEVNULL,
-            inherited=lambda: None,
+            inherited=lambda _process: None,
         )
 
     monkeypatch.setattr(QMPClient, "connect", connect)

@@ -9,6 +9,7 @@ so nothing is left behind when the host's process ends, however it ends.
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -198,11 +199,25 @@ class Registry:
         self, name: str, pages: int, *, creator: str, lifetime: str, mode: int = DEFAULT_MODE, group: int | None = None
     ) -> Region:
         """A new region of ``pages`` zeroed pages (SHM-OPEN-26). Raises RequestFailed (NOMEM) when there is no room."""
+        self.check_share(creator, pages)
         fd = self.content(name, pages)
         group = os.getegid() if group is None else group
         region = Region(name, pages, fd, mode, group, creator, lifetime, self)
         self._regions.append(region)
         return region
+
+    def check_share(self, creator: str, pages: int) -> None:
+        """Whether a VM may have another region: it never takes more than half of what the others leave.
+
+        Regions that outlast their clients would let one guest use up the descriptors and the memory of the host.
+        Raises RequestFailed.
+        """
+        own = [region.pages for region in self._regions if region.creator == creator]
+        others = [region.pages for region in self._regions if region.creator != creator]
+        fits = len(own) + 1 <= (_most_regions() - len(others)) // 2
+        if not fits or sum(own) + pages > (_most_pages() - sum(others)) // 2:
+            shortages.note_share(f"{creator} has {len(own)} regions of {sum(own)} pages, and wants {pages} more")
+            raise RequestFailed(Status.NOMEM)
 
     def content(self, name: str, pages: int) -> int:
         """The memory of a new region."""
@@ -232,7 +247,7 @@ class Registry:
             return
         self._regions.remove(region)
         unwanted: int | None = region.fd
-        if self.profile.new_content == "stale":
+        if self.profile.new_content == "stale" and len(self._remains) < _most_regions() // 4:
             unwanted = self._remains.pop(region.name, None)
             self._remains[region.name] = region.fd
         if unwanted is not None:
@@ -245,6 +260,15 @@ class Registry:
         for fd in self._remains.values():
             os.close(fd)
         self._remains.clear()
+
+
+def _most_regions() -> int:
+    """Regions that this process can hold, and still do all else."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4
+
+
+def _most_pages() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // PAGE_SIZE
 
 
 def allocate(pages: int) -> int:

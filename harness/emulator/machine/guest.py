@@ -283,6 +283,7 @@ async def _dump_device_tree(planned: Plan, path: Path) -> bytes:
     )
     _, words = await process.communicate()
     if process.returncode != 0:
+        shortages.note_words(words.decode(errors="replace"), "QEMU")
         raise QemuDied(Ending("", process.returncode or 1, words.decode(errors="replace")))
     return path.read_bytes()
 

@@ -24,7 +24,7 @@ class GicLine:
 
     def pulse(self) -> None:
         """Set the pending bit."""
-        self._qtest.post(self._command)
+        self._qtest.pulse(self._command)
 
 
 class IoApicLine:
@@ -42,4 +42,4 @@ class IoApicLine:
 
     def pulse(self) -> None:
         """Raise and lower."""
-        self._qtest.post(f"{self._input} 1", f"{self._input} 0")
+        self._qtest.pulse(f"{self._input} 1", f"{self._input} 0")

@@ -78,9 +78,9 @@ class Qemu:
         inherit: Sequence[int],
         stdin: int,
         stdout: int,
-        inherited: Callable[[], None],
+        inherited: Callable[[int], None],
     ) -> Qemu:
-        """Start QEMU in ``folder`` and agree on QMP; ``inherited`` is called as soon as QEMU has the descriptors.
+        """Start QEMU in ``folder`` and agree on QMP; ``inherited`` is told its number early.
 
         Raises QemuDied with what QEMU said when it ends instead.
         """
@@ -106,7 +106,7 @@ class Qemu:
             )
             qmp_end.close()
             qtest_end.close()
-            inherited()
+            inherited(process.pid)
             qmp = QMPClient("qemu")
             qemu = cls(process, qmp, Qtest(qtest_socket))
             qmp.register_listener(qemu._events)

@@ -17,6 +17,8 @@ from harness.narrow import instance
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT = 60.0
+_MOST_WAITING = 256
+"""Answers that are waited for at a time where more of the same would change nothing."""
 
 
 class QtestError(Exception):
@@ -31,6 +33,7 @@ class Qtest(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._input = bytearray()
         self._waiting: deque[tuple[str, asyncio.Future[str] | None]] = deque()
+        self._later: dict[tuple[str, ...], None] = {}
 
     async def open(self) -> None:
         """Take the channel into the running loop."""
@@ -55,6 +58,9 @@ class Qtest(asyncio.Protocol):
             future.set_exception(QtestError(f"{command!r}: {answer}"))
         else:
             _LOG.error("qtest: %r: %s", command, answer)
+        while self._later and len(self._waiting) < _MOST_WAITING:
+            commands, _ = self._later.popitem()
+            self.post(*commands)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         while self._waiting:
@@ -68,6 +74,16 @@ class Qtest(asyncio.Protocol):
         QEMU carries out what arrives together without letting the guest run in between.
         """
         self._send(commands, None)
+
+    def pulse(self, *commands: str) -> None:
+        """Post commands that may run together with others of the same kind, once more after the last of them at least.
+
+        A QEMU that takes nothing (it is suspended, or too slow) is not sent interrupts without an end.
+        """
+        if len(self._waiting) < _MOST_WAITING:
+            self.post(*commands)
+        else:
+            self._later[commands] = None
 
     async def command(self, command: str) -> str:
         """Send a command; returns what follows ``OK``. Raises QtestError."""

@@ -286,6 +286,8 @@ def wait_for_host(path: Path, process: subprocess.Popen[bytes], log: Path | None
                     break
                 # The socket's appearance has no event that a child could be watched for at the same time.
                 poll.poll(5)
+            except OSError as error:
+                raise BenchError(f"the emulated host at {path} cannot be used: {error.strerror}") from error
             else:
                 return
     said = log.read_text(errors="replace")[-2000:] if log and log.exists() else ""

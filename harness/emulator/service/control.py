@@ -10,22 +10,25 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from harness.account import is_own
 from harness.emulator import shortages
 from harness.emulator.device.regions import RequestFailed
 from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.service import messages
 from harness.emulator.service.host import Host
 from harness.emulator.service.programs import Failed, HostProgram, Operation, as_text
-from harness.emulator.service.protocol import MAX_LINE
+from harness.emulator.service.protocol import MAX_LINE, has_hung_up
 from harness.errors import HarnessError
-from harness.structured import StructureError, structure, unstructure
+from harness.structured import StructureError, parse_plain, structure, unstructure
 
 _LOG = logging.getLogger(__name__)
 _NO_ROOM_SECONDS: Final = 0.1
+_MOST_FDS: Final = 16
+_LOOK_SECONDS: Final = 0.5
 
 
 class Defects(Protocol):
@@ -67,6 +70,10 @@ class Service:
                 shortages.note(error, "a connection to the host")
                 await asyncio.sleep(_NO_ROOM_SECONDS)
                 continue
+            if not is_own(client):
+                _LOG.warning("a connection of another user is refused")
+                client.close()
+                continue
             task = asyncio.create_task(self._serve(client))
             self._sessions.add(task)
             task.add_done_callback(self._sessions.discard)
@@ -79,7 +86,7 @@ class Service:
             _LOG.warning("a client is gone: %s", error)
         except (OSError, MemoryError) as error:
             shortages.note(error, "a request to the host")
-            raise
+            _LOG.error("a session has ended: %r", error)
         finally:
             session.close()
             if self.linger and not self.host.guests:
@@ -107,7 +114,7 @@ def _request(line: bytes, kinds: Iterable[type[messages.Request]]) -> messages.R
     """The request that a line holds, one of ``kinds``. Raises ValueError."""
     if len(line) > MAX_LINE:
         raise ValueError(f"a line of more than {MAX_LINE} bytes")
-    said = json.loads(line)
+    said = parse_plain(line)
     if not isinstance(said, dict):
         raise ValueError("a request is a JSON object")
     operations = {kind.op: kind for kind in kinds}
@@ -162,14 +169,41 @@ class Session:
 
     async def _answer(self, request: messages.Request) -> None:
         try:
-            await self._send(await self._operations[type(request)](request))
+            work = self._operations[type(request)](request)
+            await self._send(await (self._unless_gone(work) if isinstance(request, messages.Wait) else work))
         except (Failed, HarnessError) as error:
             await self._refuse(str(error))
         except RequestFailed as error:
             await self._refuse(error.status.name, status=int(error.status))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             # Values that a record can have and an operation cannot.
             await self._refuse(f"malformed request: {error!r}")
+        finally:
+            # No operation of a host program takes descriptors.
+            self._drop_fds()
+
+    async def _unless_gone(self, work: Awaitable[object]) -> object:
+        """Wait for what may take long. Raises ConnectionResetError when the client does not live to see it."""
+        doing, leaving = asyncio.ensure_future(work), asyncio.create_task(self._gone())
+        try:
+            await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                raise ConnectionResetError("it has ended while it waited")
+            return doing.result()
+        finally:
+            doing.cancel()
+            leaving.cancel()
+            await asyncio.gather(doing, leaving, return_exceptions=True)
+
+    async def _gone(self) -> None:
+        """Until the client has ended; what it says before is kept for later."""
+        while len(self._input) <= MAX_LINE:
+            data = await self._receive_some()
+            if not data:
+                break
+            self._input += data
+        while not has_hung_up(self._socket):
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _receive(self) -> bytes | None:
         """The next line, cut when it is too long for a request; None at the end."""
@@ -190,6 +224,8 @@ class Session:
                 if flags & socket.MSG_CTRUNC:
                     shortages.note_number(errno.EMFILE, "descriptors from a qvm")
                 self._fds += fds
+                if len(self._fds) > _MOST_FDS:
+                    raise ConnectionAbortedError("more descriptors than a request has")
                 return data
 
     async def _readable(self) -> None:
@@ -213,9 +249,12 @@ class Session:
     def close(self) -> None:
         """The client has gone: its connections are detached."""
         self._program.close()
+        self._drop_fds()
+        self._socket.close()
+
+    def _drop_fds(self) -> None:
         while self._fds:
             os.close(self._fds.pop())
-        self._socket.close()
 
     # --- qvm: this session is the process
 
@@ -228,6 +267,10 @@ class Session:
         self._fds = []
         try:
             started = await self._host.start_guest(start.arguments, Path(start.directory), streams)
+        except ValueError as error:
+            # Words that no file can be named by.
+            await self._refuse(f"malformed request: {error!r}")
+            return
         finally:
             os.close(streams.stdin)
             os.close(streams.stdout)

@@ -86,8 +86,12 @@ class AskGuests(Request):
     op = "guests"
 
 
+class Wait(Request):
+    """What may take as long as its ``timeout`` says, in seconds."""
+
+
 @dataclass(frozen=True)
-class WaitGuest(Request):
+class WaitGuest(Wait):
     """The guest as soon as it runs."""
 
     op = "wait_guest"
@@ -96,7 +100,7 @@ class WaitGuest(Request):
 
 
 @dataclass(frozen=True)
-class WaitEnd(Request):
+class WaitEnd(Wait):
     """Until no guest of that name runs and what it held is given back."""
 
     op = "wait_end"
@@ -259,7 +263,7 @@ class TakeStatus(OfConnection):
 
 
 @dataclass(frozen=True)
-class WaitPulses(OfConnection):
+class WaitPulses(OfConnection, Wait):
     """Wait for ``count`` pulses since the connection was made, at most ``timeout`` seconds."""
 
     op = "wait_pulses"

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from harness.emulator.device.names import legal_name
 from harness.emulator.device.regions import Client, Region, Registry, RequestFailed
@@ -38,6 +38,8 @@ from harness.emulator.window import Window
 from harness.shmem.profile import Profile
 from harness.shmem.registers import NAME_SIZE, PAGE_SIZE
 from harness.shmem.status import Status
+
+_WORD: Final = 0xFFFF_FFFF
 
 Operation = Callable[[Any], Awaitable[object]]
 """What carries a request out, and gives the record that answers it."""
@@ -98,12 +100,14 @@ class HostProgram:
     def _name(self, text: str) -> str:
         """The host-side name that a program gives. Raises RequestFailed when it is no legal one."""
         name = as_bytes(text).encode("latin-1")
-        if len(name) > NAME_SIZE:
+        if len(name) > NAME_SIZE or b"\0" in name:
             raise RequestFailed(Status.ILLEGAL_NAME)
         return legal_name(name.ljust(NAME_SIZE, b"\0"), self._profile)
 
     async def _create(self, request: Create) -> Connected:
         name, pages = self._name(request.name), request.pages
+        if not 0 <= pages <= _WORD:
+            raise RequestFailed(Status.UNKNOWN_FAILURE)
         if pages == 0 and self._profile.size_zero == "one-page":
             pages = 1
         region = self._registry.find(name, pages)
@@ -158,7 +162,10 @@ class HostProgram:
         return Done()
 
     async def _notify(self, request: Notify) -> Done:
-        self._connection(request).notify(request.mask)
+        client = self._connection(request)
+        if not 0 <= request.mask <= _WORD:
+            raise Failed(f"{request.mask} is no word of 32 bits")
+        client.notify(request.mask)
         return Done()
 
     async def _status(self, request: TakeStatus) -> StatusWord:

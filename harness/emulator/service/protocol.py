@@ -9,12 +9,15 @@ answered in their order.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import select
 import socket
 from pathlib import Path
 from typing import Final
 
+from harness.account import is_own
 from harness.paths import is_plain
 
 HOST_VARIABLE: Final = "QVM_HOST"
@@ -38,13 +41,22 @@ def default_run_directory() -> Path:
     return Path(f"/tmp/shmem-host-{os.getuid()}-{hashlib.sha256(os.fsencode(base)).hexdigest()[:8]}")
 
 
+def has_hung_up(connection: socket.socket) -> bool:
+    """Whether the other end is closed, both ways: one that has only said its last word still reads."""
+    poll = select.poll()
+    poll.register(connection, 0)
+    return bool(poll.poll(0))
+
+
 def connect(connection: socket.socket, path: Path) -> None:
     """Connect to the socket at ``path``, however long that is: the kernel takes 107 bytes, and a folder as a number.
 
-    Raises OSError.
+    Raises OSError, also where another user listens: whoever runs the host can do what its clients may do.
     """
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         connection.connect(f"/proc/self/fd/{folder}/{path.name}")
     finally:
         os.close(folder)
+    if not is_own(connection):
+        raise PermissionError(errno.EPERM, "another user's host listens there")

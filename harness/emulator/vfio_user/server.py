@@ -17,6 +17,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.account import is_own
 from harness.emulator import shortages
 from harness.emulator.vfio_user import wire
 from harness.emulator.vfio_user.function import PciFunction, Region
@@ -24,8 +25,7 @@ from harness.emulator.vfio_user.wire import Command, Header
 
 _LOG = logging.getLogger(__name__)
 _RECEIVE = 1 << 16
-_MAX_FDS = 16
-_CAPABILITIES = {"capabilities": {"max_msg_fds": _MAX_FDS, "max_data_xfer_size": 1 << 20, "pgsizes": 4096}}
+_CAPABILITIES = {"capabilities": {"max_msg_fds": wire.MAX_FDS, "max_data_xfer_size": wire.MAX_DATA, "pgsizes": 4096}}
 
 
 class _RequestError(Exception):
@@ -56,6 +56,10 @@ class Listener:
             shortages.note(error, "the connection of a QEMU")
             self._stop_listening()
             return
+        if not is_own(client):
+            _LOG.warning("a connection of another user is refused")
+            client.close()
+            return
         self._stop_listening()
         self._connection = Connection(client, self._function)
 
@@ -80,12 +84,14 @@ class Connection:
         self._function = function
         self._input = bytearray()
         self._output = bytearray()
-        self._fds: list[int] = []
+        self._fds: list[tuple[int, int]] = []
+        """Descriptors, each with the number of the byte with which it came, from the start of the connection."""
+        self._taken = 0
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(client, self._readable)
         self._handlers: dict[int, Callable[[bytes, list[int]], tuple[bytes, list[int]]]] = {
             Command.VERSION: self._version,
-            Command.DMA_MAP: lambda _payload, _fds: (b"", []),
+            Command.DMA_MAP: self._dma_map,
             Command.DMA_UNMAP: self._dma_unmap,
             Command.DEVICE_GET_INFO: self._device_info,
             Command.DEVICE_GET_REGION_INFO: self._region_info,
@@ -103,24 +109,34 @@ class Connection:
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._socket.close()
-        self._drop_fds(self._fds)
+        self._drop_fds([fd for _, fd in self._fds])
+        self._fds.clear()
         self._function.disconnected()
 
     def _readable(self) -> None:
         try:
-            data, fds, flags, _ = socket.recv_fds(self._socket, _RECEIVE, _MAX_FDS)
+            data, fds, flags, _ = socket.recv_fds(self._socket, _RECEIVE, wire.MAX_FDS)
         except BlockingIOError:
             return
         except OSError:
             data, fds, flags = b"", [], 0
         if flags & socket.MSG_CTRUNC:
             shortages.note_number(errno.EMFILE, "descriptors from QEMU")
-        self._fds += fds
+        # The kernel hands out nothing behind the bytes that descriptors came with.
+        last = self._taken + len(self._input) + len(data)
+        self._fds += [(last, fd) for fd in fds]
         if not data:
             self.close()
             return
         self._input += data
-        while (message := self._next_message()) is not None:
+        self._handle_all()
+        if len(self._fds) > wire.MAX_FDS:
+            _LOG.error("more descriptors than a message has; connection closed")
+            self.close()
+
+    def _handle_all(self) -> None:
+        """Answer what has come, until the client has answers to take: whoever takes none gets no more."""
+        while not self._output and (message := self._next_message()) is not None:
             self._handle(*message)
 
     def _next_message(self) -> tuple[Header, bytes] | None:
@@ -135,11 +151,15 @@ class Connection:
             return None
         payload = bytes(self._input[wire.HEADER.size : header.size])
         del self._input[: header.size]
+        self._taken += header.size
         return header, payload
 
     def _handle(self, header: Header, payload: bytes) -> None:
-        fds, self._fds = self._fds, []
+        fds = [fd for came, fd in self._fds if came <= self._taken]
+        self._fds = [(came, fd) for came, fd in self._fds if came > self._taken]
         try:
+            if not header.is_request:
+                raise _RequestError(errno.EINVAL)
             handler = self._handlers.get(header.command)
             if handler is None:
                 raise _RequestError(errno.ENOSYS)
@@ -153,6 +173,10 @@ class Connection:
             # An answer all the same: QEMU would wait for it with its big lock held.
             _LOG.error("request %d failed: %r", header.command, error)
             shortages.note(error, "a request of QEMU's")
+            message, answer_fds = wire.reply(header, errno=errno.EIO), []
+        except Exception:
+            # The same for a mistake of ours, which the log shows.
+            _LOG.exception("request %d broke", header.command)
             message, answer_fds = wire.reply(header, errno=errno.EIO), []
         finally:
             self._drop_fds(fds)
@@ -179,6 +203,7 @@ class Connection:
             return
         if sent < len(message):
             self._output += message[sent:]
+            self._loop.remove_reader(self._socket)
             self._loop.add_writer(self._socket, self._writable)
 
     def _writable(self) -> None:
@@ -191,6 +216,8 @@ class Connection:
             return
         if not self._output:
             self._loop.remove_writer(self._socket)
+            self._loop.add_reader(self._socket, self._readable)
+            self._handle_all()
 
     # --- one method for each request: (payload, fds) -> (payload of the reply, fds of the reply)
 
@@ -203,17 +230,26 @@ class Connection:
         return wire.VERSION.pack(major, minor) + json.dumps(_CAPABILITIES).encode() + b"\0", []
 
     @staticmethod
+    def _dma_map(payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
+        wire.DMA_MAP.unpack(payload)
+        return b"", []
+
+    @staticmethod
     def _dma_unmap(payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
+        wire.DMA_UNMAP.unpack_from(payload)
         return payload[: wire.DMA_UNMAP.size], []
 
     @staticmethod
-    def _device_info(_payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
+    def _device_info(payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
+        wire.DEVICE_INFO.unpack_from(payload)
         flags = wire.DEVICE_IS_PCI | wire.DEVICE_RESET_SUPPORTED
         info = wire.DEVICE_INFO.pack(wire.DEVICE_INFO.size, flags, len(range(wire.PciRegion.VGA + 1)), len(wire.PciIrq))
         return info, []
 
     def _region_info(self, payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
         room, _, index, _, _, _ = wire.REGION_INFO.unpack_from(payload)
+        if index > wire.PciRegion.VGA:
+            raise _RequestError(errno.EINVAL)
         region = self._function.region(index) or Region(size=0)
         flags = wire.RegionFlag.READ | wire.RegionFlag.WRITE if region.size else wire.RegionFlag(0)
         capability = b""
@@ -229,6 +265,7 @@ class Connection:
 
     def _irq_info(self, payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
         _, _, index, _ = wire.IRQ_INFO.unpack_from(payload)
+        self._check_interrupts(index, 0, 0)
         count = self._function.interrupts(index)
         flags = wire.IrqFlag.EVENTFD if count else wire.IrqFlag(0)
         if index == wire.PciIrq.INTX:
@@ -239,17 +276,26 @@ class Connection:
 
     def _set_irqs(self, payload: bytes, fds: list[int]) -> tuple[bytes, list[int]]:
         _, flags, index, start, count = wire.IRQ_SET.unpack_from(payload)
-        if not flags & wire.IrqSet.ACTION_TRIGGER:
+        data, action = flags & wire.DATA_KINDS, flags & wire.ACTIONS
+        if flags != data | action or data.bit_count() != 1 or action.bit_count() != 1 or len(fds) > count:
+            raise _RequestError(errno.EINVAL)
+        self._check_interrupts(index, start, count)
+        if action != wire.IrqSet.ACTION_TRIGGER:
             return b"", []
-        if flags & wire.IrqSet.DATA_EVENTFD:
-            taken = [os.dup(fd) for fd in fds[:count]]
+        if data == wire.IrqSet.DATA_EVENTFD:
+            taken = fds.copy()
+            fds.clear()
             self._function.set_interrupts(index, start, taken)
-        elif flags & wire.IrqSet.DATA_NONE and count == 0:
+        elif data == wire.IrqSet.DATA_NONE and count == 0:
             self._function.set_interrupts(index, 0, [])
         return b"", []
 
+    def _check_interrupts(self, index: int, start: int, count: int) -> None:
+        if index >= len(wire.PciIrq) or start + count > self._function.interrupts(index):
+            raise _RequestError(errno.EINVAL)
+
     def _region_read(self, payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:
-        offset, index, count = wire.REGION_ACCESS.unpack_from(payload)
+        offset, index, count = wire.REGION_ACCESS.unpack(payload)
         self._check_bounds(index, offset, count)
         data = self._function.read(index, offset, count)
         return wire.REGION_ACCESS.pack(offset, index, count) + data, []
@@ -265,7 +311,7 @@ class Connection:
 
     def _check_bounds(self, index: int, offset: int, count: int) -> None:
         region = self._function.region(index)
-        if region is None or offset + count > region.size:
+        if region is None or not 1 <= count <= wire.MAX_DATA or offset + count > region.size:
             raise _RequestError(errno.EINVAL)
 
     def _reset(self, _payload: bytes, _fds: list[int]) -> tuple[bytes, list[int]]:

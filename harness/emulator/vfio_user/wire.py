@@ -88,6 +88,9 @@ class PciIrq(IntEnum):
     REQ = 4
 
 
+DATA_KINDS: Final = IrqSet.DATA_NONE | IrqSet.DATA_BOOL | IrqSet.DATA_EVENTFD
+ACTIONS: Final = IrqSet.ACTION_MASK | IrqSet.ACTION_UNMASK | IrqSet.ACTION_TRIGGER
+
 DEVICE_RESET_SUPPORTED: Final = 1
 DEVICE_IS_PCI: Final = 2
 CAP_SPARSE_MMAP: Final = 1
@@ -98,14 +101,19 @@ REGION_INFO: Final = struct.Struct("<IIIIQQ")
 IRQ_INFO: Final = struct.Struct("<IIII")
 IRQ_SET: Final = struct.Struct("<IIIII")
 REGION_ACCESS: Final = struct.Struct("<QII")
+DMA_MAP: Final = struct.Struct("<IIQQQ")
 DMA_UNMAP: Final = struct.Struct("<IIQQ")
 VERSION: Final = struct.Struct("<HH")
 _CAP_HEADER: Final = struct.Struct("<HHI")
 _SPARSE_COUNT: Final = struct.Struct("<II")
 _SPARSE_AREA: Final = struct.Struct("<QQ")
 
+MAX_DATA: Final = 1 << 20
+"""Bytes of one access; QEMU's own limit too."""
 MAX_MESSAGE: Final = 1 << 21
-"""Bytes; longer messages are a protocol error (QEMU's own limit for data is 1 MiB)."""
+"""Bytes; longer messages are a protocol error."""
+MAX_FDS: Final = 16
+"""Descriptors that come with one message."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,11 @@ class Header:
     @classmethod
     def unpack(cls, data: bytes) -> Header:
         return cls(*HEADER.unpack(data))
+
+    @property
+    def is_request(self) -> bool:
+        """A message of the type of a command, without anything that only a reply has."""
+        return self.flags in (0, HeaderFlag.NO_REPLY)
 
     @property
     def wants_reply(self) -> bool:

@@ -7,6 +7,8 @@ import errno
 import os
 import socket
 import struct
+import time
+from pathlib import Path
 from typing import Final
 
 from harness.emulator import shortages
@@ -15,6 +17,7 @@ _REQUEST: Final = struct.Struct("=QQQQQ")
 _ANSWER: Final = struct.Struct("=i")
 _TIMEOUT = 60.0
 """Seconds. An answer takes well under a millisecond; QEMU gives the device up after 5 s."""
+_LOOK = 0.5
 
 
 class WindowBroken(Exception):
@@ -37,14 +40,16 @@ class Mapper:
 
     def __init__(self) -> None:
         self._socket, self.child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(_TIMEOUT)
+        self._socket.settimeout(_LOOK)
+        self._process = 0
 
     def environment(self) -> dict[str, str]:
         """The environment variables for QEMU; it also needs the inherited descriptor ``child``."""
         return {"SHMEM_WINDOW_FD": str(self.child.fileno())}
 
-    def started(self) -> None:
-        """QEMU has inherited its end."""
+    def started(self, process: int) -> None:
+        """QEMU, the process of that number, has inherited its end."""
+        self._process = process
         self.child.close()
 
     def replace(self, window: int, offset: int, length: int, fd: int, file_offset: int) -> None:
@@ -56,7 +61,7 @@ class Mapper:
         request = _REQUEST.pack(identity.st_dev, identity.st_ino, offset, length, file_offset)
         try:
             socket.send_fds(self._socket, [request], [fd])
-            answer = self._socket.recv(_ANSWER.size, socket.MSG_WAITALL)
+            answer = self._answer()
         except (BrokenPipeError, ConnectionResetError) as error:
             raise QemuEnded("QEMU has ended") from error
         except OSError as error:
@@ -73,7 +78,28 @@ class Mapper:
             shortages.note_number(cause, "QEMU maps the window of a device")
             raise WindowBroken(f"cannot map {length:#x} bytes at window offset {offset:#x}: {os.strerror(number)}")
 
+    def _answer(self) -> bytes:
+        """What the library says. Raises TimeoutError, soon for a QEMU that stands still: the whole host waits here."""
+        deadline = time.monotonic() + _TIMEOUT
+        while True:
+            try:
+                return self._socket.recv(_ANSWER.size, socket.MSG_WAITALL)
+            except TimeoutError:
+                if self._process and _is_suspended(self._process):
+                    raise TimeoutError("it is suspended") from None
+                if time.monotonic() > deadline:
+                    raise
+
     def close(self) -> None:
         """Give both ends back; harmless twice."""
         self._socket.close()
         self.child.close()
+
+
+def _is_suspended(process: int) -> bool:
+    """Whether somebody has stopped the process (SIGSTOP, a debugger)."""
+    try:
+        about = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return False
+    return about.rpartition(b") ")[2][:1] in (b"T", b"t")

@@ -121,7 +121,10 @@ def _run(began: Began, entries: Sequence[Entry], cases: Sequence[Case], not_run:
     end = next(iter(_of(entries, Ended)), None)
     ended = end.ended if end else _last_sign(began, entries)
     reasons = [*_cut_short(end, entries, not_run), *_findings(cases, not_run)]
-    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(began.started)).total_seconds()
+    seconds = end.seconds if end else None
+    if seconds is None:
+        # By the clock of the wall, which may have been set meanwhile.
+        seconds = max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(began.started)).total_seconds())
     return Run(
         id=began.id,
         verdict="fail" if reasons else "pass",

@@ -89,9 +89,10 @@ class ComponentsRecorded:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run came to its own end."""
+    """The run came to its own end, after so many seconds of a clock that nobody sets."""
 
     ended: str
+    seconds: float | None = None
 
 
 Entry = Began | PlanMade | Narrowed | CaseBegan | CaseDone | RunError | ComponentsRecorded | Ended

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +63,7 @@ class RunRecorder:
     """
 
     def __init__(self, config: pytest.Config, requirements: Mapping[str, Requirement]) -> None:
+        self._began = time.monotonic()
         self._base: Path = config.getoption("--report-dir")
         self.folder = folder.make(self._base.absolute(), folder.run_id())
         self._config = config
@@ -376,7 +378,7 @@ class RunRecorder:
         html.write(self.folder, report)
 
     def _end(self, exitstatus: int) -> Report:
-        end = Ended(datetime.now(UTC).isoformat())
+        end = Ended(datetime.now(UTC).isoformat(), time.monotonic() - self._began)
         report = build([*self._journal.entries, end])
         explained = bool(report.run.reasons)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
