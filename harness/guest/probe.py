@@ -40,6 +40,7 @@ from harness.guest.probe_results import (
     Identity,
     ShmemDevice,
 )
+from harness.shmem.name_lists import encode_name
 
 __all__ = [
     "IrqSource",
@@ -71,7 +72,6 @@ _BYTES_PER_SECOND: Final = 2_000_000
 _SCAN_WORDS_PER_SECOND: Final = 10_000
 _WINDOW_WORDS: Final = 1_000_000
 
-_PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.*?[]/")
 _MASK: Final = (1 << 64) - 1
 
 
@@ -89,21 +89,20 @@ def _pattern_word(seed: int, index: int) -> int:
     return z ^ z >> 31
 
 
-def encode_name(name: str | bytes) -> str:
-    """A region name as one word of a command; text is taken as Latin-1, other bytes become %XX."""
-    data = name.encode("latin-1") if isinstance(name, str) else name
-    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in data) or "%"
-
-
 class Probe:
     """The probe at the other end of ``transport``. ``name`` says in errors which guest it is."""
 
     def __init__(self, transport: Transport, name: str = "guest") -> None:
         self.link = ProbeLink(transport, name)
 
-    def command(self, text: str, *, handle: int | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
-        """The answer to any command, untyped; with ``handle``, the command is about that region."""
-        return self.link.request(text if handle is None else f"on {handle} {text}", timeout)
+    def command(
+        self, text: str, *, handle: int | None = None, timeout: float = TIMEOUT, busy: float = 0.0
+    ) -> dict[str, Any]:
+        """The answer to any command, untyped; with ``handle``, the command is about that region.
+
+        The guest is expected to be ``busy`` for so many seconds; only then the command may be sent again.
+        """
+        return self.link.request(text if handle is None else f"on {handle} {text}", timeout, busy)
 
     # The guest
 

@@ -83,15 +83,17 @@ class ProbeLink:
         """How many frames from the guest were damaged."""
         return self._decoder.damaged
 
-    def request(self, command: str, timeout: float) -> dict[str, Any]:
+    def request(self, command: str, timeout: float, busy: float = 0.0) -> dict[str, Any]:
         """The answer to ``command``, which is carried out once however often it has to be sent.
+
+        A guest that is ``busy`` with it for so many seconds does not get it again before.
 
         Raises ProbeError when the guest reports an error, ProbeTimeoutError after ``timeout`` seconds,
         ProbeRestartedError when the guest restarts meanwhile, and what the transport raises.
         """
         self._sequence = (self._sequence + 1) % (1 << _SEQUENCE_BITS)
         wire = encode(Frame(Kind.REQUEST, self._sequence, command))
-        answer = _Exchange(self, command, wire, timeout).run()
+        answer = _Exchange(self, command, wire, timeout, busy).run()
         if "error" not in answer:
             return answer
         error = ProbeFaultError if answer["error"] == "fault" else ProbeError
@@ -121,13 +123,13 @@ class ProbeLink:
 class _Exchange:
     """A request that waits for its answer."""
 
-    def __init__(self, link: ProbeLink, command: str, wire: bytes, timeout: float) -> None:
+    def __init__(self, link: ProbeLink, command: str, wire: bytes, timeout: float, busy: float) -> None:
         self._link = link
         self._command = command
         self._wire = wire
         self._timeout = timeout
         self._end = time.monotonic() + timeout
-        self._pause = _FIRST_RESEND
+        self._pause = max(_FIRST_RESEND, min(busy, _LAST_RESEND))
         self._sent = self._heard = 0.0
         self._deaf_until = 0.0
 

@@ -3,16 +3,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import cycle
+
 import pytest
 
 from fixtures.access import ALLOWED, REFUSED, Access
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostAttach, HostRegions
+from harness.shmem.boundaries import LARGEST_PAGES, around, page_counts
 
 UNTOUCHED = ("create stock,0xf0000", "")
 ONE = ("create depot,0xf0000", "")
 SEVERAL = ("create tiny,4096 create small,0x10000 create large,1M", "")
 SEVERAL_PAGES = {"tiny": 1, "small": 16, "large": 256}
+WAYS = ("{bytes}", "{bytes:#x}", "{kilobytes}K")
+EVERY_SIZE = {f"made{number}": pages for number, pages in enumerate(page_counts())}
+
+
+def creates(sizes: Mapping[str, int]) -> str:
+    """A ``create`` of so many pages for each name, the size written in another way each time."""
+    options = zip(sizes.items(), cycle(WAYS), strict=False)
+    return " ".join(
+        f"create {name},{way.format(bytes=4096 * pages, kilobytes=4 * pages)}" for (name, pages), way in options
+    )
 
 
 @pytest.mark.requirement("SHM-CREATE-01")
@@ -31,7 +45,7 @@ def test_the_size_in_bytes_becomes_pages(deploy: Deploy) -> None:
 
 
 @pytest.mark.requirement("SHM-CREATE-03")
-@pytest.mark.parametrize("pages", [1, 100, 239, 241, 1000])
+@pytest.mark.parametrize("pages", around(1, 0xF0, 256, LARGEST_PAGES, least=1, most=LARGEST_PAGES))
 def test_a_guest_that_asks_for_another_size_reads_back_the_created_one(deploy: Deploy, pages: int) -> None:
     """Smaller and larger requests give the same result."""
     guest, _ = deploy(*ONE)
@@ -46,6 +60,19 @@ def test_every_way_to_write_a_size_counts_bytes(deploy: Deploy) -> None:
     """Sizes are decimal, hexadecimal, or have a size letter."""
     guest, _ = deploy(*SEVERAL)
     assert {name: guest.attach(name, pages=1).pages for name in SEVERAL_PAGES} == SEVERAL_PAGES
+
+
+@pytest.mark.requirement("SHM-CREATE-02", "SHM-CREATE-04")
+def test_every_size_around_a_power_of_two_is_made(deploy: Deploy) -> None:
+    """Thirty-odd regions of one vdev, up to the largest; a peer reads the size, and finds the last page."""
+    guest, peer = deploy(creates(EVERY_SIZE), "")
+    for name, pages in EVERY_SIZE.items():
+        ours, theirs = guest.attach(name, pages=1), peer.attach(name, pages=LARGEST_PAGES)
+        assert (ours.pages, theirs.pages) == (pages, pages), name
+        ours.poke(4096 * pages - 4, b"last")
+        assert theirs.peek(4096 * pages - 4, 4) == b"last", name
+        ours.detach()
+        theirs.detach()
 
 
 @pytest.mark.parametrize(

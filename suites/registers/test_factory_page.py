@@ -11,11 +11,14 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from harness.shmem import registers as reg
+from harness.shmem.boundaries import LARGEST_PAGES, around, page_counts, places
 from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
+SEVERAL = 12
+"""Regions that a guest holds at a time by one factory page."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +125,16 @@ def test_the_result_is_final_when_the_store_has_completed(deploy: Deploy) -> Non
         assert theirs.members() == {theirs.index}
 
 
-@pytest.mark.parametrize("asked", [1, 3, 4, 5, 1000])
+@pytest.mark.parametrize("pages", [1, 4, 256, LARGEST_PAGES])
 @pytest.mark.requirement("SHM-FACT-05")
-def test_size_reads_back_the_real_number_of_pages(deploy: Deploy, asked: int) -> None:
-    """The first request decides; later ones ask for fewer, as many and more pages."""
+def test_size_reads_back_the_real_number_of_pages(deploy: Deploy, pages: int) -> None:
+    """The first one decides; others may ask for less, the same and more."""
     guest, peer, _ = deploy(*FREE)
-    peer.attach("sized", pages=4)
-    region = guest.attach("sized", pages=asked)
-    assert (region.pages, guest.registers().size) == (4, 4)
-    assert region.pages == peer.attached[0].pages
+    theirs = peer.attach("sized", pages=pages)
+    for asked in around(1, pages, pages // 2, 2 * pages, LARGEST_PAGES, least=1, most=LARGEST_PAGES):
+        region = guest.attach("sized", pages=asked)
+        assert (region.pages, guest.registers().size, theirs.pages) == (pages, pages, pages), f"{asked} asked for"
+        region.detach()
 
 
 @pytest.mark.requirement("SHM-FACT-06")
@@ -145,17 +149,21 @@ def test_shmem_points_to_the_control_page(deploy: Deploy) -> None:
         assert status >> reg.STATUS_MEMBERS_SHIFT & 1 << region.index
 
 
-@pytest.mark.parametrize("pages", [1, 2, 16])
+@pytest.mark.parametrize("pages", [1, 2, 16, 257, LARGEST_PAGES - 1])
 @pytest.mark.requirement("SHM-FACT-07")
 def test_the_data_begins_behind_the_control_page(deploy: Deploy, pages: int) -> None:
-    """There are as many pages as size says; writes behind the last one do not reach other guests."""
+    """As many pages as size says, each where it belongs; what is written behind the last one nobody else sees.
+
+    Of many pages, the first, the middle and the last ones are looked at.
+    """
     guest, peer, _ = deploy(*FREE)
     ours, theirs = guest.attach("layout", pages=pages), peer.attach("layout", pages=pages)
     first = ours.address + reg.DATA_OFFSET
-    for page in range(pages):
+    looked_at = range(pages) if pages <= 16 else places(pages)
+    for page in looked_at:
         guest.write("phys", first + page * reg.PAGE_SIZE, 8, 0xD0D0_0000 + page)
-    words = [theirs.peek(page * reg.PAGE_SIZE, 8) for page in range(pages)]
-    assert words == [(0xD0D0_0000 + page).to_bytes(8, "little") for page in range(pages)]
+    words = [theirs.peek(page * reg.PAGE_SIZE, 8) for page in looked_at]
+    assert words == [(0xD0D0_0000 + page).to_bytes(8, "little") for page in looked_at]
     behind, mark = pages * reg.PAGE_SIZE, 0xB0B0_B0B0_B0B0_B0B0
     peer.store("phys", theirs.address + reg.DATA_OFFSET + behind, 8, mark)
     assert guest.probe.scan_physical(first + behind, reg.PAGE_SIZE, needle=mark).hits == 0
@@ -166,15 +174,16 @@ def test_one_factory_page_opens_several_regions_in_turn(deploy: Deploy) -> None:
     """shmem follows the latest; the earlier ones go on, each with its own bytes."""
     guest, peer, _ = deploy(*FREE)
     regions: list[Region] = []
-    for number in range(4):
-        regions.append(guest.attach(f"turn{number}", pages=1 + number))
+    sizes = page_counts()[:SEVERAL]
+    for number, pages in enumerate(sizes):
+        regions.append(guest.attach(f"turn{number}", pages=pages))
         assert guest.registers().shmem == regions[-1].address
     assert len({region.address for region in regions}) == len(regions)
     for seed, region in enumerate(regions):
         region.fill(seed=seed)
-    theirs = [peer.attach(f"turn{number}") for number in range(4)]
-    assert [region.pages for region in theirs] == [1, 2, 3, 4]
-    assert [region.differences(seed=seed) for seed, region in enumerate(theirs)] == [0, 0, 0, 0]
+    theirs = [peer.attach(f"turn{number}") for number in range(SEVERAL)]
+    assert tuple(region.pages for region in theirs) == sizes
+    assert [region.differences(seed=seed) for seed, region in enumerate(theirs)] == [0] * SEVERAL
 
 
 @pytest.mark.requirement("SHM-FACT-09")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,35 @@ def test_a_frame_broken_into_lines_is_whole(frame: Frame, data: st.DataObject) -
     width = data.draw(st.integers(1, len(wire)))
     broken = b"\r\n".join(wire[at : at + width] for at in range(0, len(wire), width))
     assert Decoder().feed(broken) == [frame]
+
+
+class Busy:
+    """A guest that answers when the client has given up waiting for the first time."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.deadlines: list[float] = []
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def read(self, deadline: float) -> bytes:
+        self.deadlines.append(deadline)
+        if len(self.deadlines) == 1:
+            raise TimeoutError
+        (request,) = Decoder().feed(self.written[0])
+        return encode(Frame(Kind.ANSWER, request.sequence, "{}"))
+
+    def last_lines(self, n: int = 20) -> str:  # noqa: ARG002 - the interface has it
+        return ""
+
+
+def test_a_busy_guest_is_not_asked_again_before_it_is_done() -> None:
+    guest = Busy()
+    before = time.monotonic()
+    assert ProbeLink(guest).request("names", timeout=600, busy=3.0) == {}
+    assert guest.deadlines[0] >= before + 3.0
+    assert len(guest.written) == 2
 
 
 @given(_FRAMES, _FRAMES)

@@ -7,9 +7,15 @@ Sources: public header ``guest_shm.h`` for fields and their order; QNX Hyperviso
 
 from __future__ import annotations
 
+import struct
+from typing import Final
+
 from harness.shmem import registers as reg
 from harness.shmem.profile import Profile
 from harness.shmem.status import Status
+
+_PAGE: Final = struct.Struct(f"<QQIII{reg.NAME_SIZE}sII")
+"""signature, shmem, vector, status, size, name, find, flags."""
 
 
 class FactoryPage:
@@ -31,17 +37,16 @@ class FactoryPage:
 
     def load(self, offset: int, length: int) -> bytes:
         """``length`` bytes from ``offset``; the rest of the page reads zero."""
-        fields = (
-            (reg.SIGNATURE, 8),
-            (self.shmem, 8),
-            (self.vector, 4),
-            (int(self.status), 4),
-            (self.size, 4),
-            (int.from_bytes(self.name, "little"), reg.NAME_SIZE),
-            (self.find, 4),
-            (self.visible_flags(), 4),
+        page = _PAGE.pack(
+            reg.SIGNATURE,
+            self.shmem,
+            self.vector,
+            self.status,
+            self.size,
+            self.name,
+            self.find,
+            self.visible_flags(),
         )
-        page = b"".join(value.to_bytes(width, "little") for value, width in fields)
         return page[offset : offset + length].ljust(length, b"\0")
 
     def visible_flags(self) -> int:

@@ -74,6 +74,8 @@ class Pattern:
         positions = self._through_stars({0})
         for character in name:
             positions = self._through_stars(self._after(positions, character))
+            if not positions:
+                return False
         return len(self._steps) in positions
 
     def _after(self, positions: set[int], character: str) -> set[int]:

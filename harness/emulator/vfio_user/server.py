@@ -142,7 +142,7 @@ class Connection:
     def _next_message(self) -> tuple[Header, bytes] | None:
         if len(self._input) < wire.HEADER.size or self._socket.fileno() < 0:
             return None
-        header = Header.unpack(bytes(self._input[: wire.HEADER.size]))
+        header = Header.unpack(self._input)
         if not wire.HEADER.size <= header.size <= wire.MAX_MESSAGE:
             _LOG.error("message of %d bytes is not vfio-user; connection closed", header.size)
             self.close()

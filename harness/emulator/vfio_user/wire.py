@@ -7,9 +7,8 @@ Source: "vfio-user Protocol Specification" 0.9, sections "Header" and "Message C
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Command(IntEnum):
@@ -108,6 +107,11 @@ _CAP_HEADER: Final = struct.Struct("<HHI")
 _SPARSE_COUNT: Final = struct.Struct("<II")
 _SPARSE_AREA: Final = struct.Struct("<QQ")
 
+# Every access of a guest to a register is a message, and operators of flags cost more than the rest of it.
+_REPLY: Final = int(HeaderFlag.REPLY)
+_REPLY_AND_ERROR: Final = int(HeaderFlag.REPLY | HeaderFlag.ERROR)
+_NO_REPLY: Final = int(HeaderFlag.NO_REPLY)
+
 MAX_DATA: Final = 1 << 20
 """Bytes of one access; QEMU's own limit too."""
 MAX_MESSAGE: Final = 1 << 21
@@ -116,8 +120,7 @@ MAX_FDS: Final = 16
 """Descriptors that come with one message."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The 16 bytes before every payload; ``size`` counts them too."""
 
     message_id: int
@@ -127,8 +130,9 @@ class Header:
     error: int
 
     @classmethod
-    def unpack(cls, data: bytes) -> Header:
-        return cls(*HEADER.unpack(data))
+    def unpack(cls, data: bytes | bytearray) -> Header:
+        """The header at the beginning of ``data``."""
+        return cls(*HEADER.unpack_from(data))
 
     @property
     def is_request(self) -> bool:
@@ -137,12 +141,12 @@ class Header:
 
     @property
     def wants_reply(self) -> bool:
-        return not self.flags & HeaderFlag.NO_REPLY
+        return not self.flags & _NO_REPLY
 
 
 def reply(request: Header, payload: bytes = b"", errno: int = 0) -> bytes:
     """The reply to ``request``; with ``errno`` an error reply without payload."""
-    flags = HeaderFlag.REPLY | (HeaderFlag.ERROR if errno else 0)
+    flags = _REPLY_AND_ERROR if errno else _REPLY
     return HEADER.pack(request.message_id, request.command, HEADER.size + len(payload), flags, errno) + payload
 
 

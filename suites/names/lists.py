@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lists that are tried, and the names that are tried on each: generated, with fixed seeds.
+
+Three starts of guests. ``patterns`` has short lists of patterns of every form, nested and combined, over an alphabet so
+small that whole sets of names can be tried; ``lists`` has lists of 1 to 1,000 rules, of one kind and mixed, whose rules
+overlap; ``substitutions`` has every form of ``subst``, with rules, with ``create``, and with names around every limit.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+from typing import Final, Literal
+
+from harness.shmem.boundaries import LIST_LENGTHS, byte_counts, orders
+from harness.shmem.config import RuleKind
+from harness.shmem.name_lists import Made, Name, NameItem, Words
+from harness.shmem.profile import PROFILES
+from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE
+from suites.names.boundaries import beside, covered, of_the_greatest_length, with_every_value
+
+Start = Literal["patterns", "lists", "substitutions"]
+STARTS: Final[tuple[Start, ...]] = ("patterns", "lists", "substitutions")
+
+_BASE: Final = PROFILES["7.0"]
+
+_LITERALS: Final = ("a", "b", "a", "b", "-", ".")
+_WILD: Final = ("*", "?", "*", "?", "**", "*?", "?*")
+_SETS: Final = (
+    "[ab]", "[a-b]", "[b-d]", "[!a]", "[^b]", "[!a-b]", "[^-a]", "[]a]", "[!]a]", "[a-]", "[-b]", "[*?]", "[[:digit:]]",
+    "[![:alpha:]]", "[[:lower:]b-]", "[[:upper:][:punct:]]", "[[:xdigit:]]", "[:digit:]", "[b-a]", "[[.a]", "[a",
+    r"[\]]", r"[\-b]", r"[!\a]", r"[a\-c]", r"[\[-\]]",
+)  # fmt: skip
+_ESCAPES: Final = (r"\*", r"\?", r"\[", r"\a", r"\\", r"\-", r"[\\]")
+_FORMS: Final = (_LITERALS, _WILD, _SETS, _ESCAPES)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One ``vdev shmem``: its ``options`` as configuration text, and the ``items`` to ask it for."""
+
+    options: str
+    items: tuple[NameItem, ...]
+
+
+@cache
+def listed(start: Start) -> tuple[Listed, ...]:
+    """The vdevs of a start."""
+    make = {"patterns": _of_patterns, "lists": _of_lists, "substitutions": _of_substitutions}[start]
+    return tuple(make(Random(f"names, {start}")))
+
+
+# Patterns
+
+
+def _of_patterns(random: Random) -> Iterator[Listed]:
+    """Lists of one to three rules: every form next to every other in some of them, allowed, denied and mixed."""
+    kinds: tuple[tuple[RuleKind, ...], ...] = (
+        ("allow", "allow", "allow"), ("deny", "deny", "deny"), ("deny", "allow", "deny"), ("allow", "deny", "allow"),
+    )  # fmt: skip
+    shapes = [(before, after) for before in _FORMS for after in _FORMS]
+    for number in range(_PATTERN_LISTS):
+        patterns = [_pattern(random, *shapes[(3 * number + place) % len(shapes)]) for place in range(3)]
+        rules = list(zip(kinds[number % len(kinds)], patterns, strict=True))
+        yield Listed(_options(rules), tuple(_around(random, patterns, per_pattern=2)))
+
+
+_PATTERN_LISTS: Final = 12
+
+
+def _pattern(random: Random, *shape: Sequence[str]) -> str:
+    """A pattern in which an element of each form of the shape follows the one before; others may stand around them."""
+    around = [random.choice(random.choice(_FORMS)) for _ in range(random.randrange(3))]
+    at = random.randrange(len(around) + 1)
+    return "".join([*around[:at], *(random.choice(form) for form in shape), *around[at:]])
+
+
+def _around(random: Random, patterns: Sequence[str], per_pattern: int) -> Iterator[NameItem]:
+    """Names that each pattern covers and what lies next to them, and all words over the letters of the patterns."""
+    for pattern in patterns:
+        yield Name(pattern.encode()[:NAME_SIZE])
+        one, *others = (covered(random, pattern, _BASE) for _ in range(per_pattern))
+        yield from with_every_value(random, one)
+        for name in (one, *others):
+            yield from beside(random, name)
+        yield from of_the_greatest_length(random, one.name)
+    yield Words(_letters(patterns), 0, 4)
+
+
+def _letters(patterns: Sequence[str]) -> bytes:
+    """Two letters, and those of the patterns' own characters that are something else in other places."""
+    special = sorted(set("".join(patterns)) & set(r"*?[]!^-\."))
+    return b"ab" + "".join(special).encode()[:3]
+
+
+# Lists
+
+
+def _of_lists(random: Random) -> Iterator[Listed]:
+    """Every length with each kind of list, in turns."""
+    kinds: tuple[tuple[RuleKind, ...], ...] = (("allow",), ("deny",), ("deny", "allow"))
+    for number, length in enumerate([*LIST_LENGTHS, *LIST_LENGTHS[:3]]):
+        rules = _rules(random, length, kinds[number % len(kinds)])
+        yield Listed(_options(rules), tuple(_of_rules(random, [pattern for _, pattern in rules])))
+
+
+def _rules(random: Random, length: int, kinds: Sequence[RuleKind]) -> list[tuple[RuleKind, str]]:
+    """Rules of names and stems, no two of them equal; many a name is the stem of another one or covered by one."""
+    patterns: dict[str, None] = {}
+    while len(patterns) < length:
+        word = "".join(random.choice("abc") for _ in range(random.randrange(3, 10)))
+        for pattern in random.sample([word, f"{word[: -2 if length < 10 else None]}*", f"{word}-1", f"{word}d"], 2):
+            patterns[pattern] = None
+    return list(zip(itertools.cycle(kinds), list(patterns)[:length], strict=False))
+
+
+_PROBED_RULES: Final = 24
+
+
+def _of_rules(random: Random, patterns: Sequence[str]) -> Iterator[NameItem]:
+    """The name of every rule, and what lies beside the first, the last and some of the others."""
+    yield from (Name(pattern.rstrip("*").encode()) for pattern in patterns)
+    chosen = sorted({0, len(patterns) - 1, *random.sample(range(len(patterns)), min(_PROBED_RULES, len(patterns)))})
+    for number in chosen:
+        name = covered(random, patterns[number], _BASE).name
+        yield from (Made("drop", name), Made("flip", name, 1), Made("insert", name, ord("b")), Made("cut", name))
+    yield from of_the_greatest_length(random, patterns[0].rstrip("*").encode())
+    yield from of_the_greatest_length(random, b"d")
+    yield Words(b"abc", 0, 4)
+
+
+# Substitutions
+
+_PREFIXES: Final = ("g-", "guest-seven-", "a-prefix-of-31-characters-long-")
+_SUBSTITUTIONS: Final = (
+    "subst ,{}", "subst aa,{}", "subst ab,{}", "subst a,{}b subst b,x-", "subst aa,{} subst ,z-",
+    "deny b* subst ,{}", "allow a* deny *b subst a,{}", "allow ab* create abab,0x3000 subst ab,{}",
+    "subst ab,{} create ab,0x2000 create abba,0x1000", "subst aba,{} allow *", "create a,4096 subst {},b deny b",
+)  # fmt: skip
+
+
+_IN_ANY_ORDER: Final = ("allow ab*", "subst ab,h-", "create abx,0x2000", "allow b?a", "deny abb")
+
+
+def _of_substitutions(random: Random) -> Iterator[Listed]:
+    """Every form with a prefix of another length, and names with the first field at every place and at every length.
+
+    Then the same options in several orders.
+    """
+    for number, form in enumerate(_SUBSTITUTIONS):
+        prefix = _PREFIXES[number % len(_PREFIXES)]
+        yield Listed(form.format(prefix), tuple(_with_fields(random, form.format(prefix))))
+    for order in orders(_IN_ANY_ORDER):
+        yield Listed(" ".join(order), (Words(b"abx", 0, 4), Made("grow", b"ab", ord("b"))))
+
+
+def _with_fields(random: Random, options: str) -> Iterator[NameItem]:
+    fields = [word.partition(",")[0].encode() for before, word in _pairs(options.split()) if before == "subst"]
+    first = next(filter(None, fields), b"a")
+    yield Words(b"abx", 0, 5)
+    for name in (first, b"x"):
+        yield from of_the_greatest_length(random, name)
+        shorter = name + b"y" * (MAX_NAME_LENGTH - len(name) - max(map(len, _PREFIXES[:2])))
+        yield from (Name(shorter), Made("flip", shorter, 1))
+    for name in (first, first + b"x" + first, b"x" + first, first * 2, first[:-1]):
+        yield from (Made("grow", name, ord("y")), Made("flip", name, 1), Made("drop", name), Made("twice", name))
+    for length in byte_counts(NAME_SIZE):
+        word = bytes(random.choice(b"abxy") for _ in range(length))
+        yield from (Name(word), Made("insert", word[:MAX_NAME_LENGTH], ord("a")))
+    yield Made("any", first + b"mem", random.randrange(len(first) + 1))
+
+
+def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return itertools.pairwise(words)
+
+
+def _options(rules: Sequence[tuple[RuleKind, str]]) -> str:
+    return " ".join(f"{kind} {pattern}" for kind, pattern in rules)
