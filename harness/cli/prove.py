@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,8 +27,12 @@ from harness.process.interpreter import refuse_optimised
 from harness.prove import pages
 from harness.prove.groups import SHORT, selected
 from harness.prove.model import Difference, ProofReport
+from harness.prove.mutation import command as mutation
 from harness.prove.proving import CONTROL, Proving
+from harness.prove.quick import Quick
 from harness.prove.record import Record
+from harness.prove.recording import record as recorded
+from harness.prove.trials import LONGEST_S, Trials
 from harness.report.evidence import folder
 from harness.report.scope import provenance
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
@@ -35,6 +41,8 @@ from harness.target.check import require
 HELP = "inject faults into the device, one per session, and show which requirement detects each"
 
 _REPORTS: Final = "reports"
+_REACH: Final = "reach"
+_LONGEST_S: Final = 1800.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,11 +52,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="this fault or group (with wildcards * and ?); repeatable",
+        help="this fault, group, or source of mutants (* and ? fit); repeatable",
     )
     parser.add_argument("--short", action="store_true", help=f"{len(SHORT)} faults of all groups")
     parser.add_argument(
         "--jobs", type=count, default=processors(), metavar="N", help="number of parallel sessions (%(default)s)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="try each fault by tests that reach what it replaces, many faults in one session",
+    )
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="--quick, --mutants: tests for one defect take so long together where nothing is wrong (%(default)g)",
+    )
+    parser.add_argument(
+        "--reach", type=path, metavar="DIR", help="--quick, --mutants: what tests reach was recorded there"
     )
     parser.add_argument(
         "--random-order",
@@ -64,14 +87,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lg-env", type=path, metavar="FILE", help="labgrid environment file (default: the embedded benches)"
     )
     parser.add_argument(
-        "--limit", type=float, default=1800.0, metavar="SECONDS", help="longest time of one session (%(default)g)"
+        "--limit",
+        type=float,
+        metavar="SECONDS",
+        help=f"longest time of one session ({_LONGEST_S:g}), or of a defect beside others ({LONGEST_S:g})",
     )
+    mutation.add_arguments(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="folder for reports (default: reports)")
     parser.add_argument("--list", action="store_true", help="only list the faults")
 
 
 def run(args: argparse.Namespace) -> int:
     """The exit status: 0 the suites are proven, 1 a fault survived or something failed without one, 2 bench error."""
+    if args.mutants or args.resume:
+        refuse_optimised()
+        return mutation.run(args, _sessions(args), partial(_folder, args.out))
     faults = selected(args.select, SHORT) if args.short else selected(args.select)
     if args.list:
         for fault in faults:
@@ -84,8 +114,10 @@ def run(args: argparse.Namespace) -> int:
     orders = [f"order-{number}" for number in range(1, (args.random_order or 0) + 1)]
     record = Record(_begun(base, orders or [CONTROL, *(fault.name for fault in faults)]), _say, partial(_keep, base))
     proving = Proving(sessions, base, args.jobs, record)
+    whole = not (args.short or args.select)
+    work = _quick(proving, faults, args) if args.quick else _work(proving, orders, faults, whole=whole)
     try:
-        return _prove(record, base, _work(proving, orders, faults, whole=not (args.short or args.select)))
+        return _prove(record, base, work)
     except OSError as error:
         raise BenchError(
             f"the report of the proof could not be written: {error}", remedy=f"make room in {base}"
@@ -115,6 +147,16 @@ def _work(
     return proving.everything(faults) if whole else proving.some(faults)
 
 
+async def _quick(proving: Proving, faults: Sequence[Fault], args: argparse.Namespace) -> None:
+    began = time.monotonic()
+    plugins = [word for name in ("trying", "watching") for word in ("-p", f"harness.prove.{name}")]
+    sessions = replace(proving.sessions, options=[*proving.sessions.options, *plugins], longest_s=None)
+    place = args.reach or proving.base / _REACH
+    folders = await recorded(sessions, place, args.bench, args.jobs, _say)
+    trials = Trials(sessions, proving.base, args.jobs, args.limit or LONGEST_S)
+    await Quick(trials, proving.record, args.budget).run(faults, folders, CONTROL, began)
+
+
 def _keep(base: Path, report: ProofReport) -> None:
     """For a proof that is killed. If there is no room for a page now, the last one will say so."""
     with suppress(OSError):
@@ -130,7 +172,7 @@ def _sessions(args: argparse.Namespace) -> Sessions:
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():
             raise UsageError(f"there are no suites {suite}")
-    return Sessions(environment.resolve(), suites, args.bench, ["-p", "harness.prove.plugin"], args.limit)
+    return Sessions(environment.resolve(), suites, args.bench, ["-p", "harness.prove.plugin"], args.limit or _LONGEST_S)
 
 
 def _folder(out: Path | None) -> Path:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from harness.account import make_private
 from harness.emulator.faults.injection import Injection
-from harness.emulator.service.control import Service
+from harness.emulator.service.control import Defects, Service
 from harness.emulator.service.host import Host
 from harness.emulator.service.protocol import SOCKET_NAME
 from harness.errors import BenchError
@@ -34,17 +34,17 @@ _LOCK = "lock"
 _DESCRIPTORS = 1 << 16
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a host until it receives a signal to end."""
-    return guarded("emulated host", lambda: _main(argv))
+def main(argv: Sequence[str] | None = None, defects: Defects | None = None) -> int:
+    """Run a host until it receives a signal to end. ``defects`` makes its devices wrong on request."""
+    return guarded("emulated host", lambda: _main(argv, defects or Injection()))
 
 
-def _main(argv: Sequence[str] | None) -> int:
+def _main(argv: Sequence[str] | None, defects: Defects) -> int:
     arguments = _arguments(argv)
     logging.basicConfig(level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # The end of a connection is reported by the task that waits for it.
     logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
-    return asyncio.run(_run(arguments))
+    return asyncio.run(_run(arguments, defects))
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -60,7 +60,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-async def _run(arguments: argparse.Namespace) -> int:
+async def _run(arguments: argparse.Namespace, defects: Defects) -> int:
     profile = Profile.load(arguments.profile, dict(item.split("=", 1) for item in arguments.set))
     must_be_plain(arguments.run_dir, "the directory of the host")
     _take(arguments.run_dir)
@@ -69,7 +69,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     ending = asyncio.Event()
     watch_for_the_end(ending, arguments.lifeline)
     host = Host(arguments.run_dir, profile)
-    service = Service(host, Injection(), ending, linger=arguments.linger)
+    service = Service(host, defects, ending, linger=arguments.linger)
     try:
         await service.listen(arguments.run_dir / SOCKET_NAME)
         await ending.wait()

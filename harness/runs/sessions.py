@@ -72,11 +72,16 @@ class Sessions:
         return [self.folder / suite.partition("::")[0] for suite in self.suites]
 
     async def run(
-        self, report_dir: Path, *options: str, watch: Callable[[events.Event], None] | None = None
+        self,
+        report_dir: Path,
+        *options: str,
+        watch: Callable[[events.Event], None] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> SessionResult:
         """Run one session with its report below ``report_dir``, which is made unless it is there.
 
-        ``watch`` gets the session's events while it runs. When this is cancelled the session is brought down first.
+        ``watch`` gets the session's events while it runs; the session inherits the ``descriptors``. When this is
+        cancelled the session is brought down first.
         Raises BenchError when the session left no report.
         """
         report_dir.mkdir(parents=True, exist_ok=True)
@@ -92,7 +97,7 @@ class Sessions:
                     stdout=output,
                     stderr=output,
                     process_group=0,
-                    pass_fds=[writing],
+                    pass_fds=[writing, *descriptors],
                 )
         except BaseException:
             os.close(reading)

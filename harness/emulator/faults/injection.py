@@ -6,6 +6,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from importlib import import_module
+from inspect import getattr_static, unwrap
+from types import CodeType
 from typing import Any, Final
 
 from harness.emulator.faults.catalogue import catalogue
@@ -45,3 +47,16 @@ class Injection:
                 delattr(owner, attribute)
             else:
                 setattr(owner, attribute, original)
+
+
+def replaced(name: str) -> list[CodeType | None]:
+    """The code of each function that the fault replaces; None for one that is no function."""
+    import_module(f"harness.emulator.faults.{catalogue()[name].module}")
+    return [_code(getattr_static(owner, attribute, None)) for owner, attribute in REGISTERED[name].replace]
+
+
+def _code(value: object) -> CodeType | None:
+    """The code of a function, a method, or what reads a property."""
+    inner = getattr(value, "fget", None) or getattr(value, "func", None) or value
+    code = getattr(unwrap(inner) if callable(inner) else inner, "__code__", None)
+    return code if isinstance(code, CodeType) else None

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from harness.emulator.service import messages
 from harness.emulator.service.protocol import SOCKET_NAME, connect
@@ -186,6 +186,9 @@ class HostConnection:
 class EmulatedHost:
     """A host process of one's own. It dies with this process, however that ends: it watches a pipe of ours."""
 
+    program: ClassVar[str] = "harness.emulator.daemon"
+    """The module that is run. A proof runs others, which change or watch the devices before they become this one."""
+
     def __init__(
         self, *, profile: str = "7.0", overrides: Mapping[str, str] | None = None, log: Path | None = None
     ) -> None:
@@ -238,7 +241,7 @@ class EmulatedHost:
             raise
 
     def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "harness.emulator.daemon", "--run-dir", str(self.run_directory)]
+        command = [sys.executable, "-m", self.program, "--run-dir", str(self.run_directory)]
         command += ["--profile", self._profile]
         for field, reading in self._overrides.items():
             command += ["--set", f"{field}={reading}"]

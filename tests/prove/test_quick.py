@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness prove --quick``: the same outcomes, from one session for all faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.emulator.device.regions import Region
+from harness.emulator.faults.catalogue import catalogue
+from harness.emulator.faults.injection import replaced
+from tests.prove.made_up import MadeUp, faults
+
+SUITE = """
+    import os
+
+    @needs("SHM-NOTIF-01")
+    def test_signals(fault):
+        assert fault not in ("notify-lost", "subst-ignored")
+
+    @needs("SHM-ALLOW-02")
+    def test_names(fault):
+        if fault == "rule-prefix":
+            raise BenchError("the power supply smokes")
+        assert fault != "rules-ignored"
+
+    @needs("SHM-ALLOW-05")
+    def test_stems(fault):
+        if fault == "rules-last-match":
+            os.abort()
+        assert fault != "rules-ignored"
+"""
+
+
+def test_one_session_tries_all_faults(tmp_path: Path) -> None:
+    suite = MadeUp.of(tmp_path, SUITE)
+    wanted = faults("rules-ignored", "notify-lost", "rule-substring", "subst-ignored", "rule-prefix")
+    wanted += faults("rules-last-match")
+    run = suite.prove("--quick", "--jobs", "1", "--bench", "qemu-aarch64", *wanted)
+    assert run.status == 2, run.output
+    assert run.outcomes == {
+        "rules-ignored": "caught",
+        "notify-lost": "caught",
+        "rule-substring": "survived",
+        "subst-ignored": "elsewhere",
+        "rule-prefix": "trouble",
+        "rules-last-match": "trouble",
+    }
+    by_name = {proof["fault"]: proof for proof in run.proof["proofs"]}
+    # The tests of the group came first, and the first failure was the end.
+    assert by_name["notify-lost"]["tests"] == by_name["rules-ignored"]["tests"] == 1
+    assert by_name["rule-substring"]["tests"] == 3
+    assert "hole: subst-ignored (access): CAUGHT ONLY BY SHM-NOTIF-01" in run.output
+    (control,) = run.proof["controls"]
+    assert (control["tests"], control["failed"]) == (3, [])
+    assert "the session broke, twice" in run.output
+    # One for all that can be judged; the fault that ends pytest has a second one, and what comes behind it a third.
+    assert len(list(tmp_path.glob("out/prove-*/session-*"))) <= 3
+    assert "rule-substring" in run.page
+
+
+def test_a_test_that_fails_without_a_fault_is_told_and_not_tried(tmp_path: Path) -> None:
+    suite = MadeUp.of(tmp_path, '@needs("SHM-ALLOW-02")\ndef test_always(): assert False\n')
+    run = suite.prove("--quick", "--bench", "qemu-aarch64", *faults("rules-ignored"))
+    assert run.status == 1, run.output
+    assert run.outcomes == {"rules-ignored": "survived"}
+    assert "test_always: fail" in run.output
+
+
+def test_the_functions_that_a_fault_replaces_are_known() -> None:
+    assert replaced("notify-lost") == [Region.selected.__code__]
+    # Few replace what is no function; those are tried by everything.
+    unknown = [name for name in catalogue() if None in replaced(name)]
+    assert len(unknown) < len(catalogue()) / 5, unknown

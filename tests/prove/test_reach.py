@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which tests are tried against a defect, and in which order."""
+
+from __future__ import annotations
+
+from harness.prove.choosing import choose
+from harness.prove.reach import Reach, Seen, Statement
+
+DEVICE = "emulator/device/regions.py"
+MACHINE = "emulator/machine/placement.py"
+
+
+def seen(test: str, seconds: float, bench: str = "a", verdict: str = "pass", release: str = "7.0") -> Seen:
+    return Seen(test, ["SHM-LIFE-01"], bench, {"release": release}, seconds, verdict, 0)
+
+
+def test_the_cheap_come_first_and_a_module_stays_together() -> None:
+    tests = [seen("x::dear", 9), seen("x::cheap", 1), seen("y::one", 2), seen("y::two", 2)]
+    reach = Reach(tests, {DEVICE: {5: {one.test for one in tests}}})
+    choice = choose(reach, [Statement(DEVICE, 5, 5)], 100)
+    assert choice.tests == ["y::one", "y::two", "x::dear", "x::cheap"]
+    first = choose(reach, [Statement(DEVICE, 5, 5)], 100, lambda one: one.test == "x::cheap").tests
+    assert first == ["x::cheap", "y::one", "y::two", "x::dear"]
+
+
+def test_with_a_small_budget_every_module_gives_its_shortest_tests() -> None:
+    tests = [seen("x::dear", 9), seen("x::cheap", 1), seen("x::cheapest", 0.5), seen("y::one", 2), seen("y::two", 2)]
+    reach = Reach(tests, {DEVICE: {5: {one.test for one in tests}}})
+    statement = [Statement(DEVICE, 5, 5)]
+    assert choose(reach, statement, 3).tests == ["y::one", "x::cheap", "x::cheapest"]
+    assert choose(reach, statement, 0).tests == ["y::one", "x::cheapest"]
+    # What has to notice comes first, and may take all.
+    assert choose(reach, statement, 9, lambda one: one.test == "x::dear").tests == ["x::dear"]
+    assert choose(reach, statement, 9.5, lambda one: one.test == "x::dear").tests[:2] == ["x::dear", "x::cheapest"]
+
+
+def test_only_tests_that_run_the_statement_and_pass() -> None:
+    tests = [seen("x::here", 1), seen("x::there", 1), seen("x::skipped", 1, verdict="skipped")]
+    reach = Reach(tests, {DEVICE: {5: {"x::here", "x::skipped"}, 9: {"x::there"}}})
+    assert choose(reach, [Statement(DEVICE, 4, 6)], 100).tests == ["x::here"]
+    assert choose(reach, [Statement(DEVICE, 4, 6), Statement(DEVICE, 9, 9)], 100).reaching == 2
+    assert choose(reach, [Statement(DEVICE, 7, 8)], 100).tests == []
+    assert choose(reach, [Statement("emulator/device/rules.py", 5, 5)], 100).tests == []
+
+
+def test_what_runs_before_the_first_test_is_reached_by_all() -> None:
+    reach = Reach([seen("x::one", 1), seen("x::two", 1)], {DEVICE: {5: {""}}})
+    assert choose(reach, [Statement(DEVICE, 5, 5)], 100).tests == ["x::one", "x::two"]
+
+
+def test_architectures_are_twins_where_the_source_knows_none() -> None:
+    tests = [seen("x::t[a-pci]", 3, "a"), seen("x::u[a-pci]", 1, "a"), seen("x::t[b-pci]", 1, "b")]
+    lines = {5: {one.test for one in tests}}
+    reach = Reach(tests, {DEVICE: lines, MACHINE: lines})
+    assert choose(reach, [Statement(DEVICE, 5, 5)], 100).tests == ["x::u[a-pci]", "x::t[b-pci]"]
+    assert len(choose(reach, [Statement(MACHINE, 5, 5)], 100).tests) == 3
+    # A bench with other readings is no twin.
+    other = [*tests[:2], seen("x::t[b-pci]", 1, "b", release="8.0")]
+    assert len(choose(Reach(other, {DEVICE: lines}), [Statement(DEVICE, 5, 5)], 100).tests) == 3
