@@ -171,7 +171,7 @@ class Starter:
         if wanted.image == "linux":
             files = self._kit.variables(self._bench, self._host, wanted.number, wanted.linux)
         else:
-            files = probe_variables(self._bench.architecture, self._host)
+            files = probe_variables(self._bench, self._host)
         variables: dict[str, Any] = {
             "system": wanted.system,
             "console": self._host.console(wanted.number),

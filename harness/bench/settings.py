@@ -14,6 +14,7 @@ from typing import Literal
 
 from harness.arch import Arch
 from harness.errors import UsageError
+from harness.provision.images import ProbeVariant
 from harness.shmem.profile import Profile
 from harness.site import Site
 
@@ -67,7 +68,8 @@ class BenchConfig:
     """One target of the environment file, as far as a run cares.
 
     ``mmio`` are the locations of a guest's memory-mapped devices, the first one first. With ``beyond``, only those
-    requirements run that are stated for the bench's release and not for the release ``beyond``.
+    requirements run that are stated for the bench's release and not for the release ``beyond``. ``probe_image`` is for
+    probe guests whose machine is not laid out as QEMU's.
     """
 
     name: str
@@ -83,6 +85,7 @@ class BenchConfig:
     mmio: tuple[MmioLocation, ...] = ()
     beyond: str = ""
     linux: LinuxConfig = LinuxConfig()
+    probe_image: ProbeVariant = ""
 
 
 Setting = Site

@@ -30,7 +30,11 @@ class MemoryRange:
 
 @dataclass(frozen=True)
 class Identity:
-    """Which probe answers, and what it runs on."""
+    """Which probe answers, and what it runs on.
+
+    ``clock`` is the source of the clock's rate, or the reason for which there is no clock; ``clock_hz`` is 0 then.
+    ``loader`` has started a guest without an operating system. Both are None where that is no question.
+    """
 
     probe: str
     protocol: int
@@ -40,6 +44,8 @@ class Identity:
     boot: int
     console: str
     clock_hz: int
+    clock: str | None
+    loader: str | None
     ram: tuple[MemoryRange, ...]
     devices: int
 
@@ -54,6 +60,8 @@ class Identity:
             boot=number(answer["boot"]),
             console=answer["console"],
             clock_hz=answer["clock_hz"],
+            clock=answer["clock"],
+            loader=answer["loader"],
             ram=tuple(MemoryRange(number(item["address"]), item["size"]) for item in answer["ram"]),
             devices=answer["devices"],
         )

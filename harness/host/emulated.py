@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 import attr
 from labgrid.driver import Driver
 from labgrid.factory import target_factory
 
 from harness import provision
+from harness.emulator.machine.board import ChipSet
 from harness.emulator.service.client import EmulatedHost, HostClient
 from harness.errors import BenchError
 from harness.host.protocol import (
@@ -151,12 +152,20 @@ def _resources(process: Path) -> Resources:
 
 
 class EmulatedHypervisor(ShmemHostProtocol):
-    """An emulated host on this machine, with the behaviour of a ``profile``. Not up before ``start``."""
+    """An emulated host on this machine, with the behaviour of a ``profile``. Not up before ``start``.
+
+    ``chip_set`` is that of guests that are PCs.
+    """
 
     def __init__(
-        self, profile: str = "7.0", overrides: Mapping[str, str] | None = None, log: Path | None = None
+        self,
+        profile: str = "7.0",
+        overrides: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        chip_set: ChipSet = "q35",
     ) -> None:
         self.log = log
+        self.chip_set = chip_set
         self._profile = profile
         self._overrides = overrides or {}
         self._host: EmulatedHost | None = None
@@ -175,7 +184,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
         """See ShmemHostProtocol."""
         if self._host is not None:
             return
-        host = EmulatedHost(profile=self._profile, overrides=self._overrides, log=self.log)
+        host = EmulatedHost(profile=self._profile, overrides=self._overrides, log=self.log, chip_set=self.chip_set)
         host.start()
         self._host = host
         self._client = host.client()
@@ -282,11 +291,16 @@ class EmulatedHypervisor(ShmemHostProtocol):
 @target_factory.reg_driver
 @attr.s(eq=False)
 class ShmemEmulatedHostDriver(Driver, EmulatedHypervisor):  # type: ignore[misc]
-    """An emulated host on this machine, with the behaviour that the target's options ``profile...`` name."""
+    """An emulated host on this machine, with the behaviour that the target's options ``profile...`` name.
+
+    ``chip_set`` is that of guests that are PCs.
+    """
+
+    chip_set: ChipSet = attr.ib(default="q35", validator=attr.validators.in_(get_args(ChipSet)))
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        EmulatedHypervisor.__init__(self)
+        EmulatedHypervisor.__init__(self, chip_set=self.chip_set)
 
     def on_deactivate(self) -> None:
         """An inactive driver leaves no host behind."""

@@ -12,7 +12,7 @@ from harness.arch import Arch
 from harness.errors import HarnessError
 from harness.provision.cache import Entry, discard
 from harness.provision.compiler import Recipe, compile_c
-from harness.provision.images import probe_recipe, window_recipe
+from harness.provision.images import PROBES, probe_recipe, window_recipe
 from harness.provision.linux.driver import MODULE, has_headers, linux_driver
 from harness.provision.linux.image import linux_kernel, linux_root
 from harness.provision.notice import notice
@@ -34,7 +34,8 @@ def provision(arches: Iterable[Arch], images: Collection[str] = IMAGES) -> dict[
             _sound(prefix)
         found[f"QEMU {arch}"] = qemu(arch).program
         if "probe" in images:
-            found[f"probe {arch}"] = _compiled(probe_recipe(arch))
+            for variant in PROBES[arch]:
+                found[f"probe {variant or arch}"] = _compiled(probe_recipe(arch, variant))
         if "linux" in images:
             found[f"Linux kernel {arch}"] = _sound(functools.partial(linux_kernel, arch)).path
             found[f"Linux root file system {arch}"] = _sound(functools.partial(linux_root, arch)).path

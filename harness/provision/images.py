@@ -5,19 +5,32 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from harness import shipped
 from harness.arch import ARCHES, Arch
 from harness.provision.compiler import Recipe, compile_c, load_recipe
 
+ProbeVariant = Literal["", "aarch64-2g"]
+"""A variant of the probe's image for a machine that QEMU's is not: ``aarch64-2g`` is for RAM at 2 GiB."""
+
+PROBES: Final[dict[Arch, tuple[ProbeVariant, ...]]] = {"aarch64": ("", "aarch64-2g"), "x86_64": ("",)}
+"""The images of each architecture."""
+
+PROBE_STARTS: Final[dict[Arch | ProbeVariant, int]] = {
+    "x86_64": 0x10_0000,
+    "aarch64": 0x4020_0000,
+    "aarch64-2g": 0x8020_0000,
+}
+"""Where the image of an architecture, or of a variant, begins in the guest's memory."""
+
 PROBE_RECIPE: Final = shipped.TARGETS / "images/probe/recipe.toml"
 _WINDOW: Final = shipped.PACKAGE / "emulator/window"
 
 
-def probe_image(arch: Arch) -> Path:
+def probe_image(arch: Arch, variant: ProbeVariant = "") -> Path:
     """The bootable image of the probe guest (ELF). Raises HarnessError when it does not compile."""
-    recipe = probe_recipe(arch)
+    recipe = probe_recipe(arch, variant)
     return compile_c(recipe).path / recipe.output
 
 
@@ -27,9 +40,9 @@ def window_library() -> Path:
     return compile_c(recipe).path / recipe.output
 
 
-def probe_recipe(arch: Arch) -> Recipe:
-    """How the probe's image is made (see its own recipe file)."""
-    return load_recipe(PROBE_RECIPE, arch)
+def probe_recipe(arch: Arch, variant: ProbeVariant = "") -> Recipe:
+    """How the probe's image is made (see its own recipe file); without a variant, the one that QEMU's machine boots."""
+    return load_recipe(PROBE_RECIPE, variant or arch)
 
 
 def window_recipe() -> Recipe:
@@ -48,4 +61,5 @@ def window_recipe() -> Recipe:
 
 def built() -> dict[str, Recipe]:
     """Everything that is built here, by its name in the manifest."""
-    return {**{f"probe-{arch}": probe_recipe(arch) for arch in ARCHES}, "window-library": window_recipe()}
+    probes = {f"probe-{variant or arch}": probe_recipe(arch, variant) for arch in ARCHES for variant in PROBES[arch]}
+    return {**probes, "window-library": window_recipe()}

@@ -15,6 +15,7 @@ from typing import Any, Final, NewType
 from harness.arch import Arch
 from harness.bench.settings import BenchConfig, GuestImage, LinuxConfig, MmioLocation, Placement, Way
 from harness.errors import UsageError
+from harness.provision.images import PROBES, ProbeVariant
 from harness.shmem.profile import PROFILES, Profile
 from harness.target import values
 from harness.target.paths import is_file, is_folder, resolved, templates
@@ -55,6 +56,7 @@ class Options:
     templates: str
     boot_seconds: Seconds = _BOOT_SECONDS
     linux: LinuxOptions = LinuxOptions()
+    probe_image: ProbeVariant = ""
     beyond: Release = _NONE
 
 
@@ -129,6 +131,7 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         boot_seconds=options.boot_seconds,
         mmio=options.mmio,
         beyond=options.beyond,
+        probe_image=options.probe_image,
         linux=LinuxConfig(resolved(base, linux.recipe) if linux.recipe else None, linux.boot_seconds, linux.addresses),
     )
 
@@ -165,6 +168,8 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
             Profile.load(options.profile, {name: reading})
         except UsageError as error:
             yield fault(f": {error.message}; {error.remedy}", "profile_overrides", name)
+    if options.probe_image not in PROBES[options.architecture]:
+        yield fault(f" is {options.probe_image}, which is no image for {options.architecture}", "probe_image")
     folder = templates(base, options.templates)
     if not options.templates or not is_folder(folder):
         what = f"{folder} is a file, no folder" if is_file(folder) else f"there is no folder {folder}"

@@ -78,7 +78,7 @@ def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
 def _templates(bench: BenchConfig) -> Iterator[Problem]:
     locations = [""] if "pci" in bench.placements else []
     locations += [location.options for location in bench.mmio[:1]] if "mmio" in bench.placements else []
-    yield from templates.problems(bench.templates, bench.guest_images, locations, bench.profile, bench.architecture)
+    yield from templates.problems(bench, locations)
 
 
 def _sorted(path: Path, problems: Iterable[Problem]) -> list[Problem]:

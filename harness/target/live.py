@@ -100,7 +100,7 @@ class _Walk:
                 self._say(f"       {part.name}: {part.version}; {part.source}")
         bench = self._bench
         with self._step("probe image for the guest"):
-            image = provision.probe_image(bench.architecture)
+            image = provision.probe_image(bench.architecture, bench.probe_image)
         with self._step(f"upload of {image.stat().st_size} bytes"):
             host.put(image)
         with tempfile.TemporaryDirectory() as folder:
@@ -123,6 +123,8 @@ class _Walk:
             probe = guest.connect()
         found = guest.identity
         self._say(f"       probe {found.probe} on {found.architecture}, {found.devices} vdev shmem found")
+        rate = f", {found.clock_hz} Hz" if found.clock_hz else ""
+        self._say(f"       started with: {found.loader}; clock: {found.clock or 'the processor'}{rate}")
         with self._step("region created through the vdev"):
             status = probe.attach("check", 1).status
             if status:

@@ -11,10 +11,11 @@ from typing import Final
 import jinja2
 
 from harness.arch import Arch
+from harness.bench.settings import BenchConfig
+from harness.provision.images import PROBE_STARTS
 from harness.shmem.config import ConfigError, Position, VmConfig, doubts, parse
 from harness.shmem.config.template import SUFFIX, Text, fill
 from harness.shmem.config.validate import validate
-from harness.shmem.profile import Profile
 from harness.target.paths import is_file
 from harness.target.problem import Problem
 
@@ -30,31 +31,27 @@ _CONTROLLERS: Final[Mapping[Arch, str]] = {"x86_64": "apic", "aarch64": "gic"}
 """The interrupt controller that a guest's machine has without a word in its configuration."""
 
 
-def problems(
-    templates: Path, images: Sequence[str], locations: Sequence[str], profile: Profile, architecture: Arch
-) -> Iterator[Problem]:
-    """What is wrong with the templates of these guest images.
+def problems(bench: BenchConfig, locations: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the templates of a bench's guest images.
 
     ``locations`` are the options of memory-mapped devices, empty for PCI; a configuration is tried with each.
     """
-    for image in images:
-        file = templates / f"{image}{SUFFIX}"
+    for image in bench.guest_images:
+        file = bench.templates / f"{image}{SUFFIX}"
         if not is_file(file):
             yield Problem(str(file), 1, f"there is no template for the guest image {image}")
             continue
         for location in locations:
-            found = _problems(file, templates, image, location, profile, architecture)
+            found = _problems(file, bench, image, location)
             yield from found
             if found:
                 break
 
 
-def _problems(
-    file: Path, templates: Path, image: str, location: str, profile: Profile, architecture: Arch
-) -> list[Problem]:
+def _problems(file: Path, bench: BenchConfig, image: str, location: str) -> list[Problem]:
     """What is wrong with one template for one location: the first error that ends the reading, or else every doubt."""
     try:
-        text = fill(templates, image, {**_VARIABLES, "shmem": Text(f"vdev shmem\n    {location}\n    allow *\n")})
+        text = fill(bench.templates, image, {**_VARIABLES, "shmem": Text(f"vdev shmem\n    {location}\n    allow *\n")})
     except jinja2.TemplateSyntaxError as error:
         return [Problem(str(file), error.lineno, f"template: {error.message}")]
     except jinja2.TemplateError as error:
@@ -64,18 +61,18 @@ def _problems(
         return [Problem(str(file), _line_in(file, error), f"template: {type(error).__name__}: {error}")]
     try:
         config = parse(text, file=str(file))
-        for complaint in validate(config, profile):
+        for complaint in validate(config, bench.profile):
             raise complaint
     except ConfigError as error:
         words = error.message.rpartition(": ")[2]
         return [Problem(str(file), error.position.line, f"{words} ({_filled_in(text, error.position)})")]
-    found = [
-        Problem(str(file), position.line, f"{words} ({_filled_in(text, position)})")
-        for position, words in _of_other_machines(config, architecture)
-    ]
+    wrong = list(_of_other_machines(config, bench.architecture))
+    if image == "probe" and not wrong:
+        wrong += _memory_elsewhere(config, bench)
+    found = [Problem(str(file), position.line, f"{words} ({_filled_in(text, position)})") for position, words in wrong]
     return found + [
         Problem(str(file), remark.position.line, f"{remark.text} ({_filled_in(text, remark.position)})", warning=True)
-        for remark in (*config.remarks, *doubts(config, profile))
+        for remark in (*config.remarks, *doubts(config, bench.profile))
     ]
 
 
@@ -91,6 +88,16 @@ def _of_other_machines(config: VmConfig, architecture: Arch) -> Iterator[tuple[P
         for name in {part.partition(":")[0] for part in option.text.split(",")} - declared:
             if name in _CONTROLLERS.values() and name != _CONTROLLERS[architecture]:
                 yield option.position, f"a guest of {architecture} has no interrupt controller '{name}'"
+
+
+def _memory_elsewhere(config: VmConfig, bench: BenchConfig) -> Iterator[tuple[Position, str]]:
+    """RAM that does not have the location where the probe's image is to be: the guest would not say a word."""
+    start = PROBE_STARTS[bench.probe_image or bench.architecture]
+    # Without an address it is for qvm to say where the memory is.
+    if not config.rams or any(ram.address is None or 0 <= start - ram.address < ram.length for ram in config.rams):
+        return
+    words = f"the probe's image is for RAM at {start:#x}, and the guest has none there; see the option probe_image"
+    yield config.rams[0].position, words
 
 
 def _line_in(file: Path, error: Exception) -> int:

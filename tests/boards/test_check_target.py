@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 
 from harness.arch import ARCHES, Arch
+from harness.bench.embedded import embedded_config
+from harness.provision import probe_image
+from harness.provision.images import PROBE_STARTS, PROBES, ProbeVariant
 from harness.shmem.profile import PROFILES
 from harness.target import templates
 from harness.target.check import check
@@ -88,8 +92,14 @@ def test_a_file_that_is_not_there_is_warned_of(name: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("image", ["probe", "linux", "qnx"])
 def test_every_template_for_boards_makes_a_configuration(arch: Arch, image: str) -> None:
     places = ["", "loc 0x1c050000 intr gic:43"] if arch == "aarch64" else [""]
+    bench = dataclasses.replace(
+        embedded_config(arch),
+        templates=TARGETS / f"qnx-{arch}",
+        guest_images=(image,),
+        probe_image="aarch64-2g" if arch == "aarch64" else "",
+    )
     for profile in PROFILES.values():
-        assert list(templates.problems(TARGETS / f"qnx-{arch}", [image], places, profile, arch)) == []
+        assert list(templates.problems(dataclasses.replace(bench, profile=profile), places)) == []
 
 
 Change = Callable[[str], str]
@@ -221,6 +231,26 @@ def test_a_template_for_the_other_architecture_is_refused(tmp_path: Path) -> Non
     (problem,) = check(tmp_path / "target.yaml")
     assert "a guest of aarch64 has no interrupt controller 'apic'" in problem.text
     assert not problem.warning
+
+
+def test_memory_where_the_probe_is_not_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "qnx-aarch64"
+    folder.mkdir()
+    text = (TARGETS / "qnx-aarch64/probe.qvmconf.j2").read_text()
+    (folder / "probe.qvmconf.j2").write_text(text)
+    file = tmp_path / "target.yaml"
+    file.write_text(filled_in().replace("probe_image: aarch64-2g", 'probe_image: ""'))
+    (problem,) = check(file)
+    assert (problem.file, problem.line) == (str(folder / "probe.qvmconf.j2"), _line(text, "ram 0x80000000"))
+    assert "the probe's image is for RAM at 0x40200000" in problem.text
+    assert not problem.warning
+
+
+@pytest.mark.parametrize(("arch", "variant"), [(arch, variant) for arch in ARCHES for variant in PROBES[arch]])
+def test_the_probe_is_where_it_is_looked_for(arch: Arch, variant: ProbeVariant) -> None:
+    content = probe_image(arch, variant).read_bytes()
+    first = int.from_bytes(content[32:40], "little")
+    assert int.from_bytes(content[first + 24 : first + 32], "little") == PROBE_STARTS[variant or arch]
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from harness.arch import Arch
 from harness.console.buffer import ConsoleEndedError
 from harness.provision import probe_image, qemu
+from harness.provision.compiler import compile_c, load_recipe
 from tests import programs
 
 _WRITE_SECONDS: Final = programs.PATIENCE
@@ -33,21 +34,38 @@ class SocketTransport:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._socket.settimeout(_WRITE_SECONDS)
+        self._socket.setblocking(False)
+        self._unread = bytearray()
         self.said = bytearray()
 
     def write(self, data: bytes) -> None:
-        self._socket.sendall(data)
+        """Send all of it, and take meanwhile what comes: a guest that waits to be heard hears nothing itself."""
+        end = time.monotonic() + _WRITE_SECONDS
+        while data:
+            readable, writable, _ = select.select([self._socket], [self._socket], [], max(0.0, end - time.monotonic()))
+            if readable:
+                self._take()
+            if writable:
+                data = data[self._socket.send(data) :]
+            if not readable and not writable:
+                raise TimeoutError
 
     def read(self, deadline: float) -> bytes:
-        ready, _, _ = select.select([self._socket], [], [], max(0.0, deadline - time.monotonic()))
-        if not ready:
-            raise TimeoutError
+        if not self._unread:
+            ready, _, _ = select.select([self._socket], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            self._take()
+        data = bytes(self._unread)
+        self._unread.clear()
+        return data
+
+    def _take(self) -> None:
         data = self._socket.recv(65536)
         if not data:
             raise ConsoleEndedError("QEMU has gone")
         self.said += data
-        return data
+        self._unread += data
 
     def drain(self, silence: float = 0.1) -> None:
         """Take everything until nothing has come for a while."""
@@ -66,6 +84,12 @@ class SocketTransport:
                 if wanted in line:
                     return line
             self.read(end)
+
+
+def loader_image(folder: str, arch: Arch) -> Path:
+    """A loader of the tests that starts the probe, as a kernel for QEMU; its sources are in `folder`."""
+    recipe = load_recipe(Path(__file__).parent / folder / "recipe.toml", arch)
+    return compile_c(recipe).path / recipe.output
 
 
 class Machine:
@@ -88,11 +112,20 @@ class Machine:
 
 @contextlib.contextmanager
 def running(name: str, *, reboots: bool = False) -> Iterator[Machine]:
-    """The machine called `name` with the probe in it; killed in the end if it still runs.
+    """The machine called `name` with the probe in it, as `booted` has it."""
+    arch, arguments = MACHINES[name]
+    with booted(arch, arguments, probe_image(arch), reboots=reboots) as machine:
+        yield machine
+
+
+@contextlib.contextmanager
+def booted(
+    arch: Arch, arguments: Sequence[str], image: Path, *, memory: int = 128, reboots: bool = False
+) -> Iterator[Machine]:
+    """A machine of `memory` MiB that QEMU's `-kernel` starts an image in; killed in the end if it still runs.
 
     Unless it `reboots`, QEMU ends when the guest resets.
     """
-    arch, arguments = MACHINES[name]
     command = qemu(arch).command()
     here, there = socket.socketpair()
     with here, tempfile.TemporaryFile() as words:
@@ -102,10 +135,10 @@ def running(name: str, *, reboots: bool = False) -> Iterator[Machine]:
                 [
                     *command.argv,
                     *arguments,
-                    *("-accel", "tcg", "-m", "128M", "-nodefaults", "-display", "none"),
+                    *("-accel", "tcg", "-m", f"{memory}M", "-nodefaults", "-display", "none"),
                     *(() if reboots else ("-no-reboot",)),
                     *("-chardev", f"socket,id=console,fd={there.fileno()}", "-serial", "chardev:console"),
-                    *("-kernel", str(probe_image(arch))),
+                    *("-kernel", str(image)),
                 ],
                 cwd=command.folder,
                 env={**os.environ, **command.environment},

@@ -89,16 +89,24 @@ def _guest(host: EmulatedHost, client: HostClient, folder: Path, system: str, te
 
 
 @contextlib.contextmanager
+def running_guest(
+    host: EmulatedHost, client: HostClient, folder: Path, arch: Arch, device: str, number: int = 0
+) -> Iterator[Probe]:
+    """Start one guest with a device; it is gone in the end."""
+    text = _CONFIGURATION[arch].format(
+        system=f"guest{number}", image=probe_image(arch), console=f"/dev/ptyp{number}", device=device
+    )
+    with _guest(host, client, folder, f"guest{number}", text) as probe:
+        yield probe
+
+
+@contextlib.contextmanager
 def running_pair(arch: Arch, placement: Placement, folder: Path) -> Iterator[Pair]:
     """Start the host and both guests; all are gone in the end. On a PC, the guests are told of placed devices."""
     with EmulatedHost(log=folder / "host.log") as host, host.client() as client, contextlib.ExitStack() as stack:
         probes = []
         for number, device in enumerate(_DEVICES[arch, placement]):
-            system = f"guest{number}"
-            text = _CONFIGURATION[arch].format(
-                system=system, image=probe_image(arch), console=f"/dev/ptyp{number}", device=device
-            )
-            probes.append(stack.enter_context(_guest(host, client, folder, system, text)))
+            probes.append(stack.enter_context(running_guest(host, client, folder, arch, device, number)))
             if (arch, placement) == ("x86_64", "mmio"):
                 probes[number].register_device(PC_ADDRESSES[number], PC_LINES[number], edge=True)
         yield Pair(arch, placement, probes[0], probes[1], client)

@@ -16,11 +16,16 @@ from harness.shmem.registers import PAGE_SIZE
 
 
 class ShmemFunction:
-    """Serves a ``SharedMemoryDevice`` over vfio-user. ``broken`` is called for an access that must end qvm."""
+    """Serves a ``SharedMemoryDevice`` over vfio-user. ``broken`` is called for an access that must end qvm.
 
-    def __init__(self, device: SharedMemoryDevice, window: Window, broken: Callable[[str], None]) -> None:
+    ``line`` is for a guest that looks for its interrupt in the PCI function.
+    """
+
+    def __init__(
+        self, device: SharedMemoryDevice, window: Window, broken: Callable[[str], None], *, line: int | None = None
+    ) -> None:
         self.device = device
-        self.config = ConfigSpace(msi=device.profile.pci_msi == "present")
+        self.config = ConfigSpace(msi=device.profile.pci_msi == "present", line=line)
         self._broken = broken
         self.msi: int | None = None
         """Event that QEMU turns into the guest's message-signalled interrupt, while the guest has that enabled."""

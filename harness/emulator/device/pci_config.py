@@ -18,6 +18,7 @@ CLASS: Final = 0x058000
 COMMAND: Final = 0x04
 COMMAND_MEMORY: Final = 0x2
 COMMAND_NO_PIN: Final = 0x400
+INTERRUPT_LINE: Final = 0x3C
 BAR0: Final = 0x10
 BAR2: Final = 0x18
 MSI: Final = 0x40
@@ -37,10 +38,14 @@ class ConfigSpace:
 
     QEMU answers the sizing of BARs itself and forwards what is written, so the BARs here are what the guest wrote last.
     It also obeys the bit that enables them: no access comes here while it is clear.
+
+    ``line`` is what the register ``Interrupt Line`` says, whoever writes to it: a hypervisor has no firmware that would
+    fill it in. Without one the register is the guest's to use.
     """
 
-    def __init__(self, *, msi: bool) -> None:
+    def __init__(self, *, msi: bool, line: int | None = None) -> None:
         self._msi = msi
+        self._line = line
         self._bytes = bytearray(SIZE)
         self._writable = bytearray(SIZE)
         self.absent = False
@@ -60,7 +65,10 @@ class ConfigSpace:
         self._fixed(0x3D, 1, 1)
         self._changeable(COMMAND, 0x0407, 2)
         self._changeable(0x0C, 0xFF, 1)
-        self._changeable(0x3C, 0xFF, 1)
+        if self._line is None:
+            self._changeable(INTERRUPT_LINE, 0xFF, 1)
+        else:
+            self._fixed(INTERRUPT_LINE, self._line, 1)
         self._changeable(BAR0, 0xFFFFF000, 4)
         self._changeable(BAR2, 0xFFFFFFFF_FFFFFFF0, 8)
         self._fixed(BAR2, _BAR_64BIT_PREFETCHABLE, 4)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two virtual machines: their QEMU options and their built-in devices."""
+"""The virtual machines: their QEMU options and their built-in devices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from harness.arch import Arch
+
+ChipSet = Literal["q35", "pc"]
+"""What a PC is made of, by QEMU's name for the machine; no guest may depend on it."""
 
 
 @dataclass(frozen=True)
@@ -26,38 +29,42 @@ class BuiltinDevice:
 
 @dataclass(frozen=True)
 class Board:
-    """A machine of QEMU. Addresses are guest-physical, sizes in bytes."""
+    """A machine of QEMU. Addresses are guest-physical, sizes in bytes.
+
+    ``pci_lines`` are the lines of pin A of PCI devices, by device number modulo 4; ``taken`` are inputs of a PC's
+    IO-APIC that others have on this machine alone.
+    """
 
     arguments: tuple[str, ...]
     ram_base: int
     ram_limit: int
     builtin_devices: dict[str, BuiltinDevice]
+    pci_lines: tuple[int, int, int, int]
+    io_apic: str = ""
+    """The IO-APIC's path in QEMU's tree of objects."""
+    taken: frozenset[int] = frozenset()
 
 
 _SERIAL: Final = frozenset({"hostdev"})
 
-BOARDS: Final[dict[Arch, Board]] = {
-    "aarch64": Board(
-        # Software emulation is asked for by name: an accelerator that happens to be there would change every figure.
-        # Cortex-A53 starts faster than "max", whose pointer authentication is costly to emulate.
-        arguments=("-machine", "virt,gic-version=3", "-cpu", "cortex-a53", "-accel", "tcg,thread=multi"),
-        ram_base=0x4000_0000,
-        ram_limit=8 << 30,
-        builtin_devices={
-            "pl011": BuiltinDevice(0x0900_0000, intr=("gic:33",), options=_SERIAL),
-            "gic": BuiltinDevice(0x0800_0000),
-        },
-    ),
-    "x86_64": Board(
-        arguments=(
-            "-machine",
-            "q35,usb=off,sata=off,smbus=off,vmport=off",
-            # Without a source of random numbers a Linux guest collects some for seconds, and its SSH server waits.
-            "-cpu",
-            "qemu64,+rdrand",
-            "-accel",
-            "tcg,thread=multi",
-        ),
+_VIRT: Final = Board(
+    # Software emulation is asked for by name: an accelerator that happens to be there would change every figure.
+    # Cortex-A53 starts faster than "max", whose pointer authentication is costly to emulate.
+    arguments=("-machine", "virt,gic-version=3", "-cpu", "cortex-a53", "-accel", "tcg,thread=multi"),
+    ram_base=0x4000_0000,
+    ram_limit=8 << 30,
+    builtin_devices={
+        "pl011": BuiltinDevice(0x0900_0000, intr=("gic:33",), options=_SERIAL),
+        "gic": BuiltinDevice(0x0800_0000),
+    },
+    pci_lines=(35, 36, 37, 38),
+)
+
+
+def _pc(machine: str, pci_lines: tuple[int, int, int, int], io_apic: str, taken: frozenset[int] = frozenset()) -> Board:
+    return Board(
+        # Without a source of random numbers a Linux guest collects some for seconds, and its SSH server waits.
+        arguments=("-machine", machine, "-cpu", "qemu64,+rdrand", "-accel", "tcg,thread=multi"),
         ram_base=0,
         ram_limit=2 << 30,
         builtin_devices={
@@ -67,5 +74,19 @@ BOARDS: Final[dict[Arch, Board]] = {
             "mc146818": BuiltinDevice(0x70, "io"),
             "hpet": BuiltinDevice(0xFED0_0000),
         },
-    ),
+        pci_lines=pci_lines,
+        io_apic=io_apic,
+        taken=taken,
+    )
+
+
+_PCS: Final[dict[ChipSet, Board]] = {
+    "q35": _pc("q35,usb=off,sata=off,smbus=off,vmport=off", (20, 21, 22, 23), "/machine/q35/ioapic"),
+    # The firmware lets the pins share two inputs, and there is an IDE controller.
+    "pc": _pc("pc,usb=off,vmport=off", (11, 10, 10, 11), "/machine/i440fx/ioapic", frozenset({10, 11, 14, 15})),
 }
+
+
+def board_of(arch: Arch, chip_set: ChipSet) -> Board:
+    """The machine for guests of an architecture; the chip set is a PC's."""
+    return _VIRT if arch == "aarch64" else _PCS[chip_set]

@@ -23,7 +23,6 @@ from harness.emulator.vfio_user.server import Listener
 from harness.emulator.window import Mapper, Window
 from harness.shmem.profile import Profile
 
-_IOAPIC = "/machine/q35/ioapic"
 _socket_numbers = itertools.count()
 """Names of sockets must be short: a path has about 100 bytes, and a system's name alone may have more."""
 
@@ -99,7 +98,7 @@ class VmDevices:
             others=self._devices,
         )
         self._devices.append(device)
-        function = ShmemFunction(device, window, self.broken)
+        function = ShmemFunction(device, window, self.broken, line=placement.register)
         self._placed.append(_Placed(placement, device, function, window, Listener(socket, function), socket))
         properties = {
             "driver": "vfio-user-pci",
@@ -115,21 +114,21 @@ class VmDevices:
         """Whether a device has to be put at its address before the guest runs."""
         return any(placed.placement.loc is not None for placed in self._placed)
 
-    async def connect(self, qtest: Qtest, arch: Arch) -> None:
+    async def connect(self, qtest: Qtest, arch: Arch, io_apic: str) -> None:
         """Wire the interrupts and place the memory-mapped devices; QEMU is running or paused."""
         for placed in self._placed:
-            placed.device.interrupt.line = self._line(qtest, arch, placed.placement)
+            placed.device.interrupt.line = self._line(qtest, arch, io_apic, placed.placement)
             if placed.placement.loc is not None:
                 placed.function.config.absent = True
                 await show_at(qtest, arch, placed.placement)
 
     @staticmethod
-    def _line(qtest: Qtest, arch: Arch, placement: Placement) -> Line | None:
+    def _line(qtest: Qtest, arch: Arch, io_apic: str, placement: Placement) -> Line | None:
         if placement.line is None:
             return None
         if arch == "aarch64":
             return GicLine(qtest, placement.line)
-        return IoApicLine(qtest, _IOAPIC, placement.line, level=placement.level)
+        return IoApicLine(qtest, io_apic, placement.line, level=placement.level)
 
     def report(self) -> list[str]:
         """What each device has to say of itself, line by line."""

@@ -21,6 +21,7 @@ from harness import provision
 from harness.emulator import shortages
 from harness.emulator.device.regions import Registry
 from harness.emulator.machine import Plan, plan
+from harness.emulator.machine.board import ChipSet
 from harness.emulator.machine.console import STANDARD_STREAMS, OpenConsole, open_console
 from harness.emulator.machine.devices import VmDevices
 from harness.emulator.machine.devicetree import with_devices
@@ -71,7 +72,14 @@ class Guest:
     """A guest, from before its start until after its end. ``directory`` is where relative paths start."""
 
     def __init__(
-        self, config: VmConfig, *, directory: Path, run_directory: Path, registry: Registry, profile: Profile
+        self,
+        config: VmConfig,
+        *,
+        directory: Path,
+        run_directory: Path,
+        registry: Registry,
+        profile: Profile,
+        chip_set: ChipSet = "q35",
     ) -> None:
         self.config = config
         self.name = config.system or ""
@@ -81,6 +89,7 @@ class Guest:
         self.notes: tuple[str, ...] = ()
         self._directory = directory
         self._profile = profile
+        self._chip_set = chip_set
         self._mapper = Mapper()
         self._devices = VmDevices(self.name, run_directory, registry, profile, self._mapper, self._break)
         self._consoles: list[OpenConsole] = []
@@ -122,7 +131,7 @@ class Guest:
         return None
 
     async def _start(self, streams: Streams) -> None:
-        planned = plan(self.config, self._directory, self._profile)
+        planned = plan(self.config, self._directory, self._profile, self._chip_set)
         self.notes = planned.notes
         self._has_power_button = planned.arch == "x86_64"
         arguments = [*planned.arguments, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
@@ -138,7 +147,7 @@ class Guest:
         if self._broken:
             # The guest was quicker than QEMU's greeting.
             self._qemu.cut()
-        await self._devices.connect(self._qemu.qtest, planned.arch)
+        await self._devices.connect(self._qemu.qtest, planned.arch, planned.board.io_apic)
         if self._devices.memory_mapped:
             await self._qemu.execute("cont")
         self._show_node()

@@ -32,7 +32,7 @@ def architecture(load: Load, path: Path) -> Arch:
         "cannot tell what kind of image this is",
         load.position,
         found=str(path),
-        expected="an ELF file for x86-64 (PVH) or AArch64, a Linux bzImage, or a Linux arm64 Image",
+        expected="an ELF file for x86-64 (multiboot or PVH) or AArch64, a Linux bzImage, or a Linux arm64 Image",
     )
 
 

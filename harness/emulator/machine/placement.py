@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.arch import Arch
+from harness.emulator.machine.board import Board
 from harness.emulator.window import Window
 from harness.shmem.config import ConfigError, Intr, Option, Position, ShmemVdev
 from harness.shmem.profile import Profile
@@ -34,7 +35,7 @@ _OWN_LINES: Final = {
 _EDGE_PINS: Final = frozenset({3, 6, 7, 13, 14, 15})
 _LEVEL_PINS: Final = frozenset({5, 10, 11})
 IOAPIC_PINS: Final = _EDGE_PINS | _LEVEL_PINS
-"""Inputs of the PC's IO-APIC that no device of the machine uses."""
+"""Inputs of the PC's IO-APIC that no device of the machine uses, unless its board has taken them."""
 
 _HOLES: Final[dict[Arch, tuple[int, int]]] = {
     "aarch64": (0x1000_0000, 0x3EFE_FFFF),
@@ -61,10 +62,18 @@ class Placement:
     loc: int | None = None
     window: int = 0
     """Guest-physical address of the window of a memory-mapped device."""
+    register: int | None = None
+    """What ``Interrupt Line`` of a PCI function says: on a PC the line; an ARM guest has its device tree for that."""
 
 
 def place(
-    arch: Arch, vdevs: Sequence[ShmemVdev], controllers: dict[str, str], profile: Profile, *, other_pci: bool
+    arch: Arch,
+    board: Board,
+    vdevs: Sequence[ShmemVdev],
+    controllers: dict[str, str],
+    profile: Profile,
+    *,
+    other_pci: bool,
 ) -> list[Placement]:
     """Place the devices. ``controllers`` maps names of interrupt controllers to kinds. Raises ConfigError.
 
@@ -77,7 +86,7 @@ def place(
             raise ConfigError("an ARM guest of this host has no PCI bus", vdev.position, expected="'loc' and 'intr'")
     if other_pci or any(vdev.loc is None for vdev in vdevs):
         _keep_bars_free(arch, vdevs)
-    return [_place(arch, vdev, number, controllers, profile) for number, vdev in enumerate(vdevs)]
+    return [_place(arch, board, vdev, number, controllers, profile) for number, vdev in enumerate(vdevs)]
 
 
 def _keep_bars_free(arch: Arch, vdevs: Sequence[ShmemVdev]) -> None:
@@ -92,21 +101,22 @@ def _keep_bars_free(arch: Arch, vdevs: Sequence[ShmemVdev]) -> None:
             )
 
 
-def _place(arch: Arch, vdev: ShmemVdev, number: int, controllers: dict[str, str], profile: Profile) -> Placement:
+def _place(
+    arch: Arch, board: Board, vdev: ShmemVdev, number: int, controllers: dict[str, str], profile: Profile
+) -> Placement:
     slot = FIRST_SLOT + number
     if vdev.loc is None:
         if vdev.intr is not None:
             raise ConfigError(
                 "the machine decides the interrupt of a PCI device", vdev.intr.position, found=str(vdev.intr)
             )
-        # Pin A of a device number is wired like this on both machines of QEMU.
-        pin = FIRST_SPI + 3 + slot % 4 if arch == "aarch64" else 20 + slot % 4
-        return Placement(vdev, slot, pin, level=True)
+        line = board.pci_lines[slot % 4]
+        return Placement(vdev, slot, line, level=True, register=line if arch == "x86_64" else None)
     _check_address(arch, vdev, vdev.loc)
-    line = _line(arch, vdev, controllers, profile)
+    mapped_line = _line(arch, board, vdev, controllers, profile)
     window = _MAPPED_WINDOWS[arch] + number * Window.size
-    level = line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
-    return Placement(vdev, slot, line, level, vdev.loc, window)
+    level = mapped_line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
+    return Placement(vdev, slot, mapped_line, level, vdev.loc, window)
 
 
 def _check_address(arch: Arch, vdev: ShmemVdev, loc: int) -> None:
@@ -123,7 +133,7 @@ def _check_address(arch: Arch, vdev: ShmemVdev, loc: int) -> None:
         )
 
 
-def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str], profile: Profile) -> int | None:
+def _line(arch: Arch, board: Board, vdev: ShmemVdev, controllers: dict[str, str], profile: Profile) -> int | None:
     intr = vdev.intr
     if intr is None and profile.loc_without_intr == "accepted":
         return None
@@ -134,7 +144,7 @@ def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str], profile: Pro
     if kind != wanted or intr.line is None:
         expected = "gic:LINE" if arch == "aarch64" else "NAME:LINE of a 'vdev ioapic name NAME'"
         raise ConfigError("no such interrupt controller", intr.position, found=str(intr), expected=expected)
-    _check_line(arch, intr, intr.line)
+    _check_line(arch, board, intr, intr.line)
     if arch == "aarch64" and intr.line in _OWN_LINES and profile.intr_collision == "rejected":
         raise ConfigError(
             f"the machine uses this interrupt line for {_OWN_LINES[intr.line]}",
@@ -145,11 +155,11 @@ def _line(arch: Arch, vdev: ShmemVdev, controllers: dict[str, str], profile: Pro
     return intr.line
 
 
-def _check_line(arch: Arch, intr: Intr, line: int) -> None:
+def _check_line(arch: Arch, board: Board, intr: Intr, line: int) -> None:
     if arch == "aarch64" and not FIRST_SPI <= line <= LAST_INTID:
         expected = f"an INTID from {FIRST_SPI} to {LAST_INTID}"
-    elif arch == "x86_64" and line not in IOAPIC_PINS:
-        expected = "one of " + ", ".join(map(str, sorted(IOAPIC_PINS)))
+    elif arch == "x86_64" and line not in IOAPIC_PINS - board.taken:
+        expected = "one of " + ", ".join(map(str, sorted(IOAPIC_PINS - board.taken)))
     else:
         return
     raise ConfigError("this interrupt line cannot be used", intr.position, found=str(intr), expected=expected)

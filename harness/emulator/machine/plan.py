@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a VM's configuration to QEMU's command line.
 
-The emulated host builds what stock QEMU can be: the ``virt`` board on AArch64 and a q35 PC on x86-64. Devices have the
+The emulated host builds what stock QEMU can be: the ``virt`` board on AArch64 and a PC on x86-64. Devices have the
 addresses and interrupt lines that those machines give them; a configuration that asks for others is refused with the
 line that asks. Nothing is ignored in silence.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import Arch
-from harness.emulator.machine.board import BOARDS, Board, BuiltinDevice
+from harness.emulator.machine.board import Board, BuiltinDevice, ChipSet, board_of
 from harness.emulator.machine.kernel import architecture
 from harness.emulator.machine.network import network_arguments
 from harness.emulator.machine.placement import Placement, place
@@ -57,6 +57,7 @@ class Plan:
     """A virtual machine that is ready to be started; ``arguments`` lack consoles, devices and channels."""
 
     arch: Arch
+    board: Board
     arguments: tuple[str, ...]
     machine: tuple[str, ...]
     """The part of ``arguments`` that decides what QEMU writes into a device tree."""
@@ -65,12 +66,12 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
+def plan(config: VmConfig, directory: Path, profile: Profile, chip_set: ChipSet = "q35") -> Plan:
     """Decide the machine; relative paths start at ``directory``. Raises ConfigError for what cannot be built."""
     _refuse_open_values(config)
     kernel = _one_kernel(config)
     arch = architecture(kernel, directory / kernel.file)
-    board = BOARDS[arch]
+    board = board_of(arch, chip_set)
     consoles: list[Console] = []
     network: list[str] = []
     controllers = {vdev.name: vdev.kind for vdev in config.vdevs if vdev.name}
@@ -95,10 +96,11 @@ def plan(config: VmConfig, directory: Path, profile: Profile) -> Plan:
     machine = (*board.arguments, *_memory(board, config), *_cpus(config))
     return Plan(
         arch=arch,
+        board=board,
         arguments=(*machine, *_loads(config, directory), *network),
         machine=machine,
         consoles=tuple(consoles),
-        placements=tuple(place(arch, shmems_of(config), controllers, profile, other_pci=bool(network))),
+        placements=tuple(place(arch, board, shmems_of(config), controllers, profile, other_pci=bool(network))),
         notes=tuple(_notes(config)),
     )
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
+from harness.emulator.machine.board import ChipSet
 from harness.emulator.service import messages
 from harness.emulator.service.protocol import SOCKET_NAME, connect
 from harness.errors import BenchError
@@ -190,9 +191,15 @@ class EmulatedHost:
     """The module that is run. A proof runs others, which change or watch the devices before they become this one."""
 
     def __init__(
-        self, *, profile: str = "7.0", overrides: Mapping[str, str] | None = None, log: Path | None = None
+        self,
+        *,
+        profile: str = "7.0",
+        overrides: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        chip_set: ChipSet = "q35",
     ) -> None:
         self._profile = profile
+        self._chip_set = chip_set
         self._overrides = dict(overrides or {})
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -242,7 +249,7 @@ class EmulatedHost:
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", self.program, "--run-dir", str(self.run_directory)]
-        command += ["--profile", self._profile]
+        command += ["--profile", self._profile, "--chip-set", self._chip_set]
         for field, reading in self._overrides.items():
             command += ["--set", f"{field}={reading}"]
         return command

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.emulator.device.regions import Registry
+from harness.emulator.machine.board import ChipSet
 from harness.emulator.machine.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
 from harness.errors import UsageError
 from harness.shmem.config import NOWHERE, ConfigError, VmConfig, parse_arguments
@@ -21,13 +22,17 @@ _CLOSE_SECONDS: Final = 5.0
 
 
 class Host:
-    """One host; everything it owns is below ``run_directory`` or an anonymous memory file."""
+    """One host; everything it owns is below ``run_directory`` or an anonymous memory file.
 
-    def __init__(self, run_directory: Path, profile: Profile) -> None:
+    ``chip_set`` is that of guests that are PCs.
+    """
+
+    def __init__(self, run_directory: Path, profile: Profile, chip_set: ChipSet = "q35") -> None:
         check_possible(profile)
         self.run_directory = run_directory
         self.root = run_directory / "root"
         self.profile = profile
+        self._chip_set = chip_set
         self.guests: dict[str, Guest] = {}
         self.registry = Registry(profile)
         self.registry.lives = self.guests.__contains__
@@ -46,6 +51,7 @@ class Host:
             run_directory=self.run_directory,
             registry=self.registry,
             profile=self.profile,
+            chip_set=self._chip_set,
         )
         refused = await guest.start(streams)
         if refused is not None:

@@ -12,6 +12,7 @@ from harness.arch import Arch
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.pci_config import BAR0, COMMAND
 from harness.emulator.machine import Placement, guest
+from harness.emulator.machine.board import board_of
 from harness.emulator.machine.devices import VmDevices
 from harness.emulator.machine.qtest import Qtest
 from harness.emulator.vfio_user.wire import PciRegion
@@ -50,7 +51,7 @@ async def devices_of_a_vm(host: Bench) -> object:
             vm = VmDevices("vm", Path(folder), host.registry, host.registry.profile, FakeMapper(), broken.append)
             vm.add([placement])
             qtest = FakeQtest()
-            await vm.connect(qtest, arch)
+            await vm.connect(qtest, arch, board_of(arch, "q35").io_apic)
             other = host.device(system="vm-other")
             other.request("talk")
             (placed,) = vm._placed

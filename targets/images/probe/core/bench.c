@@ -182,7 +182,7 @@ static void run_bench(struct call *call)
     struct run run = {0};
     loop *body;
 
-    if (!work_named(call, &body) || !memory_named(call, &run) || !amount(call, 3, body, &run))
+    if (!call_timed(call) || !work_named(call, &body) || !memory_named(call, &run) || !amount(call, 3, body, &run))
         return;
     warm_up(body, run);
     json_number(&call->json, "ns", time_of(body, &run));
@@ -198,7 +198,7 @@ static void run_compare(struct call *call)
     uint64_t count;
     loop *body;
 
-    if (!region || !work_named(call, &body))
+    if (!region || !call_timed(call) || !work_named(call, &body))
         return;
     run[0].base = (char *)region->data;
     run[0].span = region->length;

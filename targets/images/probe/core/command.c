@@ -56,6 +56,14 @@ int call_name(struct call *call, unsigned word)
     return length;
 }
 
+bool call_timed(struct call *call)
+{
+    if (clock_rate_hz())
+        return true;
+    call_fail(call, FAIL_STATE, platform_facts()->clock, NULL);
+    return false;
+}
+
 static bool split(char *line, struct call *call)
 {
     call->words = 0;

@@ -47,6 +47,9 @@ bool call_number(struct call *call, unsigned word, uint64_t most, uint64_t *valu
 /* The argument with %XX undone, as bytes in place; its length, or -1 (and the call has failed). */
 int call_name(struct call *call, unsigned word);
 
+/* False (and the call has failed) when this guest has no clock: no time would be a true one. */
+bool call_timed(struct call *call);
+
 /* Runs the command that the words name. */
 void call_run(struct call *call);
 

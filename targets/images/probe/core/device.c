@@ -42,6 +42,14 @@ static void place(struct device *device, uint64_t physical, const struct interru
     device->factory = physical ? memory_map(physical, SHMEM_PAGE, MEMORY_DEVICE) : NULL;
 }
 
+/* The factory page's word on its interrupt; 0 when it has none. */
+static unsigned vector_line(const struct device *device)
+{
+    uint32_t vector = device->factory ? (uint32_t)mmio_read(device->factory + FACTORY_VECTOR, 4) : 0;
+
+    return vector == UINT32_MAX ? 0 : vector;
+}
+
 static void find_functions(void)
 {
     struct pci_function found[DEVICES_MAX];
@@ -56,6 +64,8 @@ static void find_functions(void)
         device->function = found[i];
         place(device, found[i].bar[0].base,
               &(struct interrupt){.function = &device->function, .line = pci_interrupt_line(&device->function)});
+        if (device->interrupt.line == 0)
+            device->interrupt.line = vector_line(device);
     }
 }
 

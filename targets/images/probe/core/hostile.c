@@ -67,7 +67,7 @@ static void run_rampage(struct call *call)
     uint64_t milliseconds, address, length, end;
     struct fault fault;
 
-    if (!rampage.device || !call_number(call, 1, TIME_MAX, &milliseconds) ||
+    if (!rampage.device || !call_timed(call) || !call_number(call, 1, TIME_MAX, &milliseconds) ||
         !call_number(call, 2, UINT64_MAX, &rampage.state) || !call_number(call, 3, UINT64_MAX, &rampage.needle) ||
         !call_number(call, 4, UINT64_MAX, &address) || !call_number(call, 5, UINT64_MAX - address, &length))
         return;

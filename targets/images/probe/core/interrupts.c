@@ -93,6 +93,10 @@ static void listen(struct call *call, struct device *device)
         call_fail(call, FAIL_USAGE, "irq on [pin|message|vector|LINE [edge|level]]", call->word[2]);
         return;
     }
+    if (!interrupt.message && interrupt.line == 0) {
+        call_fail(call, FAIL_STATE, "0 is no line, and nothing tells the device's; irq on LINE names one", NULL);
+        return;
+    }
     device_ignore(device);
     device->taken = device->owned = device->faults = device->waited = 0;
     device->listening = interrupt_open(&interrupt, handle, device);
@@ -144,7 +148,7 @@ static void wait(struct call *call, struct device *device)
         call_fail(call, FAIL_USAGE, "irq wait TIMEOUT_MS [COUNT]", NULL);
         return;
     }
-    if (!call_number(call, 2, WAIT_MAX, &milliseconds) ||
+    if (!call_timed(call) || !call_number(call, 2, WAIT_MAX, &milliseconds) ||
         (call->words > 3 && !call_number(call, 3, UINT32_MAX, &wanted)))
         return;
     end = clock_now_ns() + milliseconds * MILLISECOND;
@@ -263,7 +267,8 @@ static void run_pingpong(struct call *call)
     struct region *region = region_selected(call);
     uint64_t peer, rounds, done = 0, before;
 
-    if (!region || !call_number(call, 1, SHMEM_CLIENTS - 1, &peer) || !call_number(call, 2, ROUNDS_MAX, &rounds))
+    if (!region || !call_timed(call) || !call_number(call, 1, SHMEM_CLIENTS - 1, &peer) ||
+        !call_number(call, 2, ROUNDS_MAX, &rounds))
         return;
     if (!region->device->listening || rounds == 0) {
         call_fail(call, FAIL_STATE, "interrupts are off, or no rounds are wanted", NULL);

@@ -94,7 +94,7 @@ static void run_timed(struct call *call)
     struct access access;
     uint64_t count;
 
-    if (!place(call, &access) || !call_number(call, 4, SAMPLES_MAX, &count))
+    if (!call_timed(call) || !place(call, &access) || !call_number(call, 4, SAMPLES_MAX, &count))
         return;
     if (count == 0) {
         call_fail(call, FAIL_USAGE, "at least one access", call->word[4]);

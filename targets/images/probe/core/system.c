@@ -5,6 +5,14 @@
 #include "shmem.h"
 #include "text.h"
 
+static void json_text_or_null(struct json *json, const char *name, const char *text)
+{
+    if (text)
+        json_string(json, name, text);
+    else
+        json_null(json, name);
+}
+
 static void run_identify(struct call *call)
 {
     const struct platform_facts *facts = platform_facts();
@@ -18,6 +26,8 @@ static void run_identify(struct call *call)
     json_hex(json, "boot", facts->boot);
     json_string(json, "console", facts->console);
     json_number(json, "clock_hz", clock_rate_hz());
+    json_text_or_null(json, "clock", facts->clock);
+    json_text_or_null(json, "loader", facts->loader);
     json_array(json, "ram");
     for (size_t i = 0; i < facts->ram_ranges; i++) {
         json_object(json, NULL);

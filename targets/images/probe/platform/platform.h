@@ -22,6 +22,8 @@ struct platform_facts {
     const char *platform;         /* "bare", "linux", ... */
     const char *console;          /* for people: what the console is and where */
     const char *build;            /* identifies the image: hexadecimal digits */
+    const char *loader;           /* what has started a guest without an operating system; NULL elsewhere */
+    const char *clock;            /* by what the clock runs, or why there is none; NULL where that is no question */
     uint64_t boot;                /* differs from one start of the guest to the next */
     struct memory_range ram[PLATFORM_RAM_RANGES];
     size_t ram_ranges;
@@ -33,7 +35,7 @@ const struct platform_facts *platform_facts(void);
 int console_read(void);
 void console_write(const char *text, size_t length);
 
-/* A monotonic clock, and the rate of the counter below it. */
+/* A monotonic clock, and the rate of the counter below it. 0: there is no clock, the facts say why, and none is read. */
 uint64_t clock_now_ns(void);
 uint64_t clock_rate_hz(void);
 

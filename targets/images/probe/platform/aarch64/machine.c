@@ -3,16 +3,13 @@
 #include "fdt.h"
 #include "text.h"
 
+/* The Foundation Model's addresses, which are the documented ones of guests on Arm; they have no PCI there. */
 struct machine machine = {
-    .uart = 0x09000000,
-    .uart_intid = 33,
-    .gic_version = GIC_V2,
-    .gic_distributor = 0x08000000,
-    .gic_processor = 0x08010000,
-    .ecam = 0x4010000000,
-    .ecam_size = 0x10000000,
-    .pci_lines = {35, 36, 37, 38},
-    .windows = {0x10000000, 0x3efeffff, 0x8000000000, 0xffffffffff},
+    .uart = 0x1c090000,
+    .uart_intid = 37,
+    .gic_version = GIC_V3,
+    .gic_distributor = 0x2f000000,
+    .gic_processor = 0x2f100000,
 };
 
 extern char ram_base[];
@@ -127,22 +124,15 @@ static void forget_defaults(void)
     machine.ecam_size = 0;
 }
 
-void machine_describe(const void *device_tree, struct platform_facts *facts)
+static void take_tree(const void *device_tree, struct platform_facts *facts)
 {
-    enum { RAM_UNKNOWN = 128 << 20 };
     const uint64_t default_uart = machine.uart;
     struct fdt_walk walk;
     struct fdt_node node;
 
-    if (!fdt_open(&walk, device_tree)) {
-        device_tree = ram_base;
-        if (!fdt_open(&walk, device_tree)) {
-            ram_add(facts, (uint64_t)ram_base, RAM_UNKNOWN);
-            return;
-        }
-    }
     machine.device_tree = device_tree;
     forget_defaults();
+    fdt_open(&walk, device_tree);
     while (fdt_next(&walk, &node)) {
         take_memory(&node, facts);
         take_uart(&node);
@@ -156,6 +146,59 @@ void machine_describe(const void *device_tree, struct platform_facts *facts)
             take_lines(&node);
     if (!machine.uart)
         machine.uart = default_uart;
+}
+
+/* A place where the tree may be: every STEP bytes of LENGTH. */
+struct place {
+    const char *words;
+    uint64_t from, length, step;
+};
+
+static void look(void *argument)
+{
+    const struct place *place = argument;
+    struct fdt_walk walk;
+
+    for (uint64_t at = 0; at < place->length && !machine.device_tree; at += place->step)
+        if (fdt_open(&walk, (const void *)(place->from + at)))
+            machine.device_tree = (const void *)(place->from + at);
+}
+
+/* What loaders do is tried first. Where there is no memory, the look at a place ends with a fault. */
+static const char *find_tree(uint64_t told)
+{
+    enum { PAGE = 4096, DENSE = 8, FAR = 64 << 20 };
+    const uint64_t behind = ((uint64_t)image_end + DENSE - 1) & -(uint64_t)DENSE;
+    const struct place places[] = {
+        {"device tree in x0", told, told ? DENSE : 0, DENSE},
+        {"device tree at the start of RAM", (uint64_t)ram_base, DENSE, DENSE},
+        {"device tree behind the image", behind, PAGE, DENSE},
+        {"device tree behind the image", (behind + PAGE - 1) & -(uint64_t)PAGE, FAR, PAGE},
+    };
+    struct fault fault;
+
+    for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+        struct place place = places[i];
+
+        if (fault_guard(look, &place, &fault) && machine.device_tree)
+            return place.words;
+    }
+    return NULL;
+}
+
+void machine_describe(const void *told, struct platform_facts *facts)
+{
+    facts->loader = find_tree((uint64_t)told);
+    if (facts->loader) {
+        ram_reserve((uint64_t)machine.device_tree, fdt_size(machine.device_tree));
+        take_tree(machine.device_tree, facts);
+    } else {
+        facts->loader = "no device tree";
+        machine.assumed = true;
+    }
+    /* At least the memory that the image is in. */
+    if (facts->ram_ranges == 0)
+        ram_add(facts, (uint64_t)ram_base, (uint64_t)(image_end - ram_base));
 }
 
 size_t devices_listed(struct listed_device *list, size_t limit)

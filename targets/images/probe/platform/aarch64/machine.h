@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The devices of the machine: what the device tree says, or QEMU's virt machine where it says nothing. */
+/* The devices of the machine: what the device tree says, or the Foundation Model's where there is none. */
 #ifndef MACHINE_H
 #define MACHINE_H
 
@@ -13,6 +13,7 @@ struct machine {
     const void *device_tree;      /* NULL: none found */
     uint64_t uart;
     unsigned uart_intid;          /* 0: unknown */
+    bool assumed;                 /* nothing says that any of this is so */
     unsigned gic_version;
     uint64_t gic_distributor;
     uint64_t gic_processor;       /* the CPU interface (version 2) or the redistributors (version 3) */
@@ -25,8 +26,11 @@ struct machine {
 
 extern struct machine machine;
 
-/* Fills it, and adds RAM to FACTS. */
-void machine_describe(const void *device_tree, struct platform_facts *facts);
+/*
+ * Fills it, and adds RAM to FACTS. The device tree is at TOLD, at the start of RAM or behind the image, or nowhere. When it
+ * comes back, translation may be switched on.
+ */
+void machine_describe(const void *told, struct platform_facts *facts);
 
 void uart_start(void);
 void mmu_start(const struct platform_facts *facts);
@@ -34,7 +38,7 @@ void mmu_start(const struct platform_facts *facts);
 void uart_interrupt(void);
 
 /* The interrupt controller. */
-void gic_start(void);
+void gic_start(void);             /* its version becomes none where there is no controller */
 unsigned gic_lines(void);         /* interrupt ids are below this; 0: there is no controller */
 void gic_enable(unsigned intid, bool edge);
 void gic_disable(unsigned intid);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fdt.h"
 #include "machine.h"
 #include "mmio.h"
 #include "system.h"
@@ -16,9 +17,16 @@ static uint64_t counter(void)
     return SYSTEM_READ(cntvct_el0);
 }
 
+/* What firmware or hypervisor has told the processor, if that can be true (Arm ARM, "The system counter"). */
 uint64_t clock_rate_hz(void)
 {
-    return SYSTEM_READ(cntfrq_el0);
+    enum { SLOWEST = 1000000, FASTEST = 2000000000 };
+    uint64_t rate = SYSTEM_READ(cntfrq_el0);
+
+    if (rate >= SLOWEST && rate <= FASTEST)
+        return rate;
+    facts.clock = "no clock: the register CNTFRQ_EL0 has no possible rate";
+    return 0;
 }
 
 uint64_t clock_now_ns(void)
@@ -58,6 +66,7 @@ const struct pci_windows *pci_windows(void)
     return &machine.windows;
 }
 
+/* By the tree's map, else unknown. */
 unsigned pci_interrupt_line(const struct pci_function *function)
 {
     if (function->bus != 0 || function->interrupt_pin == 0)
@@ -102,10 +111,16 @@ void platform_start(const void *device_tree)
     facts.build = build_id();
     facts.boot = machine.boot_seed ^ counter();
     mmu_start(&facts);
+    if (machine.device_tree)
+        pagetable_set((uint64_t)machine.device_tree, fdt_size(machine.device_tree), MEMORY_KEEP);
     if (pci_present())
         pagetable_set(machine.ecam, machine.ecam_size, MEMORY_DEVICE);
     gic_start();
     uart_start();
+    if (machine.assumed)
+        bare_say("no device tree in x0, at the start of RAM or behind the image: taking the Foundation Model's addresses, "
+                 "PL011 at 0x1c090000 (gic:37), GIC version 3 at 0x2f000000 and 0x2f100000, no PCI; its own image is all "
+                 "the RAM that it knows of");
     processor_interrupts_start();
     probe_main();
     power_off();

@@ -6,6 +6,36 @@
 _start:
     msr     daifset, #15
     mov     x19, x0
+
+    /* A tree where the image has memory of its own moves behind the image: last bytes first, as the places may overlap. */
+    cbz     x0, 3f
+    tst     x0, #7
+    b.ne    3f
+    adrp    x1, bss_start
+    add     x1, x1, :lo12:bss_start
+    cmp     x0, x1
+    b.lo    3f
+    adrp    x1, image_end
+    add     x1, x1, :lo12:image_end
+    cmp     x0, x1
+    b.hs    3f
+    ldr     w2, [x0]
+    mov     w3, #0xfeed
+    movk    w3, #0xd00d, lsl #16
+    rev     w2, w2
+    cmp     w2, w3
+    b.ne    3f
+    ldr     w2, [x0, #4]
+    rev     w2, w2
+    add     x2, x2, #7
+    and     x2, x2, #~7
+    add     x1, x1, #7
+    and     x19, x1, #~7
+1:  sub     x2, x2, #8
+    ldr     x3, [x0, x2]
+    str     x3, [x19, x2]
+    cbnz    x2, 1b
+3:
     /* Code runs on SP_EL0, exceptions on SP_EL1: an overflown stack can still be reported. */
     msr     spsel, #1
     adrp    x1, exception_stack_top

@@ -12,8 +12,11 @@ extern char image_start[], image_end[], stack_guard[], build_id_note[];
 /* The build identifier that the linker has put into the image, as hex digits. */
 const char *build_id(void);
 
-/* Takes a range of RAM into the facts; ranges beyond the table are left out. */
+/* Takes a range of RAM into the facts, unless it is empty; ranges beyond the table are left out. */
 void ram_add(struct platform_facts *facts, uint64_t base, uint64_t size);
+
+/* RAM that holds what the guest still needs: memory_private() leaves it alone. */
+void ram_reserve(uint64_t base, uint64_t size);
 
 /* Identity page tables, four levels of 4 KiB. Changes take effect at once. */
 uint64_t pagetable_root(void);
@@ -58,6 +61,9 @@ void processor_sleep(uint64_t until);
 /* Called by the architecture's handlers. */
 void interrupt_dispatch_line(unsigned line);
 void interrupt_dispatch_number(unsigned number);
+
+/* A line for people, on the console. */
+void bare_say(const char *words);
 
 /* Waits until everything written has left the console. */
 void console_flush(void);

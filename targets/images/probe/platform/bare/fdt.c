@@ -3,7 +3,8 @@
 #include "text.h"
 
 enum { MAGIC = 0xd00dfeed, BEGIN_NODE = 1, END_NODE = 2, PROPERTY = 3, NOP = 4 };
-enum { HEADER_SIZE = 1, HEADER_STRUCTURE = 2, HEADER_STRINGS = 3 };
+enum { HEADER_SIZE = 1, HEADER_STRUCTURE = 2, HEADER_STRINGS = 3, HEADER_COMPATIBLE = 6, HEADER_WORDS = 10 };
+enum { TREE_MAX = 16 << 20, VERSION = 17, ALIGNMENT = 8 };
 
 static uint32_t big_endian(uint32_t value)
 {
@@ -13,8 +14,14 @@ static uint32_t big_endian(uint32_t value)
 bool fdt_open(struct fdt_walk *walk, const void *blob)
 {
     const uint32_t *header = blob;
+    uint32_t size;
 
-    if (!blob || (uint64_t)blob % 4 || big_endian(header[0]) != MAGIC)
+    if (!blob || (uint64_t)blob % ALIGNMENT || big_endian(header[0]) != MAGIC)
+        return false;
+    /* Memory can have the magic number by chance, or from an image that carries a tree. */
+    size = big_endian(header[HEADER_SIZE]);
+    if (size < HEADER_WORDS * sizeof *header || size > TREE_MAX || big_endian(header[HEADER_STRUCTURE]) >= size ||
+        big_endian(header[HEADER_STRINGS]) > size || big_endian(header[HEADER_COMPATIBLE]) > VERSION)
         return false;
     *walk = (struct fdt_walk){
         .strings = (const char *)blob + big_endian(header[HEADER_STRINGS]),
@@ -23,6 +30,11 @@ bool fdt_open(struct fdt_walk *walk, const void *blob)
         .cells = {{2, 1}},
     };
     return true;
+}
+
+uint64_t fdt_size(const void *blob)
+{
+    return big_endian(((const uint32_t *)blob)[HEADER_SIZE]);
 }
 
 static const uint32_t *after_property(const uint32_t *token)

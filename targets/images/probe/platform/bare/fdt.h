@@ -30,6 +30,9 @@ struct fdt_node {
 /* False when there is no device tree at BLOB. */
 bool fdt_open(struct fdt_walk *walk, const void *blob);
 
+/* The bytes that the tree at BLOB takes. */
+uint64_t fdt_size(const void *blob);
+
 /* The next node in the order of the tree; false at its end. */
 bool fdt_next(struct fdt_walk *walk, struct fdt_node *node);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Local APIC and IO-APIC (Intel SDM, volume 3, chapter 10; 82093AA data sheet). */
+#include "acpi.h"
 #include "machine.h"
 #include "mmio.h"
 #include "ports.h"
@@ -18,7 +19,7 @@ enum {
     LOCAL_TIMER_DIVIDE_16 = 3,
     LOCAL_MASKED = 1 << 16,
 
-    IO_BASE = 0xfec00000u,
+    USUAL_IO_BASE = 0xfec00000u,
     IO_SELECT = 0x00,
     IO_WINDOW = 0x10,
     IO_VERSION = 1,
@@ -48,8 +49,10 @@ static void io_write(unsigned index, uint32_t value)
 
 bool apic_start(void)
 {
+    uint64_t told = acpi_io_apic();
+
     local = memory_map(LOCAL_BASE, 4096, MEMORY_DEVICE);
-    io = memory_map(IO_BASE, 4096, MEMORY_DEVICE);
+    io = memory_map(told ? told : USUAL_IO_BASE, 4096, MEMORY_DEVICE);
     port_out8(PIC_MASK_1, 0xff);
     port_out8(PIC_MASK_2, 0xff);
     io_present = io_read(IO_VERSION) != UINT32_MAX;
@@ -102,13 +105,17 @@ static uint64_t timer_rate(void)
     return rate;
 }
 
-void apic_timer_start(uint64_t nanoseconds)
+/* False when it does not count: an interrupt of it would come at no known time. */
+bool apic_timer_start(uint64_t nanoseconds)
 {
-    enum { MILLISECOND = 1000000 };
-    uint64_t ticks = nanoseconds * timer_rate() / MILLISECOND + 1;
+    enum { MILLISECOND = 1000000, SLOWEST = 100, SECOND = 1000000000 };
+    uint64_t ticks = (nanoseconds < SECOND ? nanoseconds : SECOND) * timer_rate() / MILLISECOND + 1;
 
+    if (timer_rate() < SLOWEST)
+        return false;
     mmio_write(local + LOCAL_TIMER, 4, VECTOR_TIMER);
     mmio_write(local + LOCAL_TIMER_START, 4, ticks < UINT32_MAX ? ticks : UINT32_MAX);
+    return true;
 }
 
 void apic_timer_stop(void)

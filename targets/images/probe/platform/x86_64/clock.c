@@ -1,126 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The time-stamp counter, whose rate is reported by CPUID or measured against a timer of known rate. */
+/*
+ * The clock: the time-stamp counter, at a rate on which two sources agree. A machine that has one source alone is taken at
+ * its word when that can be true. Otherwise there is no clock, and who needs one is told why.
+ */
 #include "machine.h"
-#include "ports.h"
+#include "timers.h"
 
-enum {
-    PM_TIMER = 8,                 /* in the power management registers */
-    PM_TIMER_HZ = 3579545,
-    PM_TIMER_MASK = 0xffffff,
-    PM_TIMER_TICKS = PM_TIMER_HZ / 200, /* 5 ms: an error of 1 us makes 0.02 % */
+#define MHZ 1000000ull
 
-    PIT_CHANNEL_2 = 0x42,
-    PIT_COMMAND = 0x43,
-    PIT_MODE = 0xb0,              /* channel 2, both bytes, one shot */
-    PIT_GATE = 0x61,
-    PIT_HZ = 1193182,
-    PIT_TICKS = PIT_HZ / 100,
+static const struct source {
+    const char *name;
+    uint64_t (*rate)(void);
+} sources[] = {
+    {"CPUID", rate_by_cpuid}, {"ACPI timer", rate_by_acpi}, {"HPET", rate_by_hpet},
+    {"PIT", rate_by_pit},     {"RTC", rate_by_rtc},
 };
 
-static uint64_t start_ticks;
-static uint32_t start_timer;
+enum { SOURCES = sizeof sources / sizeof *sources, CPUID = 0, RTC = SOURCES - 1 };
 
-static uint64_t counter(void)
+static bool possible(uint64_t rate)
 {
-    uint32_t low, high;
-
-    __asm__ volatile("lfence\n rdtsc" : "=a"(low), "=d"(high) : : "memory");
-    return (uint64_t)high << 32 | low;
+    return rate >= 10 * MHZ && rate <= 20000 * MHZ;
 }
 
-static uint32_t cpuid(uint32_t leaf, uint32_t *b, uint32_t *c)
+static bool agree(uint64_t one, uint64_t other)
 {
-    uint32_t a = leaf, d;
-
-    *c = 0;
-    __asm__ volatile("cpuid" : "+a"(a), "=b"(*b), "+c"(*c), "=d"(d));
-    return a;
+    return (one > other ? one - other : other - one) <= one / 20;
 }
 
-/* Crystal clock times ratio (leaf 0x15), or the hypervisor's word in kHz (leaf 0x40000010); 0: neither. */
-static uint64_t rate_from_cpuid(void)
+/* Asks one source after the other until two agree. The slow one is not asked when one measured rate stands alone. */
+static uint64_t settle(const char **words)
 {
-    enum { LEAF_CRYSTAL = 0x15, LEAF_HYPERVISOR = 0x40000000, LEAF_RATES = 0x40000010, HYPERVISOR_PRESENT = 1u << 31 };
-    uint32_t a, b, c;
+    uint64_t rate[SOURCES];
+    unsigned only = SOURCES, heard = 0;
 
-    if (cpuid(0, &b, &c) >= LEAF_CRYSTAL) {
-        a = cpuid(LEAF_CRYSTAL, &b, &c);
-        if (a && b && c)
-            return (uint64_t)c * b / a;
-    }
-    cpuid(1, &b, &c);
-    if (c & HYPERVISOR_PRESENT && cpuid(LEAF_HYPERVISOR, &b, &c) >= LEAF_RATES)
-        return cpuid(LEAF_RATES, &b, &c) * 1000ull;
-    return 0;
-}
-
-static uint32_t pm_timer(void)
-{
-    return port_in32(power_base() + PM_TIMER) & PM_TIMER_MASK;
-}
-
-/* A pair of readings close together: of a few tries, the one with the shortest way between them. */
-static void read_pair(uint64_t *ticks, uint32_t *timer)
-{
-    uint64_t best = UINT64_MAX;
-
-    for (int i = 0; i < 4; i++) {
-        uint64_t before = counter();
-        uint32_t now = pm_timer();
-        uint64_t took = counter() - before;
-
-        if (took < best) {
-            best = took;
-            *ticks = before + took / 2;
-            *timer = now;
+    for (unsigned i = 0; i < SOURCES; i++) {
+        if (i == RTC && heard == 1 && only != CPUID)
+            break;
+        rate[i] = sources[i].rate();
+        if (!possible(rate[i])) {
+            rate[i] = 0;
+            continue;
         }
+        for (unsigned j = 0; j < i; j++) {
+            if (rate[j] && agree(rate[j], rate[i])) {
+                *words = sources[j].name;
+                return rate[j];
+            }
+        }
+        heard++;
+        only = i;
     }
-}
-
-static uint64_t rate_by_pm_timer(void)
-{
-    uint64_t ticks;
-    uint32_t timer;
-
-    do {
-        read_pair(&ticks, &timer);
-    } while (((timer - start_timer) & PM_TIMER_MASK) < PM_TIMER_TICKS);
-    return (ticks - start_ticks) * PM_TIMER_HZ / ((timer - start_timer) & PM_TIMER_MASK);
-}
-
-static uint64_t rate_by_pit(void)
-{
-    enum { GATE = 1, SPEAKER = 2, OUTPUT = 0x20 };
-    uint8_t gate = port_in8(PIT_GATE) & (uint8_t)~(GATE | SPEAKER);
-    uint64_t start;
-
-    port_out8(PIT_GATE, gate);
-    port_out8(PIT_COMMAND, PIT_MODE);
-    port_out8(PIT_CHANNEL_2, PIT_TICKS & 0xff);
-    port_out8(PIT_CHANNEL_2, PIT_TICKS >> 8);
-    start = counter();
-    port_out8(PIT_GATE, gate | GATE);
-    while (!(port_in8(PIT_GATE) & OUTPUT))
-        continue;
-    return (counter() - start) * PIT_HZ / PIT_TICKS;
-}
-
-void clock_start(void)
-{
-    if (power_base())
-        read_pair(&start_ticks, &start_timer);
-    else
-        start_ticks = counter();
+    if (heard == 1) {
+        *words = sources[only].name;
+        return rate[only];
+    }
+    *words = heard ? "no clock: CPUID, ACPI timer, HPET, PIT and RTC do not agree within 5 %"
+                   : "no clock: none of CPUID, ACPI timer, HPET, PIT and RTC tells the rate of the time-stamp counter";
+    return 0;
 }
 
 uint64_t clock_rate_hz(void)
 {
+    static bool settled;
     static uint64_t rate;
 
-    if (!rate)
-        rate = rate_from_cpuid();
-    if (!rate)
-        rate = power_base() ? rate_by_pm_timer() : rate_by_pit();
+    if (!settled)
+        rate = settle(&facts.clock);
+    settled = true;
     return rate;
 }
 

@@ -117,13 +117,18 @@ void interrupts_unmask(void)
     __asm__ volatile("sti" ::: "memory");
 }
 
-/* STI takes effect after the next instruction, so nothing can come between it and HLT. */
+/*
+ * STI takes effect after the next instruction, so nothing can come between it and HLT. Where nothing would end a sleep in
+ * time, there is none: whoever waits comes again.
+ */
 void processor_sleep(uint64_t until)
 {
     uint64_t now = until ? clock_now_ns() : 0;
 
-    if (now < until)
-        apic_timer_start(until - now);
+    if (until && (now >= until || !apic_pins() || !apic_timer_start(until - now))) {
+        __asm__ volatile("sti\n pause" ::: "memory");
+        return;
+    }
     __asm__ volatile("sti\n hlt" ::: "memory");
     if (until)
         apic_timer_stop();

@@ -34,6 +34,8 @@ void serial_start(bool wakes)
     port_out8(INTERRUPT_ENABLE, 0);
     port_out8(LINE_CONTROL, LINE_8N1);
     port_out8(FIFO_CONTROL, FIFO_ON);
+    /* What came before is dropped with the switch to the FIFO, but QEMU offers no more until DATA has been read. */
+    port_in8(DATA);
     port_out8(MODEM_CONTROL, MODEM_READY | MODEM_INTERRUPT);
     may_sleep = wakes;
     if (!wakes)

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entry by the PVH boot protocol (Xen public header arch-x86/hvm/start_info.h): 32-bit protected mode, paging off,
- * flat segments, EBX points to the start information. Then interrupt stubs.
+ * Entry, then interrupt stubs. Who starts the image may be
+ *   - a multiboot loader (Multiboot Specification 0.6.96): 32-bit protected mode, EAX a magic number, EBX the information;
+ *   - a PVH loader (Xen public header arch-x86/hvm/start_info.h): the same mode, EBX the start information;
+ *   - a loader that knows ELF alone and tells nothing: 32-bit protected mode, or long mode, as the file is ELF64.
+ * In all of them segments are flat and the image is where its program headers say. boot.c finds out which one it was.
  */
+
+    .set    MULTIBOOT_MAGIC, 0x1badb002
+    .set    MULTIBOOT_FLAGS, 0x10002    /* memory information, please; addresses are in this header */
 
     .section .note.pvh, "a", @note
     .balign 4
@@ -10,12 +16,42 @@
     .asciz  "Xen"
     .long   _start
 
+    /* A multiboot loader looks for this in the first 8 KiB of the file. Its addresses make it load an ELF64 file, too. */
     .section .text.start, "ax"
+    .balign 4
+multiboot_header:
+    .long   MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
+    .long   multiboot_header, image_start, data_end, image_end, _start
+
     .code32
     .global _start
 _start:
     cli
     cld
+    mov     %eax, %esi
+    xor     %eax, %eax
+    .byte   0x40, 0x90            /* 32 bits: inc %eax, nop. 64 bits: a nop with a prefix, so EAX stays 0 */
+    test    %eax, %eax
+    jnz     protected_mode
+
+    /* Out of a loader's long mode and page tables into ours: by way of 32-bit code with paging off. */
+    .code64
+    lgdt    gdt_pointer
+    mov     $stack_top, %esp
+    pushq   $40
+    pushq   $leave_paging
+    lretq
+    .code32
+leave_paging:
+    mov     %cr0, %eax
+    and     $0x7fffffff, %eax
+    mov     %eax, %cr0
+    mov     $16, %eax
+    mov     %eax, %ds
+    mov     %eax, %es
+    mov     %eax, %ss
+
+protected_mode:
     mov     $bss_start, %edi
     mov     $bss_end, %ecx
     sub     %edi, %ecx
@@ -23,16 +59,20 @@ _start:
     xor     %eax, %eax
     rep stosl
 
-    /* The first GiB in large pages, until pagetable.c has made the real tables. */
+    /* The first 4 GiB in large pages, until pagetable.c has made the real tables. */
     movl    $boot_level1 + 3, boot_level0
-    movl    $boot_level2 + 3, boot_level1
+    movl    $boot_level2 + 0x0003, boot_level1
+    movl    $boot_level2 + 0x1003, boot_level1 + 8
+    movl    $boot_level2 + 0x2003, boot_level1 + 16
+    movl    $boot_level2 + 0x3003, boot_level1 + 24
     mov     $boot_level2, %edi
     mov     $0x83, %eax
+    mov     $2048, %ecx
 1:  mov     %eax, (%edi)
     add     $8, %edi
     add     $0x200000, %eax
-    cmp     $0x40000000, %eax
-    jb      1b
+    dec     %ecx
+    jnz     1b
 
     /* Physical address extension, SSE for the benchmark's loops; long mode; paging. */
     mov     %cr4, %eax
@@ -61,7 +101,8 @@ long_mode:
     mov     %eax, %fs
     mov     %eax, %gs
     mov     $stack_top, %esp
-    mov     %ebx, %edi
+    mov     %esi, %edi
+    mov     %ebx, %esi
     call    platform_start
 1:  hlt
     jmp     1b
@@ -74,15 +115,16 @@ gdt:
     .quad   0x00af9b000000ffff    /* 8: code, 64 bits */
     .quad   0x00cf93000000ffff    /* 16: data */
     .quad   0, 0                  /* 24: task state, filled in by interrupts.c */
+    .quad   0x00cf9b000000ffff    /* 40: code, 32 bits */
 gdt_pointer:
     .word   . - gdt - 1
-    .long   gdt
+    .quad   gdt
 
     .section .bss.boot, "aw", @nobits
     .balign 4096
 boot_level0: .skip 4096
 boot_level1: .skip 4096
-boot_level2: .skip 4096
+boot_level2: .skip 4 * 4096
 
     /* 256 stubs, 16 bytes each: all leave an error code and the vector on the stack. */
     .section .text.stubs, "ax"
