@@ -57,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of parallel benches (default: the number of processors, %(default)s)",
     )
     parser.add_argument("--nightly", action="store_true", help="also run the tests that take minutes")
+    parser.add_argument("--model-seconds", metavar="S", type=float, help="seconds of random histories on each bench")
+    parser.add_argument("--model-seed", metavar="N", type=int, help="first seed of the random histories")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="run only these tests (as pytest's -k)")
     parser.add_argument(
         "--out", type=path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_optimised()
     environment = args.lg_env or _default_environment()
     benches = _benches(environment, args.bench)
-    options = [*(["--nightly"] if args.nightly else []), *(["-k", args.keyword] if args.keyword else [])]
+    options = _options(args)
     sessions = _sessions(environment.resolve(), args.suite, options)
     for text in sessions.ignored:
         print(f"ignored: {text} (a qualification runs the suites as they are)")
@@ -89,6 +91,18 @@ def run(args: argparse.Namespace) -> int:
         progress.close()
     with ending.held():
         return _finish(qualification, status)
+
+
+def _options(args: argparse.Namespace) -> list[str]:
+    """What each session is told."""
+    options = ["--nightly"] if args.nightly else []
+    for name, value in (
+        ("-k", args.keyword),
+        ("--model-seconds", args.model_seconds),
+        ("--model-seed", args.model_seed),
+    ):
+        options += [name, str(value)] if value not in (None, "") else []
+    return options
 
 
 def _finish(qualification: Qualification, status: int | None) -> int:

@@ -4,13 +4,21 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
+from pathlib import Path
 
+from labgrid import Environment
+
+from harness import shipped
+from harness.bench.state import Bench
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
 from harness.replay import script
-from harness.replay.reference import Outcome, Reference
-from harness.replay.world import World
+from harness.replay.trial import Trial
+from harness.replay.world import World, asleep
+from harness.target.benches import read_benches
+from harness.target.check import require
 
 HELP = "run a sequence of guest and host operations, and compare the results with the reference model"
 
@@ -21,27 +29,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("file", type=path, help="a file with one step per line")
     parser.add_argument("--fault", default="", metavar="NAME", help="replay on a host with this deliberate defect")
+    parser.add_argument(
+        "--lg-env", type=path, metavar="FILE", help="labgrid environment file (default: the embedded benches)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 when every step shows what the model says, 1 at the first that does not."""
     refuse_optimised()
+    steps = _script(args.file)
+    environment = args.lg_env or shipped.BENCHES
+    require(environment)
+    labgrid = Environment(str(environment))
+    benches = read_benches(labgrid.config)
+    if steps.bench not in benches:
+        raise UsageError(f"no bench {steps.bench} in {environment}", remedy=f"there are: {', '.join(benches)}")
+    with tempfile.TemporaryDirectory(prefix="shmem-replay-") as name:
+        folder = Path(name)
+        bench = Bench(benches[steps.bench], labgrid, folder / "host.log", args.fault or None)
+        try:
+            return _replay(bench, steps, folder)
+        finally:
+            bench.close()
+
+
+def _script(file: Path) -> script.Script:
     try:
-        steps = script.parse(args.file.read_text(), str(args.file))
+        return script.parse(file.read_text(), str(file))
     except OSError as error:
-        raise UsageError(f"{args.file}: {error.strerror}") from error
+        raise UsageError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{args.file} is not UTF-8 text", remedy="name a file with one step per line") from error
-    reference = Reference()
-    with World(args.fault) as world:
-        for step in steps:
-            expected, seen = reference.perform(step), world.perform(step)
-            print(f"{step}{_text(seen)}")
-            if seen != expected:
-                print(f"  expected{_text(expected)}")
-                return EXIT_REQUIREMENT_FAILED
-    return EXIT_PASS
+        raise UsageError(f"{file} is not UTF-8 text", remedy="name a file with one step per line") from error
 
 
-def _text(outcome: Outcome) -> str:
-    return "".join(f"  {name} {value:#x}" for name, value in outcome.items())
+def _replay(bench: Bench, steps: script.Script, folder: Path) -> int:
+    with bench.host() as host, World(bench.config, host, steps.devices, folder, asleep(steps)) as world:
+        trial = Trial(world, most=1, tell=print)
+        difference = trial.run(steps.steps)
+        world.check_means()
+    if difference is None:
+        return EXIT_PASS
+    print(difference)
+    return EXIT_REQUIREMENT_FAILED

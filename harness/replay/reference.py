@@ -1,102 +1,492 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference model: what every step must show, in as few words as possible.
+"""The reference model: what every step must show.
 
-It has the documented behaviour and, where the documentation is open, the readings of the preset profiles: the lowest
-free index, signals to unused indices are lost, a region lives as long as its last client. It shares no code with the
-emulated host.
+It has the documented behaviour and, where the documentation is open, the readings of the profile. Whether a guest may
+have a region, and what the host calls it, is asked of the oracle. It shares no code with the emulated host.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Self
 
-from harness.replay.script import Step
+from harness.replay.parties import BY_LINE, NO_DEVICE, Client, Due, Factory, Region
+from harness.replay.script import HOST, Step, as_bytes, as_text
+from harness.shmem import registers as reg
+from harness.shmem.config import ShmemVdev
+from harness.shmem.oracle import DEFAULT_MODE, Decision, creations, decide, guest_mode
+from harness.shmem.profile import Profile
+from harness.shmem.status import Status
 
 Outcome = dict[str, int]
-"""What a step shows; empty for a step without anything to see, or about a connection that does not exist."""
+"""What a step shows, in the order in which the probe sees it."""
 
-_EVERYBODY_ELSE = 0xFFFF_FFFF
-_MOST_CLIENTS = 16
-_CLIENT_MAX = 3
-
-
-@dataclass
-class _Region:
-    pages: int
-    words: dict[int, int] = field(default_factory=dict)
-    clients: dict[int, str] = field(default_factory=dict)
-    pending: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def members(self) -> int:
-        return sum(1 << index for index in self.clients)
+NOTHING: Final = (1 << 64) - 1
+"""In the place of what there is not: the index in a region that was refused, say."""
+_SHMEM_OLD: Final = 0x100
+_HANDLES: Final = 32
+_PAGE: Final = reg.PAGE_SIZE
 
 
-@dataclass(frozen=True)
-class _Connection:
-    actor: str
-    region: str
-    index: int
+class Refused(Exception):
+    """A request that ends with this status."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.name)
+        self.status = status
+
+
+class Facts:
+    """What does not change while the steps go on: the devices of each guest, the profile, what was learnt at the start.
+
+    ``vectors`` are the interrupt numbers that the factory pages tell, device by device.
+    """
+
+    def __init__(
+        self, vdevs: Mapping[str, Sequence[ShmemVdev]], profile: Profile, vectors: Mapping[str, Sequence[int]]
+    ) -> None:
+        self.vdevs = vdevs
+        self.profile = profile
+        self.vectors = vectors
+        self._decisions: dict[tuple[str, int, str], Decision] = {}
+        self._handles: dict[str, list[str]] = {}
+
+    def decide(self, actor: str, device: int, name: str) -> Decision:
+        """What the oracle says about a name."""
+        key = (actor, device, name)
+        if key not in self._decisions:
+            self._decisions[key] = decide(self.vdevs[actor][device], name, self.profile)
+        return self._decisions[key]
+
+    def handle(self, actor: str, connection: str) -> int:
+        """The number by which the probe of a guest knows a connection."""
+        names = self._handles.setdefault(actor, [])
+        if connection not in names:
+            names.append(connection)
+        return names.index(connection) % _HANDLES
 
 
 class Reference:
     """Carries out steps on paper."""
 
-    def __init__(self) -> None:
-        self._regions: dict[str, _Region] = {}
-        self._connections: dict[str, _Connection] = {}
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.profile = facts.profile
+        self.regions: list[Region] = []
+        self.devices: dict[str, list[Factory]] = {}
+        self.clients: dict[str, dict[str, Client]] = {HOST: {}, **{actor: {} for actor in facts.vdevs}}
+        self._serial = 0
+        self._left: frozenset[tuple[str, str]] = frozenset()
+
+    def copy(self) -> Self:
+        """The same state, for another continuation."""
+        other = copy.copy(self)
+        dues = {id(factory.due): copy.copy(factory.due) for several in self.devices.values() for factory in several}
+        regions = {id(region): region.copy() for region in self.regions}
+        clients: dict[int, Client] = {}
+
+        def client(one: Client) -> Client:
+            if id(one) not in clients:
+                due = dues.get(id(one.due)) or copy.copy(one.due)
+                region = regions.get(id(one.region), one.region)
+                clients[id(one)] = replace(one, region=region, due=due)
+            return clients[id(one)]
+
+        other.regions = list(regions.values())
+        for region in other.regions:
+            region.clients = {index: client(one) for index, one in region.clients.items()}
+        other.clients = {
+            actor: {name: client(one) for name, one in several.items()} for actor, several in self.clients.items()
+        }
+        other.devices = {
+            actor: [
+                replace(one, due=dues[id(one.due)], shown=client(one.shown) if one.shown else None) for one in several
+            ]
+            for actor, several in self.devices.items()
+        }
+        return other
+
+    def key(self) -> object:
+        """Equal for states that nothing can distinguish from now on."""
+
+        def client(one: Client) -> object:
+            due = (one.due.how, one.due.least, one.due.most, one.signalled, one.sets, one.old_sets)
+            return one.actor, one.connection, one.device, one.window, one.pending, one.taken, one.pulses, due
+
+        regions = sorted(
+            (region.name, region.pages, region.maker, region.lifetime, region.given, region.last, region.seed or -1,
+             tuple(sorted(region.words.items())), tuple(sorted(region.kept.items())),
+             tuple((index, client(region.clients[index])) for index in sorted(region.clients)))
+            for region in self.regions
+        )  # fmt: skip
+        devices = [
+            (actor, factory.status, factory.size, factory.name, factory.flags, self._shmem(factory))
+            for actor, several in sorted(self.devices.items())
+            for factory in several
+        ]
+        return tuple(regions), tuple(devices)
+
+    def runs(self, actor: str) -> bool:
+        """Whether there is somebody to do anything."""
+        return actor == HOST or actor in self.devices
+
+    def is_possible(self, step: Step) -> bool:
+        """Whether the step can be carried out; those that cannot are left out."""
+        if step.verb == "start":
+            return step.actor not in self.devices
+        if not self.runs(step.actor):
+            return False
+        if step.actor != HOST and step.has("DEVICE") and step.number("DEVICE") >= len(self.devices[step.actor]):
+            return False
+        if not step.has("CONNECTION"):
+            return True
+        opens = step.verb in ("attach", "join", "request", "wide", "find")
+        if step.verb == "left":
+            return (step.actor, step.connection) in self._left
+        return (step.connection in self.clients[step.actor]) != opens
+
+    def bounds(self, step: Step) -> tuple[int, int]:
+        """How few and how many interrupts a step ``interrupts`` may count."""
+        due = self._factory(step).due
+        if due.how == BY_LINE:
+            return int(any(client.explains for client in self._shown(step))), due.most
+        return due.least, due.most
 
     def perform(self, step: Step) -> Outcome:
-        """What the step must show."""
-        if step.verb == "kill":
-            return self._kill(step.actor)
-        if step.verb == "attach":
-            return self._attach(step)
-        connection = self._connections.get(step.connection)
-        if connection is None or connection.actor != step.actor:
-            return {}
-        region = self._regions[connection.region]
-        match step.verb:
-            case "detach":
-                self._leave(step.connection)
-                return {}
-            case "write":
-                region.words[step.number("PAGE") % region.pages] = step.number("VALUE")
-                return {}
-            case "read":
-                return {"value": region.words.get(step.number("PAGE") % region.pages, 0)}
-            case "notify":
-                self._notify(region, connection.index, step.number("MASK"))
-                return {}
-            case _:
-                return {"pending": region.pending.pop(connection.index, 0), "members": region.members}
+        """What the step must show. It has to be possible."""
+        outcome = self.begin(step)
+        self.finish(step, outcome)
+        return outcome
 
-    def _attach(self, step: Step) -> Outcome:
-        if step.connection in self._connections:
-            return {}
-        name = step.words[1]
-        region = self._regions.setdefault(name, _Region(step.number("PAGES")))
-        free = [index for index in range(_MOST_CLIENTS) if index not in region.clients]
-        if not free:
-            return {"status": _CLIENT_MAX}
-        region.clients[free[0]] = step.connection
-        self._connections[step.connection] = _Connection(step.actor, name, free[0])
-        return {"status": 0, "index": free[0], "pages": region.pages}
+    def begin(self, step: Step) -> Outcome:
+        """The same, without what a guest reads of a region that it has just been given: somebody may come between."""
+        perform: Callable[[Step], Outcome] = getattr(self, f"_{'host' if step.actor == HOST else 'do'}_{step.verb}")
+        return perform(step)
 
-    def _notify(self, region: _Region, sender: int, mask: int) -> None:
-        for index in region.clients:
-            if index != sender if mask == _EVERYBODY_ELSE else mask >> index & 1:
-                region.pending[index] = region.pending.get(index, 0) | 1 << sender
+    def finish(self, step: Step, outcome: Outcome) -> None:
+        """Add what a guest reads then to what the step shows."""
+        if outcome.get("control") == NOTHING and outcome["index"] != NOTHING:
+            outcome["control"] = self._client(step).hear()
 
-    def _leave(self, name: str) -> None:
-        connection = self._connections.pop(name)
-        region = self._regions[connection.region]
-        del region.clients[connection.index]
-        region.pending.pop(connection.index, None)
-        if not region.clients:
-            del self._regions[connection.region]
+    # Guests come and go
 
-    def _kill(self, actor: str) -> Outcome:
-        for name in [name for name, connection in self._connections.items() if connection.actor == actor]:
-            self._leave(name)
+    def _do_start(self, step: Step) -> Outcome:
+        for vdev in self.facts.vdevs[step.actor]:
+            for creation in creations(vdev, self.profile):
+                if not any(region.name == creation.host_name for region in self.regions):
+                    lifetime = self.profile.create_lifetime
+                    made = Region(creation.host_name, creation.pages, step.actor, lifetime, creation.mode)
+                    self.regions.append(made)
+        self.devices[step.actor] = [Factory.fresh(vector, self.profile) for vector in self.facts.vectors[step.actor]]
         return {}
+
+    def _do_kill(self, step: Step) -> Outcome:
+        for connection in list(self.clients[step.actor]):
+            self._leave(step.actor, connection)
+        del self.devices[step.actor]
+        self._left = frozenset(one for one in self._left if one[0] != step.actor)
+        for region in list(self.regions):
+            self._end_unused(region, region.maker == step.actor)
+        return {}
+
+    _do_shutdown = _do_kill
+
+    def _leave(self, actor: str, connection: str) -> None:
+        client = self.clients[actor].pop(connection)
+        self._left |= {(actor, connection)}
+        client.region.leave(client)
+        self._end_unused(client.region, client.region.maker not in self.devices)
+
+    def _end_unused(self, region: Region, made_by_the_dead: bool) -> None:
+        """A region without clients may have come to its end (SHM-OPEN-25)."""
+        ends = region.lifetime == "last-client" and region.given
+        ends = ends or (region.lifetime == "creating-qvm" and made_by_the_dead)
+        if ends and not region.clients and region in self.regions:
+            self.regions.remove(region)
+
+    # Requests
+
+    def _do_attach(self, step: Step) -> Outcome:
+        self._do_name(step)
+        return self._do_request(step)
+
+    def _do_wide(self, step: Step) -> Outcome:
+        self._factory(step).store_name(step.number("BYTES").to_bytes(4, "little"))
+        return self._do_request(step)
+
+    def _do_name(self, step: Step) -> Outcome:
+        name = step.name
+        self._factory(step).store_name(name + bytes(len(name) < reg.NAME_SIZE))
+        return {"done": 0}
+
+    def _do_flags(self, step: Step) -> Outcome:
+        self._factory(step).flags = step.number("VALUE")
+        return {"done": 0}
+
+    def _do_request(self, step: Step) -> Outcome:
+        pages = step.number("PAGES")
+        return self._answer(step, pages, lambda: self._open(step, pages))
+
+    def _do_find(self, step: Step) -> Outcome:
+        return self._answer(step, self._factory(step).size, lambda: self._found(step))
+
+    def _answer(self, step: Step, size: int, action: Callable[[], Client]) -> Outcome:
+        """The registers after a request, and what is read of a region that is new to the guest."""
+        factory, before = self._factory(step), self._factory(step).size
+        known = list(self.clients[step.actor].values())
+        factory.size = size
+        new = None
+        try:
+            factory.shown = client = action()
+            factory.status, factory.size = Status.OK, client.region.pages
+            if self.profile.name_readback == "host-name":
+                factory.name = as_bytes(client.region.name).ljust(reg.NAME_SIZE, b"\0")
+            new = None if client in known else client
+        except Refused as refused:
+            factory.status = refused.status
+            factory.size = {"requested": size, "zero": 0, "previous": before}[self.profile.failed_size]
+            if self.profile.failed_shmem == "zero":
+                factory.shown = None
+        return {**self._registers(factory), "index": new.index if new else NOTHING, "control": NOTHING}
+
+    def _open(self, step: Step, pages: int) -> Client:
+        factory, device = self._factory(step), step.number("DEVICE")
+        decision = self.facts.decide(step.actor, device, factory.guest_name())
+        if not decision.allowed:
+            raise Refused(decision.status)
+        if pages == 0 and self.profile.size_zero == "one-page":
+            pages = 1
+        region = self._region(decision.host_name, pages)
+        mode = self._mode(step) if self.profile.permission_options == "accepted" else None
+        if region is None:
+            region = self._made(decision.host_name, pages, step.actor, mode)
+        elif (pages == 0 and self.profile.size_zero == "refused") or (
+            pages not in (0, region.pages) and self.profile.size_mismatch == "refused"
+        ):
+            raise Refused(Status.UNKNOWN_FAILURE)
+        elif self.profile.flags == "creation-and-attach" and (mode or 0) & ~(region.mode or 0):
+            raise Refused(Status.NO_PERMISSION)
+        held = self._held(step.actor, device, region)
+        return held or self._join(region, step.actor, step.connection, device)
+
+    def _held(self, actor: str, device: int, region: Region) -> Client | None:
+        """The connection that the guest has already, where that is the answer (SHM-OPEN-24)."""
+        mine = [client for client in self.clients[actor].values() if client.region is region]
+        own = [client for client in mine if client.device == device]
+        others = [client for client in mine if client.device != device]
+        for held, reading in ((own, self.profile.double_attach), (others, self.profile.double_attach_other_vdev)):
+            if held and reading == "refused":
+                raise Refused(Status.UNKNOWN_FAILURE)
+            if held and reading == "same-connection":
+                return held[0]
+        return None
+
+    def _mode(self, step: Step) -> int:
+        flags = self._factory(step).flags
+        if flags & ~0o666 and self.profile.flags_unknown_bits == "refused":
+            raise Refused(Status.UNKNOWN_FAILURE)
+        return guest_mode(self.facts.vdevs[step.actor][step.number("DEVICE")], flags, self.profile)
+
+    def _region(self, name: str, pages: int | None = None) -> Region | None:
+        by_size = pages is not None and self.profile.size_mismatch == "separate"
+        fitting = (one for one in self.regions if one.name == name and (not by_size or one.pages == pages))
+        return next(fitting, None)
+
+    def _made(self, name: str, pages: int, actor: str, mode: int | None) -> Region:
+        if pages == 0:
+            raise Refused(Status.UNKNOWN_FAILURE)
+        region = Region(name, pages, actor, self.profile.region_lifetime, mode)
+        self.regions.append(region)
+        return region
+
+    def _join(self, region: Region, actor: str, connection: str, device: int) -> Client:
+        index = region.free_index(self.profile)
+        if index is None:
+            raise Refused(Status.CLIENT_MAX)
+        taken = {client.window for client in self.clients[actor].values() if client.device == device}
+        window = next(number for number in range(_HANDLES) if number not in taken)
+        due = Due() if device == NO_DEVICE else self.devices[actor][device].due
+        self._serial += 1
+        client = Client(actor, connection, device, region, index, self._serial, window, due)
+        region.join(client)
+        self.clients[actor][connection] = client
+        self._left -= {(actor, connection)}
+        return client
+
+    def _found(self, step: Step) -> Client:
+        """The connection that ``find`` selects (SHM-OPEN-27; only among the device's own ones)."""
+        own = [one for one in self.clients[step.actor].values() if one.device == step.number("DEVICE")]
+        own.sort(key=lambda client: client.window)
+        if step.number("NUMBER") >= len(own):
+            raise Refused(Status.DOES_NOT_EXIST)
+        return own[step.number("NUMBER")]
+
+    # Registers
+
+    def _factory(self, step: Step) -> Factory:
+        return self.devices[step.actor][step.number("DEVICE")]
+
+    def _shown(self, step: Step) -> list[Client]:
+        """The connections of the device."""
+        device = step.number("DEVICE")
+        return [client for client in self.clients[step.actor].values() if client.device == device]
+
+    def _shmem(self, factory: Factory) -> int:
+        """What the probe makes of the register: addresses are the hypervisor's own choice."""
+        shown = factory.shown
+        if shown is None:
+            return 0
+        if self.clients[shown.actor].get(shown.connection) is shown:
+            return 1 + self.facts.handle(shown.actor, shown.connection)
+        return _SHMEM_OLD
+
+    def _registers(self, factory: Factory) -> Outcome:
+        return {
+            "status": factory.status,
+            "shmem": self._shmem(factory),
+            "size": factory.size,
+            "vector": factory.vector,
+        }
+
+    def _do_factory(self, step: Step) -> Outcome:
+        factory = self._factory(step)
+        name = {f"name{at}": int.from_bytes(factory.name[at : at + 8], "little") for at in range(0, reg.NAME_SIZE, 8)}
+        return {"signature": reg.SIGNATURE, **self._registers(factory), **name}
+
+    def _page(self, factory: Factory) -> bytes:
+        """The registers as bytes, but for shmem, which has an address."""
+        words = (factory.vector, factory.status, factory.size)
+        page = reg.SIGNATURE.to_bytes(8, "little") + bytes(8) + b"".join(word.to_bytes(4, "little") for word in words)
+        flags = factory.flags if self.profile.flags_access == "read-write" else 0
+        return page + factory.name + bytes(4) + flags.to_bytes(4, "little")
+
+    def _do_peek(self, step: Step) -> Outcome:
+        offset = step.number("OFFSET")
+        part = self._page(self._factory(step))[offset : offset + step.number("WIDTH")]
+        return {"value": int.from_bytes(part, "little")}
+
+    def _do_poke(self, step: Step) -> Outcome:
+        """A store to the factory page that triggers nothing: to the name, or to what is read only."""
+        offset, data = step.number("OFFSET"), step.number("VALUE").to_bytes(step.number("WIDTH"), "little")
+        first, last = max(offset, reg.NAME_OFFSET), min(offset + len(data), reg.NAME_OFFSET + reg.NAME_SIZE)
+        if first < last:
+            self._factory(step).store_name(data[first - offset : last - offset], first - reg.NAME_OFFSET)
+        return {"done": 0}
+
+    # Connections
+
+    def _client(self, step: Step) -> Client:
+        return self.clients[step.actor][step.connection]
+
+    def _do_detach(self, step: Step) -> Outcome:
+        if step.number("OFFSET") <= reg.CONTROL_NOTIFY_OFFSET:
+            word = step.number("VALUE") & 0xFFFF_FFFF
+            self._client(step).region.notify(self._client(step), word, self.profile)
+        self._leave(step.actor, step.connection)
+        return {"done": 0}
+
+    def _do_notify(self, step: Step) -> Outcome:
+        self._client(step).region.notify(self._client(step), step.number("MASK"), self.profile)
+        return {"done": 0}
+
+    def _do_status(self, step: Step) -> Outcome:
+        return {"control": self._client(step).hear(), "index": self._client(step).index}
+
+    def _do_write(self, step: Step) -> Outcome:
+        region = self._client(step).region
+        region.words[2 * (step.number("PAGE") % region.pages)] = step.number("VALUE")
+        return {"done": 0}
+
+    def _do_read(self, step: Step) -> Outcome:
+        region = self._client(step).region
+        return {"value": region.edge(2 * (step.number("PAGE") % region.pages))}
+
+    def _do_mark(self, step: Step) -> Outcome:
+        self._client(step).region.mark(step.number("SEED"))
+        return {"done": 0}
+
+    def _do_edges(self, step: Step) -> Outcome:
+        return {"crc32": self._client(step).region.edges()}
+
+    def _do_left(self, step: Step) -> Outcome:
+        del step
+        return {"marks": 0}
+
+    def _do_load(self, step: Step) -> Outcome:
+        """A load of any width from status and index."""
+        client, offset = self._client(step), step.number("OFFSET")
+        page = client.word().to_bytes(4, "little") + client.index.to_bytes(4, "little")
+        if offset < reg.CONTROL_IDX_OFFSET:
+            client.pending = 0
+        return {"value": int.from_bytes(page[offset : offset + step.number("WIDTH")], "little")}
+
+    def _do_store(self, step: Step) -> Outcome:
+        """A store to the control page that does nothing: to what is read only, or to a part of notify."""
+        del step
+        return {"done": 0}
+
+    # Interrupts
+
+    def _do_listen(self, step: Step) -> Outcome:
+        due = self._factory(step).due
+        due.start(step.number("HOW"))
+        for client in self._shown(step):
+            client.listened()
+        return {"listens": int(step.number("HOW") != 0)}
+
+    def _do_interrupts(self, step: Step) -> Outcome:
+        self._factory(step).due.counted()
+        for client in self._shown(step):
+            client.counted()
+        return {"amiss": 0}
+
+    # Programs of the host
+
+    def _host_attach(self, step: Step) -> Outcome:
+        name = as_text(step.name)
+        region = self._region(name) or self._made(name, step.number("PAGES"), HOST, self._host_mode())
+        return self._host_joined(region, step)
+
+    def _host_mode(self) -> int | None:
+        return DEFAULT_MODE if self.profile.permission_options == "accepted" else None
+
+    def _host_join(self, step: Step) -> Outcome:
+        region = self._region(as_text(step.name))
+        return {"there": 0} if region is None else self._host_joined(region, step)
+
+    def _host_joined(self, region: Region, step: Step) -> Outcome:
+        try:
+            client = self._join(region, HOST, step.connection, NO_DEVICE)
+        except Refused as refused:
+            return {"status": refused.status}
+        client.pulses = 0
+        return {"status": Status.OK, "index": client.index, "pages": region.pages}
+
+    def _host_detach(self, step: Step) -> Outcome:
+        self._leave(step.actor, step.connection)
+        return {"done": 0}
+
+    def _host_status(self, step: Step) -> Outcome:
+        return {"control": self._client(step).hear()}
+
+    def _host_pulses(self, step: Step) -> Outcome:
+        return {"pulses": self._client(step).pulses}
+
+    def _host_regions(self, step: Step) -> Outcome:
+        """Members, size and permissions of each region by its name."""
+        del step
+        seen: Outcome = {}
+        for region in self.regions:
+            seen[f"pages of {region.name}"] = region.pages
+            seen[f"members of {region.name}"] = region.members
+            if region.mode is not None:
+                seen[f"mode of {region.name}"] = region.mode
+        return dict(sorted(seen.items()))
+
+    _host_notify = _do_notify
+    _host_write = _do_write
+    _host_read = _do_read
+    _host_mark = _do_mark
+    _host_edges = _do_edges

@@ -1,172 +1,252 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps carried out for real: an emulated host, three guests with a probe, and a program of the host."""
+"""The guests and programs of a host that carry steps out for real."""
 
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from collections.abc import Sequence
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
-from harness.bench.embedded import EmbeddedBench
-from harness.bench.guests import StartedGuest, Wanted, stop
+from harness.bench.configuration import shmem
+from harness.bench.guests import StartedGuest, Starter, Wanted, stop
+from harness.bench.linux import LinuxKit
+from harness.bench.settings import BenchConfig
 from harness.emulator.service.client import HostRequestError
 from harness.errors import BenchError
-from harness.host.protocol import HostConnection, HostProgram, HostRegion
+from harness.guest.probe import Probe, ProbeError
+from harness.host.protocol import (
+    HOST_CLIENT,
+    PULSES,
+    REGIONS,
+    HostConnection,
+    HostProgram,
+    ShmemHostProtocol,
+)
 from harness.narrow import present
-from harness.replay.reference import Outcome
-from harness.replay.script import GUESTS, HOST, Step
+from harness.replay.parties import BY_LINE, BY_MESSAGE, MARK, SEED_MASK
+from harness.replay.reference import Facts, Outcome
+from harness.replay.script import GUESTS, HOST, Script, Step, as_text
+from harness.report.judging.judgements import Finding
+from harness.shmem.config import ShmemVdev
+from harness.shmem.registers import PAGE_SIZE
 
-_START_SECONDS: Final = 120.0
+_END_SECONDS: Final = 60.0
+_BATCH_SECONDS: Final = 90.0
+_BUSY_SECONDS: Final = 4.0
+_PULSE_SECONDS: Final = 20.0
 _WORD: Final = 8
-_PAGE: Final = 4096
 
 
-class Actor(Protocol):
-    """An actor that can have connections."""
+class Guest:
+    """A guest of the world. ``vdevs`` are its devices; ``vectors`` and ``ways`` what they said at the first start."""
 
-    def perform(self, step: Step) -> Outcome:
-        """Run the step and return its result; nothing for a connection that does not exist."""
-
-    def detach_all(self) -> None:
-        """Leave every region."""
-
-
-class _Guest:
-    """A guest that executes the commands of its probe."""
-
-    def __init__(self, name: str, bench: EmbeddedBench) -> None:
-        self._bench = bench
-        self._wanted = Wanted(GUESTS.index(name), "probe", "vdev shmem", bench.folder, name)
-        self._handles: dict[str, tuple[int, int]] = {}
+    def __init__(self, name: str, vdevs: Sequence[ShmemVdev], text: str, world: World) -> None:
+        self.vdevs = vdevs
+        self.vectors: list[int] = []
+        self.ways: list[tuple[int, ...]] = []
+        self.numbers: list[int] = []
+        self._wanted = Wanted(GUESTS.index(name), "probe", text, world.folder, name)
+        self._world = world
         self._guest: StartedGuest | None = None
+        self._probe: Probe | None = None
+
+    @property
+    def probe(self) -> Probe:
+        """The program in it."""
+        return present(self._probe)
 
     def begin(self) -> None:
         """Start it, without waiting for it."""
-        self._guest = self._bench.start("aarch64", self._wanted)
+        self._guest = self._world.starter.start(self._wanted)
 
     def open(self) -> None:
-        """Wait until it answers."""
+        """Wait until it answers, and find its devices."""
         self._probe = present(self._guest).connect()
+        places = {place.loc: place for place in self._world.config.mmio}
+        for vdev in self.vdevs:
+            place = places.get(vdev.loc or 0)
+            if place and place.trigger:
+                self.probe.register_device(place.loc, place.line, edge=place.trigger == "edge")
+        self.numbers = self._find()
+        vectors = []
+        for number in self.numbers:
+            self.probe.select(number)
+            vectors.append(self.probe.factory().vector)
+        if self.vectors and vectors != self.vectors:
+            raise Finding(f"{self._wanted.system}: vector is another one after a restart: {vectors}")
+        if not self.vectors:
+            self.ways = [self._ways(number) for number in self.numbers]
+        self.vectors = vectors
 
-    def end(self) -> None:
-        """Cut the power, and wait until the host has taken everything back."""
+    def _find(self) -> list[int]:
+        """The numbers by which the probe knows the devices."""
+        found = self.probe.find()
+        on_bus = iter(sorted(device.device for device in found if device.pci))
+        in_memory = {device.factory: device.device for device in found if not device.pci}
+        numbers = []
+        for vdev in self.vdevs:
+            number = next(on_bus, None) if vdev.loc is None else in_memory.get(vdev.loc)
+            if number is None:
+                raise Finding(f"{self._wanted.system} does not find all of its {len(self.vdevs)} devices: {found}")
+            numbers.append(number)
+        return numbers
+
+    def _ways(self, number: int) -> tuple[int, ...]:
+        """The ways in which the guest can receive the device's interrupts."""
+        self.probe.select(number)
+        ways = []
+        for how, word in ((BY_LINE, "pin"), (BY_MESSAGE, "message")):
+            with contextlib.suppress(ProbeError):
+                self.probe.command(f"irq on {word}")
+                ways.append(how)
+                self.probe.irq_off()
+        return tuple(ways)
+
+    def batch(self, operations: Sequence[str]) -> tuple[int, int]:
+        """Carry out steps; the checksum of the values that they have seen, and how many those are."""
+        answer = self.probe.link.request(f"batch {';'.join(operations)}", _BATCH_SECONDS, busy=_BUSY_SECONDS)
+        return int(answer["crc32"], 0), answer["values"]
+
+    def seen(self) -> list[int]:
+        """The values of the last batch."""
+        values: list[int] = []
+        while more := self.probe.command(f"seen {len(values)}")["values"]:
+            values += [int(value, 0) for value in more]
+        return values
+
+    def end(self, how: str = "kill") -> None:
+        """End it, and wait until the host has taken everything back."""
         guest, self._guest = self._guest, None
-        self._handles.clear()
-        if guest:
-            stop([guest])
-
-    def perform(self, step: Step) -> Outcome:
-        """See Actor."""
-        if step.verb == "kill":
-            self.end()
-            self.begin()
-            self.open()
-            return {}
-        if step.verb == "attach":
-            return {} if step.connection in self._handles else self._attach(step)
-        if step.connection not in self._handles:
-            return {}
-        handle, pages = self._handles[step.connection]
-        match step.verb:
-            case "detach":
-                del self._handles[step.connection]
-                self._probe.detach(handle)
-            case "write":
-                self._probe.write("data", _offset(step, pages), _WORD, step.number("VALUE"), handle=handle)
-            case "read":
-                return {"value": self._probe.read("data", _offset(step, pages), _WORD, handle=handle)}
-            case "notify":
-                self._probe.notify(step.number("MASK"), handle=handle)
-            case "status":
-                status = self._probe.status(handle)
-                return {"pending": status.pending, "members": status.members}
-        return {}
-
-    def _attach(self, step: Step) -> Outcome:
-        answer = self._probe.attach(step.words[1], step.number("PAGES"))
-        if answer.handle is None or answer.index is None:
-            return {"status": answer.status}
-        self._handles[step.connection] = (answer.handle, answer.size)
-        return {"status": answer.status, "index": answer.index, "pages": answer.size}
-
-    def detach_all(self) -> None:
-        """See Actor."""
-        while self._handles:
-            _, (handle, _) = self._handles.popitem()
-            self._probe.detach(handle)
+        probe, self._probe = self._probe, None
+        if guest is None:
+            return
+        if how == "shutdown" and probe:
+            probe.power_off()
+            guest.qvm.wait_end(_END_SECONDS)
+        stop([guest])
 
 
-class _HostProgram:
+class Program:
     """A program of the host, with as many connections as it likes."""
 
-    def __init__(self, program: HostProgram) -> None:
+    def __init__(self, host: ShmemHostProtocol, program: HostProgram, *, tells_modes: bool) -> None:
+        self._host = host
         self._program = program
+        self._tells_modes = tells_modes
         self._connections: dict[str, HostConnection] = {}
 
-    def perform(self, step: Step) -> Outcome:
-        """See Actor."""
+    def perform(self, step: Step, pulses: int) -> Outcome:
+        """Carry a step out and tell what it showed; ``pulses`` is how many are expected."""
+        if step.verb == "regions":
+            return self._regions()
         if step.verb == "attach":
-            if step.connection in self._connections:
-                return {}
-            try:
-                made = self._program.create(step.words[1], step.number("PAGES"))
-            except HostRequestError as refused:
-                return {"status": refused.status}
-            self._connections[step.connection] = made
-            return {"status": 0, "index": made.index, "pages": made.pages}
-        connection = self._connections.get(step.connection)
-        if connection is None:
-            return {}
+            return self._attach(step)
+        if step.verb == "join":
+            made = self._program.attach(as_text(step.name))
+            return {"there": 0} if made is None else self._made(step, made)
+        connection = self._connections[step.connection]
         match step.verb:
             case "detach":
                 self._connections.pop(step.connection).detach()
-            case "write":
-                connection.write(_offset(step, connection.pages), step.number("VALUE").to_bytes(_WORD, "little"))
-            case "read":
-                data = connection.read(_offset(step, connection.pages), _WORD)
-                return {"value": int.from_bytes(data, "little")}
             case "notify":
                 connection.notify(step.number("MASK"))
             case "status":
-                word = connection.status()
-                return {"pending": word & 0xFFFF, "members": word >> 16}
-        return {}
+                return {"control": connection.status()}
+            case "pulses":
+                return {"pulses": connection.wait_pulses(pulses, _PULSE_SECONDS)}
+            case _:
+                return _data(step, connection)
+        return {"done": 0}
 
-    def detach_all(self) -> None:
-        """See Actor."""
-        while self._connections:
-            self._connections.popitem()[1].detach()
+    def _attach(self, step: Step) -> Outcome:
+        try:
+            made = self._program.create(as_text(step.name), step.number("PAGES"))
+        except HostRequestError as refused:
+            return {"status": refused.status}
+        return self._made(step, made)
+
+    def _made(self, step: Step, connection: HostConnection) -> Outcome:
+        self._connections[step.connection] = connection
+        return {"status": 0, "index": connection.index, "pages": connection.pages}
+
+    def _regions(self) -> Outcome:
+        seen: Outcome = {}
+        for region in self._host.regions():
+            seen[f"pages of {region.name}"] = region.pages
+            seen[f"members of {region.name}"] = sum(1 << index for index in region.clients)
+            if self._tells_modes and region.mode is not None:
+                seen[f"mode of {region.name}"] = region.mode
+        return dict(sorted(seen.items()))
 
 
-def _offset(step: Step, pages: int) -> int:
-    return step.number("PAGE") % pages * _PAGE
+def _data(step: Step, connection: HostConnection) -> Outcome:
+    """Data of a region, from the host's side."""
+    if step.verb == "mark":
+        for number in range(2 * connection.pages):
+            word = MARK | (step.number("SEED") & SEED_MASK) << 24 | number
+            connection.write(_edge(number), word.to_bytes(_WORD, "little"))
+        return {"done": 0}
+    if step.verb == "edges":
+        data = connection.read(0, connection.pages * PAGE_SIZE)
+        words = b"".join(data[(at := _edge(number)) : at + _WORD] for number in range(2 * connection.pages))
+        return {"crc32": zlib.crc32(words)}
+    offset = _edge(2 * (step.number("PAGE") % connection.pages))
+    if step.verb == "write":
+        connection.write(offset, step.number("VALUE").to_bytes(_WORD, "little"))
+        return {"done": 0}
+    return {"value": int.from_bytes(connection.read(offset, _WORD), "little")}
+
+
+def _edge(number: int) -> int:
+    return number // 2 * PAGE_SIZE + number % 2 * (PAGE_SIZE - _WORD)
 
 
 class World:
-    """A host with its guests, running while the context lasts. ``fault`` names a deliberate defect of the host."""
+    """The guests of a script on a host, running while the context lasts.
 
-    def __init__(self, fault: str = "") -> None:
-        self._fault = fault
+    ``devices`` are the options of the devices of each guest; those of ``asleep`` do not run yet. The guests' logs and
+    configurations go to ``folder``.
+    """
+
+    def __init__(
+        self,
+        config: BenchConfig,
+        host: ShmemHostProtocol,
+        devices: Mapping[str, Sequence[str]],
+        folder: Path,
+        asleep: frozenset[str] = frozenset(),
+    ) -> None:
+        self.config = config
+        self.host = host
+        self.folder = folder
+        self.starter = Starter(config, host, LinuxKit())
+        self.guests = {}
+        for name, options in devices.items():
+            made = shmem(tuple(options))
+            self.guests[name] = Guest(name, made.vdevs, made.text, self)
+        self.asleep = asleep
         self._cleanup = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shmem-replay-")))
-            bench = stack.enter_context(EmbeddedBench(folder, boot_seconds=_START_SECONDS))
-            if self._fault:
-                bench.host.inject(self._fault)
-            guests = {name: _Guest(name, bench) for name in GUESTS}
-            for guest in guests.values():
+            for guest in self.guests.values():
                 stack.callback(guest.end)
                 guest.begin()
-            for guest in guests.values():
+            for guest in self.guests.values():
                 guest.open()
-            program = stack.enter_context(bench.host.program())
-            self._actors: dict[str, Actor] = {**guests, HOST: _HostProgram(program)}
-            self._host = bench.host
+            for name in self.asleep:
+                self.guests[name].end()
+            self.program: Program | None = None
+            if HOST_CLIENT in self.host.capabilities:
+                tells_modes = self.config.profile.permission_options == "accepted"
+                program = stack.enter_context(self.host.program())
+                self.program = Program(self.host, program, tells_modes=tells_modes)
+            self.threads = stack.enter_context(ThreadPoolExecutor(max_workers=len(GUESTS) + 1))
             self._cleanup = stack.pop_all()
         return self
 
@@ -175,22 +255,46 @@ class World:
     ) -> None:
         self._cleanup.close()
 
-    def perform(self, step: Step) -> Outcome:
-        """Run the step and return its result. Raises BenchError, also when the machine ran out of something."""
-        outcome = self._actors[step.actor].perform(step)
-        if missed := self._host.shortages():
-            raise BenchError(
-                f"after '{step}' the machine is {missed[0]}", remedy="raise the limit (ulimit -a shows them)"
-            )
-        return outcome
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What the host can do of ``regions``, ``host-client`` and ``pulses``."""
+        return self.host.capabilities & {REGIONS, HOST_CLIENT, PULSES}
 
-    def regions(self) -> Sequence[HostRegion]:
-        """The regions that the host has."""
-        return self._host.regions()
+    def facts(self) -> Facts:
+        """What the reference model has to know."""
+        vdevs = {name: guest.vdevs for name, guest in self.guests.items()}
+        vectors = {name: guest.vectors for name, guest in self.guests.items()}
+        return Facts(vdevs, self.config.profile, vectors)
 
-    def reset(self) -> None:
-        """Leave every region, as a start for another sequence. Raises BenchError when something stays behind."""
-        for actor in self._actors.values():
-            actor.detach_all()
-        if left := self.regions():
-            raise BenchError(f"regions without a client are still there: {left}")
+    def change(self, step: Step) -> None:
+        """Start or end a guest."""
+        guest = self.guests[step.actor]
+        if step.verb == "start":
+            guest.begin()
+            guest.open()
+        else:
+            guest.end(step.verb)
+
+    def check_means(self) -> None:
+        """Raise BenchError when the machine ran out of something: then what was seen says nothing."""
+        if missed := self.host.shortages():
+            raise BenchError(f"the machine is {missed[0]}", remedy="raise the limit (ulimit -a shows them)")
+
+    def can(self, step: Step) -> bool:
+        """Whether the host has the ability that a step needs."""
+        if step.actor != HOST:
+            return True
+        needed = {"regions": REGIONS, "pulses": PULSES}.get(step.verb, HOST_CLIENT)
+        return needed in self.abilities
+
+
+def asleep(script: Script) -> frozenset[str]:
+    """The guests that do not run at the beginning: what they do first is to start."""
+    first = {step.actor: step for step in reversed(script.steps)}
+    return frozenset(actor for actor, step in first.items() if step.verb == "start")
+
+
+def digest(outcomes: Sequence[Outcome]) -> tuple[int, int]:
+    """What a probe would answer to a batch that shows this."""
+    values = [value for outcome in outcomes for value in outcome.values()]
+    return zlib.crc32(struct.pack(f"<{len(values)}Q", *values)), len(values)

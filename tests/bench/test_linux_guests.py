@@ -12,8 +12,8 @@ import pytest
 from labgrid.config import Config
 
 from fixtures.configuration import configuration_text
-from fixtures.linux import LinuxKit
 from fixtures.settings import read_benches
+from harness.bench.linux import LinuxKit
 from harness.host.protocol import ShmemHostProtocol
 from tests import programs
 from tests.bench.mini_suite import CHECKOUT, MiniSuite, emulated

@@ -161,6 +161,10 @@ class SharedMemoryDevice:
     def find(self) -> DeviceSlot:
         """The slot of the region that ``find`` selects, connected where a find attaches. Raises RequestFailed."""
         region = self.requests.find()
+        if self.profile.find == "own-connections":
+            # A device may have several connections to one region, each with a number of its own.
+            taken = [number for number, slot in enumerate(self.slots) if slot is not None]
+            return self, taken[self.factory.find]
         if self.profile.find_attaches == "attaches":
             return self.connect(Wanted(region, again=self.slot_of(region) is None))
         number = self.slot_of(region)

@@ -93,6 +93,11 @@ unsigned devices_find(bool again)
     return device_count;
 }
 
+struct device *device_number(unsigned number)
+{
+    return number < device_count && devices[number].factory ? &devices[number] : NULL;
+}
+
 struct device *device_selected(struct call *call)
 {
     if (devices_find(false) == 0) {

@@ -53,6 +53,11 @@ static void handle(void *context)
     device->taken++;
 }
 
+bool device_listen(struct device *device, const struct interrupt *interrupt)
+{
+    return interrupt_open(interrupt, handle, device);
+}
+
 void device_ignore(struct device *device)
 {
     if (device->listening)
@@ -99,7 +104,7 @@ static void listen(struct call *call, struct device *device)
     }
     device_ignore(device);
     device->taken = device->owned = device->faults = device->waited = 0;
-    device->listening = interrupt_open(&interrupt, handle, device);
+    device->listening = device_listen(device, &interrupt);
     if (!device->listening) {
         call_fail(call, FAIL_STATE, "this guest cannot receive that interrupt", NULL);
         return;

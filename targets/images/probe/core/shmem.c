@@ -9,12 +9,6 @@ enum { NO_HANDLE = HANDLES_MAX };
 static struct region regions[HANDLES_MAX];
 static unsigned current = NO_HANDLE;
 
-/* What the registers held right after a request. */
-struct outcome {
-    uint32_t status, size, vector;
-    uint64_t shmem;
-};
-
 struct region *region_selected(struct call *call)
 {
     unsigned handle = call->handle_given ? call->handle : current;
@@ -38,6 +32,11 @@ unsigned region_handle(const struct region *region)
     return (unsigned)(region - regions);
 }
 
+struct region *region_numbered(uint64_t handle)
+{
+    return handle < HANDLES_MAX ? &regions[handle] : NULL;
+}
+
 const struct region *region_of_control_page(uint64_t physical)
 {
     for (unsigned i = 0; i < HANDLES_MAX; i++)
@@ -46,8 +45,7 @@ const struct region *region_of_control_page(uint64_t physical)
     return NULL;
 }
 
-/* Byte by byte: device memory faults on unaligned stores, and a hypervisor may not decode wide ones. */
-static void name_write(struct device *device, const char *name, unsigned length)
+void name_write(struct device *device, const char *name, unsigned length)
 {
     for (unsigned i = 0; i < length; i++)
         mmio_write(device->factory + FACTORY_NAME + i, 1, (uint8_t)name[i]);
@@ -66,7 +64,7 @@ static int name_argument(struct call *call, unsigned word)
     return length;
 }
 
-static struct outcome outcome_read(struct device *device)
+struct outcome outcome_read(struct device *device)
 {
     struct outcome outcome;
 
@@ -86,18 +84,10 @@ static unsigned handle_free(void)
     return handle;
 }
 
-/*
- * Maps the region that OUTCOME announces, and reads its status before an interrupt handler can. False (and the call has
- * failed) when that cannot be.
- */
-static bool region_open(struct call *call, struct device *device, const struct outcome *outcome, struct region *region,
-                        uint32_t *status)
+const char *region_open(struct device *device, const struct outcome *outcome, struct region *region, uint32_t *status)
 {
-
-    if (outcome->size == 0 || outcome->size > PAGES_MAX) {
-        call_fail(call, FAIL_LIMIT, "attached, but the size register holds no size that can be mapped", NULL);
-        return false;
-    }
+    if (outcome->size == 0 || outcome->size > PAGES_MAX)
+        return "attached, but the size register holds no size that can be mapped";
     *region = (struct region){
         .device = device,
         .physical = outcome->shmem,
@@ -105,14 +95,12 @@ static bool region_open(struct call *call, struct device *device, const struct o
     };
     region->control = memory_map(region->physical, SHMEM_PAGE, MEMORY_DEVICE);
     region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
-    if (!region->control || !region->data) {
-        call_fail(call, FAIL_LIMIT, "attached, but the guest has no page tables left to map the region", NULL);
-        return false;
-    }
+    if (!region->control || !region->data)
+        return "attached, but the guest has no page tables left to map the region";
     *status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
     region->members = *status >> STATUS_MEMBERS_SHIFT;
     region->attached = true;
-    return true;
+    return NULL;
 }
 
 static void outcome_describe(struct json *json, const struct outcome *outcome)
@@ -128,6 +116,7 @@ static void run_attach(struct call *call)
     struct device *device = device_selected(call);
     unsigned handle = handle_free();
     struct outcome outcome;
+    const char *trouble;
     uint32_t status;
     uint64_t pages;
     int length;
@@ -149,8 +138,11 @@ static void run_attach(struct call *call)
         json_null(&call->json, "handle");
         return;
     }
-    if (!region_open(call, device, &outcome, &regions[handle], &status))
+    trouble = region_open(device, &outcome, &regions[handle], &status);
+    if (trouble) {
+        call_fail(call, FAIL_LIMIT, trouble, NULL);
         return;
+    }
     current = handle;
     outcome_describe(&call->json, &outcome);
     json_number(&call->json, "handle", handle);
@@ -158,7 +150,7 @@ static void run_attach(struct call *call)
     json_hex(&call->json, "control_status", status);
 }
 
-static void region_close(struct region *region)
+void region_close(struct region *region)
 {
     region->attached = false;
     memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);

@@ -26,6 +26,7 @@ enum {
     FACTORY_STATUS = 0x14,
     FACTORY_SIZE = 0x18,
     FACTORY_NAME = 0x1c,
+    FACTORY_FIND = 0x3c,
 
     CONTROL_STATUS = 0x0,
     CONTROL_INDEX = 0x4,
@@ -72,8 +73,24 @@ struct region {
     volatile uint64_t echoed;
 };
 
+/* What the registers held right after a request. */
+struct outcome {
+    uint32_t status, size, vector;
+    uint64_t shmem;
+};
+
+/* The device counts its interrupts from now on, those of this kind; false when the guest cannot receive them. */
+bool device_listen(struct device *device, const struct interrupt *interrupt);
+
 /* No interrupts for this device any more. */
 void device_ignore(struct device *device);
+
+/* A device by its number; NULL when there is none, or its factory page has no address. */
+struct device *device_number(unsigned number);
+
+/* Byte by byte: device memory faults on unaligned stores, and a hypervisor may not decode wide ones. */
+void name_write(struct device *device, const char *name, unsigned length);
+struct outcome outcome_read(struct device *device);
 
 /* How many devices there are; looks for them on the first call, and again when AGAIN is set. */
 unsigned devices_find(bool again);
@@ -87,6 +104,16 @@ struct region *region_selected(struct call *call);
 /* The regions that the device has opened, one after the other; NULL when there is none after BEFORE (first: NULL). */
 struct region *region_next(const struct device *device, struct region *before);
 unsigned region_handle(const struct region *region);
+
+/* The place in the table with this number, with a region in it or not; NULL behind its end. */
+struct region *region_numbered(uint64_t handle);
+
+/*
+ * Maps the region that OUTCOME announces, and reads its status before an interrupt handler can. NULL, or the reason why
+ * that cannot be.
+ */
+const char *region_open(struct device *device, const struct outcome *outcome, struct region *region, uint32_t *status);
+void region_close(struct region *region);
 
 /* The region a physical page is the control page of, or NULL. */
 const struct region *region_of_control_page(uint64_t physical);

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Systems drawn at random: virtual machines, their devices, and the names that matter to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from harness.bench.configuration import shmem
+from harness.bench.settings import BenchConfig, MmioLocation
+from harness.replay.script import GUESTS, as_bytes, as_text
+from harness.shmem.config import ConfigError, ShmemVdev
+from harness.shmem.oracle import check, creations, decide
+from harness.shmem.profile import Profile
+from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE, PAGE_SIZE
+
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+_HALF: Final = 16
+SIZES: Final = (1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127, 128, 129, 255, 256, 257, 300)
+"""Pages of regions: small ones, and both sides of powers of two."""
+
+
+@dataclass(frozen=True)
+class System:
+    """The options of the devices of each guest, and the names that its guests may ask for, as bytes."""
+
+    devices: dict[str, tuple[str, ...]]
+    names: tuple[bytes, ...]
+
+
+def draw_system(random: Random, config: BenchConfig, placement: str) -> System:
+    """Three to five guests with one to three devices each."""
+    stems = ["".join(random.choices(_LETTERS, k=random.randint(2, 6))) for _ in range(3)]
+    names = _names(random, stems)
+    devices: dict[str, tuple[str, ...]] = {}
+    for number, guest in enumerate(GUESTS[: random.choices((3, 4, 5), (6, 3, 1))[0]]):
+        count = random.choices((1, 2, 3), (5, 4, 2))[0]
+        places = _places(random, config, placement, count)
+        devices[guest] = tuple(
+            _device(random, f"{guest}{device}", names, stems, number, place, config.profile)
+            for device, place in enumerate(places)
+        )
+    return System(devices, tuple(dict.fromkeys([*_bytes(names), *_of_devices(devices, names, config.profile)])))
+
+
+def _places(random: Random, config: BenchConfig, placement: str, count: int) -> list[MmioLocation | None]:
+    """Where the devices of a guest are; None is the PCI bus."""
+    free = list(config.mmio)
+    if placement == "mmio":
+        return list(free[:count])
+    places: list[MmioLocation | None] = []
+    for number in range(count):
+        in_memory = number > 0 and bool(free) and random.random() < 0.5
+        places.append(free.pop(0) if in_memory else None)
+    random.shuffle(places)
+    return places
+
+
+def _bytes(names: list[str]) -> list[bytes]:
+    return [name.encode("latin-1") for name in names]
+
+
+def _names(random: Random, stems: list[str]) -> list[str]:
+    """Names in all relations that a rule or a limit may make a difference to."""
+    names = list(stems)
+    for stem in stems:
+        long = (stem * MAX_NAME_LENGTH)[:_HALF]
+        names += random.sample(
+            [
+                f"{stem}{random.randint(0, 99)}",
+                f"{random.choice(_LETTERS)}{stem}",
+                stem[:-1],
+                stem.upper(),
+                stem.capitalize(),
+                stem + stem,
+                f"{stem}-{random.choice(stems)}",
+                stem.ljust(MAX_NAME_LENGTH, random.choice(_LETTERS)),
+                f"{long}a",
+                f"{long}b",
+                stem[:-1] + chr(ord(stem[-1]) | 0x80),
+                f"{stem}*",
+                f"{stem} {stem[0]}",
+                f".{stem}",
+                f"{stem}?[{stem[0]}]",
+            ],
+            k=5,
+        )
+    return list(dict.fromkeys(names))
+
+
+def illegal_names(random: Random, name: bytes) -> bytes:
+    """A name that is illegal, or something else than it seems."""
+    return random.choice(
+        [
+            b"",
+            name.ljust(NAME_SIZE, b"z"),
+            name[:1] + b"/" + name[1:],
+            b"/" + name,
+            name + b"\x01",
+            name[:1] + b"\x7f" + name[1:],
+            name + b"\0/" + name[:4],
+        ]
+    )[:NAME_SIZE]
+
+
+def mutated(random: Random, name: bytes) -> bytes:
+    """A name that differs in one place."""
+    at = random.randrange(len(name) + 1)
+    letter = random.choice(_LETTERS).encode()
+    changed = random.choice(
+        [
+            name[:at] + letter + name[at:],
+            name[:at] + name[at + 1 :],
+            name[:at] + letter + name[at + 1 :],
+            name.swapcase(),
+        ]
+    )
+    return changed[:MAX_NAME_LENGTH]
+
+
+def _device(
+    random: Random,
+    tag: str,
+    names: list[str],
+    stems: list[str],
+    guest: int,
+    place: MmioLocation | None,
+    profile: Profile,
+) -> str:
+    """The options of one device; those that the profile refuses are drawn again."""
+    where = f"{place.options} " if place else ""
+    while True:
+        options = where + " ".join(_options(random, tag, names, stems, guest, profile))
+        if _is_good(options, profile):
+            return options.strip()
+
+
+def _is_good(options: str, profile: Profile) -> bool:
+    try:
+        (vdev,) = shmem(options).vdevs
+        check(vdev, profile)
+    except ConfigError:
+        return False
+    return not any(creation.problem for creation in creations(vdev, profile))
+
+
+def _options(random: Random, tag: str, names: list[str], stems: list[str], guest: int, profile: Profile) -> list[str]:
+    count = random.choice((0, 1, 1, 2, 2, 3, 3, 5, 8))
+    kinds = random.choice((("allow",), ("deny",), ("allow", "deny"), ("allow", "deny")))
+    rules = [f"{random.choice(kinds)} {pattern}" for pattern in _patterns(random, names, count)]
+    substs = []
+    if random.random() < 0.5:
+        stem = random.choice(stems)
+        first = random.choice(("", stem, stem[:2], stem[1:], stem[:1]))
+        substs = [f"subst {first},{random.choice((f'v{guest}-', 'all-', 'x'))}"]
+        if random.random() < 0.2:
+            substs.append(f"subst {random.choice(stems)[:2]},w{guest}")
+    makes = [_create(random, tag, number, profile) for number in range(random.choice((0, 0, 0, 1, 2)))]
+    masks = [f"umask {random.choice(('022', '027', '077'))}"] if _permissions(random, profile) else []
+    options = [*rules, *substs, *makes, *masks]
+    random.shuffle(options)
+    return options
+
+
+def _permissions(random: Random, profile: Profile) -> bool:
+    return profile.permission_options == "accepted" and random.random() < 0.4
+
+
+def _create(random: Random, tag: str, number: int, profile: Profile) -> str:
+    """A region of this device's own; its name has nothing to do with the others, so that no other vdev makes it."""
+    mode = f",{random.choice(('0600', '0640', '0666', '0777', '0444'))}" if _permissions(random, profile) else ""
+    less = random.choice((0, 0, 1)) if profile.create_rounding == "up" else 0
+    return f"create {tag}{number},{random.choice(SIZES) * PAGE_SIZE - less:#x}{mode}"
+
+
+def _patterns(random: Random, names: list[str], count: int) -> list[str]:
+    """Patterns that have to do with a few of the names, so that several cover one name, in each order."""
+    plain = [name for name in names if name.isalnum() and name.isascii()]
+    few = random.sample(plain, k=min(len(plain), random.choice((1, 1, 2))))
+    return [_pattern(random, random.choice(few)) for _ in range(count)]
+
+
+def _pattern(random: Random, name: str) -> str:
+    """A pattern that covers the name, or nearly so. Only those that configuration text can hold."""
+    at = random.randrange(len(name))
+    return random.choice(
+        [
+            name,
+            name,
+            f"{name[: at + 1]}*",
+            f"{name[: at + 1]}*",
+            f"*{name[at:]}",
+            f"{name[:at]}*{name[at + 1 :]}",
+            f"{name}*",
+            f"{name[:at]}?{name[at + 1 :]}",
+            f"{name[:at]}[{name[at]}-z]{name[at + 1 :]}",
+            f"{name[:at]}[!{name[at]}]{name[at + 1 :]}",
+            f"{name[:at]}*[{name[at]}{name[at - 1]}]{name[at + 1 :]}",
+            f"*{name[at]}*",
+            f"{name[:1]}*{name[-1:]}*",
+            f"{name}{random.choice(_LETTERS)}",
+        ]
+    )
+
+
+def covered(random: Random, pattern: str) -> bytes:
+    """A name that the pattern covers or just does not: each special part is replaced by something."""
+    name, rest = "", pattern
+    while rest:
+        head, rest = rest[0], rest[1:]
+        if head == "*":
+            name += random.choice(("", random.choice(_LETTERS), "".join(random.choices(_LETTERS, k=3)), rest[:1]))
+        elif head == "?":
+            name += random.choice(("", random.choice(_LETTERS), random.choice(_LETTERS), "ab"))
+        elif head == "[" and "]" in rest[1:]:
+            inside, _, rest = rest[1:].partition("]") if rest[0] == "!" else rest.partition("]")
+            name += random.choice((inside[:1], inside[-1:], random.choice(_LETTERS), "", f"[{inside}]"))
+        else:
+            name += head
+    data = as_bytes(name)[:MAX_NAME_LENGTH]
+    return mutated(random, data) if random.random() < 0.35 else data
+
+
+def _of_devices(devices: dict[str, tuple[str, ...]], names: list[str], profile: Profile) -> list[bytes]:
+    """What the host calls these names, and what the devices create, by the names of either side."""
+    found: list[str] = []
+    for several in devices.values():
+        for options in several:
+            (vdev,) = shmem(options).vdevs
+            found += [create.name for create in vdev.creates]
+            found += [creation.host_name for creation in creations(vdev, profile)]
+            found += [host for name in map(as_text, _bytes(names)) if (host := _host_name(vdev, name, profile)) != name]
+    return [data for name in found if len(data := as_bytes(name)) <= MAX_NAME_LENGTH]
+
+
+def _host_name(vdev: ShmemVdev, name: str, profile: Profile) -> str:
+    return decide(vdev, name, profile).host_name

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Histories on a bench: drawn, carried out, compared, and made short where they show a difference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Self
+
+from harness.bench.settings import BenchConfig
+from harness.errors import BenchError
+from harness.host.protocol import ShmemHostProtocol
+from harness.replay.drawing import draw_system
+from harness.replay.script import Script
+from harness.replay.shrinking import shrink
+from harness.replay.tally import Tally
+from harness.replay.trial import LIVES, Difference, DifferenceError, Trial
+from harness.replay.turns import Turns
+from harness.replay.world import World, asleep
+
+STEPS = 3000
+"""Steps of one history; then another system is drawn."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What did not hold: the difference, the shortest history that was found, and the seed of the long one."""
+
+    difference: Difference
+    script: Script
+    seed: int
+
+
+class Histories:
+    """Histories of one bench in one placement. ``tally`` counts over all of them."""
+
+    def __init__(self, config: BenchConfig, host: ShmemHostProtocol, placement: str, folder: Path) -> None:
+        self._config = config
+        self._host = host
+        self._placement = placement
+        self._folder = folder
+        self.tally = Tally()
+
+    def run(self, seed: int, seconds: float, shrink_seconds: float) -> Failure | None:
+        """Histories by ``seed`` and the numbers after it, until the time is over or one shows a difference."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = self._one(seed, until)
+            if found:
+                script, difference = found
+                script, difference = self._shrunk(script, difference, shrink_seconds)
+                return Failure(difference, script, seed)
+            seed += 1
+        return None
+
+    def _one(self, seed: int, until: float) -> tuple[Script, Difference] | None:
+        random = Random(seed)
+        system = draw_system(random, self._config, self._placement)
+        script = Script(self._config.name, system.devices, ())
+        with self._world(script) as world:
+            trial = Trial(world, self.tally)
+            turns = Turns(random, system, trial)
+            began, least = time.monotonic(), self.tally.steps + STEPS
+            try:
+                while time.monotonic() < until and self.tally.steps < least:
+                    turns.turn()
+                trial.settle()
+            except DifferenceError as found:
+                return script.with_steps(trial.done), found.difference
+            finally:
+                self.tally.seconds += time.monotonic() - began
+            world.check_means()
+        return None
+
+    def _shrunk(self, script: Script, difference: Difference, seconds: float) -> tuple[Script, Difference]:
+        """A shorter script, if fresh guests show its difference, too."""
+        with Rehearsal(self._world) as rehearsal:
+            short = shrink(script, rehearsal.shows, seconds)
+        try:
+            found = self.replay(short)
+        except BenchError:
+            found = None
+        return (short, found) if found else (script, difference)
+
+    def replay(self, script: Script) -> Difference | None:
+        """Carry a script out on guests that were started for it."""
+        with self._world(script) as world:
+            return Trial(world).run(script.steps)
+
+    def _world(self, script: Script) -> World:
+        return World(self._config, self._host, script.devices, self._folder, asleep(script))
+
+
+class Rehearsal:
+    """Tries scripts one after the other, on the same guests as long as they agree with the model."""
+
+    def __init__(self, make: Callable[[Script], World]) -> None:
+        self._make = make
+        self._trial: Trial | None = None
+        self._devices: object = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def shows(self, script: Script) -> bool:
+        """Whether the script shows a difference."""
+        changes_guests = any(step.verb in LIVES for step in script.steps)
+        if self._devices != script.devices or changes_guests:
+            self._forget()
+        try:
+            if self._trial is None:
+                self._trial = Trial(self._stack.enter_context(self._make(script)))
+                self._devices = script.devices
+            found = self._trial.run(script.steps)
+            if found or changes_guests or self._trial.leave():
+                self._forget()
+        except BenchError:
+            self._forget()
+            return False
+        return found is not None
+
+    def _forget(self) -> None:
+        self._trial = None
+        self._devices = None
+        self._stack.close()

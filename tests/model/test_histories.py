@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Histories against a host that is wrong on purpose: found, made short, and repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from labgrid import Environment
+
+from harness import shipped
+from harness.bench.state import Bench
+from harness.replay.histories import Histories
+from harness.replay.script import parse
+from harness.target.benches import read_benches
+
+BENCH = "qemu-aarch64"
+SEED = 3
+SECONDS = 60.0
+
+
+@contextmanager
+def _bench(folder: Path, fault: str | None) -> Iterator[Bench]:
+    environment = Environment(str(shipped.BENCHES))
+    bench = Bench(read_benches(environment.config)[BENCH], environment, folder / "host.log", fault)
+    try:
+        yield bench
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize(("fault", "topic"), [("leaving-wipes-data", "data"), ("signals-leave-with-sender", "signals")])
+def test_a_history_finds_a_fault_and_is_made_short(tmp_path: Path, fault: str, topic: str) -> None:
+    """What is left of it shows the fault again, from its text, and nothing on a host without the fault."""
+    with _bench(tmp_path, fault) as bench, bench.host() as host:
+        histories = Histories(bench.config, host, "pci", tmp_path)
+        failure = histories.run(SEED, SECONDS, SECONDS)
+        assert failure is not None
+        assert failure.difference.topic == topic
+        assert len(failure.script.steps) < 25, str(failure.script)
+        assert histories.replay(parse(str(failure.script))) is not None
+    with _bench(tmp_path, None) as bench, bench.host() as host:
+        assert Histories(bench.config, host, "pci", tmp_path).replay(parse(str(failure.script))) is None
