@@ -68,7 +68,7 @@ static void bytes_write(struct asking *asking, const uint8_t *bytes, unsigned le
             mmio_write(name + at, 1, bytes[at]);
 }
 
-static void name_write(struct asking *asking, const uint8_t *name, unsigned length)
+static void put_name(struct asking *asking, const uint8_t *name, unsigned length)
 {
     uint8_t whole[SHMEM_NAME_SIZE] = {0};
 
@@ -133,7 +133,7 @@ static bool ask(void *context, const uint8_t *name, unsigned length)
         call_fail(asking->call, FAIL_LIMIT, "more verdicts than this guest can keep", NULL);
         return false;
     }
-    name_write(asking, name, length);
+    put_name(asking, name, length);
     for (uint64_t i = 0; i < asking->times; i++) {
         struct verdict *verdict = &verdicts[verdict_count];
         uint32_t status;
