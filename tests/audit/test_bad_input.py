@@ -83,3 +83,25 @@ def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "nothing.qvmconf" in capsys.readouterr().err
     assert main(["audit", str(tmp_path)]) == 3
     assert main(["audit"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("channel", "code"),
+    [
+        ("{region: x, members: [a, b], size: 8K}", "wrong-size"),
+        ("{region: y, members: [a, b]}", "missing-access"),
+        ("{region: x, members: [a]}", "surplus-access"),
+        ("{region: x*, members: [a, b]}", "missing-access"),
+    ],
+)
+def test_a_policy_that_is_not_met(channel: str, code: str, vm, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(f"channels:\n  - {channel}\n")
+    files = vm("a", "allow x", "create x,0x1000"), vm("b", "allow x")
+    assert code in _codes(capsys, *files, "--policy", str(policy))
+
+
+def test_a_policy_that_is_met(vm, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("channels:\n  - {region: x, members: [a, b], size: 4K}\n")
+    assert main(["audit", vm("a", "allow x", "create x,0x1000"), vm("b", "allow x"), "--policy", str(policy)]) == 0

@@ -15,7 +15,7 @@ import pytest
 from tests import programs
 
 CHECKOUT: Final = Path(__file__).parents[2]
-TESTS: Final = ("test_examples.py", "test_against_the_oracle.py")
+TESTS: Final = ("test_examples.py", "test_readings.py", "test_bad_input.py", "test_against_the_oracle.py")
 _CONFTEST: Final = """
 from hypothesis import Phase, settings
 settings.register_profile("copy", phases=[Phase.explicit, Phase.generate])

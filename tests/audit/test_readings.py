@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists of both kinds under each reading, by hand (SHM-OPEN-01, SHM-OPEN-02), and what substitution leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.audit.names.lists import rules_list
+from harness.audit.names.reach import reach
+from harness.shmem.config import Rule, ShmemVdev, Subst
+from harness.shmem.profile import Profile
+
+_LISTS = {
+    "narrow deny first": (("deny", "neo"), ("allow", "neo*")),
+    "wide allow first": (("allow", "neo*"), ("deny", "neo")),
+    "wide deny first": (("deny", "neo*"), ("allow", "neo")),
+    "apart": (("deny", "a*"), ("allow", "b*")),
+}
+_EXPECTED = {
+    ("narrow deny first", "neo"): {"last-match", "allow-only"},
+    ("wide allow first", "neo"): {"first-match", "allow-only"},
+    ("wide deny first", "neo"): {"most-specific", "last-match", "allow-only"},
+    ("narrow deny first", "neon"): {
+        "first-match",
+        "deny-wins",
+        "most-specific",
+        "last-match",
+        "allow-only",
+        "deny-only",
+    },
+    ("wide deny first", "neon"): set(),
+    ("apart", "zeta"): {"deny-only"},
+}
+_READINGS = ("first-match", "deny-wins", "most-specific", "last-match", "allow-only", "deny-only")
+
+
+@pytest.mark.parametrize("reading", _READINGS)
+@pytest.mark.parametrize(("name", "asked"), _EXPECTED)
+def test_mixed_lists(reading: str, name: str, asked: str) -> None:
+    profile = Profile.load("7.0", {"mixed_rules": reading})
+    rules = rules_list([Rule(kind, pattern) for kind, pattern in _LISTS[name]], profile)  # type: ignore[arg-type]
+    expected = reading in _EXPECTED[name, asked]
+    assert rules.permits(asked.encode()) is expected
+    assert rules.permitted(1000).accepts(asked.encode()) is expected
+
+
+@pytest.mark.parametrize("tail", ["deny", "allow", "first-kind", "last-kind"])
+def test_the_implied_rule_of_a_mixed_list(tail: str) -> None:
+    profile = Profile.load("7.0", {"mixed_tail": tail})
+    rules = rules_list([Rule("deny", "a*"), Rule("allow", "b*")], profile)
+    assert rules.permitted(1000).accepts(b"zeta") is (tail in ("allow", "first-kind"))
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"), [("unchanged", b"other"), ("prefixed", b"vm_other"), ("refused", None)]
+)
+def test_a_name_that_no_substitution_fits(reading: str, expected: bytes | None) -> None:
+    vdev = ShmemVdev((Subst("mine", "vm_"), Rule("allow", "*")))
+    found = reach(vdev, Profile.load("7.0", {"subst_unmatched": reading}))
+    assert found.host_name(b"other") == expected
+    assert found.host.accepts(b"other") is (expected == b"other")
+    assert found.host.accepts(b"vm_other") is True  # also of 'mineother'
+    assert found.host_name(b"mine1") == b"vm_1"
+    assert not found.host.accepts(b"mine1"), "a name that a substitution fits is not kept as it is"
