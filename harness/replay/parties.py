@@ -91,7 +91,7 @@ class Client:
         return self.region.members << STATUS_MEMBERS_SHIFT | self.pending
 
     def hear(self) -> int:
-        """The status word with all that was not told; it is told by this."""
+        """The status word with all signals since the last read, which this read takes."""
         word = self.word() | self.taken
         self.pending = self.taken = 0
         self._looked()

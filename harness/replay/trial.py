@@ -71,7 +71,7 @@ class Trial:
     """One run of a script's system. Steps are gathered; ``settle`` carries out and compares those that are left.
 
     ``done`` are all steps that were given, as far as they were possible. At most ``most`` steps of an actor are carried
-    out at a time. ``tell`` is told of what was compared.
+    out at a time. ``tell`` gets what was compared.
     """
 
     def __init__(

@@ -22,4 +22,4 @@ REQUIREMENTS: Final[dict[Start, tuple[str, ...]]] = {
         "SHM-ISOL-02",
     ),
 }  # fmt: skip
-"""What the names of a start give evidence for. A difference that belongs to none of them is told by the first."""
+"""What the names of a start give evidence for. A difference that belongs to none of them is reported with the first."""

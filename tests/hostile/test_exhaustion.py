@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest that takes all it can get: bounded, told to the operator, and harmless to the others."""
+"""A guest that takes all it can get: bounded, reported to the operator, and harmless to the others."""
 
 from __future__ import annotations
 

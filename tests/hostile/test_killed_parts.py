@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``kill -9`` of one part of a run, at any moment: nothing is left, and the run says what has gone.
 
-A part that dies is trouble of the bench: the exit status is 2, or 0 where the part had done its work. It is never the
+A part that dies is a bench error: the exit status is 2, or 0 where the part had done its work. It is never the
 status of a requirement that failed.
 """
 

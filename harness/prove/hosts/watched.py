@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An emulated host that writes down which of its lines each test runs: ``python -m harness.prove.hosts.watched``.
 
-What it is told to inject is the name of the test that begins. The record goes into the folder that the variable
+The name of the test that begins comes as the fault to inject. The record goes into the folder that the variable
 ``VARIABLE`` names, a file for each host. The options are those of the host.
 """
 

@@ -67,7 +67,7 @@ class Campaign:
         await trials.run(self._tasks(reach, by_name.values(), reaching), answered)
 
     def _tasks(self, reach: Reach, mutants: Iterable[Mutant], reaching: dict[str, int]) -> Iterator[Task]:
-        """What has to be tried. What is clear without a trial is told when it is come to."""
+        """The mutants that have to be tried. Those that are decided without a trial are reported in their turn."""
         benches = Benches(seen.readings for seen in reach.seen)
         for mutant in mutants:
             if said := reason(mutant, self.entries) or ("" if benches.show(mutant) else REASON):

@@ -112,7 +112,7 @@ class _Changes(libcst.CSTVisitor):
         return True
 
     def on_leave(self, original_node: libcst.CSTNode) -> None:
-        """Leave a function or class, or what is told to a person."""
+        """Leave a function, a class or a message."""
         self._told -= _tells(original_node)
         if isinstance(original_node, libcst.FunctionDef | libcst.ClassDef):
             self._names.pop()
