@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _options(args: argparse.Namespace) -> list[str]:
-    """What each session is told."""
+    """The options of each session."""
     options = ["--nightly"] if args.nightly else []
     for name, value in (
         ("-k", args.keyword),

@@ -28,7 +28,7 @@ class NameItem(Protocol):
 
     @property
     def text(self) -> str:
-        """What the guest is told."""
+        """The text that the guest gets."""
 
     def names(self) -> Iterator[bytes]:
         """What the guest makes of it."""

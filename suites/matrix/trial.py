@@ -31,7 +31,7 @@ _UNRESTRICTED: Final = ShmemVdev(())
 class Trial:
     """A guest under test and its unrestricted peer. Each method yields what was wrong, a line per name.
 
-    ``counted`` is told of every verdict that was asked for.
+    ``counted`` is called for every verdict.
     """
 
     access: Access

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
 MESSAGES = 1000
-# A line that is told again although it was read is disowned about as often as it is owned.
+# A line that is raised again although it was read is disowned about as often as it is owned.
 SPURIOUS = MESSAGES // 20
 # Longest time that an interrupt may take; it is only waited for when one is missing.
 SECONDS = 20.0

@@ -80,7 +80,7 @@ class Qemu:
         stdout: int,
         inherited: Callable[[int], None],
     ) -> Qemu:
-        """Start QEMU in ``folder`` and agree on QMP; ``inherited`` is told its number early.
+        """Start QEMU in ``folder`` and agree on QMP; ``inherited`` gets its number early.
 
         Raises QemuDied with what QEMU said when it ends instead.
         """
