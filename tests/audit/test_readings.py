@@ -44,6 +44,14 @@ def test_mixed_lists(reading: str, name: str, asked: str) -> None:
     assert rules.permitted(1000).accepts(asked.encode()) is expected
 
 
+@pytest.mark.parametrize("reading", ["sensitive", "insensitive"])
+def test_case_in_names_and_sets(reading: str) -> None:
+    profile = Profile.load("7.0", {"pattern_case": reading})
+    for pattern, name in (("Ab", "aB"), ("aB", "Ab"), ("[A-C]x", "bX"), ("[a-c]X", "Bx")):
+        names = rules_list([Rule("allow", pattern)], profile).permitted(1000)
+        assert names.accepts(name.encode()) is (reading == "insensitive"), (pattern, name)
+
+
 @pytest.mark.parametrize("tail", ["deny", "allow", "first-kind", "last-kind"])
 def test_the_implied_rule_of_a_mixed_list(tail: str) -> None:
     profile = Profile.load("7.0", {"mixed_tail": tail})
