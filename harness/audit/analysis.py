@@ -10,7 +10,7 @@ from itertools import combinations
 
 from harness.audit.names.atoms import Atoms, atoms
 from harness.audit.names.describe import Description, describe
-from harness.audit.names.dfa import NOTHING, Dfa, Entangled, either, product
+from harness.audit.names.dfa import NOTHING, Dfa, Entangled, beginning_with, either, product
 from harness.audit.names.patterns import glob_of
 from harness.audit.names.reach import STATES, Creation, Legality, Reach, legality, reach
 from harness.audit.system import System, Vm
@@ -122,7 +122,8 @@ class Analysis:
     def atoms(self) -> Atoms:
         """All names, sorted by which devices reach them; the ``others`` are counted behind the devices."""
         sets = [device.reach.host for device in self.devices]
-        return atoms([*sets, *self.others], self.legality.longest, self.legality.letters)
+        prefixes = [beginning_with(prefix) for prefix in self._prefixes]
+        return atoms([*sets, *self.others, *prefixes], self.legality.longest, self.legality.letters)
 
     def vms_of(self, members: frozenset[int]) -> frozenset[str]:
         """The VMs of an atom's devices."""
@@ -130,7 +131,21 @@ class Analysis:
 
     def others_of(self, members: frozenset[int]) -> frozenset[int]:
         """The further sets that hold an atom, counted from 0."""
-        return frozenset(number - len(self.devices) for number in members if number >= len(self.devices))
+        first = len(self.devices)
+        return frozenset(number - first for number in members if first <= number < first + len(self.others))
+
+    def prefixes_of(self, members: frozenset[int]) -> frozenset[bytes]:
+        """The prefixes of substitutions that an atom's names begin with."""
+        first = len(self.devices) + len(self.others)
+        return frozenset(self._prefixes[number - first] for number in members if number >= first)
+
+    def prefixes_by(self, device: Device) -> frozenset[bytes]:
+        """What the device's substitutions put into names."""
+        return frozenset(one.prefix for one in device.reach.translation.replacements if one.prefix)
+
+    @cached_property
+    def _prefixes(self) -> list[bytes]:
+        return sorted(frozenset(prefix for device in self.devices for prefix in self.prefixes_by(device)))
 
     def accesses(self, host_name: bytes) -> tuple[Access, ...]:
         """Who can attach to a region."""

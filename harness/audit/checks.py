@@ -184,27 +184,24 @@ def _reached(
 
 
 def _posing(analysis: Analysis, wanted: Wanted) -> Iterator[Finding]:
-    """Names under a VM's prefix that another VM reaches, without the same substitution."""
-    told: set[tuple[str, str]] = set()
-    for device in analysis.devices:
-        for replacement in device.reach.translation.replacements:
-            if not replacement.prefix:
-                continue
-            for meeting in analysis.meetings:
-                if device.vm.name not in meeting.vms:
+    """Names under one VM's prefix that another VM reaches, without that substitution and by no exact rule."""
+    seen: set[tuple[str, str]] = set()
+    for members, witness in analysis.atoms.holding():
+        prefixes = analysis.prefixes_of(members)
+        if not prefixes:
+            continue
+        accesses = analysis.accesses(witness)
+        for owner in accesses:
+            own = prefixes & analysis.prefixes_by(owner.device)
+            for access in accesses if own else ():
+                pair = (owner.device.vm.name, access.device.vm.name)
+                if pair[0] == pair[1] or pair in seen or access.exact or wanted(pair[1], witness):
                     continue
-                for access in meeting.accesses:
-                    pair = (device.vm.name, access.device.vm.name)
-                    own = any(
-                        other.prefix == replacement.prefix for other in access.device.reach.translation.replacements
-                    )
-                    listed = wanted(access.device.vm.name, meeting.witness)
-                    if access.device.vm is device.vm or own or listed or pair in told:
-                        continue
-                    if replacement.prefix in meeting.witness and not access.exact:
-                        told.add(pair)
-                        text = (
-                            f"'{access.device.label}' reaches {spelled(meeting.witness)}, which is under the prefix "
-                            f"{spelled(replacement.prefix)} of '{device.label}': {access.because}"
-                        )
-                        yield Finding("warning", "posing", text, access.position, pair, spelled(meeting.witness))
+                if own & analysis.prefixes_by(access.device):
+                    continue
+                seen.add(pair)
+                text = (
+                    f"'{access.device.label}' reaches {spelled(witness)}, which is under the prefix "
+                    f"{spelled(min(own))} of '{owner.device.label}': {access.because}"
+                )
+                yield Finding("warning", "posing", text, access.position, pair, spelled(witness))

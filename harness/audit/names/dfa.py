@@ -238,6 +238,8 @@ def less(one: Dfa, other: Dfa, limit: int) -> Dfa:
 
 def restricted(dfa: Dfa, legal: frozenset[int], *, dot: bool = True, empty: bool = True) -> Dfa:
     """The names of legal bytes; without ``dot`` those with a leading dot are left out, without ``empty`` the empty."""
+    if legal == BYTES and dot and (empty or not dfa.accepting[0]):
+        return dfa
     illegal = dict.fromkeys(BYTES - legal, DEAD)
     first = dict(dfa.edges[0]) | illegal
     if not dot:
@@ -274,3 +276,9 @@ def single(name: bytes) -> Dfa:
     """The set of one name."""
     edges = (*({byte: at + 1} for at, byte in enumerate(name)), {})
     return Dfa(edges, (DEAD,) * len(edges), (False,) * len(name) + (True,))
+
+
+def beginning_with(start: bytes) -> Dfa:
+    """The names that begin with ``start``."""
+    edges = (*({byte: at + 1} for at, byte in enumerate(start)), {})
+    return Dfa(edges, (DEAD,) * len(start) + (len(start),), (False,) * len(start) + (True,))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Final
 
 from harness.audit.names.dfa import (
@@ -114,7 +115,15 @@ class Reach:
 
     def guest_name(self, host_name: bytes) -> bytes | None:
         """A name by which the guest gets the region; None where it cannot. Raises Entangled."""
-        return mapping_of(self.vdev, self.profile).source(self.rules.permitted(STATES), host_name)
+        return self._mapping.source(self._guest_names, host_name)
+
+    @cached_property
+    def _mapping(self) -> Mapping:
+        return mapping_of(self.vdev, self.profile)
+
+    @cached_property
+    def _guest_names(self) -> Dfa:
+        return self._mapping.guest_names(self.rules.permitted(STATES))
 
     def deciding(self, guest_name: bytes) -> Rule | None:
         """The rule that decides about a name; None when it is the implied one, or the vdev has no list."""
@@ -134,8 +143,14 @@ def reach(vdev: ShmemVdev, profile: Profile) -> Reach:
     rules = rules_list(vdev.rules, profile)
     names = translation(vdev.substs, profile)
     legal = legality(profile)
-    host = mapping_of(vdev, profile).image(rules.permitted(STATES))
+    host = _reached(mapping_of(vdev, profile), rules)
     return Reach(vdev, profile, rules, names, legal, _creations(vdev, rules, legal, profile), host)
+
+
+@lru_cache(maxsize=4096)
+def _reached(mapping: Mapping, rules: RulesList) -> Dfa:
+    """The host-side names; most readings of a profile come to the same mapping and the same list."""
+    return mapping.image(rules.permitted(STATES))
 
 
 def mapping_of(vdev: ShmemVdev, profile: Profile) -> Mapping:
@@ -171,8 +186,8 @@ class Mapping:
         extra = [single(name) for name in made if name is not None]
         return either((host, *extra), STATES) if extra else host
 
-    def _guest_names(self, permitted: Dfa) -> Dfa:
-        """The guest-side names that are translated."""
+    def guest_names(self, permitted: Dfa) -> Dfa:
+        """The guest-side names that are translated, given what the list permits. Raises Entangled."""
         # An illegal letter stays in the name and makes it illegal on the host's side, too, unless it is replaced.
         replaces_illegal = any(not self.legal.letters.issuperset(one.original) for one in self.names.replacements)
         guest = self.legal.filtered(permitted if self.rules_first else EVERYTHING, letters=replaces_illegal)
@@ -181,18 +196,17 @@ class Mapping:
         return guest
 
     def _translated(self, permitted: Dfa) -> Dfa:
-        image = self.names.image(self._guest_names(permitted), STATES)
+        image = self.names.image(self.guest_names(permitted), STATES)
         image = _cut(image, self.legal.longest) if self.truncates else image
         return image if self.rules_first else both(image, permitted, STATES)
 
-    def source(self, permitted: Dfa, host_name: bytes) -> bytes | None:
-        """A guest-side name that becomes ``host_name``, which is one of the image, or None. Raises Entangled."""
+    def source(self, guest: Dfa, host_name: bytes) -> bytes | None:
+        """One of the names of ``guest`` that becomes ``host_name``, or None when none does. Raises Entangled."""
         for name in self.implied:
             if _host_name(name, self.names, self.legal, truncates=self.truncates) == host_name:
                 return name
         if not self.names.replacements:
             return host_name
-        guest = self._guest_names(permitted)
         if self.truncates and len(host_name) == self.legal.longest:
             host_name = _continued(self.names.image(guest, STATES), host_name) or host_name
         return self.names.source(host_name, guest, STATES)
