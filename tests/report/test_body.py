@@ -119,7 +119,7 @@ def test_the_checks_of_unittest_count(make_suite: MakeSuite) -> None:
 
         class TestIt(unittest.TestCase):
             def test_a(self):
-                self.assertEqual(1, 1)
+                self.assertEqual(self.id().rpartition(".")[2], "test_a")
 
             def test_b(self):
                 self.assertEqual(1, 2)
