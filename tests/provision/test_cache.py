@@ -109,7 +109,7 @@ def test_two_at_once_build_once(python: Python, tmp_path: Path) -> None:
     first = python(BUILD_AND_WAIT, str(log))
     assert first.line() == "building"
     second = python(BUILD_AND_WAIT, str(log))
-    assert second.complaint().endswith(f"process {first.process.pid} is building it; waiting for it")
+    assert second.complaint().endswith(f"process {first.process.pid} is working on it; waiting")
     first.say("go on")
     assert Path(first.line()).read_text() == "all of it"
     assert Path(second.line()).read_text() == "all of it"

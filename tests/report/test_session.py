@@ -462,7 +462,7 @@ def test_known_failure_of_one_bench_hides_no_other(make_suite: MakeSuite) -> Non
         ("known_failure(reason='r', link='l', expires='2999-01-01', until=3)", "not understood: ['until']"),
         ("requirement()", "takes ids of requirements and nothing else"),
         ("requirement('TST-REQ-01', kind='judge')", "takes ids of requirements and nothing else"),
-        ("requirement('TST-REQ-01', 'SHM-ALLOW-01')", "does not know:\n  SHM-ALLOW-01 (test_it.py::test_a)"),
+        ("requirement('TST-REQ-01', 'SHM-ALLOW-01')", "not in the catalogue:\n  SHM-ALLOW-01 (test_it.py::test_a)"),
     ],
 )
 def test_incomplete_marks_are_refused(make_suite: MakeSuite, mark: str, expected: str) -> None:
