@@ -40,7 +40,7 @@ def test_a_folder_that_no_configuration_can_name_is_refused(lab: Lab) -> None:
     with pytest.raises(StrategyError) as error:
         lab.ready()
     assert isinstance(error.value.__cause__, PermanentHostError)
-    assert "no configuration can hold" in str(error.value.__cause__)
+    assert "cannot be written in a configuration" in str(error.value.__cause__)
 
 
 @pytest.mark.parametrize(

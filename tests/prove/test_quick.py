@@ -42,8 +42,8 @@ def test_one_session_tries_all_faults(tmp_path: Path) -> None:
         "notify-lost": "caught",
         "rule-substring": "survived",
         "subst-ignored": "elsewhere",
-        "rule-prefix": "trouble",
-        "rules-last-match": "trouble",
+        "rule-prefix": "error",
+        "rules-last-match": "error",
     }
     by_name = {proof["fault"]: proof for proof in run.proof["proofs"]}
     # The tests of the group came first, and the first failure was the end.
