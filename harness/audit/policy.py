@@ -224,9 +224,9 @@ def _surplus_finding(
         text = f"{who} can reach {name} of the channel {listed}, whose members are others"
         return Finding("error", "surplus-access", text, position, tuple(sorted(surplus)), name, details)
     if len(vms) > 1:
-        text = f"{who} can meet in {name}, which the policy does not list"
+        text = f"{who} can meet where the policy has no channel, such as in {name}"
         return Finding("error", "forbidden-meeting", text, position, tuple(sorted(vms)), name, details)
-    text = f"{who} can create and use {name}, which the policy does not list"
+    text = f"{who} can create and use regions that no channel of the policy has, such as {name}"
     return Finding("warning", "unlisted-regions", text, position, tuple(sorted(vms)), name, details)
 
 

@@ -55,7 +55,7 @@ def _meetings(analysis: Analysis) -> Iterator[str]:
         yield "  nobody: no two VMs can attach to the same region, whatever names their guests ask for"
     for meeting in analysis.meetings:
         yield f"  {' and '.join(meeting.vms)}: {meeting.names}"
-        yield f"    shortest: {spelled(meeting.witness)}"
+        yield f"    shortest name: {spelled(meeting.witness)}"
         yield from _accesses(meeting.accesses)
     larger = [(vms, name) for vms, name in analysis.groups.items() if len(vms) > 2]
     for vms, name in sorted(larger, key=lambda item: (len(item[0]), sorted(item[0]))):

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pytest
 
 from fixtures.access import Access
@@ -13,40 +11,28 @@ from fixtures.deployment import Deploy
 from fixtures.records import Observations
 from harness.shmem.status import Status
 from suites.characterisation.experiments import granted, verdict
+from suites.characterisation.mixed_lists import COVERING, DECIDES, OTHERS, TAILS
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.every_release]
-
-MIXED = ("deny neo allow neo*", "allow neo* deny neo", "deny neo* allow neo", "deny a* allow b*", "allow b* deny a*")
-
-# Whether the name itself is granted, list by list.
-DECIDES: Final = {
-    (False, True, False): "first-match",
-    (False, False, False): "deny-wins",
-    (False, False, True): "most-specific",
-    (True, False, True): "last-match",
-    (True, True, True): "allow-only",
-}
-# Whether a name that no rule covers is granted, in the last two lists.
-TAILS: Final = {(False, False): "deny", (True, True): "allow", (True, False): "first-kind", (False, True): "last-kind"}
 
 
 @pytest.mark.requirement("SHM-MIX-04", "SHM-MIX-05", "SHM-MIX-06", "SHM-OPEN-01", "SHM-OPEN-02", "SHM-OPEN-03")
 def test_lists_of_both_kinds(deploy: Deploy, attempt: Try, access: Access, observations: Observations) -> None:
-    """Five lists that distinguish all readings. What two releases do can be compared in two reports."""
-    tried = attempt(f"vdev shmem {{location}} {MIXED[0]}")
+    """Lists that distinguish the readings. What two releases do can be compared in two reports."""
+    tried = attempt(f"vdev shmem {{location}} {COVERING[0]}")
     observations.record("qvm on a list of both kinds", "accepts it" if tried.status is None else f"ends {tried.status}")
     observations.record("what qvm says of it", tried.messages.strip() or "nothing")
     if tried.status is not None:
         observations.record("mixed_rules", "rejected")
         return
-    guests = deploy(*MIXED)
-    names = [granted(guest, "neo") for guest in guests[:3]]
-    tails = [granted(guest, "zeta") for guest in guests[3:]]
-    for guest, name, seen in zip(guests, ("neo", "neo", "neo", "zeta", "zeta"), (*names, *tails), strict=True):
+    guests = deploy(*COVERING, *OTHERS)
+    asked = ["neo"] * len(COVERING) + ["zeta"] * len(OTHERS)
+    answers = [granted(guest, name) for guest, name in zip(guests, asked, strict=True)]
+    for guest, name, seen in zip(guests, asked, answers, strict=True):
         access.matrix.record(configuration=guest.rules, guest=guest.name, name=name, expected=None, seen=seen)
         observations.record(f"'{name}' under '{guest.rules}'", "granted" if seen else "refused")
-    observations.record("mixed_rules", DECIDES.get((names[0], names[1], names[2]), "none that is known"))
-    observations.record("mixed_tail", TAILS[tails[0], tails[1]])
+    observations.record("mixed_rules", DECIDES.get(tuple(answers[: len(COVERING)]), "none that is known"))
+    observations.record("mixed_tail", TAILS[answers[-2], answers[-1]])
 
 
 DIALECT = (r"allow q? allow s[ab]1 allow n[!c]1 allow e\* allow CASE allow sl*sh allow *dot",)

@@ -8,7 +8,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from harness.shmem.profile import FIELDS, PROFILES
+import pytest
+
+from harness.shmem.config import parse, shmems_of
+from harness.shmem.oracle import decide
+from harness.shmem.profile import FIELDS, PROFILES, Profile
+from suites.characterisation.mixed_lists import COVERING, DECIDES
 from tests import programs
 from tests.bench.mini_suite import CHECKOUT
 
@@ -35,6 +40,13 @@ UNSEEN: Final = {
     *("subst_occurrences", "umask_on_mode", "bad_access", "find_attaches", "find_rules"),
     *("interrupt_shape", "new_content", "pci_msi"),
 }
+
+
+@pytest.mark.parametrize("reading", [each for each in FIELDS["mixed_rules"].readings if each != "rejected"])
+def test_the_lists_distinguish_the_readings_of_mixed_lists(reading: str) -> None:
+    profile = Profile.load("7.0", {"mixed_rules": reading})
+    granted = tuple(decide(shmems_of(parse(f"vdev shmem {rules}"))[0], "neo", profile).allowed for rules in COVERING)
+    assert DECIDES[granted] == {"deny-only": "deny-wins"}.get(reading, reading)
 
 
 def test_unusual_readings_are_recognised(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import assert_never
 
 from harness.audit.names.dfa import EVERYTHING, NOTHING, Dfa, Moves, explore
 from harness.audit.names.patterns import Glob, glob_of
@@ -52,21 +53,24 @@ def _permitted(rules: RulesList, limit: int) -> Dfa:
 
 def rules_list(rules: Sequence[Rule], profile: Profile) -> RulesList:
     """The list under ``profile``, which must accept it."""
-    kinds = {rule.kind for rule in rules}
-    mixed = len(kinds) > 1
-    if mixed and profile.mixed_rules == "allow-only":
-        rules = [rule for rule in rules if rule.kind == "allow"]
-    elif mixed and profile.mixed_rules == "deny-only":
-        rules = [rule for rule in rules if rule.kind == "deny"]
     globs = {rule: glob_of(rule.pattern, profile) for rule in rules}
     ordered = list(rules)
-    if mixed:
-        if profile.mixed_rules == "deny-wins":
-            ordered.sort(key=lambda rule: rule.kind == "allow")
-        elif profile.mixed_rules == "last-match":
-            ordered.reverse()
-        elif profile.mixed_rules == "most-specific":
-            ordered.sort(key=lambda rule: (not globs[rule].exact, -globs[rule].literals))
+    if len({rule.kind for rule in rules}) > 1:
+        match profile.mixed_rules:
+            case "allow-only":
+                rules = ordered = [rule for rule in rules if rule.kind == "allow"]
+            case "deny-only":
+                rules = ordered = [rule for rule in rules if rule.kind == "deny"]
+            case "deny-wins":
+                ordered.sort(key=lambda rule: rule.kind == "allow")
+            case "last-match":
+                ordered.reverse()
+            case "most-specific":
+                ordered.sort(key=lambda rule: (not globs[rule].exact, -globs[rule].literals))
+            case "first-match" | "rejected":
+                pass
+            case reading:
+                assert_never(reading)
     return RulesList(tuple(ordered), tuple(globs[rule] for rule in ordered), _permits_rest(rules, profile))
 
 

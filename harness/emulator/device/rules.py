@@ -10,6 +10,7 @@ Names and patterns are byte strings carried as text with one character a byte (L
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from harness.emulator.device.pattern import Pattern
 from harness.emulator.device.regions import RequestFailed
@@ -64,14 +65,17 @@ class Rules:
 
     def decisive(self, covering: Sequence[Rule]) -> Rule:
         """The rule that decides among those that cover a name."""
-        order = self.profile.mixed_rules
-        if order == "last-match":
-            return covering[-1]
-        if order == "deny-wins":
-            return next((rule for rule in covering if rule.kind == "deny"), covering[0])
-        if order == "most-specific":
-            return max(covering, key=lambda rule: self._patterns[rule].specificity)
-        return covering[0]
+        match self.profile.mixed_rules:
+            case "last-match":
+                return covering[-1]
+            case "deny-wins":
+                return next((rule for rule in covering if rule.kind == "deny"), covering[0])
+            case "most-specific":
+                return max(covering, key=lambda rule: self._patterns[rule].specificity)
+            case "first-match" | "allow-only" | "deny-only" | "rejected":
+                return covering[0]
+            case order:
+                assert_never(order)
 
     def implicit(self) -> bool:
         """The rule after the last one: one ``allow`` anywhere closes the list with a denial of everything."""

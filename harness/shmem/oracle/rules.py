@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from harness.shmem.config import Rule, RuleKind
 from harness.shmem.oracle.patterns import compile_pattern, name_bytes
@@ -39,17 +39,20 @@ def _considered(rules: Sequence[Rule], profile: Profile) -> list[int]:
     return [index for index, rule in enumerate(rules) if rule.kind in kept]
 
 
-def _deciding(rules: Sequence[Rule], matching: list[int], profile: Profile) -> int:
-    """The index out of ``matching``, which is in list order and not empty, that decides."""
+def _priority(rule: Rule, index: int, profile: Profile) -> tuple[int | bool, ...]:
+    """A key by which the rule that decides sorts first: every reading of a list is a first match in some order."""
     match profile.mixed_rules:
         case "deny-wins":
-            return next((index for index in matching if rules[index].kind == "deny"), matching[0])
+            return rule.kind != "deny", index
         case "last-match":
-            return matching[-1]
+            return (-index,)
         case "most-specific":
-            return max(matching, key=lambda index: (compile_pattern(rules[index].pattern, profile).specificity, -index))
-        case _:
-            return matching[0]
+            exact, literals = compile_pattern(rule.pattern, profile).specificity
+            return not exact, -literals, index
+        case "first-match" | "allow-only" | "deny-only" | "rejected":
+            return (index,)
+        case reading:
+            assert_never(reading)
 
 
 def implied(kinds: Sequence[RuleKind], profile: Profile) -> RuleKind:
@@ -70,7 +73,7 @@ def verdict(rules: Sequence[Rule], matched: Sequence[bool], profile: Profile) ->
         return Verdict(allowed=True)
     matching = [index for index in considered if matched[index]]
     if matching:
-        index = _deciding(rules, matching, profile)
+        index = min(matching, key=lambda index: _priority(rules[index], index, profile))
         return Verdict(rules[index].kind == "allow", index)
     tail = implied([rules[index].kind for index in considered], profile)
     return Verdict(tail == "allow", implicit="allow *" if tail == "allow" else "deny *")
@@ -85,7 +88,7 @@ def matches(rules: Sequence[Rule], name: str, profile: Profile) -> list[bool]:
 class Ranking:
     """The verdicts of one list about many names: what :func:`verdict` says, from the rules that match alone.
 
-    Every reading of a list is a first match in some order of its rules; ``rank`` is that order.
+    ``rank`` is the order in which the rules decide.
     """
 
     def __init__(self, rules: Sequence[Rule], profile: Profile) -> None:
@@ -108,17 +111,3 @@ class Ranking:
         if index is not None:
             return Verdict(self.rules[index].kind == "allow", index)
         return Verdict(self.tail == "allow", implicit="allow *" if self.tail == "allow" else "deny *")
-
-
-def _priority(rule: Rule, index: int, profile: Profile) -> tuple[int | bool, ...]:
-    """A key by which the rule that decides sorts first."""
-    match profile.mixed_rules:
-        case "deny-wins":
-            return rule.kind != "deny", index
-        case "last-match":
-            return (-index,)
-        case "most-specific":
-            exact, literals = compile_pattern(rule.pattern, profile).specificity
-            return not exact, -literals, index
-        case _:
-            return (index,)

@@ -31,6 +31,9 @@ class FakeQtest(Qtest):
     def post(self, *commands: str) -> None:
         self.commands += commands
 
+    def pulse(self, *commands: str) -> None:
+        self.post(*commands)
+
     async def command(self, command: str) -> str:
         self.commands.append(command)
         return "0"
