@@ -54,7 +54,8 @@ def test_arrows_go_down_only() -> None:
 )  # fmt: skip
 def test_an_arrow_that_goes_up_is_noticed(tmp_path: Path, module: str, line: str, contract: str) -> None:
     """In a copy of the sources, with one import more."""
-    for source in [*CHECKOUT.glob("harness/**/*.py"), *CHECKOUT.glob("fixtures/*.py"), CHECKOUT / "pyproject.toml"]:
+    modules = [source for folder in ("harness", "fixtures") for source in CHECKOUT.glob(f"{folder}/**/*.py")]
+    for source in [*modules, CHECKOUT / "pyproject.toml"]:
         copy = tmp_path / source.relative_to(CHECKOUT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(source.read_text())
@@ -166,6 +167,38 @@ def test_no_folder_is_crowded() -> None:
     folders = {source.parent for folder in ("harness", "fixtures") for source in CHECKOUT.glob(f"{folder}/**/*.py")}
     crowded = {folder for folder in folders if len(list(folder.glob("*.py"))) > MOST_FILES}
     assert {folder.relative_to(CHECKOUT).as_posix() for folder in crowded} == set()
+
+
+MOST_LINES = 400
+LONG = {"harness/shmem/profile.py": "data: a field for each open question, with all its readings"}
+"""Files that may be longer, and why."""
+
+
+def lengths(top: Path) -> dict[str, int]:
+    """How many lines each source file has that is ours."""
+    folders = ("harness", "fixtures", "suites", "targets", "tests", "tools")
+    sources = [
+        source for folder in folders for kind in ("py", "c", "h") for source in top.glob(f"{folder}/**/*.{kind}")
+    ]
+    return {source.relative_to(top).as_posix(): source.read_text().count("\n") for source in sources}
+
+
+def too_long(top: Path) -> set[str]:
+    return {name for name, lines in lengths(top).items() if lines > MOST_LINES}
+
+
+def test_no_source_file_is_long() -> None:
+    assert len(lengths(CHECKOUT)) > 400
+    assert too_long(CHECKOUT) == set(LONG)
+
+
+@pytest.mark.parametrize("name", ["harness/a/b.py", "tests/a.c", "targets/images/a/b/c.h"])
+def test_a_long_source_file_is_noticed(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("\n" * MOST_LINES)
+    assert too_long(tmp_path) == set()
+    (tmp_path / name).write_text("\n" * (MOST_LINES + 1))
+    assert too_long(tmp_path) == {name}
 
 
 OURS = ("harness", "fixtures", "suites", "targets", "tests")

@@ -29,8 +29,9 @@ from harness.host.protocol import (
 )
 from harness.narrow import present
 from harness.replay.parties import BY_LINE, BY_MESSAGE, MARK, SEED_MASK
-from harness.replay.reference import Facts, Outcome
+from harness.replay.reference import Outcome
 from harness.replay.script import GUESTS, HOST, Script, Step, as_text
+from harness.replay.state import Facts
 from harness.report.judging.judgements import Finding
 from harness.shmem.config import ShmemVdev
 from harness.shmem.registers import PAGE_SIZE

@@ -109,9 +109,9 @@ def test_5(deploy): deploy("")[0].attach("works")
 
 def test_a_guest_that_does_not_end_is_shown_with_its_last_words(mini: MiniSuite) -> None:
     body = """
-import fixtures.guest
+import fixtures.running.life
 def test_1(deploy):
-    fixtures.guest._END_SECONDS = 0.3
+    fixtures.running.life._END_SECONDS = 0.3
     deploy("")[0].wait_end()
 """
     _run(mini, body, status=2)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The probe's core on a machine that is made up, fed with lines by a fuzzer that sees what they reach.
+ * The probe's core on a machine that is made up (probe_machine.c), fed with lines by a fuzzer that sees what they reach.
  *
  * Usage: probe_fuzz SEED COUNT. Each input is some bytes and a line end. An oracle of its own (a second decoder with
  * another CRC) says how many requests are in an input: so many answers must come, and each must be clean.
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "platform.h"
+#include "probe_machine.h"
 
 #ifdef __clang__
 #define UNSEEN __attribute__((no_sanitize("all"), no_sanitize("coverage")))
@@ -20,8 +21,8 @@
 #define UNSEEN __attribute__((no_sanitize("all"), no_sanitize_coverage))
 #endif
 
-enum { LONGEST = 10000, KEPT = 2048, MAP = 1 << 16, RAM = 1 << 21, HEADER = 26, REQUEST_MAX = 8448 };
-enum { FACTORY_AT = 0x10000000, WINDOW_AT = 0x20000000, TIMEOUT_SECONDS = 20 };
+enum { LONGEST = 10000, KEPT = 2048, MAP = 1 << 16, HEADER = 26, REQUEST_MAX = 8448 };
+enum { TIMEOUT_SECONDS = 20 };
 
 static unsigned char reached[MAP];
 static size_t news;               /* blocks that have been reached */
@@ -249,10 +250,7 @@ static bool begin(void)
     return true;
 }
 
-/* --- the machine */
-
-static unsigned char factory[4096] __attribute__((aligned(4096)));
-static unsigned char *ram;
+/* --- the console */
 
 int console_read(void)
 {
@@ -275,112 +273,6 @@ void console_write(const char *text, size_t count)
         fail("an answer that is too long");
 }
 
-const struct platform_facts *platform_facts(void)
-{
-    static const struct platform_facts facts = {"x86_64", "bare", "made up", "0123", 1, {{0, RAM}}, 1};
-
-    return &facts;
-}
-
-/* Time goes on with each look at it, so that every wait comes to its end. */
-uint64_t clock_now_ns(void)
-{
-    static uint64_t now;
-
-    return now += 1000000000;
-}
-
-uint64_t clock_rate_hz(void) { return 1000000000; }
-
-static void *part(unsigned char *memory, uint64_t size, uint64_t base, uint64_t physical, uint64_t count)
-{
-    if (physical < base || physical - base > size || count > size - (physical - base))
-        return NULL;
-    return memory + (physical - base);
-}
-
-void *memory_map(uint64_t physical, uint64_t count, enum memory_kind kind)
-{
-    void *found = part(factory, sizeof factory, FACTORY_AT, physical, count);
-
-    (void)kind;
-    if (!found)
-        found = part(ram, RAM, WINDOW_AT, physical, count);
-    return found ? found : part(ram, RAM, 0, physical, count);
-}
-
-void memory_unmap(void *address, uint64_t count, enum memory_kind kind)
-{
-    (void)address, (void)count, (void)kind;
-}
-
-void *memory_private(uint64_t like, uint64_t count)
-{
-    (void)like;
-    return count <= RAM ? ram : NULL;
-}
-
-static const struct pci_function shmem_function = {
-    .device = 5, .vendor_id = 0x1c05, .device_id = 1, .class_code = 0x050000, .interrupt_line = 5, .interrupt_pin = 1,
-    .bar = {{FACTORY_AT, 4096, false, false, false}, {0}, {WINDOW_AT, RAM, false, true, true}},
-};
-
-size_t pci_find(uint16_t vendor_id, uint16_t device_id, struct pci_function *list, size_t limit)
-{
-    if (vendor_id != shmem_function.vendor_id || device_id != shmem_function.device_id || limit == 0)
-        return 0;
-    list[0] = shmem_function;
-    return 1;
-}
-
-uint32_t pci_config_read(const struct pci_function *function, unsigned offset, unsigned width)
-{
-    (void)function;
-    return (uint32_t)(offset * 0x01010101u) >> (32 - 8 * width);
-}
-
-void pci_config_write(const struct pci_function *function, unsigned offset, unsigned width, uint32_t value)
-{
-    (void)function, (void)offset, (void)width, (void)value;
-}
-
-unsigned pci_interrupt_line(const struct pci_function *function) { return function->interrupt_line; }
-
-size_t devices_listed(struct listed_device *list, size_t limit)
-{
-    if (limit == 0)
-        return 0;
-    list[0] = (struct listed_device){.address = FACTORY_AT, .interrupt = {.line = 43}};
-    return 1;
-}
-
-bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handler, void *context)
-{
-    (void)interrupt;
-    handler(context);
-    return true;
-}
-
-void interrupt_close(void *context) { (void)context; }
-
-void interrupt_wait(const volatile uint64_t *counter, uint64_t before, uint64_t until)
-{
-    (void)counter, (void)before, (void)until;
-}
-
-bool fault_guard(void (*body)(void *), void *argument, struct fault *fault)
-{
-    (void)fault;
-    body(argument);
-    return true;
-}
-
-bool fault_provoke(const char *kind, uint64_t address)
-{
-    (void)kind, (void)address;
-    return false;
-}
-
 _Noreturn void power_off(void) { longjmp(again, 1); }
 _Noreturn void power_reset(void) { longjmp(again, 1); }
 
@@ -390,11 +282,7 @@ int main(int count, char **argument)
         return 3;
     state = strtoull(argument[1], NULL, 0);
     wanted = strtoull(argument[2], NULL, 0);
-    ram = malloc(RAM);
-    memset(ram, 0, RAM);
-    /* What a guest finds in a device that answers every request with its first slot. */
-    memcpy(factory, "QVMGSHM\x51", 8);
-    memcpy(factory, (uint64_t[]){0x4d534732474d5651, WINDOW_AT}, 16);
+    machine_make();
     setjmp(again);
     if (inputs < wanted || position < length)
         probe_main();

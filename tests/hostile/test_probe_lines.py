@@ -47,7 +47,7 @@ def _fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *FLAGS,
         *includes,
         *sources,
-        CHECKOUT / "tests/hostile/probe_fuzz.c",
+        *sorted((CHECKOUT / "tests/hostile").glob("probe_*.c")),
         "-o",
         program,
     ]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 import pytest
-from _pytest import junitxml
 
 from harness import events
 from harness.errors import EXIT_BENCH_ERROR, BenchError
@@ -40,6 +39,7 @@ from harness.report.evidence.model import Case, Component, Planned, Report, Requ
 from harness.report.pages import html, readings
 from harness.report.recording import attempts, known
 from harness.report.recording.case import CaseUnderWay
+from harness.report.recording.junit import JunitFile
 from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE, site
 from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 from harness.report.recording.terminal import TerminalProgress
@@ -49,7 +49,6 @@ from harness.report.scope.selection import Selection
 # How a session ends that did not even come to look for tests; any other status is the answer to a question.
 _BROKE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
 _ATTEMPT = pytest.StashKey[int]()
-_JUNIT = "SHMEM_HARNESS_JUNIT"
 
 SELECTION: Final = "harness-selection"
 """The name of the plugin that watches what a session leaves out."""
@@ -76,7 +75,8 @@ class RunRecorder:
         if self._journal.lost is not None:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
-        self.add_components(_environment(config))
+        environment = surroundings.environment_files(config)
+        self.add_components([provenance.file_component("environment file", path) for path in environment])
         self._selection = Selection(config)
         config.pluginmanager.register(self._selection, SELECTION)
         self._case: CaseUnderWay | None = None
@@ -91,7 +91,7 @@ class RunRecorder:
         """What another plugin could not do at the end."""
         self._output = sys.stdout
         self._report: Report | None = None
-        self._junit = _junit_path(config, self.folder / folder.JUNIT)
+        self._junit = JunitFile(config, self.folder / folder.JUNIT)
         self._subscriptions: list[Callable[[], None]] = []
         self._progress: TerminalProgress | None = None
 
@@ -358,8 +358,7 @@ class RunRecorder:
             folder.show_as_latest(self.folder)
         report = self._end(exitstatus)
         try:
-            if self._junit.is_file() and self._junit != self.folder / folder.JUNIT:
-                shutil.copyfile(self._junit, self.folder / folder.JUNIT)
+            self._junit.copy()
             self._write(report)
         except OSError as error:
             self._unwritten = error
@@ -368,9 +367,8 @@ class RunRecorder:
         return report
 
     def _what_broke(self, error: Exception) -> str:
-        frames = pytest.ExceptionInfo.from_exception(error).traceback
-        if any(frame.path == Path(junitxml.__file__) for frame in frames):
-            return f"the JUnit file {self._junit} could not be written: {reason(error)}"
+        if self._junit.broke(error):
+            return f"the JUnit file {self._junit.path} could not be written: {reason(error)}"
         return f"a plugin broke at the end of the session: {reason(error)}"
 
     def _write(self, report: Report) -> None:
@@ -398,19 +396,3 @@ class RunRecorder:
     def _flush_terminal(self) -> None:
         if self._progress:
             self._progress.flush()
-
-
-def _environment(config: pytest.Config) -> list[Component]:
-    """The environment file of labgrid, if the session has one: it says which benches there were."""
-    given = config.getoption("lg_env", default=None)
-    path = Path(given) if given else None
-    return [provenance.file_component("environment file", path)] if path and path.is_file() else []
-
-
-def _junit_path(config: pytest.Config, own: Path) -> Path:
-    """Where pytest writes its JUnit file: where the user wants it, or into the folder of the run."""
-    if not getattr(config.option, "xmlpath", None):
-        # pytest expands variables in this path, and knows no way to write a dollar sign of the path's own.
-        os.environ[_JUNIT] = str(own)
-        config.option.xmlpath = f"${_JUNIT}"
-    return Path(os.path.expandvars(config.option.xmlpath)).expanduser()

@@ -36,6 +36,13 @@ def of_session(config: pytest.Config) -> dict[str, str]:
     return collected
 
 
+def environment_files(config: pytest.Config) -> list[Path]:
+    """The environment file of labgrid, if the session has one: it says which benches there were."""
+    given = config.getoption("lg_env", default=None)
+    path = Path(given) if given else None
+    return [path] if path and path.is_file() else []
+
+
 def source(config: pytest.Config, *spellings: str) -> str:
     """Where an option was given that is written in one of these ways, in words."""
     return _given_in(config, lambda word: any(_written(word, spelling) for spelling in spellings))

@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single steps drawn at random: what one guest, or a program of the host, may do next.
+
+How likely a step is changes from phase to phase; the turns say when a phase begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from harness.replay.drawing import SIZES, System, illegal_names, mutated
+from harness.replay.parties import Client
+from harness.replay.reference import Reference
+from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
+from harness.replay.trial import Trial
+from harness.shmem import registers as reg
+from harness.shmem.profile import Profile
+
+_CONNECTIONS: Final = 12
+_HOST_CONNECTIONS: Final = 16
+_DEVICE_CONNECTIONS: Final = 9
+_VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
+_MOST_MARKED: Final = 10
+"""Pages of a region whose every page a program of the host goes through."""
+# Relative to each other; a phase multiplies each by a number of its own.
+_WEIGHTS: Final = {
+    "attach": 30,
+    "request": 4,
+    "wide": 3,
+    "find": 3,
+    "name": 2,
+    "flags": 2,
+    "factory": 4,
+    "detach": 14,
+    "notify": 20,
+    "status": 12,
+    "write": 5,
+    "read": 5,
+    "mark": 3,
+    "edges": 5,
+    "left": 5,
+    "load": 9,
+    "store": 7,
+    "peek": 7,
+    "poke": 4,
+    "listen": 2,
+    "interrupts": 5,
+}
+
+
+class Draws:
+    """Draws single steps for a trial, whose state it looks at."""
+
+    def __init__(self, random: Random, system: System, trial: Trial) -> None:
+        self._random = random
+        self._system = system
+        self._trial = trial
+        self._ways = {name: guest.ways for name, guest in trial.world.guests.items()}
+        self._left: dict[str, list[str]] = {}
+        self._weights: dict[str, float] = {}
+        self._liked: list[bytes] = []
+
+    @property
+    def _reference(self) -> Reference:
+        return self._trial.reference
+
+    def begin_phase(self) -> None:
+        """Draw the verbs and the names that are likely from now on."""
+        self._weights = {verb: weight * self._random.choice((0.2, 1, 1, 3)) for verb, weight in _WEIGHTS.items()}
+        self._liked = self._random.sample(
+            self._system.names, k=min(len(self._system.names), self._random.randint(1, 5))
+        )
+
+    def note(self, step: Step) -> None:
+        """A step that is going to be carried out: what a guest has left can be looked at later."""
+        if step.verb == "detach" and step.actor != HOST:
+            self._left.setdefault(step.actor, []).append(step.connection)
+
+    def guest_step(self, actor: str) -> Step | None:
+        """What a guest may do next; none when nothing can come of what was drawn."""
+        verb = self._random.choices(list(self._weights), list(self._weights.values()))[0]
+        device = self._random.randrange(len(self._reference.devices[actor]))
+        draw: Callable[[str, int], Step | None] | None = getattr(self, f"_draw_{verb}", None)
+        if draw:
+            return draw(actor, device)
+        client = self._own(actor)
+        return Step(actor, verb, (client.connection,)) if client else None
+
+    def _own(self, actor: str) -> Client | None:
+        clients = list(self._reference.clients[actor].values())
+        return self._random.choice(clients) if clients else None
+
+    def unused(self, actor: str, device: int) -> str | None:
+        """A connection to be; none when the guest has enough."""
+        used = self._reference.clients[actor]
+        if sum(client.device == device for client in used.values()) >= _DEVICE_CONNECTIONS:
+            return None
+        most = _HOST_CONNECTIONS if actor == HOST else _CONNECTIONS
+        free = [name for number in range(most) if (name := f"{actor[:2]}{number}") not in used]
+        return self._random.choice(free) if free else None
+
+    # Requests
+
+    def name(self, actor: str, device: int) -> bytes:
+        """Mostly one that the phase likes or that exists, often with the host's name of it."""
+        names = self._liked if self._random.random() < 0.6 else self._system.names
+        name = self._random.choice(names)
+        chance = self._random.random()
+        if chance < 0.05:
+            return illegal_names(self._random, name)
+        if chance < 0.12:
+            return mutated(self._random, name)
+        if chance < 0.4:
+            # Who has another name for a region than others must meet them there.
+            facts = self._reference.facts
+            there = {region.name for region in self._reference.regions}
+            same = [
+                one
+                for one in self._system.names
+                if (decision := facts.decide(actor, device, as_text(one))).allowed and decision.host_name in there
+            ]
+            return self._random.choice(same) if same else name
+        return name
+
+    def pages(self, actor: str, device: int, name: bytes) -> int:
+        """A size to request with a name: often that of the region that is there."""
+        decision = self._reference.facts.decide(actor, device, as_text(name.partition(b"\0")[0]))
+        there = next((one.pages for one in self._reference.regions if one.name == decision.host_name), None)
+        chance = self._random.random()
+        if chance < 0.02 and decision.allowed:
+            return 0
+        if there and chance < 0.5:
+            return there
+        return self._random.choice(SIZES)
+
+    def attach(self, actor: str, device: int) -> Step | None:
+        """A guest's request by a name; none when it has connections enough."""
+        connection = self.unused(actor, device)
+        if not connection:
+            return None
+        name = self.name(actor, device)
+        return Step(actor, "attach", (connection, encode_name(name), str(self.pages(actor, device, name)), str(device)))
+
+    _draw_attach = attach
+
+    def _register(self, actor: str, device: int) -> bytes:
+        return self._reference.devices[actor][device].name
+
+    def _draw_request(self, actor: str, device: int) -> Step | None:
+        connection = self.unused(actor, device)
+        pages = self.pages(actor, device, self._register(actor, device))
+        return Step(actor, "request", (connection, str(pages), str(device))) if connection else None
+
+    def _draw_wide(self, actor: str, device: int) -> Step | None:
+        connection = self.unused(actor, device)
+        if not connection or self._profile.access_widths == "natural":
+            return None
+        name = self.name(actor, device)
+        start = name.ljust(4, b"\0")[:4]
+        pages = self.pages(actor, device, start + self._register(actor, device)[4:])
+        word = int.from_bytes(start, "little")
+        return Step(actor, "wide", (connection, str(pages), f"{word:#x}", str(device)))
+
+    def _draw_find(self, actor: str, device: int) -> Step | None:
+        connection = self.unused(actor, device)
+        if not connection or (self._profile.find, self._profile.find_attaches) != (
+            "own-connections",
+            "loads-registers",
+        ):
+            return None
+        own = sum(client.device == device for client in self._reference.clients[actor].values())
+        number = self._random.choice((0, own, max(0, own - 1), 1, self._random.randint(0, 16), 0xFFFF_FFFF))
+        return Step(actor, "find", (connection, f"{number:#x}", str(device)))
+
+    def _draw_name(self, actor: str, device: int) -> Step | None:
+        return Step(actor, "name", (encode_name(self.name(actor, device)), str(device)))
+
+    def _draw_flags(self, actor: str, device: int) -> Step | None:
+        if self._profile.flags == "absent":
+            return None
+        value = self._random.choice((0, 0o600, 0o640, 0o666, 0o444, 0o222, 0o777, self._random.randrange(0o1000)))
+        return Step(actor, "flags", (f"{value:#x}", str(device)))
+
+    def _draw_factory(self, actor: str, device: int) -> Step | None:
+        return Step(actor, "factory", (str(device),))
+
+    # Connections
+
+    @property
+    def _profile(self) -> Profile:
+        return self._reference.profile
+
+    @property
+    def _any_width(self) -> bool:
+        return self._profile.access_widths != "natural"
+
+    def _draw_detach(self, actor: str, device: int) -> Step | None:
+        del device
+        client = self._own(actor)
+        if not client:
+            return None
+        value = self._random.choice((*_VALUES, self._random.getrandbits(32)))
+        offset, width = reg.CONTROL_DETACH_OFFSET, 4
+        if self._any_width and self._random.random() < 0.4:
+            width = self._random.choice((1, 2, 8))
+            offset = 8 if width == 8 else self._random.randrange(12, 16, width)
+            value = self.mask(client) if width == 8 else value & ((1 << 8 * width) - 1)
+        return Step(actor, "detach", (client.connection, f"{offset:#x}", str(width), f"{value:#x}"))
+
+    def mask(self, client: Client) -> int:
+        """A word for notify."""
+        members = client.region.members
+        one = 1 << self._random.randrange(16)
+        own = 1 << client.index
+        random = self._random.getrandbits(16)
+        return self._random.choice(
+            (members, members & ~own, own, one, one | own, 0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF, 0, 1 << 16 | own, random,
+             random << 16, 0xFFFF_0000 | one, 0x7FFF_FFFF, ~members & 0xFFFF)
+        )  # fmt: skip
+
+    def _draw_notify(self, actor: str, device: int) -> Step | None:
+        del device
+        client = self._own(actor)
+        return Step(actor, "notify", (client.connection, f"{self.mask(client):#x}")) if client else None
+
+    def _draw_write(self, actor: str, device: int) -> Step | None:
+        del device
+        client = self._own(actor)
+        if not client:
+            return None
+        page = self._random.choice((0, client.region.pages - 1, self._random.randrange(client.region.pages)))
+        return Step(actor, "write", (client.connection, str(page), f"{self._random.getrandbits(64):#x}"))
+
+    def _draw_read(self, actor: str, device: int) -> Step | None:
+        del device
+        client = self._own(actor)
+        if not client:
+            return None
+        page = self._random.choice((0, client.region.pages - 1, self._random.randrange(client.region.pages)))
+        return Step(actor, "read", (client.connection, str(page)))
+
+    def _draw_mark(self, actor: str, device: int) -> Step | None:
+        del device
+        client = self._own(actor)
+        return Step(actor, "mark", (client.connection, f"{self._random.getrandbits(24):#x}")) if client else None
+
+    def _draw_left(self, actor: str, device: int) -> Step | None:
+        del device
+        left = self._left.get(actor, [])[-4:]
+        if not left or self._profile.detached_window not in ("scratch", "ones"):
+            return None
+        return Step(actor, "left", (self._random.choice(left),))
+
+    def _draw_load(self, actor: str, device: int) -> Step | None:
+        del device
+        client = self._own(actor)
+        if not client:
+            return None
+        width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
+        offset = self._random.randrange(0, reg.CONTROL_NOTIFY_OFFSET, width)
+        if offset < reg.CONTROL_IDX_OFFSET and client.due.how:
+            return None
+        return Step(actor, "load", (client.connection, f"{offset:#x}", str(width)))
+
+    def _draw_store(self, actor: str, device: int) -> Step | None:
+        del device
+        client = self._own(actor)
+        if not client:
+            return None
+        width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
+        narrow = width < 4 and self._random.random() < 0.4
+        offset = self._random.randrange(*((8, 12) if narrow else (0, 8)), width)
+        value = self._random.choice(((1 << 8 * width) - 1, self._random.getrandbits(8 * width)))
+        return Step(actor, "store", (client.connection, f"{offset:#x}", str(width), f"{value:#x}"))
+
+    def _draw_peek(self, actor: str, device: int) -> Step | None:
+        if not self._any_width:
+            return None
+        width = self._random.choice((1, 2, 4, 8))
+        offset = self._random.randrange(0, reg.FIND_OFFSET - width + 1, width)
+        if offset < reg.VECTOR_OFFSET and offset + width > reg.SHMEM_OFFSET:
+            return None
+        if self._profile.flags != "absent" and self._random.random() < 0.2:
+            offset, width = reg.FLAGS_OFFSET, 4
+        return Step(actor, "peek", (f"{offset:#x}", str(width), str(device)))
+
+    def _draw_poke(self, actor: str, device: int) -> Step | None:
+        if not self._any_width:
+            return None
+        width = self._random.choice((1, 2, 4, 8))
+        offset = self._random.choice(
+            [at for at in range(0, reg.FIND_OFFSET - width + 1, width)
+             if at + width <= reg.SIZE_OFFSET or at >= reg.NAME_OFFSET]
+        )  # fmt: skip
+        value = self._random.choice(((1 << 8 * width) - 1, 0, self._random.getrandbits(8 * width)))
+        return Step(actor, "poke", (f"{offset:#x}", str(width), f"{value:#x}", str(device)))
+
+    # Interrupts
+
+    def _draw_listen(self, actor: str, device: int) -> Step | None:
+        how = self._random.choice((0, *self._ways[actor][device] * 2))
+        return Step(actor, "listen", (str(how), str(device)))
+
+    def _draw_interrupts(self, actor: str, device: int) -> Step | None:
+        if not self._reference.devices[actor][device].due.how:
+            return None
+        return Step(actor, "interrupts", (str(device),))
+
+    # Programs of the host
+
+    def host_step(self) -> Step | None:
+        """What a program of the host may do next."""
+        verb = self._random.choices(
+            ("attach", "join", "detach", "notify", "status", "write", "read", "mark", "edges", "pulses", "regions"),
+            (8, 3, 4, 6, 4, 2, 2, 1, 2, 4, 3),
+        )[0]
+        if verb == "regions":
+            return Step(HOST, verb)
+        if verb in ("attach", "join"):
+            return self.host_request(verb)
+        client = self._own(HOST)
+        if not client or (verb in ("mark", "edges") and client.region.pages > _MOST_MARKED):
+            return None
+        extra = {
+            "notify": (f"{self.mask(client):#x}",),
+            "write": (str(client.region.pages - 1), f"{self._random.getrandbits(64):#x}"),
+            "read": (str(self._random.randrange(client.region.pages)),),
+            "mark": (f"{self._random.getrandbits(24):#x}",),
+        }.get(verb, ())
+        return Step(HOST, verb, (client.connection, *extra))
+
+    def host_request(self, verb: str) -> Step | None:
+        """A program of the host attaches, or joins what is there."""
+        connection = self.unused(HOST, 0)
+        there = [as_bytes(region.name) for region in self._reference.regions]
+        plain = [name for name in self._liked if name.isalnum() and name.isascii()]
+        names = there if there and self._random.random() < 0.8 else plain
+        if not connection or not names:
+            return None
+        name = encode_name(self._random.choice(names))
+        return Step(HOST, verb, (connection, name, *([str(self._random.choice(SIZES))] if verb == "attach" else [])))

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state of the reference model: what holds for all steps, and who is in which region by now.
+
+It says which steps are possible, and how regions begin and end as guests and programs of the host come and go.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Self
+
+from harness.replay.parties import NO_DEVICE, Client, Due, Factory, Region
+from harness.replay.script import HOST, Step
+from harness.shmem.config import ShmemVdev
+from harness.shmem.oracle import Decision, decide
+from harness.shmem.profile import Profile
+from harness.shmem.status import Status
+
+_SHMEM_OLD: Final = 0x100
+_HANDLES: Final = 32
+
+
+class Refused(Exception):
+    """A request that ends with this status."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.name)
+        self.status = status
+
+
+class Facts:
+    """What does not change while the steps go on: the devices of each guest, the profile, what was learnt at the start.
+
+    ``vectors`` are the interrupt numbers that the factory pages tell, device by device.
+    """
+
+    def __init__(
+        self, vdevs: Mapping[str, Sequence[ShmemVdev]], profile: Profile, vectors: Mapping[str, Sequence[int]]
+    ) -> None:
+        self.vdevs = vdevs
+        self.profile = profile
+        self.vectors = vectors
+        self._decisions: dict[tuple[str, int, str], Decision] = {}
+        self._handles: dict[str, list[str]] = {}
+
+    def decide(self, actor: str, device: int, name: str) -> Decision:
+        """What the oracle says about a name."""
+        key = (actor, device, name)
+        if key not in self._decisions:
+            self._decisions[key] = decide(self.vdevs[actor][device], name, self.profile)
+        return self._decisions[key]
+
+    def handle(self, actor: str, connection: str) -> int:
+        """The number by which the probe of a guest knows a connection."""
+        names = self._handles.setdefault(actor, [])
+        if connection not in names:
+            names.append(connection)
+        return names.index(connection) % _HANDLES
+
+
+class State:
+    """Who runs, which regions there are, and who is in them."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.profile = facts.profile
+        self.regions: list[Region] = []
+        self.devices: dict[str, list[Factory]] = {}
+        self.clients: dict[str, dict[str, Client]] = {HOST: {}, **{actor: {} for actor in facts.vdevs}}
+        self._serial = 0
+        self._left: frozenset[tuple[str, str]] = frozenset()
+
+    def copy(self) -> Self:
+        """The same state, for another continuation."""
+        other = copy.copy(self)
+        dues = {id(factory.due): copy.copy(factory.due) for several in self.devices.values() for factory in several}
+        regions = {id(region): region.copy() for region in self.regions}
+        clients: dict[int, Client] = {}
+
+        def client(one: Client) -> Client:
+            if id(one) not in clients:
+                due = dues.get(id(one.due)) or copy.copy(one.due)
+                region = regions.get(id(one.region), one.region)
+                clients[id(one)] = replace(one, region=region, due=due)
+            return clients[id(one)]
+
+        other.regions = list(regions.values())
+        for region in other.regions:
+            region.clients = {index: client(one) for index, one in region.clients.items()}
+        other.clients = {
+            actor: {name: client(one) for name, one in several.items()} for actor, several in self.clients.items()
+        }
+        other.devices = {
+            actor: [
+                replace(one, due=dues[id(one.due)], shown=client(one.shown) if one.shown else None) for one in several
+            ]
+            for actor, several in self.devices.items()
+        }
+        return other
+
+    def key(self) -> object:
+        """Equal for states that nothing can distinguish from now on."""
+
+        def client(one: Client) -> object:
+            due = (one.due.how, one.due.least, one.due.most, one.signalled, one.sets, one.old_sets)
+            return one.actor, one.connection, one.device, one.window, one.pending, one.taken, one.pulses, due
+
+        regions = sorted(
+            (region.name, region.pages, region.maker, region.lifetime, region.given, region.last, region.seed or -1,
+             tuple(sorted(region.words.items())), tuple(sorted(region.kept.items())),
+             tuple((index, client(region.clients[index])) for index in sorted(region.clients)))
+            for region in self.regions
+        )  # fmt: skip
+        devices = [
+            (actor, factory.status, factory.size, factory.name, factory.flags, self._shmem(factory))
+            for actor, several in sorted(self.devices.items())
+            for factory in several
+        ]
+        return tuple(regions), tuple(devices)
+
+    def runs(self, actor: str) -> bool:
+        """Whether there is somebody to do anything."""
+        return actor == HOST or actor in self.devices
+
+    def is_possible(self, step: Step) -> bool:
+        """Whether the step can be carried out; those that cannot are left out."""
+        if step.verb == "start":
+            return step.actor not in self.devices
+        if not self.runs(step.actor):
+            return False
+        if step.actor != HOST and step.has("DEVICE") and step.number("DEVICE") >= len(self.devices[step.actor]):
+            return False
+        if not step.has("CONNECTION"):
+            return True
+        opens = step.verb in ("attach", "join", "request", "wide", "find")
+        if step.verb == "left":
+            return (step.actor, step.connection) in self._left
+        return (step.connection in self.clients[step.actor]) != opens
+
+    def _leave(self, actor: str, connection: str) -> None:
+        client = self.clients[actor].pop(connection)
+        self._left |= {(actor, connection)}
+        client.region.leave(client)
+        self._end_unused(client.region, client.region.maker not in self.devices)
+
+    def _end_unused(self, region: Region, made_by_the_dead: bool) -> None:
+        """A region without clients may have come to its end (SHM-OPEN-25)."""
+        ends = region.lifetime == "last-client" and region.given
+        ends = ends or (region.lifetime == "creating-qvm" and made_by_the_dead)
+        if ends and not region.clients and region in self.regions:
+            self.regions.remove(region)
+
+    def _region(self, name: str, pages: int | None = None) -> Region | None:
+        by_size = pages is not None and self.profile.size_mismatch == "separate"
+        fitting = (one for one in self.regions if one.name == name and (not by_size or one.pages == pages))
+        return next(fitting, None)
+
+    def _made(self, name: str, pages: int, actor: str, mode: int | None) -> Region:
+        if pages == 0:
+            raise Refused(Status.UNKNOWN_FAILURE)
+        region = Region(name, pages, actor, self.profile.region_lifetime, mode)
+        self.regions.append(region)
+        return region
+
+    def _join(self, region: Region, actor: str, connection: str, device: int) -> Client:
+        index = region.free_index(self.profile)
+        if index is None:
+            raise Refused(Status.CLIENT_MAX)
+        taken = {client.window for client in self.clients[actor].values() if client.device == device}
+        window = next(number for number in range(_HANDLES) if number not in taken)
+        due = Due() if device == NO_DEVICE else self.devices[actor][device].due
+        self._serial += 1
+        client = Client(actor, connection, device, region, index, self._serial, window, due)
+        region.join(client)
+        self.clients[actor][connection] = client
+        self._left -= {(actor, connection)}
+        return client
+
+    def _shmem(self, factory: Factory) -> int:
+        """What the probe makes of the register: addresses are the hypervisor's own choice."""
+        shown = factory.shown
+        if shown is None:
+            return 0
+        if self.clients[shown.actor].get(shown.connection) is shown:
+            return 1 + self.facts.handle(shown.actor, shown.connection)
+        return _SHMEM_OLD

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The JUnit file that pytest writes beside the report of a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from _pytest import junitxml
+
+_VARIABLE = "SHMEM_HARNESS_JUNIT"
+
+
+class JunitFile:
+    """Where pytest writes its JUnit file: at ``path``, where the user wants it, or at ``own`` in the folder of the run.
+
+    Sees to it that pytest writes one.
+    """
+
+    def __init__(self, config: pytest.Config, own: Path) -> None:
+        if not getattr(config.option, "xmlpath", None):
+            # pytest expands variables in this path, and knows no way to write a dollar sign of the path's own.
+            os.environ[_VARIABLE] = str(own)
+            config.option.xmlpath = f"${_VARIABLE}"
+        self.path = Path(os.path.expandvars(config.option.xmlpath)).expanduser()
+        self._own = own
+
+    def copy(self) -> None:
+        """Put a copy of what the user wants elsewhere into the folder of the run. Raises OSError."""
+        if self.path.is_file() and self.path != self._own:
+            shutil.copyfile(self.path, self._own)
+
+    def broke(self, error: Exception) -> bool:
+        """Whether pytest raised this error when it wrote the file."""
+        frames = pytest.ExceptionInfo.from_exception(error).traceback
+        return any(frame.path == Path(junitxml.__file__) for frame in frames)

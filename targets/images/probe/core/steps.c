@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the steps of a batch do to a device and to the regions that are open. */
+#include "crc32.h"
+#include "mmio.h"
+#include "shmem.h"
+#include "steps.h"
+
+enum {
+    MILLISECOND = 1000000, PATIENCE_MS = 20000,
+    LATE_MAX = 2,                            /* interrupts on their way: one at the device, one at the controller */
+};
+enum { LISTEN_OFF, LISTEN_PIN, LISTEN_MESSAGE };
+enum { PAGE_FACTORY, PAGE_CONTROL, PAGE_DATA };
+
+#define SHMEM_OLD 0x100u                     /* shmem reads what it last had to, and no open region is there */
+
+/* The words at both ends of the pages of a region, as a step marks them: a tag, a seed, and which word it is. */
+#define MARK 0x5eed000000000000u
+#define MARK_MASK 0xffff000000000000u
+enum { MARK_SEED_BITS = 24, MARK_SEED_SHIFT = 24, WORD = 8 };
+
+struct seen seen;
+
+/* What the steps of all batches know of a device. */
+static struct {
+    uint64_t shmem;                          /* what its register has read last after a success */
+    uint64_t counted;                        /* interrupts that a step has counted */
+    uint64_t late;                           /* so many that were due before may come yet, if they have not merged */
+    bool message;
+} known[DEVICES_MAX];
+
+void see(uint64_t value)
+{
+    seen.value[seen.count++] = value;
+}
+
+static struct device *device_of(const struct step *step)
+{
+    return device_number((unsigned)step->field[0]);
+}
+
+/* The open region of that handle, or NULL. */
+static struct region *region_of(uint64_t handle)
+{
+    struct region *region = region_numbered(handle);
+
+    return region && region->attached ? region : NULL;
+}
+
+/* Which open region the shmem register announces: addresses are the hypervisor's own choice. */
+static uint64_t shmem_meaning(unsigned number, uint64_t shmem)
+{
+    const struct region *region = region_of_control_page(shmem);
+
+    if (shmem == 0)
+        return 0;
+    if (region)
+        return 1 + region_handle(region);
+    return shmem == known[number].shmem ? SHMEM_OLD : shmem;
+}
+
+static void see_outcome(unsigned number, const struct outcome *outcome)
+{
+    see(outcome->status);
+    see(shmem_meaning(number, outcome->shmem));
+    see(outcome->size);
+    see(outcome->vector);
+}
+
+/* After a request by device FIELD[0]: what its registers say; a region that is new is opened as handle FIELD[1]. */
+static void see_request(const struct step *step, struct device *device)
+{
+    struct region *region = region_numbered(step->field[1]);
+    struct outcome outcome = outcome_read(device);
+    bool opens = outcome.status == 0 && !region_of_control_page(outcome.shmem) && region && !region->attached;
+    uint32_t status = 0;
+
+    if (outcome.status == 0)
+        known[step->field[0]].shmem = outcome.shmem;
+    if (opens)
+        opens = !region_open(device, &outcome, region, &status);
+    see_outcome((unsigned)step->field[0], &outcome);
+    if (!opens)
+        return;
+    see(mmio_read(region->control + CONTROL_INDEX, 4));
+    see(status);
+}
+
+static void step_request(const struct step *step)
+{
+    struct device *device = device_of(step);
+
+    if (!device)
+        return;
+    if (step->name)
+        name_write(device, step->name, (unsigned)step->field[3]);
+    mmio_write(device->factory + FACTORY_SIZE, 4, step->field[2]);
+    see_request(step, device);
+}
+
+/* One store over size, FIELD[2], and the first four bytes of the name, FIELD[3]. */
+static void step_wide(const struct step *step)
+{
+    struct device *device = device_of(step);
+
+    if (!device)
+        return;
+    mmio_write(device->factory + FACTORY_SIZE, 8, step->field[2] | step->field[3] << 32);
+    see_request(step, device);
+}
+
+static void step_find(const struct step *step)
+{
+    struct device *device = device_of(step);
+
+    if (!device)
+        return;
+    mmio_write(device->factory + FACTORY_FIND, 4, step->field[2]);
+    see_request(step, device);
+}
+
+static void step_name(const struct step *step)
+{
+    struct device *device = device_of(step);
+
+    if (!device)
+        return;
+    name_write(device, step->name, (unsigned)step->field[1]);
+    see(0);
+}
+
+static void step_factory(const struct step *step)
+{
+    struct device *device = device_of(step);
+    struct outcome outcome;
+
+    if (!device)
+        return;
+    see(mmio_read(device->factory + FACTORY_SIGNATURE, 8));
+    outcome = outcome_read(device);
+    see_outcome((unsigned)step->field[0], &outcome);
+    for (unsigned at = 0; at < SHMEM_NAME_SIZE; at += 8) {
+        uint64_t low = mmio_read(device->factory + FACTORY_NAME + at, 4);
+
+        see(low | mmio_read(device->factory + FACTORY_NAME + at + 4, 4) << 32);
+    }
+}
+
+/* Status and index. What an interrupt handler has taken from the status before is a part of it. */
+static void step_control(const struct step *step)
+{
+    struct region *region = region_of(step->field[0]);
+    uint32_t status;
+
+    if (!region)
+        return;
+    status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
+    region->members = status >> STATUS_MEMBERS_SHIFT;
+    see(status | __atomic_exchange_n(&region->pending, 0, __ATOMIC_RELAXED));
+    see(mmio_read(region->control + CONTROL_INDEX, 4));
+}
+
+static void step_notify(const struct step *step)
+{
+    struct region *region = region_of(step->field[0]);
+
+    if (!region)
+        return;
+    mmio_write(region->control + CONTROL_NOTIFY, 4, step->field[1]);
+    see(0);
+}
+
+/* Leaves by a store of FIELD[3] in FIELD[2] bytes at FIELD[1]. The handler of interrupts looks away before that. */
+static void step_detach(const struct step *step)
+{
+    struct region *region = region_of(step->field[0]);
+
+    if (!region)
+        return;
+    region->attached = false;
+    mmio_write(region->control + step->field[1], (unsigned)step->field[2], step->field[3]);
+    region_close(region);
+    see(0);
+}
+
+/* The place FIELD[2] of FIELD[3] bytes in page FIELD[0] of the device or region FIELD[1]; NULL when there is none. */
+static volatile uint8_t *place(const struct step *step)
+{
+    uint64_t end = step->field[2] + step->field[3];
+    struct device *device = device_number((unsigned)step->field[1]);
+    struct region *region = region_of(step->field[1]);
+
+    if (step->field[0] == PAGE_FACTORY)
+        return device && end <= SHMEM_PAGE ? device->factory + step->field[2] : NULL;
+    if (!region)
+        return NULL;
+    if (step->field[0] == PAGE_CONTROL)
+        return end <= SHMEM_PAGE ? region->control + step->field[2] : NULL;
+    return end <= region->length ? region->data + step->field[2] : NULL;
+}
+
+static void step_load(const struct step *step)
+{
+    volatile uint8_t *at = place(step);
+
+    if (at)
+        see(mmio_read(at, (unsigned)step->field[3]));
+}
+
+static void step_store(const struct step *step)
+{
+    volatile uint8_t *at = place(step);
+
+    if (!at)
+        return;
+    mmio_write(at, (unsigned)step->field[3], step->field[4]);
+    see(0);
+}
+
+/* One word at the beginning and one at the end of each page. */
+static volatile uint64_t *edge(const struct region *region, uint64_t number)
+{
+    return (volatile uint64_t *)(region->data + number / 2 * SHMEM_PAGE + number % 2 * (SHMEM_PAGE - WORD));
+}
+
+static uint64_t edges(const struct region *region)
+{
+    return 2 * (region->length / SHMEM_PAGE);
+}
+
+static void step_mark(const struct step *step)
+{
+    struct region *region = region_of(step->field[0]);
+    uint64_t seed = step->field[1] & ((1u << MARK_SEED_BITS) - 1);
+
+    if (!region)
+        return;
+    for (uint64_t number = 0; number < edges(region); number++)
+        *edge(region, number) = MARK | seed << MARK_SEED_SHIFT | number;
+    see(0);
+}
+
+static void step_edges(const struct step *step)
+{
+    struct region *region = region_of(step->field[0]);
+    uint32_t crc = 0;
+
+    if (!region)
+        return;
+    for (uint64_t number = 0; number < edges(region); number++) {
+        uint64_t word = *edge(region, number);
+
+        crc = crc32(crc, &word, WORD);
+    }
+    see(crc);
+}
+
+/* How many marks are seen where a region was that has been left; 0 where another one is open by now. */
+static void step_left(const struct step *step)
+{
+    struct region *region = region_numbered(step->field[0]);
+    uint64_t marks = 0;
+
+    if (!region || !region->length)
+        return;
+    if (!region->attached && !region_of_control_page(region->physical)) {
+        region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
+        for (uint64_t number = 0; region->data && number < edges(region); number++)
+            marks += (*edge(region, number) & MARK_MASK) == MARK;
+        memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
+    }
+    see(marks);
+}
+
+/* The interrupts of device FIELD[0] come as FIELD[1] says; what its regions had to tell until now is taken. */
+static void step_listen(const struct step *step)
+{
+    struct device *device = device_of(step);
+    struct interrupt interrupt;
+
+    if (!device)
+        return;
+    interrupt = device->interrupt;
+    if (step->field[1] == LISTEN_MESSAGE)
+        interrupt = (struct interrupt){.message = true, .function = &device->function};
+    device_ignore(device);
+    device->taken = device->owned = device->faults = device->waited = known[step->field[0]].counted = 0;
+    known[step->field[0]].message = interrupt.message;
+    known[step->field[0]].late = 1;          /* what a controller has kept from before */
+    if (step->field[1] != LISTEN_OFF)
+        device->listening = device_listen(device, &interrupt);
+    for (struct region *region = NULL; (region = region_next(device, region));) {
+        uint32_t status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
+
+        region->members = status >> STATUS_MEMBERS_SHIFT;
+        __atomic_fetch_or(&region->pending, status & STATUS_PENDING, __ATOMIC_RELAXED);
+    }
+    see(device->listening);
+}
+
+/*
+ * Interrupts since the last such step: 0 when at least FIELD[1] have come, and at most one for each of FIELD[2] changes
+ * since then; else how many there are, from 1. Those of several changes may be one. On a line, which others may share,
+ * only those count that the device can have meant.
+ */
+static void step_interrupts(const struct step *step)
+{
+    struct device *device = device_of(step);
+    uint64_t end = clock_now_ns() + (uint64_t)PATIENCE_MS * MILLISECOND, count, most;
+    volatile uint64_t *counter;
+
+    if (!device || !device->listening)
+        return;
+    counter = known[step->field[0]].message ? &device->taken : &device->owned;
+    while ((count = *counter - known[step->field[0]].counted) < step->field[1] && !seen.impatient) {
+        interrupt_wait(counter, *counter, end);
+        seen.impatient = clock_now_ns() >= end;
+    }
+    known[step->field[0]].counted += count;
+    most = step->field[2] + known[step->field[0]].late;
+    see(count < step->field[1] || count > most ? 1 + count : 0);
+    known[step->field[0]].late = count > most ? 0 : most - count < LATE_MAX ? most - count : LATE_MAX;
+}
+
+/* Waits until as many guests as FIELD[2] are here, by a count at offset FIELD[1] of a region: 0 when they are. */
+static void step_meet(const struct step *step)
+{
+    struct region *region = region_of(step->field[0]);
+    uint64_t end = clock_now_ns() + (uint64_t)PATIENCE_MS * MILLISECOND;
+    uint64_t *count;
+
+    if (!region)
+        return;
+    count = (uint64_t *)(uintptr_t)(region->data + step->field[1]);
+    __atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < step->field[2])
+        if (clock_now_ns() >= end) {
+            see(1);
+            return;
+        }
+    see(0);
+}
+
+static const struct kind kinds[] = {
+    {'a', true, 3, 6, step_request},         /* DEVICE HANDLE PAGES NAME */
+    {'s', false, 3, 6, step_request},        /* DEVICE HANDLE PAGES: with the name that is there */
+    {'v', false, 4, 6, step_wide},           /* DEVICE HANDLE PAGES BYTES: both by one store */
+    {'q', false, 3, 6, step_find},           /* DEVICE HANDLE NUMBER */
+    {'t', true, 1, 1, step_name},            /* DEVICE NAME */
+    {'f', false, 1, 9, step_factory},        /* DEVICE */
+    {'c', false, 1, 2, step_control},        /* HANDLE */
+    {'n', false, 2, 1, step_notify},         /* HANDLE MASK */
+    {'d', false, 4, 1, step_detach},         /* HANDLE OFFSET WIDTH VALUE */
+    {'r', false, 4, 1, step_load},           /* PAGE NUMBER OFFSET WIDTH */
+    {'w', false, 5, 1, step_store},          /* PAGE NUMBER OFFSET WIDTH VALUE */
+    {'m', false, 2, 1, step_mark},           /* HANDLE SEED */
+    {'e', false, 1, 1, step_edges},          /* HANDLE */
+    {'l', false, 1, 1, step_left},           /* HANDLE */
+    {'g', false, 2, 1, step_listen},         /* DEVICE HOW */
+    {'i', false, 3, 1, step_interrupts},     /* DEVICE LEAST MOST */
+    {'b', false, 3, 1, step_meet},           /* HANDLE OFFSET COUNT */
+};
+
+const struct kind *kind_of(char letter)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].letter == letter)
+            return &kinds[i];
+    return NULL;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of a batch: what each letter does, and where it puts what it has seen. */
+#ifndef STEPS_H
+#define STEPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FIELDS_MAX = 6, VALUES_MAX = 8192 };
+
+/* Values that stand for something that is no value. */
+#define NOTHING UINT64_MAX                   /* there is no such device or region, or a request opened none */
+#define FAULTED (UINT64_MAX - 1)             /* the processor refused the access */
+
+struct step {
+    uint64_t field[FIELDS_MAX];
+    unsigned fields;
+    char *name;                              /* the last field, where the step has a name */
+};
+
+struct kind {
+    char letter;
+    bool named;                              /* the last field is a name; its length becomes the field after the others */
+    unsigned fields, values;
+    void (*run)(const struct step *step);
+};
+
+/* What the steps of a batch have seen. */
+struct seen {
+    uint64_t value[VALUES_MAX];
+    unsigned count;
+    bool impatient;                          /* an interrupt is missing: the others are not waited for */
+};
+
+extern struct seen seen;
+
+/* One more value; the caller knows that there is room. */
+void see(uint64_t value);
+
+/* NULL when no step has this letter. */
+const struct kind *kind_of(char letter);
+
+#endif

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases of a target file that is wrong as YAML: no value, what cannot be read, and what labgrid reads otherwise."""
+
+from __future__ import annotations
+
+from tests.boards.target_parts import ADDRESS, BOOT, FEATURES, FIRST, HOST, IMPORTS, SECOND, SECONDS, TARGET, Case
+
+EMPTY: dict[str, Case] = {
+    "list": (BOOT, "        boot:\n", "        boot:", "boot has no value"),
+    "features": (FEATURES, "    features:\n", "    features:", "features has no value"),
+    "option": (SECONDS, "      boot_seconds:\n", "      boot_seconds:\n", "boot_seconds has no value"),
+    "tilde": ("templates: qnx-aarch64", "templates: ~", "templates:", "templates has no value"),
+    "driver": ("ManualPowerDriver: {}", "ManualPowerDriver:", "ManualPowerDriver", "has no value"),
+    "resources": ("    resources:\n", "    resources:\n    x:\n", "    resources:", "resources has no value"),
+    "targets": ("targets:\n", "targets:\nfeatures:\n", "targets:", "targets has no value"),
+    "imports": (IMPORTS, "imports:\n", "imports:", "imports has no value"),
+    "entry": ("      - access\n", "      - access\n      -\n", "      -\n", "entry 2 of the list has no value"),
+    "place": (FIRST, '        - {loc: , intr: "gic:43"}\n', "{loc: ,", "loc has no value"),
+    "overrides": ("profile_overrides: {}", "profile_overrides:", "profile_overrides:", "has no value"),
+}
+
+YAML: dict[str, Case] = {
+    "merge key": (ADDRESS, "        <<: *x\n", "<<", "merge keys"),
+    "merge keys": (SECONDS, "      boot_seconds: 60\n      <<: [*a, *b]\n", "<<", "merge keys"),
+    "environment": (ADDRESS, "        address: !env HOST\n", "!env", "labgrid knows no tag !env"),
+    "include": ("    options:\n", "    options: !include x.yaml\n    more:\n", "!include", "no tag !include"),
+    "python": (ADDRESS, "        address: !!python/name:os.system\n", "!!python", "labgrid knows no tag"),
+    "set": (FEATURES, "    features: !!set {access}\n", "!!set", "labgrid knows no tag"),
+    "variable": (ADDRESS, '        address: !template "$HOST"\n', "$HOST", "unknown variable 'HOST'"),
+    "bare dollar": (ADDRESS, '        address: !template "a$"\n', "a$", "a $ needs a name"),
+    "template of a list": (FEATURES, "    features: !template [a]\n", "!template", "!template is for a text"),
+    "number as target": (TARGET, "  1234:\n", "1234", "the key 1234 is not read as text"),
+    "boolean as target": (TARGET, "  on:\n", "  on:", "the key on is not read as text"),
+    "nothing as target": (TARGET, "  ~:\n", "  ~:", "the key None is not read as text"),
+    "date as key": ("    features:\n", "    2026-01-01:\n", "2026", "the key 2026-01-01 is not read as text"),
+    "list as key": ("    features:\n", "    [a, b]:\n", "[a, b]", "a key is a text"),
+    "recursive list": (
+        "      - access\n",
+        "      - &a [*a]\n",
+        "&a",
+        "an alias (*) stands inside of what it stands for",
+    ),
+    "recursive mapping": (TARGET, "  x: &x {y: *x}\n" + TARGET, "&x", "an alias (*) stands inside"),
+    "recursive far down": (
+        "    options:\n",
+        "    options: &o\n      linux: {a: [*o]}\n",
+        "&o",
+        "an alias (*) stands inside",
+    ),
+    "unknown alias": (ADDRESS, "        address: *nobody\n", "*nobody", "found undefined alias"),
+    "key twice": (ADDRESS, ADDRESS + ADDRESS.replace("192", "193"), "193", "address is there twice"),
+    "tab": (ADDRESS, '\taddress: "192.0.2.10"\n', "\taddress", "a tab"),
+    "second document": (FEATURES, FEATURES + "---\na: b\n", "---", "a second document begins"),
+    "other version": ("imports:\n", "%YAML 1.1\n---\nimports:\n", "---", "labgrid reads YAML 1.1"),
+    "no such day": (SECONDS, "      boot_seconds: 2026-13-45\n", "2026-13-45", "month must be in 1..12"),
+    "long number": (SECONDS, f"      boot_seconds: {'9' * 5000}\n", "99999", "limit"),
+    "large number": (SECONDS, f"      boot_seconds: 0x{'f' * 4000}\n", "0xffff", "more than 64 bits"),
+    "control character": (ADDRESS, "        address: a\x07\n", "\x07", "the character '\\x07' may not be in it"),
+    "escaped NUL": (HOST, HOST + '        keyfile: "a\\0b"\n', "keyfile", "control character"),
+    "half a pair": (ADDRESS, '        address: "\\ud800"\n', "\\ud800", "control character"),
+    "open quote": (
+        'password: ""',
+        'password: "',
+        'password: "',
+        "the quote that begins in this line is closed in line",
+    ),
+    "quote without an end": (SECONDS, "      boot_seconds: 'a\n", "boot_seconds: 'a", "this line is not closed"),
+    "behind a quote": ('password: ""', 'password: "" # a\n        username: "a" b', '"a" b', "around the whole value"),
+    "no blank": ("        qvm: qvm\n", "        qvm:qvm\n", "qvm:qvm", "needs a key, a colon and a blank"),
+    "two colons": (ADDRESS, "        address: ssh: a\n", "ssh: a", "a second ': ' in one line needs quotes"),
+    "indentation": (
+        "        username: root\n",
+        "       username: root\n",
+        "       username",
+        "the indentation of this line",
+    ),
+    "options too deep": ("    options:\n", "      options:\n", "      options:", "the indentation of this line"),
+    "open list": (BOOT, "        boot: [a, b\n", "boot: [a", "the [ of this line is not closed, or a comma is missing"),
+    "merge conflict": ("    options:\n", "<<<<<<< HEAD\n    options:\n", "<<<<<<<", "a mark of a merge conflict"),
+    "odd blank": ("        qvm: qvm\n", "        qvm:\u00a0qvm\n", "\u00a0", "a blank that is none (U+00A0)"),
+    "backslash": (BOOT, '        boot: ["a\\.b"]\n', 'boot: ["a', "a backslash in double quotes needs another one"),
+    "at": (BOOT, "        boot: [@a]\n", "boot: [@", "begins with such a character needs quotes"),
+    "half a pair in a path": ("folder: /tmp/shmem-harness", 'folder: "\\ud800"', "\\ud800", "control character"),
+    "half a pair in a template": (ADDRESS, '        address: !template "\\ud800"\n', "\\ud800", "control character"),
+    "deep lists": (SECONDS, SECONDS + f"      linux: {'[' * 9999}\n", "[[[[", "nested more than"),
+    "deep mappings": (SECONDS, SECONDS + f"      linux: {'{a: ' * 99}\n", "{a: {a:", "nested more than"),
+    "deep lines": (SECONDS, SECONDS + f"      linux:\n        {'- ' * 99}\n", "- - -", "nested more than"),
+}
+
+TWO_READINGS: dict[str, Case] = {
+    "octal port": (ADDRESS, ADDRESS + "        port: 0022\n", "0022", "0022 is read as 18 by labgrid and as 22"),
+    "octal speed": ("speed: 115200", "speed: 0115200", "0115200", "is read as 39552 by labgrid"),
+    "octal address": (FIRST, FIRST.replace("0x1c050000", "0o100000"), "0o100000", "0o100000 is read as '0o100000'"),
+    "sixties": (SECONDS, "      boot_seconds: 1:30\n", "1:30", "1:30 is read as 90"),
+    "interrupt": (SECOND, "        - {loc: 0x1c051000, intr: 1:44}\n", "1:44", "1:44 is read as 104"),
+    "exponent": (SECONDS, "      boot_seconds: 6e1\n", "6e1", "6e1 is read as '6e1' by labgrid and as 60.0"),
+    "feature": ("      - access\n", "      - on\n", "- on", "on is read as True by labgrid and as 'on'"),
+    "agent": (HOST, HOST + "        agent: no\n", "agent: no", "no is read as False"),
+    "password": ('password: ""', "password: Yes", "password: Yes", "Yes is read as True"),
+    "reading": ("profile_overrides: {}", "profile_overrides: {mixed_rules: off}", "off}", "off is read as False"),
+}
