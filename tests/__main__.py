@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import IO, Final
 
+import pytest
+
 from harness.process import ending
 from tests import both_ends, programs
 
@@ -78,7 +80,10 @@ def _show(streams: Sequence[IO[bytes]], nobody_reads: Callable[[], None]) -> Non
 
 
 def _status(returned: int) -> int:
-    """The exit status as a shell tells it: a session that a signal has killed has one, too."""
+    """The exit status of a session as a shell reports it; one that was asked to end before it could listen was
+    interrupted."""
+    if returned in (-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP):
+        return pytest.ExitCode.INTERRUPTED
     return returned if returned >= 0 else 128 - returned
 
 

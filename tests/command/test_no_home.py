@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 )
 def test_doctor_says_what_a_user_without_a_home_can_do(tmp_path: Path, surroundings: str) -> None:
     run = shell(f"{NOBODY} {surroundings} COLUMNS=200 {HARNESS} doctor", cwd=tmp_path)
-    expect_sentence(run, 2, "HOME is not set, and this machine knows no user 54321")
+    expect_sentence(run, 2, "HOME is not set, and there is no user 54321")
     assert "cache: set HOME, or SHMEM_HARNESS_CACHE to a folder that you may write" in run.stdout
     assert not list(tmp_path.iterdir()), "nothing is made where it was started"
 

@@ -96,7 +96,7 @@ def test_files_go_there_and_back(ssh: ShmemSSHDriver, server: Server, tmp_path: 
 def test_a_transfer_that_fails_leaves_nothing(ssh: ShmemSSHDriver, server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content")
     before = sorted(server.home.iterdir())
-    with pytest.raises(BenchError, match="could not be put to /proc/file"):
+    with pytest.raises(BenchError, match="could not be uploaded to /proc/file"):
         ssh.put(str(tmp_path / "file"), "/proc/file")
     with pytest.raises(BenchError, match="has no file gone"):
         ssh.get("gone", str(tmp_path / "got"))
@@ -106,9 +106,9 @@ def test_a_transfer_that_fails_leaves_nothing(ssh: ShmemSSHDriver, server: Serve
 
 def test_what_cannot_be_got_is_said_with_its_reason(ssh: ShmemSSHDriver, server: Server, tmp_path: Path) -> None:
     (server.home / "there").write_text("content")
-    with pytest.raises(BenchError, match=f"there is no folder {tmp_path}/gone on this machine"):
+    with pytest.raises(BenchError, match=f"the folder {tmp_path}/gone for the download of there does not exist"):
         ssh.get("there", str(tmp_path / "gone/there"))
-    with pytest.raises(BenchError, match="machine: /proc/self/mem could not be got to"):
+    with pytest.raises(BenchError, match="machine: /proc/self/mem could not be downloaded to"):
         ssh.get("/proc/self/mem", str(tmp_path))
 
 
