@@ -78,7 +78,7 @@ class Histories:
 
     def _shrunk(self, script: Script, difference: Difference, seconds: float) -> tuple[Script, Difference]:
         """A shorter script, if fresh guests show its difference, too."""
-        with Rehearsal(self._world) as rehearsal:
+        with Rehearsal(self._world, difference.topic) as rehearsal:
             short = shrink(script, rehearsal.shows, seconds)
         try:
             found = self.replay(short)
@@ -96,10 +96,14 @@ class Histories:
 
 
 class Rehearsal:
-    """Tries scripts one after the other, on the same guests as long as they agree with the model."""
+    """Tries scripts one after the other, on the same guests as long as they agree with the model.
 
-    def __init__(self, make: Callable[[Script], World]) -> None:
+    Only a difference about ``topic`` counts: a script that shows another one is no shorter form of what was found.
+    """
+
+    def __init__(self, make: Callable[[Script], World], topic: str) -> None:
         self._make = make
+        self._topic = topic
         self._trial: Trial | None = None
         self._devices: object = None
         self._stack = ExitStack()
@@ -111,7 +115,7 @@ class Rehearsal:
         self._stack.close()
 
     def shows(self, script: Script) -> bool:
-        """Whether the script shows a difference."""
+        """Whether the script shows a difference about the same thing."""
         changes_guests = any(step.verb in LIVES for step in script.steps)
         if self._devices != script.devices or changes_guests:
             self._forget()
@@ -125,7 +129,7 @@ class Rehearsal:
         except BenchError:
             self._forget()
             return False
-        return found is not None
+        return found is not None and found.topic == self._topic
 
     def _forget(self) -> None:
         self._trial = None

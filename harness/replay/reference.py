@@ -21,7 +21,7 @@ Outcome = dict[str, int]
 """What a step shows, in the order in which the probe sees it."""
 
 NOTHING: Final = (1 << 64) - 1
-"""In the place of what there is not: the index in a region that was refused, say."""
+"""In the place of what there is not: the index in a region that was refused, a count of interrupts that are off."""
 
 
 class Reference(State):
@@ -269,6 +269,8 @@ class Reference(State):
         return {"listens": int(step.number("HOW") != 0)}
 
     def _do_interrupts(self, step: Step) -> Outcome:
+        if not self._factory(step).due.how:
+            return {"amiss": NOTHING}
         self._factory(step).due.counted()
         for client in self._shown(step):
             client.counted()

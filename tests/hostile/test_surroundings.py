@@ -85,6 +85,7 @@ def test_2(deploy):
 WALL_CLOCK = {
     "harness/console/buffer.py": "the time stamps of a console's log",
     "harness/cli/prove.py": "when a proof was made",
+    "harness/prove": "when a proof was made",
     "harness/events.py": "the times of the evidence",
     "harness/report": "the times of the evidence",
     "harness/runs/qualify.py": "when a run ended",

@@ -160,7 +160,7 @@ static void describe(struct json *json, unsigned index)
         json_hex(json, "signature", mmio_read(device->factory + FACTORY_SIGNATURE, 8));
     else
         json_null(json, "signature");
-    json_number(json, "interrupt", device->interrupt.line);
+    json_number(json, "interrupt", device->interrupt.line == LINE_OF_DRIVER ? 0 : device->interrupt.line);
     json_bool(json, "edge", device->interrupt.edge);
     if (device->pci)
         describe_pci(json, &device->function);

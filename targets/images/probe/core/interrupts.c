@@ -110,7 +110,7 @@ static void listen(struct call *call, struct device *device)
         return;
     }
     json_bool(&call->json, "message", interrupt.message);
-    json_number(&call->json, "line", interrupt.line);
+    json_number(&call->json, "line", interrupt.line == LINE_OF_DRIVER ? 0 : interrupt.line);
     json_bool(&call->json, "edge", interrupt.edge);
 }
 

@@ -80,6 +80,9 @@ size_t pci_find(uint16_t vendor_id, uint16_t device_id, struct pci_function *lis
 uint32_t pci_config_read(const struct pci_function *function, unsigned offset, unsigned width);
 void pci_config_write(const struct pci_function *function, unsigned offset, unsigned width, uint32_t value);
 
+/* The pin of a function whose line the system finds when a driver takes the function. */
+#define LINE_OF_DRIVER UINT32_MAX
+
 /* The line of the function's interrupt pin, numbered as struct interrupt has it; 0 when unknown. */
 unsigned pci_interrupt_line(const struct pci_function *function);
 

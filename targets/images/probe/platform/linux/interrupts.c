@@ -96,8 +96,8 @@ bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handle
     int fd;
 
     /* The driver has the pin's line and no other. */
-    if (interrupt->message || !interrupt->function || interrupt->line != pci_interrupt_line(interrupt->function) ||
-        count == LIMIT)
+    if (interrupt->message || !interrupt->function || count == LIMIT ||
+        (interrupt->line != LINE_OF_DRIVER && interrupt->line != pci_interrupt_line(interrupt->function)))
         return false;
     fd = open_uio(interrupt->function);
     if (fd < 0)
@@ -133,5 +133,6 @@ unsigned pci_interrupt_line(const struct pci_function *function)
     length = file_read(path, text, sizeof text);
     if (length && text[length - 1] == '\n')
         text[length - 1] = '\0';
-    return number_parse(text, &line) ? (unsigned)line : 0;
+    /* The kernel gives the function its interrupt when a driver takes it. */
+    return number_parse(text, &line) && line ? (unsigned)line : LINE_OF_DRIVER;
 }
