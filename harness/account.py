@@ -31,7 +31,7 @@ def make_private(folder: Path) -> None:
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:
         raise PermissionError(
-            f"{folder} is not a folder of yours that is closed to others; remove it, or set XDG_RUNTIME_DIR"
+            f"{folder} does not belong to you, or other users can access it; remove it, or set XDG_RUNTIME_DIR"
         )
 
 

@@ -194,5 +194,5 @@ def test_what_stands_where_the_host_of_this_user_would_be_is_not_used(tmp_path: 
         check=False,
     )
     assert result.returncode == 64
-    assert f"{path} is not a folder of yours that is closed to others" in result.stderr
+    assert f"{path} does not belong to you, or other users can access it" in result.stderr
     assert {place: place.lstat().st_mtime_ns for place in tmp_path.rglob("*")} == before
