@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -148,7 +149,8 @@ def test_6(deploy): deploy("", "")[0].attach("works")
     _run(mini, body, status=2)
     assert [mini.verdicts()[f"bench:{n}"] for n in range(1, 7)] == ["error", "pass"] * 3
     assert "guest0: no answer to 'crash hang' within 0.5 s" in mini.reasons()
-    assert "the console of guest0 ended" in mini.reasons()
+    # The request may be written before the console's end, or fail to be.
+    assert re.search("the console of guest0 ended|guest0 does not accept input", mini.reasons()), mini.reasons()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
