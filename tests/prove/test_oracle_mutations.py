@@ -25,8 +25,8 @@ settings.load_profile("copy")
 """
 
 MUTATIONS = {
-    "last match": ("rules.py", "            return matching[0]\n", "            return matching[-1]\n"),
-    "deny wins no more": ("rules.py", 'if rules[index].kind == "deny"), matching[0])', "), matching[0])"),
+    "last match": ("rules.py", "            return (index,)\n", "            return (-index,)\n"),
+    "deny wins no more": ("rules.py", 'return rule.kind != "deny", index', "return False, index"),
     "tail turned": ("rules.py", 'return Verdict(tail == "allow",', 'return Verdict(tail == "deny",'),
     "mixed tail of the wrong end": ("rules.py", "if kinds[-1] ==", "if kinds[0] =="),
     "prefix match": ("patterns.py", "return len(self.elements) in positions", "return bool(positions)"),
