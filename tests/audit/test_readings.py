@@ -8,6 +8,7 @@ import pytest
 from harness.audit.names.lists import rules_list
 from harness.audit.names.reach import reach
 from harness.shmem.config import Rule, ShmemVdev, Subst
+from harness.shmem.oracle import decide
 from harness.shmem.profile import Profile
 
 _LISTS = {
@@ -70,3 +71,14 @@ def test_a_name_that_no_substitution_fits(reading: str, expected: bytes | None) 
     assert found.host.accepts(b"vm_other") is True  # also of 'mineother'
     assert found.host_name(b"mine1") == b"vm_1"
     assert not found.host.accepts(b"mine1"), "a name that a substitution fits is not kept as it is"
+
+
+@pytest.mark.parametrize(("reading", "expected"), [("first-match", "a*"), ("last-match", "*"), ("most-specific", "ab")])
+def test_the_deciding_rule_of_a_list_of_one_kind(reading: str, expected: str) -> None:
+    """Every rule permits the name; the one that is named is the one that the reading puts first."""
+    rules = [Rule("allow", pattern) for pattern in ("a*", "ab", "*")]
+    profile = Profile.load("7.0", {"mixed_rules": reading})
+    rule = rules_list(rules, profile).deciding(b"ab")
+    assert rule is not None
+    assert rule.pattern == expected
+    assert rule == decide(ShmemVdev(tuple(rules)), "ab", profile).rule

@@ -54,23 +54,20 @@ def _permitted(rules: RulesList, limit: int) -> Dfa:
 def rules_list(rules: Sequence[Rule], profile: Profile) -> RulesList:
     """The list under ``profile``, which must accept it."""
     globs = {rule: glob_of(rule.pattern, profile) for rule in rules}
+    if len({rule.kind for rule in rules}) > 1 and profile.mixed_rules in ("allow-only", "deny-only"):
+        rules = [rule for rule in rules if f"{rule.kind}-only" == profile.mixed_rules]
     ordered = list(rules)
-    if len({rule.kind for rule in rules}) > 1:
-        match profile.mixed_rules:
-            case "allow-only":
-                rules = ordered = [rule for rule in rules if rule.kind == "allow"]
-            case "deny-only":
-                rules = ordered = [rule for rule in rules if rule.kind == "deny"]
-            case "deny-wins":
-                ordered.sort(key=lambda rule: rule.kind == "allow")
-            case "last-match":
-                ordered.reverse()
-            case "most-specific":
-                ordered.sort(key=lambda rule: (not globs[rule].exact, -globs[rule].literals))
-            case "first-match" | "rejected":
-                pass
-            case reading:
-                assert_never(reading)
+    match profile.mixed_rules:
+        case "deny-wins":
+            ordered.sort(key=lambda rule: rule.kind == "allow")
+        case "last-match":
+            ordered.reverse()
+        case "most-specific":
+            ordered.sort(key=lambda rule: (not globs[rule].exact, -globs[rule].literals))
+        case "first-match" | "rejected" | "allow-only" | "deny-only":
+            pass
+        case reading:
+            assert_never(reading)
     return RulesList(tuple(ordered), tuple(globs[rule] for rule in ordered), _permits_rest(rules, profile))
 
 
