@@ -6,9 +6,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 
 from harness.audit.analysis import Analysis
+from harness.audit.names.dfa import Entangled
 from harness.audit.readings import widest
 from harness.audit.system import System
 from harness.shmem.oracle import creations, decide
@@ -72,7 +73,10 @@ def test_ten_thousand_systems(system: System, profile: Profile) -> None:
 def test_no_reading_reaches_more_than_the_widest(system: System, profile: Profile) -> None:
     """What is closed for the widest set is closed under every reading."""
     vdev = system.vms[0].devices[0]
-    names = widest(vdev, Profile())
+    try:
+        names = widest(vdev, Profile())
+    except Entangled:
+        reject()  # The audit says that it has not looked at all readings.
     for name in NAMES:
         decision = decide(vdev, name, profile)
         if decision.allowed:
