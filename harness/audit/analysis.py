@@ -141,7 +141,7 @@ class Analysis:
 
     def prefixes_by(self, device: Device) -> frozenset[bytes]:
         """What the device's substitutions put into names."""
-        return frozenset(one.prefix for one in device.reach.translation.replacements if one.prefix)
+        return frozenset(one.prefix for one in device.reach.mapping.names.replacements if one.prefix)
 
     @cached_property
     def _prefixes(self) -> list[bytes]:

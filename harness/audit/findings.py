@@ -54,8 +54,3 @@ class Finding:
     def __str__(self) -> str:
         where = "" if self.position == NOWHERE else f"{self.position}: "
         return f"{where}{self.severity}: {self.text} [{self.code}]"
-
-
-def failing(findings: tuple[Finding, ...]) -> bool:
-    """Whether the system is not as it should be."""
-    return any(finding.severity in ("error", "warning") for finding in findings)

@@ -3,24 +3,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests import programs
+from tests import wrong_copies
 
-CHECKOUT: Final = Path(__file__).parents[2]
-TESTS: Final = ("test_examples.py", "test_readings.py", "test_bad_input.py", "test_against_the_oracle.py")
-_CONFTEST: Final = """
-from hypothesis import Phase, settings
-settings.register_profile("copy", phases=[Phase.explicit, Phase.generate])
-settings.load_profile("copy")
-"""
+TESTS: Final = tuple(
+    f"tests/audit/test_{name}.py" for name in ("examples", "readings", "bad_input", "against_the_oracle")
+)
 
 MISTAKES: Final = {
     "the last rule decides": ("names/lists.py", "ordered = list(rules)", "ordered = list(rules)[::-1]"),
@@ -58,7 +50,7 @@ MISTAKES: Final = {
     ),
     "a longer name is not cut": (
         "names/reach.py",
-        "image = _cut(image, self.legal.longest) if self.truncates else image",
+        "image = shorter(image, self.legal.longest, STATES, cut=True) if self.truncates else image",
         "pass",
     ),
     "states are merged too early": ("names/dfa.py", "if now == count:", "if True:"),
@@ -69,47 +61,18 @@ MISTAKES: Final = {
 }
 
 
-def copied(folder: Path) -> None:
-    """The sources that the audit's tests need, and the tests."""
-    shutil.copytree(CHECKOUT / "harness", folder / "harness", ignore=shutil.ignore_patterns("__pycache__", "_shipped"))
-    shutil.copytree(CHECKOUT / "examples", folder / "examples")
-    for path in [CHECKOUT / "tests" / "__init__.py", *(CHECKOUT / "tests" / "audit").glob("*.py")]:
-        copy = folder / path.relative_to(CHECKOUT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    (folder / "tests" / "audit" / "conftest.py").write_text(_CONFTEST)
-    (folder / "pytest.ini").write_text("[pytest]\npythonpath = .\nmarkers =\n    long: takes minutes\n")
-
-
-def run_tests(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the copied tests up to the first failure."""
-    tests = [f"tests/audit/{name}" for name in TESTS]
-    return programs.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not long", "-p", "no:cacheprovider", *tests],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=programs.PATIENCE,
-        check=False,
-    )
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 def test_a_wrong_audit_is_noticed(mistake: tuple[str, str, str], tmp_path: Path) -> None:
-    copied(tmp_path)
+    wrong_copies.copy(tmp_path, "audit", "examples")
     name, right, wrong = mistake
-    source = tmp_path / "harness" / "audit" / name
-    text = source.read_text()
-    assert text.count(right) == 1, f"'{right}' is not in {name} just once"
-    source.write_text(text.replace(right, wrong))
-    run = run_tests(tmp_path)
+    wrong_copies.put_in(tmp_path / "harness" / "audit" / name, right, wrong)
+    run = wrong_copies.run(tmp_path, TESTS)
     assert run.returncode == 1, run.stdout + run.stderr
 
 
 @pytest.mark.long
 def test_the_copy_as_it_is_passes(tmp_path: Path) -> None:
-    copied(tmp_path)
-    run = run_tests(tmp_path)
+    wrong_copies.copy(tmp_path, "audit", "examples")
+    run = wrong_copies.run(tmp_path, TESTS)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -256,8 +256,11 @@ def _shifted(target: int) -> int:
     return DEAD if target == DEAD else target + 1
 
 
-def shorter(dfa: Dfa, longest: int, limit: int) -> Dfa:
-    """The names of at most ``longest`` bytes. Raises Entangled."""
+def shorter(dfa: Dfa, longest: int, limit: int, *, cut: bool = False) -> Dfa:
+    """The names of at most ``longest`` bytes; with ``cut`` the longer ones, too, without what is beyond.
+
+    ``dfa`` is minimal. Raises Entangled.
+    """
 
     def moves(at: tuple[int, int]) -> Moves[tuple[int, int]]:
         state, length = at
@@ -269,7 +272,8 @@ def shorter(dfa: Dfa, longest: int, limit: int) -> Dfa:
 
         return {byte: after(target) for byte, target in dfa.edges[state].items()}, after(dfa.others[state])
 
-    return explore((0, 0), moves, lambda at: dfa.accepting[at[0]], limit)
+    # In a minimal automaton every state leads to a name, so whatever is met at the longest length is the start of one.
+    return explore((0, 0), moves, lambda at: dfa.accepting[at[0]] or (cut and at[1] == longest), limit)
 
 
 def single(name: bytes) -> Dfa:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -12,10 +12,8 @@ from harness.audit.names.dfa import (
     DEAD,
     EVERYTHING,
     Dfa,
-    Moves,
     both,
     either,
-    explore,
     restricted,
     shorter,
     single,
@@ -92,19 +90,16 @@ class Reach:
     vdev: ShmemVdev
     profile: Profile
     rules: RulesList
-    translation: Translation
-    legality: Legality
+    mapping: Mapping
     creations: tuple[Creation, ...]
     host: Dfa = field(repr=False)
 
     def host_name(self, guest_name: bytes) -> bytes | None:
         """The region that a guest gets under a name; None where it is refused."""
-        if not self.legality.legal(guest_name):
-            return None
-        host_name = self._translated(guest_name)
+        host_name = self.mapping.host_name(guest_name)
         if host_name is None:
             return None
-        seen = guest_name if self.profile.rules_see == "guest-name" else host_name
+        seen = guest_name if self.mapping.rules_first else host_name
         return host_name if self.implied_by(guest_name) or self.rules.permits(seen) else None
 
     def implied_by(self, guest_name: bytes) -> Create | None:
@@ -115,36 +110,26 @@ class Reach:
 
     def guest_name(self, host_name: bytes) -> bytes | None:
         """A name by which the guest gets the region; None where it cannot. Raises Entangled."""
-        return self._mapping.source(self._guest_names, host_name)
-
-    @cached_property
-    def _mapping(self) -> Mapping:
-        return mapping_of(self.vdev, self.profile)
+        return self.mapping.source(self._guest_names, host_name)
 
     @cached_property
     def _guest_names(self) -> Dfa:
-        return self._mapping.guest_names(self.rules.permitted(STATES))
+        return self.mapping.guest_names(self.rules.permitted(STATES))
 
     def deciding(self, guest_name: bytes) -> Rule | None:
         """The rule that decides about a name; None when it is the implied one, or the vdev has no list."""
         if self.implied_by(guest_name):
             return None
-        if self.profile.rules_see == "guest-name":
+        if self.mapping.rules_first:
             return self.rules.deciding(guest_name)
-        return self.rules.deciding(self._translated(guest_name) or guest_name)
-
-    def _translated(self, guest_name: bytes) -> bytes | None:
-        truncates = self.profile.overlong_host_name == "truncated"
-        return _host_name(guest_name, self.translation, self.legality, truncates=truncates)
+        return self.rules.deciding(self.mapping.host_name(guest_name) or guest_name)
 
 
 def reach(vdev: ShmemVdev, profile: Profile) -> Reach:
     """What ``vdev`` can reach under ``profile``, which must accept it. Raises Entangled."""
     rules = rules_list(vdev.rules, profile)
-    names = translation(vdev.substs, profile)
-    legal = legality(profile)
-    host = _reached(mapping_of(vdev, profile), rules)
-    return Reach(vdev, profile, rules, names, legal, _creations(vdev, rules, legal, profile), host)
+    mapping = mapping_of(vdev, profile)
+    return Reach(vdev, profile, rules, mapping, _creations(vdev, rules, mapping, profile), _reached(mapping, rules))
 
 
 @lru_cache(maxsize=4096)
@@ -179,10 +164,19 @@ class Mapping:
     truncates: bool
     implied: tuple[bytes, ...]
 
+    def host_name(self, guest_name: bytes) -> bytes | None:
+        """What the host calls a region, whatever the rules say; None where the name or its translation is not legal."""
+        if not self.legal.legal(guest_name):
+            return None
+        host_name = self.names.translate(guest_name)
+        if host_name is not None and self.truncates:
+            host_name = host_name[: self.legal.longest]
+        return host_name if host_name is not None and self.legal.legal(host_name) else None
+
     def image(self, permitted: Dfa) -> Dfa:
         """The host-side names, given what the list permits. Raises Entangled."""
         host = self.legal.filtered(self._translated(permitted) if self.names.replacements else permitted)
-        made = (_host_name(name, self.names, self.legal, truncates=self.truncates) for name in self.implied)
+        made = map(self.host_name, self.implied)
         extra = [single(name) for name in made if name is not None]
         return either((host, *extra), STATES) if extra else host
 
@@ -197,13 +191,13 @@ class Mapping:
 
     def _translated(self, permitted: Dfa) -> Dfa:
         image = self.names.image(self.guest_names(permitted), STATES)
-        image = _cut(image, self.legal.longest) if self.truncates else image
+        image = shorter(image, self.legal.longest, STATES, cut=True) if self.truncates else image
         return image if self.rules_first else both(image, permitted, STATES)
 
     def source(self, guest: Dfa, host_name: bytes) -> bytes | None:
         """One of the names of ``guest`` that becomes ``host_name``, or None when none does. Raises Entangled."""
         for name in self.implied:
-            if _host_name(name, self.names, self.legal, truncates=self.truncates) == host_name:
+            if self.host_name(name) == host_name:
                 return name
         if not self.names.replacements:
             return host_name
@@ -232,34 +226,7 @@ def _continued(names: Dfa, start: bytes) -> bytes | None:
     return None
 
 
-def _host_name(guest_name: bytes, names: Translation, legal: Legality, *, truncates: bool) -> bytes | None:
-    """What the host calls a region, whatever the rules say; None where the name or its translation is not legal."""
-    if not legal.legal(guest_name):
-        return None
-    host_name = names.translate(guest_name)
-    if host_name is not None and truncates:
-        host_name = host_name[: legal.longest]
-    return host_name if host_name is not None and legal.legal(host_name) else None
-
-
-def _cut(names: Dfa, longest: int) -> Dfa:
-    """The names, those that are longer than ``longest`` bytes without what is beyond. Raises Entangled."""
-
-    def moves(at: tuple[int, int]) -> Moves[tuple[int, int]]:
-        state, length = at
-        if length == longest:
-            return {}, None
-
-        def after(target: int) -> tuple[int, int] | None:
-            return None if target == DEAD else (target, length + 1)
-
-        return {byte: after(target) for byte, target in names.edges[state].items()}, after(names.others[state])
-
-    # In a minimal automaton every state leads to a name, so whatever is met at the longest length is the start of one.
-    return explore((0, 0), moves, lambda at: at[1] == longest or names.accepting[at[0]], STATES)
-
-
-def _creations(vdev: ShmemVdev, rules: RulesList, legal: Legality, profile: Profile) -> tuple[Creation, ...]:
+def _creations(vdev: ShmemVdev, rules: RulesList, mapping: Mapping, profile: Profile) -> tuple[Creation, ...]:
     """What the ``create`` options make, each with the substitutions that apply to it (SHM-OPEN-09)."""
     made = []
     before: list[Subst] = []
@@ -268,23 +235,24 @@ def _creations(vdev: ShmemVdev, rules: RulesList, legal: Legality, profile: Prof
             before.append(option)
         elif isinstance(option, Create):
             substs = {"positional": before, "global": vdev.substs, "ignored": ()}[profile.subst_on_create]
-            made.append(_creation(option, translation(substs, profile), rules, legal, profile))
+            applied = replace(mapping, names=translation(substs, profile))
+            made.append(_creation(option, applied, rules, profile))
     return tuple(made)
 
 
-def _creation(create: Create, names: Translation, rules: RulesList, legal: Legality, profile: Profile) -> Creation:
+def _creation(create: Create, mapping: Mapping, rules: RulesList, profile: Profile) -> Creation:
     guest_name = as_bytes(create.name)
-    host_name = _host_name(guest_name, names, legal, truncates=profile.overlong_host_name == "truncated")
+    host_name = mapping.host_name(guest_name)
     size = pages(create.size_bytes)
     if create.size_bytes == 0:
         return Creation(create, None, size, "the size is 0")
     if create.size_bytes % PAGE_SIZE and profile.create_rounding == "rejected":
         return Creation(create, None, size, f"the size is not a multiple of {PAGE_SIZE} bytes")
-    if not legal.legal(guest_name):
+    if not mapping.legal.legal(guest_name):
         return Creation(create, None, size, "no region can have this name")
     if host_name is None:
         return Creation(create, None, size, "the name has no legal host-side name")
-    seen = guest_name if profile.rules_see == "guest-name" else host_name
+    seen = guest_name if mapping.rules_first else host_name
     if profile.create_vs_rules == "obey" and not rules.permits(seen):
         return Creation(create, None, size, "the vdev's own list refuses the name")
     return Creation(create, host_name, size)
