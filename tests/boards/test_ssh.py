@@ -223,12 +223,14 @@ def test_file_transfer_with_a_server_that_stopped_has_an_end(
 ) -> None:
     connection.run(["true"], programs.PATIENCE)  # the process that serves the session is there
     if begun:
-        connection.sftp()
+        # A transfer keeps the wait that it began with.
+        transfer = connection.sftp().get_channel()
+        assert transfer
+        transfer.settimeout(1.0)
     impatient()
     with (
         stopped(up.board, "sshd-session"),
-        # A transfer that was begun before the waits were short keeps its own.
-        within(30 if begun else 5, "SSH server stopped, file transfer: error"),
+        within(5, "SSH server stopped, file transfer: error"),
         pytest.raises(SshLostError, match=r"board: the connection was lost during .*: (no answer|Timeout opening)"),
         connection.translated("the inspection of its files"),
     ):
