@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from labgrid.driver import Driver
 from labgrid.factory import target_factory
 
 from harness import provision
+from harness.emulator import qvm
 from harness.emulator.machine.board import ChipSet
 from harness.emulator.service.client import EmulatedHost, HostClient
 from harness.errors import BenchError
@@ -59,7 +59,7 @@ class EmulatedGuest(HostGuest):
         self._said = Path(configuration).with_suffix(".said")
         with self._said.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "harness.emulator.qvm", f"@{configuration}"],
+                [*qvm.command(), f"@{configuration}"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -13,7 +13,6 @@ import secrets
 import shlex
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Final
 
 import bcrypt
 
+from harness.emulator.qvm import command as qvm_command
 from harness.emulator.service.client import EmulatedHost
 from harness.errors import BenchError
 from harness.loopback.disturbance import Disturbance
@@ -89,7 +89,7 @@ class Machine:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         qvm = self.folder / "bin/qvm"
         socket_path = shlex.quote(str(self.folder / HOST / "control"))
-        command = shlex.join([sys.executable, "-m", "harness.emulator.qvm"])
+        command = shlex.join(qvm_command())
         qvm.write_text(f'#!/bin/sh\nQVM_HOST={socket_path} exec {command} "$@"\n')
         qvm.chmod(_SCRIPT_MODE)
         self._ssh.install()

@@ -11,7 +11,8 @@ from harness.provision.cache import cache_dir
 from tests import programs
 from tests.command.shell import CHECKOUT, expect_order, expect_sentence, shell
 
-NOBODY = "unshare --user --map-user=54321"
+NO_CACHE = "env -u XDG_CACHE_HOME -u SHMEM_HARNESS_CACHE"
+NOBODY = f"{NO_CACHE} unshare --user --map-user=54321"
 HARNESS = f"{CHECKOUT}/.venv/bin/harness"
 
 pytestmark = pytest.mark.skipif(
@@ -32,7 +33,7 @@ def test_doctor_says_what_a_user_without_a_home_can_do(tmp_path: Path, surroundi
 
 @pytest.mark.parametrize("place", ["HOME=/proc/self", "XDG_CACHE_HOME=/proc/self", "HOME=/dev/null/home"])
 def test_doctor_names_a_cache_that_cannot_be_written(place: str) -> None:
-    run = shell(f"env {place} COLUMNS=200 {HARNESS} doctor")
+    run = shell(f"{NO_CACHE} {place} COLUMNS=200 {HARNESS} doctor")
     expect_order(run)
     assert run.returncode == 2
     assert "cache: set SHMEM_HARNESS_CACHE to a writable folder" in run.stdout

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from typing import Final, Literal
 from qemu.qmp import QMPError
 
 from harness import provision
+from harness.arch import Arch
 from harness.emulator import shortages
 from harness.emulator.device.regions import Registry
 from harness.emulator.machine import Plan, plan
@@ -30,6 +32,7 @@ from harness.emulator.machine.qtest import QtestError
 from harness.emulator.window import Mapper
 from harness.errors import HarnessError
 from harness.narrow import present
+from harness.provision.qemu_program import Command
 from harness.shmem.config import ConfigError, VmConfig, shmems_of
 from harness.shmem.profile import Profile
 
@@ -153,7 +156,7 @@ class Guest:
         self._show_node()
 
     async def _launch(self, planned: Plan, arguments: list[str], streams: Streams) -> Qemu:
-        command = provision.qemu(planned.arch).command(preload=provision.window_library())
+        command = _qemu_command(planned.arch)
         on_streams = any(console.hostdev == STANDARD_STREAMS for console in planned.consoles)
         return await Qemu.start(
             [*command.argv, *arguments],
@@ -256,6 +259,12 @@ class Guest:
         if self._reserved is not None:
             shutil.rmtree(self._reserved, ignore_errors=True)
             self._reserved = None
+
+
+@functools.cache
+def _qemu_command(arch: Arch) -> Command:
+    """How QEMU is started. To find it takes files to be read that do not change while a host runs."""
+    return provision.qemu(arch).command(preload=provision.window_library())
 
 
 def _exit_for(error: BaseException) -> Exit | None:

@@ -3,22 +3,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import select
 import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 from harness.emulator.machine.board import ChipSet
-from harness.emulator.service import messages
+from harness.emulator.service import messages, own_host
 from harness.emulator.service.protocol import SOCKET_NAME, connect
 from harness.errors import BenchError
 from harness.paths import plain_folder
@@ -285,21 +282,10 @@ class EmulatedHost:
 
 def wait_for_host(path: Path, process: subprocess.Popen[bytes], log: Path | None = None) -> None:
     """Until the control socket takes connections. Raises BenchError when the process ends or is too late."""
-    deadline = time.monotonic() + _START_TIMEOUT
-    poll = select.poll()
-    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
-        while time.monotonic() < deadline:
-            try:
-                connect(probe, path)
-            except (FileNotFoundError, ConnectionRefusedError):
-                if process.poll() is not None:
-                    break
-                # The socket's appearance has no event that a child could be watched for at the same time.
-                poll.poll(5)
-            except OSError as error:
-                raise BenchError(f"the emulated host at {path} cannot be used: {error.strerror}") from error
-            else:
-                return
-    said = log.read_text(errors="replace")[-2000:] if log and log.exists() else ""
-    state = f"ended with status {process.returncode}" if process.returncode is not None else "did not answer in time"
-    raise BenchError(f"the emulated host {state}; it says:\n{said}")
+    try:
+        own_host.wait_for_host(path, process, _START_TIMEOUT)
+    except (ChildProcessError, TimeoutError) as error:
+        said = log.read_text(errors="replace")[-2000:] if log and log.exists() else ""
+        raise BenchError(f"{error}; it says:\n{said}") from None
+    except OSError as error:
+        raise BenchError(f"the emulated host at {path} cannot be used: {error.strerror}") from error

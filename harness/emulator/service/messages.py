@@ -6,10 +6,8 @@ This module is all that ``qvm`` needs of it, so it imports nothing that takes ti
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 StopHow = Literal["power-button", "power-cut"]
 
@@ -306,9 +304,3 @@ class Pulses:
     """How many pulses have come."""
 
     pulses: int
-
-
-def line(request: Request) -> bytes:
-    """A request of plain values as it is sent."""
-    fields: dict[str, Any] = dataclasses.asdict(request)
-    return json.dumps({"op": request.op, **fields}).encode() + b"\n"

@@ -10,7 +10,6 @@ answered in their order.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import select
 import socket
@@ -18,27 +17,12 @@ from pathlib import Path
 from typing import Final
 
 from harness.account import is_own
-from harness.paths import is_plain
 
 HOST_VARIABLE: Final = "QVM_HOST"
 """Environment variable with the path of the control socket."""
 SOCKET_NAME: Final = "control"
 MAX_LINE: Final = 8 << 20
 """Bytes of a request; a longer one is answered with an error."""
-
-
-def default_run_directory() -> Path:
-    """Where the host lives that ``qvm`` uses when no other is named: one for each user of the machine.
-
-    A host needs a folder with a short and plain name (``harness.paths``). Where XDG_RUNTIME_DIR has none, the host is
-    another one all the same.
-    """
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    if not base:
-        return Path(f"/tmp/shmem-host-{os.getuid()}")
-    if is_plain(base) and Path(base).is_absolute():
-        return Path(base) / "shmem-host"
-    return Path(f"/tmp/shmem-host-{os.getuid()}-{hashlib.sha256(os.fsencode(base)).hexdigest()[:8]}")
 
 
 def has_hung_up(connection: socket.socket) -> bool:
