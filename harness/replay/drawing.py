@@ -170,7 +170,9 @@ def _permissions(random: Random, profile: Profile) -> bool:
 def _create(random: Random, tag: str, number: int, profile: Profile) -> str:
     """A region of this device's own; its name has nothing to do with the others, so that no other vdev makes it."""
     mode = f",{random.choice(('0600', '0640', '0666', '0777', '0444'))}" if _permissions(random, profile) else ""
-    less = random.choice((0, 0, 1)) if profile.create_rounding == "up" else 0
+    less = (
+        random.choice((0, 0, 1, PAGE_SIZE - 1, random.randrange(PAGE_SIZE))) if profile.create_rounding == "up" else 0
+    )
     return f"create {tag}{number},{random.choice(SIZES) * PAGE_SIZE - less:#x}{mode}"
 
 
@@ -195,7 +197,7 @@ def _pattern(random: Random, name: str) -> str:
             f"{name}*",
             f"{name[:at]}?{name[at + 1 :]}",
             f"{name[:at]}[{name[at]}-z]{name[at + 1 :]}",
-            f"{name[:at]}[!{name[at]}]{name[at + 1 :]}",
+            f"{name[:at]}[{random.choice('!^')}{name[at]}]{name[at + 1 :]}",
             f"{name[:at]}*[{name[at]}{name[at - 1]}]{name[at + 1 :]}",
             f"*{name[at]}*",
             f"{name[:1]}*{name[-1:]}*",
@@ -214,8 +216,8 @@ def covered(random: Random, pattern: str) -> bytes:
         elif head == "?":
             name += random.choice(("", random.choice(_LETTERS), random.choice(_LETTERS), "ab"))
         elif head == "[" and "]" in rest[1:]:
-            inside, _, rest = rest[1:].partition("]") if rest[0] == "!" else rest.partition("]")
-            name += random.choice((inside[:1], inside[-1:], random.choice(_LETTERS), "", f"[{inside}]"))
+            inside, _, rest = rest[1:].partition("]") if rest[0] in "!^" else rest.partition("]")
+            name += random.choice((inside[:1], inside[-1:], random.choice(_LETTERS), "^", "", f"[{inside}]"))
         else:
             name += head
     data = as_bytes(name)[:MAX_NAME_LENGTH]

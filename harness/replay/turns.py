@@ -99,7 +99,7 @@ class Turns:
     # Life
 
     def _life(self) -> None:
-        """A guest ends or starts. Nobody is in the regions that it makes when it starts."""
+        """A guest ends or starts. Its regions may be there already, where the profile says what comes of that."""
         asleep = sorted(set(self._reference.facts.vdevs) - set(self._reference.devices))
         if asleep and self._random.random() < 0.7:
             guest = asleep[0]
@@ -108,7 +108,9 @@ class Turns:
                 for vdev in self._reference.facts.vdevs[guest]
                 for creation in creations(vdev, self._reference.profile)
             }
-            for region in [region for region in self._reference.regions if region.name in makes]:
+            profile = self._reference.profile
+            kept = (profile.create_existing, profile.create_slot) == ("keep", "free") and self._random.random() < 0.6
+            for region in [region for region in self._reference.regions if region.name in makes and not kept]:
                 for client in list(region.clients.values()):
                     self._add(Step(client.actor, "detach", (client.connection,)))
             self._add(Step(guest, "start"))
