@@ -30,12 +30,7 @@ from harness.process.command import guarded, in_utf8
 
 _EXIT_NO_HOST: Final = 64
 _EXIT_HOST_GONE: Final = 96
-_START: Final = """
-import sys
-sys.path.insert(0, {root!r})
-from harness.emulator.qvm import main
-sys.exit(main())
-"""
+_START: Final = "import sys; sys.path.insert(0, {root!r}); from harness.emulator.qvm import main; sys.exit(main())"
 _OWN_HOST_SECONDS: Final = 120.0
 _SIGNALS: Final = {
     signal.SIGTERM: "power-button",
