@@ -48,6 +48,13 @@ def test_a_whole_run_is_not_narrowed(suite: Suite) -> None:
     assert (_narrowings(session), len(session.report.cases)) == ([], 6)
 
 
+@pytest.mark.parametrize("name", ["build", "dist", "tests.egg"])
+def test_a_folder_that_pytest_passes_over_narrows(suite: Suite, name: str) -> None:
+    suite.write(f"{name}/test_more.py", "def test_e(): ...\n")
+    reason = f"pytest, which passes over folders named '{name}' (norecursedirs)"
+    assert _narrowings(suite.run()) == [f"narrowed: 1 test function not collected, by {reason}"]
+
+
 HERE = "(on the command line)"
 
 

@@ -17,7 +17,7 @@ from harness.report.scope import surroundings
 _FILES: Final = ("test_*.py", "*_test.py")
 _FUNCTIONS: Final = "test"
 _CLASSES: Final = "Test"
-_UNSEEN: Final = ("__pycache__", "venv", "node_modules", "build", "dist")
+_UNSEEN: Final = ("__pycache__", "venv", "node_modules")
 
 
 class Function(NamedTuple):
@@ -119,7 +119,9 @@ class FilesLeftOut:
             if fnmatch.fnmatch(str(path), os.path.abspath(here / text)):  # noqa: PTH100
                 return f"--ignore-glob {text} ({surroundings.source(self._config, text)})"
         if path.is_dir() and any(fnmatch.fnmatch(path.name, text) for text in self._config.getini("norecursedirs")):
-            return self._setting("norecursedirs", []) or "norecursedirs"
+            if "norecursedirs" in self._config.inicfg or self._override("norecursedirs"):
+                return self._setting("norecursedirs", [])
+            return f"pytest, which passes over folders named '{path.name}' (norecursedirs)"
         for conftest in surroundings.conftests(self._config):
             for name in ("collect_ignore", "collect_ignore_glob"):
                 if path.is_relative_to(conftest.parent) and _lists(self._config, conftest, name):
@@ -131,13 +133,16 @@ class FilesLeftOut:
         value: Any = self._config.getini(name)
         if list(value) == usual:
             return ""
-        override = next(
-            (text for text in self._config.getoption("override_ini") or [] if text.startswith(f"{name}=")), ""
-        )
+        override = self._override(name)
         where = (
             surroundings.source(self._config, override) if override else f"in {self._config.inipath or 'a conftest'}"
         )
         return f"{name} = {' '.join(value)} ({where})"
+
+    def _override(self, name: str) -> str:
+        """The command line's word that sets it; empty when there is none."""
+        given = self._config.getoption("override_ini") or []
+        return next((text for text in given if text.startswith(f"{name}=")), "")
 
     def _arguments(self) -> Iterator[tuple[Path, str]]:
         """The files and folders that the session was asked for, each with the names of tests in it."""
