@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 BODIES: Final = """
+    import re
     import unittest
     import warnings
     from unittest import mock
@@ -200,6 +201,51 @@ BODIES: Final = """
 
     def test_mock():
         assert mock.Mock().attach("x").refused
+
+    def test_failure_that_is_swallowed():
+        try:
+            pytest.fail("x")
+        except BaseException:
+            pass
+
+    def test_raise_that_is_swallowed(bench):
+        try:
+            if bench:
+                raise AssertionError(bench)
+        except AssertionError:
+            pass
+
+    def test_assigned_constant():
+        assert (number := 5) == 5
+
+    def test_one_or_the_other(bench):
+        assert bench or not bench
+
+    def test_anything(bench):
+        assert bench == mock.ANY
+
+    def test_coroutine():
+        async def answer(): return False
+        answered = answer()
+        assert answered
+        answered.close()
+
+    def test_pattern_that_matches_everything(bench):
+        assert re.search("x*", bench)
+
+    def test_good_pattern(bench):
+        assert re.match("[lr]", bench) and re.search("t$", bench)
+
+    def test_good_assigned():
+        assert (number := len(none())) == 0
+
+    def test_good_fail_after_a_caught_error():
+        try:
+            none().index(1)
+        except ValueError:
+            pass
+        else:
+            pytest.fail("found")
 
     def test_good_asked_twice():
         assert none() == none()

@@ -40,6 +40,8 @@ def constant(node: ast.AST | None, frame: FrameType, bound: frozenset[str] = fro
         return True
     if isinstance(node, ast.Name):
         return node.id in bound or _constant_name(node.id, frame)
+    if isinstance(node, ast.NamedExpr):
+        return constant(node.value, frame, bound)
     if isinstance(node, ast.Call):
         return _constant_call(node, frame, bound)
     if isinstance(node, _COMPREHENSIONS):

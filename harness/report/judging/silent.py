@@ -74,12 +74,17 @@ class Silent:
             if isinstance(node, _LATER):
                 return False
             if isinstance(node, _QUESTIONS):
-                return self._asked(node)
+                return self._asked(node) and not self._was_swallowed(failing, node)
         return any(
             self._asked(node) and any(isinstance(part, _WAYS_OUT) for part in ast.walk(node))
             for node in above
             if isinstance(node, _QUESTIONS)
         )
+
+    def _was_swallowed(self, failing: ast.AST, question: ast.AST) -> bool:
+        """Whether the failure itself was carried out, and yet the body went on to its end."""
+        line: int = failing.lineno  # type: ignore[attr-defined]
+        return line in self._lines and line != question.lineno  # type: ignore[attr-defined]
 
     def _asked(self, question: ast.AST) -> bool:
         """Whether the body came to a question, and not the text of the test alone has answered it."""

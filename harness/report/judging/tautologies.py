@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import re
-from types import FrameType, GeneratorType
+from types import CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
+from unittest import mock
 
 from harness.report.judging.constants import constant
 
@@ -35,16 +37,19 @@ def always_true(expression: ast.expr, frame: FrameType) -> bool:
         case ast.JoinedStr(values=parts):
             return any(isinstance(part, ast.Constant) for part in parts)
         case ast.BoolOp(op=ast.Or(), values=parts):
-            return any(always_true(part, frame) or _constantly_true(part, frame) for part in parts)
+            one_of_two = any(_is_negation(part, other) for part in parts for other in parts)
+            return one_of_two or any(always_true(part, frame) or _constantly_true(part, frame) for part in parts)
         case ast.BoolOp(values=parts):
             return all(always_true(part, frame) or _constantly_true(part, frame) for part in parts)
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
-            return _compares_in_vain(left, operator, right)
+            return _compares_in_vain(left, operator, right) or (
+                isinstance(operator, ast.Eq) and any(_is_anything(side, frame) for side in (left, right))
+            )
         case ast.Call():
             return _calls_in_vain(expression)
         case ast.Name() | ast.Attribute():
             value = _value(expression, frame)
-            return inspect.isroutine(value) or isinstance(value, GeneratorType | filter | map | zip)
+            return inspect.isroutine(value) or isinstance(value, CoroutineType | GeneratorType | filter | map | zip)
     return False
 
 
@@ -72,6 +77,17 @@ def _compares_in_vain(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> b
     return isinstance(operator, ast.In) and _is_empty_text(left)
 
 
+def _is_negation(one: ast.expr, other: ast.expr) -> bool:
+    """Whether ``one`` is ``not other``; calls may answer differently."""
+    if not (isinstance(one, ast.UnaryOp) and isinstance(one.op, ast.Not)):
+        return False
+    return ast.dump(one.operand) == ast.dump(other) and not any(isinstance(part, _ACTING) for part in ast.walk(other))
+
+
+def _is_anything(node: ast.expr, frame: FrameType) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute) and _value(node, frame) is mock.ANY
+
+
 def _is_length(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func) == "len"
 
@@ -81,7 +97,10 @@ def _is_empty_text(node: ast.expr) -> bool:
 
 
 def _calls_in_vain(call: ast.Call) -> bool:
-    """An iterator, which is true when it is empty, too; ``isinstance(x, object)``; ``x.startswith("")``."""
+    """An iterator, which is true when it is empty, too; ``isinstance(x, object)``; ``x.startswith("")``.
+
+    And a regular expression that the empty text matches, so that it is found everywhere.
+    """
     match call:
         case ast.Call(func=ast.Name(id=name)) if name in _ITERATORS:
             return True
@@ -89,4 +108,15 @@ def _calls_in_vain(call: ast.Call) -> bool:
             return True
         case ast.Call(func=ast.Attribute(attr="startswith" | "endswith"), args=[text]):
             return _is_empty_text(text)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr="search" | "match"), args=[pattern, _, *_]):
+            return isinstance(pattern, ast.Constant) and _matches_everything(pattern.value)
+    return False
+
+
+def _matches_everything(pattern: object) -> bool:
+    """Whether a regular expression without anchors and lookarounds matches the empty text."""
+    if not isinstance(pattern, str) or re.search(r"[\\^$]|\(\?", pattern):
+        return False
+    with contextlib.suppress(re.error):
+        return re.match(pattern, "") is not None
     return False
