@@ -15,9 +15,20 @@ import pathlib, time
 
 pytestmark = pytest.mark.requirement("SHM-ALLOW-01")
 LOG = pathlib.Path({log!r})
+INSIDE = [pathlib.Path(name) for name in {inside!r}]
 
-def stay(kind, seconds):
+def meet():
+    # Both sessions are in a test at the same time, however busy the machine is.
+    INSIDE[0].touch()
+    until = time.monotonic() + {patience}
+    while not INSIDE[1].exists():
+        assert time.monotonic() < until, "the other session did not come"
+        time.sleep(0.01)
+
+def stay(kind, seconds, meeting=False):
     began = time.monotonic()
+    if meeting:
+        meet()
     time.sleep(seconds)
     with LOG.open("a") as log:
         log.write(f"{{kind}} {{began}} {{time.monotonic()}}\\n")
@@ -25,7 +36,7 @@ def stay(kind, seconds):
 
 @pytest.mark.parametrize("number", range(15))
 def test_one(bench, number):
-    stay("other", 0.02)
+    stay("other", 0.02, meeting=number == 0)
 
 @pytest.mark.quiet
 @pytest.mark.parametrize("number", range(3))
@@ -46,7 +57,9 @@ def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
         folder.mkdir()
         suite = MiniSuite(folder)
         suite.benches(one=fake())
-        suite.write("test_it.py", "import pytest\n" + _BODY.format(log=str(tmp_path / f"log{number}")))
+        inside = [str(tmp_path / f"inside{each}") for each in (number, 1 - number)]
+        body = _BODY.format(log=str(tmp_path / f"log{number}"), inside=inside, patience=programs.PATIENCE)
+        suite.write("test_it.py", "import pytest\n" + body)
         suites.append(suite)
     # In one word: pytest would take the folder, once it is there, for a path of tests.
     shared = ["--lg-env", "benches.yaml", f"--machine-lock={tmp_path / 'lock'}"]
@@ -58,6 +71,6 @@ def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
     stays = [line.split() for number in range(2) for line in (tmp_path / f"log{number}").read_text().splitlines()]
     spans = sorted((float(began), float(ended), kind) for kind, began, ended in stays)
     overlapping = [(first[2], second[2]) for first, second in pairwise(spans) if second[0] < first[1]]
-    # They did run side by side, or this shows nothing.
+    # They were side by side, or this shows nothing.
     assert ("other", "other") in overlapping
     assert not [kinds for kinds in overlapping if "quiet" in kinds]
