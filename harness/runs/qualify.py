@@ -21,6 +21,7 @@ from harness.report.evidence.model import Case, Report
 from harness.report.pages import html, readings
 from harness.report.recording.progress import Progress
 from harness.report.scope import provenance
+from harness.report.verdict import shortfalls
 from harness.runs.sessions import SessionResult, Sessions, last_words
 from harness.shmem.requirements import CATALOGUE
 
@@ -41,7 +42,8 @@ class Qualification:
         self._said: list[str] = []
         self._journal = Journal(self._folder / folder.JOURNAL)
         around = {"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {}
-        self._journal.write(provenance.began(name, command, list(catalogue.load(CATALOGUE).values()), around))
+        requirements = list(catalogue.load(CATALOGUE).values())
+        self._journal.write(provenance.began(name, command, requirements, around, sessions.places))
         if self._journal.lost is not None:
             raise BenchError(f"no report can be written: {sentence(self._journal.lost)}")
 
@@ -97,7 +99,8 @@ class Qualification:
         yield from (_line(case) for case in bad[:_SHOWN_CASES])
         if len(bad) > _SHOWN_CASES:
             yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
-        yield from readings.disagreements(report)
+        yield from readings.disagreements(report.cases)
+        yield from shortfalls.lines(report.run)
         yield from self._said
         yield from map(str, report.run.narrowed)
         yield from (f"  {reason}" for reason in report.run.reasons)

@@ -21,7 +21,7 @@ from harness.paths import readable
 from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
-from harness.report.pages import figures, matrix, readings, trend, view
+from harness.report.pages import figures, matrix, readings, titles, trend, view
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
@@ -79,6 +79,8 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
     return {
         "report": report,
         "run": report.run,
+        "titles": titles.titles(report),
+        "cell_reason": titles.NotTried(report).why,
         "counts": view.counts(report),
         "sites": view.sites(report),
         "groups": view.requirement_groups(report),
@@ -94,7 +96,7 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "deviations": view.deviations(report),
         "healed": view.healed(report),
         "skipped": view.skipped(report),
-        "readings": readings.by_bench(report),
+        "readings": readings.by_bench(report.cases),
         "components": view.notable_components(report),
         "libraries": view.libraries_by_kind(report),
         "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],

@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 import pytest
 
 from harness import events
-from harness.errors import EXIT_BENCH_ERROR, BenchError
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PARTIAL, EXIT_PASS, BenchError
 from harness.process import ending
 from harness.process.command import reason
 from harness.report.evidence import catalogue, eventlog, folder, reader
@@ -30,21 +30,24 @@ from harness.report.evidence.journal import (
     CaseDone,
     ComponentsRecorded,
     Ended,
+    FellShort,
+    ItemIdentified,
     Journal,
     Narrowed,
     PlanMade,
     RunError,
 )
-from harness.report.evidence.model import Case, Component, Planned, Report, Requirement
+from harness.report.evidence.model import Case, Component, Planned, Report, Requirement, Shortfall
 from harness.report.pages import html, readings
 from harness.report.recording import attempts, known
 from harness.report.recording.case import CaseUnderWay
 from harness.report.recording.junit import JunitFile
-from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE, site
+from harness.report.recording.keys import EVIDENCE, SCOPE, SHARED_EVIDENCE, site
 from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 from harness.report.recording.terminal import TerminalProgress
 from harness.report.scope import plugins, provenance, surroundings
 from harness.report.scope.selection import Selection
+from harness.report.verdict import shortfalls
 
 # How a session ends that did not even come to look for tests; any other status is the answer to a question.
 _BROKE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
@@ -71,7 +74,9 @@ class RunRecorder:
         self._catalogue = requirements
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         around = surroundings.of_session(config)
-        self._journal.write(provenance.began(self.folder.name, command, list(requirements.values()), around))
+        requirements_listed = list(requirements.values())
+        places = surroundings.suites(config)
+        self._journal.write(provenance.began(self.folder.name, command, requirements_listed, around, places))
         if self._journal.lost is not None:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
@@ -110,6 +115,10 @@ class RunRecorder:
     def add_components(self, parts: Iterable[Component]) -> None:
         """Write down what takes part in the run."""
         self._journal.write(ComponentsRecorded(list(parts)))
+
+    def identify(self, bench: str, facts: Mapping[str, str]) -> None:
+        """Write down what the host of a bench says of itself."""
+        self._journal.write(ItemIdentified(bench, dict(facts)))
 
     def add_error(self, message: str, *, usage: bool = False) -> None:
         """Write down something that went wrong outside of all tests."""
@@ -166,6 +175,11 @@ class RunRecorder:
         """Write down what is going to run."""
         planned = [Planned(item.nodeid, catalogue.requirements_of(item), site(item).bench) for item in session.items]
         self._journal.write(PlanMade(planned))
+        if SCOPE in self._config.stash:
+            self._journal.write(self._config.stash[SCOPE])
+        if fault := self._config.getoption("--fault", None):
+            text = f"the fault {fault} was injected into the device (--fault)"
+            self._journal.write(FellShort([Shortfall("fault", text)]))
         if self._selection.narrowed:
             self._journal.write(Narrowed(self._selection.narrowed))
         events.session.emit(events.CasesPlanned(total=len(planned)))
@@ -277,7 +291,10 @@ class RunRecorder:
             if self._collecting or exitstatus in _BROKE:
                 self._end_narrowed(session)
                 self._report = self._finish_run(exitstatus)
-                session.exitstatus = self._report.run.exit_status if self._unwritten is None else EXIT_BENCH_ERROR
+                status = self._report.run.exit_status
+                # Nothing failed, and that is all that pytest's own status says; the last line has the verdict.
+                status = EXIT_PASS if status == EXIT_PARTIAL else status
+                session.exitstatus = status if self._unwritten is None else EXIT_BENCH_ERROR
             else:
                 # A question was answered.
                 self._started = False
@@ -293,7 +310,8 @@ class RunRecorder:
             return
         if self._broken:
             self._say(f"error: {self._broken}")
-        for line in [*readings.disagreements(self._report), *self._report.run.narrowed]:
+        run = self._report.run
+        for line in [*readings.disagreements(self._report.cases), *shortfalls.lines(run), *run.narrowed]:
             self._say(line)
         shown = self._base / self.folder.name
         if self._unwritten is None:
