@@ -14,6 +14,7 @@ from typing import Final
 
 from harness.errors import EXIT_USAGE, BenchError
 from harness.process.command import sentence
+from harness.report.chain import manifest
 from harness.report.evidence import catalogue, folder, merge, reader
 from harness.report.evidence.document import accepted, build
 from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, RunError
@@ -91,6 +92,7 @@ class Qualification:
         folder.write_whole(self._folder / folder.RESULTS, reader.to_json(report))
         merge.write_junit(self._folder)
         html.write(self._folder, report)
+        manifest.write(self._folder)
         return report
 
     def summary(self, report: Report) -> Iterator[str]:

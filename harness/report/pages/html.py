@@ -26,6 +26,7 @@ from harness.report.pages import figures, matrix, readings, titles, trend, view
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
 _PAGES: Final = (folder.INDEX, TESTS_PAGE, ACCESS_PAGE)
+_HEAD: Final = "verdict.html.j2"
 _STYLE: Final = "style.css"
 _PICTURES: Final = "pictures"
 
@@ -55,6 +56,17 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
         folder.write_whole(target / page, text.encode())
     style = resources.files("harness.report").joinpath("templates", _STYLE).read_bytes()
     folder.write_whole(target / _STYLE, style)
+
+
+def head(report: Report) -> str:
+    """What the first page says of item, verdict and scope, as it stands in it."""
+    context = {
+        "report": report,
+        "run": report.run,
+        "titles": titles.titles(report),
+        "deviations": view.deviations(report),
+    }
+    return _environment().get_template(_HEAD).render(context)
 
 
 def last_line(run: Run, page: Path) -> str:

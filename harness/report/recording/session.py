@@ -21,6 +21,7 @@ from harness import events
 from harness.errors import EXIT_BENCH_ERROR, EXIT_PARTIAL, EXIT_PASS, BenchError
 from harness.process import ending
 from harness.process.command import reason
+from harness.report.chain import manifest
 from harness.report.evidence import catalogue, eventlog, folder, reader
 from harness.report.evidence.document import accepted, build
 from harness.report.evidence.eventlog import EventLog
@@ -392,6 +393,7 @@ class RunRecorder:
     def _write(self, report: Report) -> None:
         folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
         html.write(self.folder, report)
+        manifest.write(self.folder)
 
     def _end(self, exitstatus: int) -> Report:
         end = Ended(datetime.now(UTC).isoformat(), time.monotonic() - self._began)
