@@ -22,7 +22,7 @@ from harness.target.paths import is_file, is_folder, resolved, templates
 from harness.target.problem import Fault, Problem, TargetFileError, Where
 from harness.target.reading import document
 from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, shown, structure
-from harness.target.scope import scope_complaints
+from harness.target.scope.requirements import scope_complaints
 
 Release = NewType("Release", str)
 """One of the presets; a file may write it as a number."""

@@ -14,8 +14,6 @@ Way = Callable[[World], Ran]
 
 FAILING = ("assert bench.name", "assert 0")
 
-SELECTION = "narrowed: {count} tests deselected, by {by} (on the command line)"
-
 
 def test_a_whole_run_of_clean_sources_passes(passed: Ran) -> None:
     assert (passed.verdict, passed.status) == ("PASS", 0), passed.said
@@ -41,9 +39,8 @@ def _first_failure(world: World) -> Ran:
 
 
 def _no_bench(world: World) -> Ran:
-    world.write(
-        "test_it.py", (world.folder / "test_it.py").read_text().replace("bench", "request").replace("name", "node")
-    )
+    world.edit("test_it.py", "bench", "request", 9)
+    world.edit("test_it.py", "request.name", "request.node", 9)
     world.commit()
     return world.pytest()
 
@@ -154,37 +151,56 @@ waivers:
     expires: "{expires}"
 """
 
+HERE = "(on the command line)"
+OTHER = "the suite suite is not as in its commit"
+
 # The way, the verdict, and what names it.
 WAYS: dict[str, tuple[Way, str, str]] = {
-    "-k": (lambda world: world.qualify("-k", "test_1"), "PARTIAL", SELECTION.format(count=2, by="-k 'test_1'")),
-    "-m": (lambda world: world.pytest("-m", "not requirement"), "FAIL", "deselected, by -m 'not requirement'"),
+    "-k": (
+        lambda world: world.qualify("-k", "test_1"),
+        "PARTIAL",
+        f"narrowed: 2 tests deselected, by -k 'test_1' {HERE}",
+    ),
+    "-m": (lambda world: world.pytest("-m", "not requirement"), "FAIL", f"deselected, by -m 'not requirement' {HERE}"),
     "--deselect": (
         lambda world: world.pytest("--deselect", "test_it.py::test_1"),
         "PARTIAL",
-        SELECTION.format(count=2, by="--deselect test_it.py::test_1"),
+        f"by --deselect test_it.py::test_1 {HERE}",
     ),
-    "one test": (lambda world: world.pytest("test_it.py::test_1"), "PARTIAL", "1 test function not collected, by the paths"),
-    "--lf": (_last_failed, "PARTIAL", "by --last-failed (on the command line)"),
-    "-x": (_first_failure, "FAIL", "3 tests not run, by --maxfail=1 (on the command line)"),
+    "one test": (
+        lambda world: world.pytest("test_it.py::test_1"),
+        "PARTIAL",
+        "1 test function not collected, by the paths",
+    ),
+    "--lf": (_last_failed, "PARTIAL", f"by --last-failed {HERE}"),
+    "-x": (_first_failure, "FAIL", f"3 tests not run, by --maxfail=1 {HERE}"),
     "--bench": (lambda world: world.qualify("--bench", "left"), "PARTIAL", "bench right was left out"),
-    "--fault": (lambda world: world.pytest("--fault", "rules-ignored"), "PARTIAL", "the fault rules-ignored was injected"),
+    "--fault": (
+        lambda world: world.pytest("--fault", "rules-ignored"),
+        "PARTIAL",
+        "the fault rules-ignored was injected",
+    ),
     "no bench": (_no_bench, "PARTIAL", "nothing was tried on bench left"),
-    "changed suite": (_changed_suite, "PARTIAL", "the suite suite is not as in its commit: test_it.py"),
+    "changed suite": (_changed_suite, "PARTIAL", f"{OTHER}: test_it.py"),
     "change that git is told to pass over": (_unseen_change, "PARTIAL", "test_it.py (git is told not to look at it)"),
-    "untracked suite": (_untracked_suite, "PARTIAL", "the suite suite is not as in its commit: test_other.py"),
-    "ignored file": (_ignored_suite, "PARTIAL", "the suite suite is not as in its commit: ignored_helpers.py"),
-    "no repository": (_no_repository, "PARTIAL", "the commit of the suite suite is not known: it is not in a git repository"),
+    "untracked suite": (_untracked_suite, "PARTIAL", f"{OTHER}: test_other.py"),
+    "ignored file": (_ignored_suite, "PARTIAL", f"{OTHER}: ignored_helpers.py"),
+    "no repository": (_no_repository, "PARTIAL", "of the suite suite is not known: it is not in a git repository"),
     "changed harness": (_changed_harness, "PARTIAL", "the harness is not as in its commit: harness/narrow.py"),
-    "untracked in the harness": (_untracked_in_the_harness, "PARTIAL", "the harness is not as in its commit: fixtures/more.py"),
+    "untracked in the harness": (_untracked_in_the_harness, "PARTIAL", "not as in its commit: fixtures/more.py"),
     "aborted": (_aborted, "FAIL", "the run was interrupted: SIGTERM"),
     "wrong profile": (_wrong_profile, "PARTIAL", "profile of left: name_leading_dot is x, the profile says"),
     "expired waiver": (_expired_waiver, "PARTIAL", "the waiver of SHM-ALLOW-01 on left expired on 2020-01-31"),
     "expired waiver of a failure": (_expired_waiver_of_a_failure, "FAIL", "2 known failures expired"),
-    "untested requirement": (_untested_requirement, "PARTIAL", "SHM-ALLOW-02 (no test of this run names it on this item)"),
+    "untested requirement": (
+        _untested_requirement,
+        "PARTIAL",
+        "SHM-ALLOW-02 (no test of this run names it on this item)",
+    ),
     "skipped requirement": (_skipped, "PARTIAL", "SHM-ALLOW-02 (skipped: not today)"),
     "variable": (_variable, "PARTIAL", "by -k 'test_1' (in PYTEST_ADDOPTS)"),
     "conftest": (_conftest, "PARTIAL", "narrowed: 3 tests deselected, by the plugin"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WAYS)

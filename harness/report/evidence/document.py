@@ -120,6 +120,11 @@ def _waivers(entries: Sequence[Entry], cases: Sequence[Case]) -> list[Waiver]:
     ]
 
 
+def status_of_pytest(run: Run) -> int:
+    """The exit status of a pytest session: it says whether something failed, and the last line has the verdict."""
+    return EXIT_PASS if run.verdict == "partial" else run.exit_status
+
+
 def results(cases: Iterable[Case]) -> list[Result]:
     """One record per requirement, bench, placement, guest image and way, in the order of the requirements' ids."""
     groups: dict[tuple[str, Site], list[Case]] = {}

@@ -18,12 +18,12 @@ from typing import Final, NoReturn
 import pytest
 
 from harness import events
-from harness.errors import EXIT_BENCH_ERROR, EXIT_PARTIAL, EXIT_PASS, BenchError
+from harness.errors import EXIT_BENCH_ERROR, BenchError
 from harness.process import ending
 from harness.process.command import reason
 from harness.report.chain import manifest
 from harness.report.evidence import catalogue, eventlog, folder, reader
-from harness.report.evidence.document import accepted, build
+from harness.report.evidence.document import accepted, build, status_of_pytest
 from harness.report.evidence.eventlog import EventLog
 from harness.report.evidence.journal import (
     NOTHING_SELECTED,
@@ -31,19 +31,17 @@ from harness.report.evidence.journal import (
     CaseDone,
     ComponentsRecorded,
     Ended,
-    FellShort,
     ItemIdentified,
     Journal,
     Narrowed,
-    PlanMade,
     RunError,
 )
-from harness.report.evidence.model import Case, Component, Planned, Report, Requirement, Shortfall
+from harness.report.evidence.model import Case, Component, Report, Requirement
 from harness.report.pages import html, readings
-from harness.report.recording import attempts, known
+from harness.report.recording import attempts, known, planning
 from harness.report.recording.case import CaseUnderWay
 from harness.report.recording.junit import JunitFile
-from harness.report.recording.keys import EVIDENCE, SCOPE, SHARED_EVIDENCE, site
+from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE, site
 from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 from harness.report.recording.terminal import TerminalProgress
 from harness.report.scope import plugins, provenance, surroundings
@@ -75,9 +73,8 @@ class RunRecorder:
         self._catalogue = requirements
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         around = surroundings.of_session(config)
-        requirements_listed = list(requirements.values())
         places = surroundings.suites(config)
-        self._journal.write(provenance.began(self.folder.name, command, requirements_listed, around, places))
+        self._journal.write(provenance.began(self.folder.name, command, list(requirements.values()), around, places))
         if self._journal.lost is not None:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
@@ -174,16 +171,9 @@ class RunRecorder:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write down what is going to run."""
-        planned = [Planned(item.nodeid, catalogue.requirements_of(item), site(item).bench) for item in session.items]
-        self._journal.write(PlanMade(planned))
-        if SCOPE in self._config.stash:
-            self._journal.write(self._config.stash[SCOPE])
-        if fault := self._config.getoption("--fault", None):
-            text = f"the fault {fault} was injected into the device (--fault)"
-            self._journal.write(FellShort([Shortfall("fault", text)]))
-        if self._selection.narrowed:
-            self._journal.write(Narrowed(self._selection.narrowed))
-        events.session.emit(events.CasesPlanned(total=len(planned)))
+        for entry in planning.entries(self._config, session.items, self._selection.narrowed):
+            self._journal.write(entry)
+        events.session.emit(events.CasesPlanned(total=len(session.items)))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -280,7 +270,7 @@ class RunRecorder:
         try:
             return (yield)
         except Exception as error:
-            self._broken = self._what_broke(error)
+            self._broken = self._junit.what_broke(error)
             self.add_error(self._broken)
             return None
         finally:
@@ -292,10 +282,7 @@ class RunRecorder:
             if self._collecting or exitstatus in _BROKE:
                 self._end_narrowed(session)
                 self._report = self._finish_run(exitstatus)
-                status = self._report.run.exit_status
-                # Nothing failed, and that is all that pytest's own status says; the last line has the verdict.
-                status = EXIT_PASS if status == EXIT_PARTIAL else status
-                session.exitstatus = status if self._unwritten is None else EXIT_BENCH_ERROR
+                session.exitstatus = EXIT_BENCH_ERROR if self._unwritten else status_of_pytest(self._report.run)
             else:
                 # A question was answered.
                 self._started = False
@@ -384,11 +371,6 @@ class RunRecorder:
             self.add_error(f"the report could not be written: {reason(error)}")
             report = build(self._journal.entries)
         return report
-
-    def _what_broke(self, error: Exception) -> str:
-        if self._junit.broke(error):
-            return f"the JUnit file {self._junit.path} could not be written: {reason(error)}"
-        return f"a plugin broke at the end of the session: {reason(error)}"
 
     def _write(self, report: Report) -> None:
         folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))

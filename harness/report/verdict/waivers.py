@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which failures a waiver accepts. ``harness.target.waivers`` reads them from their file."""
+"""Which failures a waiver accepts. ``harness.target.scope.waivers`` reads them from their file."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from harness.report.evidence.journal import ScopeSet
 from harness.report.evidence.model import BenchScope
 from harness.shmem.profile import Profile
 from harness.shmem.requirements import Requirement, load_requirements
-from harness.target import waivers
+from harness.target.scope import waivers
 
 _EMULATED: Final = "emulated device"
 
