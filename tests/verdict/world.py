@@ -42,7 +42,7 @@ def _inject(self, fault, **arguments):
 
 
 fake_bench.ShmemFakeHostDriver.inject = _inject
-fake_bench.ShmemFakeHostDriver.capabilities = frozenset({"faults"})
+fake_bench.ShmemFakeHostDriver.capabilities = frozenset(["faults"])
 """
 _TARGET = """\
   {name}:

@@ -44,7 +44,7 @@ class Verification:
 
 def verify(run: Path) -> Verification:
     """Look at everything in the folder of a run."""
-    found = [*_against_manifest(run)]
+    found = [*against_manifest(run)]
     try:
         report = build(merge.entries(run))
     except ReportError as error:
@@ -53,7 +53,8 @@ def verify(run: Path) -> Verification:
     return Verification(found, report)
 
 
-def _against_manifest(run: Path) -> Iterator[Discrepancy]:
+def against_manifest(run: Path) -> Iterator[Discrepancy]:
+    """What the manifest says of the files in the folder of a run."""
     if not (run / manifest.MANIFEST).is_file():
         yield Discrepancy("removed", manifest.MANIFEST, "nothing says which files the run wrote")
         return
