@@ -8,7 +8,7 @@ pages are made from the report alone, and the same report gives the same bytes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -58,6 +58,11 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
     folder.write_whole(target / _STYLE, style)
 
 
+def render(template: str, context: Mapping[str, Any]) -> str:
+    """A page of its own, made with the means of a report."""
+    return _environment().get_template(template).render(context)
+
+
 def head(report: Report) -> str:
     """What the first page says of item, verdict and scope, as it stands in it."""
     context = {
@@ -66,7 +71,7 @@ def head(report: Report) -> str:
         "titles": titles.titles(report),
         "deviations": view.deviations(report),
     }
-    return _environment().get_template(_HEAD).render(context)
+    return render(_HEAD, context)
 
 
 def last_line(run: Run, page: Path) -> str:
