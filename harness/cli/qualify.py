@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the sessions to their end; the exit status is the verdict's (0, 1, 2 or 3), 130 after an interrupt."""
+    """Run the sessions to their end; the exit status is the verdict's (0 to 4), 130 after an interrupt."""
     refuse_optimised()
     environment = args.lg_env or _default_environment()
     benches = _benches(environment, args.bench)
