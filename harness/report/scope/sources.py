@@ -19,12 +19,12 @@ _CHANGES: Final = "+changes"
 
 def of_run(suites: Iterable[Path]) -> list[Source]:
     """The harness, and those of the folders or files of ``suites`` that are not its own."""
-    found = [_of_installed() if shipped.INSTALLED else _of_checkout("the harness", shipped.ROOT, shipped.ROOT)]
-    for place in dict.fromkeys(path.resolve() for path in suites):
-        folder = place if place.is_dir() else place.parent
-        if not folder.is_relative_to(shipped.ROOT):
-            found.append(_of_suites(folder))
-    return list({source.what: source for source in found}.values())
+    places = (path.resolve() for path in suites)
+    folders = dict.fromkeys(place if place.is_dir() else place.parent for place in places)
+    return [
+        _of_installed() if shipped.INSTALLED else _of_checkout("the harness", shipped.ROOT, shipped.ROOT),
+        *(_of_suites(folder) for folder in folders if not folder.is_relative_to(shipped.ROOT)),
+    ]
 
 
 def _of_checkout(what: str, root: Path, folder: Path) -> Source:
