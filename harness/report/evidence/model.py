@@ -24,7 +24,7 @@ Verdict = Literal["pass", "fail", "error", "skipped", "recorded"]
 RunVerdict = Literal["pass", "partial", "fail"]
 """partial: nothing failed, and the run is less than a qualification."""
 
-ShortfallKind = Literal["selection", "bench", "source", "fault", "scope", "profile", "waiver"]
+ShortfallKind = Literal["selection", "bench", "source", "fault", "scope", "profile", "waiver", "conflict"]
 
 Seen = Literal["allowed", "refused"]
 
