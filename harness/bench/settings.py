@@ -78,7 +78,8 @@ class BenchConfig:
     ``mmio`` are the locations of a guest's memory-mapped devices, the first one first. With ``beyond``, only those
     requirements run that are stated for the bench's release and not for the release ``beyond``. ``probe_image`` is for
     probe guests whose machine is not laid out as QEMU's. ``scope`` is what has to be judged there, without one all that
-    is stated for the release; ``waivers`` is the file of the failures that are accepted.
+    is stated for the release; ``waivers`` is the file of the failures that are accepted;
+    ``item`` is what its owner adds to the name of what is under test.
     """
 
     name: str
@@ -96,6 +97,7 @@ class BenchConfig:
     linux: LinuxConfig = LinuxConfig()
     scope: Scope | None = None
     waivers: Path | None = None
+    item: str = ""
     probe_image: ProbeVariant = ""
 
 

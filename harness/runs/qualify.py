@@ -7,7 +7,7 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -31,9 +31,14 @@ _SHOWN_CASES: Final = 20
 
 
 class Qualification:
-    """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it."""
+    """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it.
 
-    def __init__(self, sessions: Sessions, reports: Path, command: str, progress: Progress) -> None:
+    ``order`` says who wants the run and what for, by name.
+    """
+
+    def __init__(
+        self, sessions: Sessions, reports: Path, command: str, progress: Progress, order: Mapping[str, str]
+    ) -> None:
         self._began = time.monotonic()
         name = folder.run_id()
         self.shown = reports / name
@@ -42,7 +47,7 @@ class Qualification:
         self._progress = progress
         self._said: list[str] = []
         self._journal = Journal(self._folder / folder.JOURNAL)
-        around = {"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {}
+        around = {**order, **({"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {})}
         requirements = list(catalogue.load(CATALOGUE).values())
         self._journal.write(provenance.began(name, command, requirements, around, sessions.places))
         if self._journal.lost is not None:

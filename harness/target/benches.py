@@ -61,6 +61,7 @@ class Options:
     beyond: Release = _NONE
     scope: Scope | None = None
     waivers: str = ""
+    item: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +136,7 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         mmio=options.mmio,
         beyond=options.beyond,
         scope=options.scope,
+        item=options.item.strip(),
         waivers=resolved(base, options.waivers) if options.waivers else None,
         probe_image=options.probe_image,
         linux=LinuxConfig(resolved(base, linux.recipe) if linux.recipe else None, linux.boot_seconds, linux.addresses),

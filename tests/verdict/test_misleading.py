@@ -215,6 +215,16 @@ def test_no_way_to_a_misleading_pass(world: World, name: str) -> None:
     assert (run["verdict"], run["exit_status"] == 4) == (verdict.lower(), verdict == "PARTIAL")
 
 
+def test_the_first_page_says_who_ran_it_what_for_and_on_what(world: World) -> None:
+    world.targets('item: "serial 4711"')
+    world.commit()
+    ran = world.qualify("--operator", "A. Tester", "--purpose", "release 1 & 2")
+    assert ran.verdict == "PASS", ran.said
+    assert "board left (serial 4711), profile 7.0, harness " in ran.page
+    assert "<dt>operator</dt><dd><code>A. Tester</code></dd>" in ran.page
+    assert "<dt>purpose</dt><dd><code>release 1 &amp; 2</code></dd>" in ran.page
+
+
 def test_scripts_can_tell_partial_from_pass(world: World) -> None:
     ran = world.qualify("-k", "test_1")
     assert ran.status == 4

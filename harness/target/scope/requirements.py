@@ -73,7 +73,8 @@ def _item(config: Any, bench: BenchConfig) -> str:
     plain = dataclasses.asdict(Profile.load(bench.release))
     other = [f"{name}={value}" for name, value in dataclasses.asdict(bench.profile).items() if plain[name] != value]
     profile = f"profile {bench.release}" + (f" with {', '.join(other)}" if other else "")
-    return f"{kind}, {profile}" if kind == _EMULATED else f"{kind} {bench.name}, {profile}"
+    name = kind if kind == _EMULATED else f"{kind} {bench.name}"
+    return f"{name} ({bench.item}), {profile}" if bench.item else f"{name}, {profile}"
 
 
 def _kind(config: Any, name: str) -> str:
