@@ -11,6 +11,9 @@ from typing import Final
 from harness import shipped
 
 _SECONDS: Final = 20
+# Where ignored files take part in a run, seen from the checkout.
+_READ_AS_CODE: Final = ("*.py", "*.yaml", "*.yml", "*.sdoc", "*.j2", "*.c", "*.h", "pytest.ini", "*.toml")
+_MADE: Final = frozenset({".venv", "__pycache__", "build", "dist", "reports", "_build", "tmp"})
 
 
 def of_harness() -> tuple[str, str]:
@@ -42,6 +45,29 @@ def commit(checkout: Path) -> tuple[str, str]:
         return head, f"whether files differ from it is not known: {changes.reason}"
     shallow = _git(checkout, "rev-parse", "--is-shallow-repository") == "true"
     return f"{head}+changes" if changes else head, "a shallow clone, without its history" if shallow else ""
+
+
+def differing(folder: Path) -> tuple[list[str], str]:
+    """The files below ``folder`` that are not as in the commit or not in it at all, and why that is not known.
+
+    What the repository ignores counts where it can be read as code or settings: a test in an ignored folder runs like
+    any other. So do files that git was told to take for unchanged. Paths are relative to ``folder``.
+    """
+    changed = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
+    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
+    ignored = _git(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *_READ_AS_CODE)
+    trusted = _git(folder, "ls-files", "-v", "-z", "--", ".")
+    found: dict[str, None] = {}
+    for answer in (changed, unknown, ignored, trusted):
+        if isinstance(answer, _NoAnswer):
+            return [], f"whether files differ from it is not known: {answer.reason}"
+        for line in filter(None, answer.split("\0")):
+            if answer is trusted:
+                if line[0].islower() or line[0] == "S":
+                    found[f"{line[2:]} (git is told not to look at it)"] = None
+            elif not any(part in _MADE for part in Path(line).parts):
+                found[line] = None
+    return list(found), ""
 
 
 class _NoAnswer:

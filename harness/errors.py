@@ -3,7 +3,8 @@
 
 Every error that leaves the harness says what happened and, where one is known, what to do about it. The exit status
 shows the caller (a shell, Jenkins) what kind of error it was: 2 the bench, 3 the way the tool was used. A failed
-requirement is not an error; it is a result, and has exit status 1.
+requirement is not an error; it is a result, and has exit status 1. A run in which nothing failed,
+and that is less than a qualification, has exit status 4.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ EXIT_PASS = 0
 EXIT_REQUIREMENT_FAILED = 1
 EXIT_BENCH_ERROR = 2
 EXIT_USAGE = 3
+EXIT_PARTIAL = 4
 
 
 class HarnessError(Exception):

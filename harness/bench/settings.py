@@ -64,12 +64,22 @@ class LinuxConfig:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """A selection of requirements, which a bench has to judge: ids, or beginnings of them with a ``*``."""
+
+    name: str
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class BenchConfig:
     """One target of the environment file, as far as a run cares.
 
     ``mmio`` are the locations of a guest's memory-mapped devices, the first one first. With ``beyond``, only those
     requirements run that are stated for the bench's release and not for the release ``beyond``. ``probe_image`` is for
-    probe guests whose machine is not laid out as QEMU's.
+    probe guests whose machine is not laid out as QEMU's. ``scope`` is what has to be judged there, without one all that
+    is stated for the release; ``waivers`` is the file of the failures that are accepted;
+    ``item`` is what its owner adds to the name of what is under test.
     """
 
     name: str
@@ -85,6 +95,9 @@ class BenchConfig:
     mmio: tuple[MmioLocation, ...] = ()
     beyond: str = ""
     linux: LinuxConfig = LinuxConfig()
+    scope: Scope | None = None
+    waivers: Path | None = None
+    item: str = ""
     probe_image: ProbeVariant = ""
 
 

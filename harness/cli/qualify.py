@@ -60,13 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-seconds", metavar="S", type=float, help="seconds of random histories on each bench")
     parser.add_argument("--model-seed", metavar="N", type=int, help="first seed of the random histories")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="run only these tests (as pytest's -k)")
+    parser.add_argument("--operator", default="", metavar="NAME", help="who runs it, for the first page")
+    parser.add_argument("--purpose", default="", metavar="TEXT", help="what the run is for, for the first page")
     parser.add_argument(
         "--out", type=path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the sessions to their end; the exit status is the verdict's (0, 1, 2 or 3), 130 after an interrupt."""
+    """Run the sessions to their end; the exit status is the verdict's (0 to 4), 130 after an interrupt."""
     refuse_optimised()
     environment = args.lg_env or _default_environment()
     benches = _benches(environment, args.bench)
@@ -80,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         _reports_folder(args.out),
         shlex.join(["harness", *sys.argv[1:]]),
         progress,
+        {name: value for name in ("operator", "purpose") if (value := getattr(args, name))},
     )
     status = None
     try:

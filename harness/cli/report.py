@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness report DIR``: the pages of a run, made again from its folder alone."""
+"""``harness report DIR``: the verdicts and pages of a run, made again from its journal and evidence."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ def run(args: argparse.Namespace) -> int:
     """Write the pages; the exit status is the one of the run."""
     if not args.folder.is_dir():
         raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
-    report = reader.read(args.folder)
+    report = reader.derive(args.folder)
     earlier = [reader.read(old) for old in args.baseline]
-    results = args.folder / folder.RESULTS
-    if not results.is_file():
-        folder.write_whole(results, reader.to_json(report))
+    results, derived = args.folder / folder.RESULTS, reader.to_json(report)
+    if results.is_file() and results.read_bytes() != derived:
+        print(f"{results} was not what the journal gives, and was made again (harness verify names the differences)")
+    folder.write_whole(results, derived)
     html.write(args.folder, report, earlier)
     _print(report, earlier)
     print(html.last_line(report.run, args.folder / folder.INDEX))

@@ -157,6 +157,8 @@ class EmulatedHypervisor(ShmemHostProtocol):
     ``chip_set`` is that of guests that are PCs.
     """
 
+    item_kind = "emulated device"
+
     def __init__(
         self,
         profile: str = "7.0",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, Self
+from typing import Any, ClassVar, Final, Literal, Protocol, Self
 
 from harness.errors import BenchError
 from harness.provision import ManifestItem
@@ -191,6 +191,9 @@ class ShmemHostProtocol(abc.ABC):
 
     log: Path | None
 
+    item_kind: ClassVar[str] = "board"
+    """What is under test where this host is: the words with which the title of a report begins."""
+
     @property
     @abc.abstractmethod
     def capabilities(self) -> frozenset[str]:
@@ -199,6 +202,14 @@ class ShmemHostProtocol(abc.ABC):
     def components(self) -> Sequence[ManifestItem]:
         """The components of this host that it can report, with versions and hashes, for the evidence of a run."""
         return ()
+
+    def identity(self) -> Mapping[str, str]:
+        """What distinguishes this host and its hypervisor from others, by name, for the title of a report.
+
+        What a host of this kind has and this one could not say is ``unknown``. Empty where the kind of the item and
+        the commit of the harness say it all.
+        """
+        return {}
 
     @abc.abstractmethod
     def start(self) -> None:

@@ -134,6 +134,6 @@ def _control(what: str, finished: SessionResult) -> Control:
     failed = [f"{case.test}: {case.verdict}" for case in cases if case.verdict not in _GOOD]
     error = _why_no_verdict(finished) if finished.late or not cases else ""
     # What went wrong next to the tests: a bench that could not be brought down, a suite that cannot be read.
-    if not failed and not error and finished.report.run.exit_status:
+    if not failed and not error and finished.report.run.verdict == "fail":
         error = "; ".join(finished.report.run.reasons)
     return Control(what, round(finished.duration_s, 2), len(cases), what, failed, error)

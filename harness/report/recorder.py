@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +78,11 @@ def add_components(config: pytest.Config, parts: Iterable[ManifestItem]) -> None
     config.stash[_RECORDER].add_components(
         Component(part.name, part.version, part.sha256, part.source) for part in parts
     )
+
+
+def identify(config: pytest.Config, bench: str, facts: Mapping[str, str]) -> None:
+    """Tell the report what the host of a bench says of itself, by name. Call it when the bench comes up."""
+    config.stash[_RECORDER].identify(bench, facts)
 
 
 @pytest.fixture

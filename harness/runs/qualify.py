@@ -7,13 +7,14 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from harness.errors import EXIT_USAGE, BenchError
 from harness.process.command import sentence
+from harness.report.chain import manifest
 from harness.report.evidence import catalogue, folder, merge, reader
 from harness.report.evidence.document import accepted, build
 from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, RunError
@@ -21,6 +22,7 @@ from harness.report.evidence.model import Case, Report
 from harness.report.pages import html, readings
 from harness.report.recording.progress import Progress
 from harness.report.scope import provenance
+from harness.report.verdict import shortfalls
 from harness.runs.sessions import SessionResult, Sessions, last_words
 from harness.shmem.requirements import CATALOGUE
 
@@ -29,9 +31,14 @@ _SHOWN_CASES: Final = 20
 
 
 class Qualification:
-    """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it."""
+    """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it.
 
-    def __init__(self, sessions: Sessions, reports: Path, command: str, progress: Progress) -> None:
+    ``order`` says who wants the run and what for, by name.
+    """
+
+    def __init__(
+        self, sessions: Sessions, reports: Path, command: str, progress: Progress, order: Mapping[str, str]
+    ) -> None:
         self._began = time.monotonic()
         name = folder.run_id()
         self.shown = reports / name
@@ -40,8 +47,9 @@ class Qualification:
         self._progress = progress
         self._said: list[str] = []
         self._journal = Journal(self._folder / folder.JOURNAL)
-        around = {"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {}
-        self._journal.write(provenance.began(name, command, list(catalogue.load(CATALOGUE).values()), around))
+        around = {**order, **({"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {})}
+        requirements = list(catalogue.load(CATALOGUE).values())
+        self._journal.write(provenance.began(name, command, requirements, around, sessions.places))
         if self._journal.lost is not None:
             raise BenchError(f"no report can be written: {sentence(self._journal.lost)}")
 
@@ -89,6 +97,7 @@ class Qualification:
         folder.write_whole(self._folder / folder.RESULTS, reader.to_json(report))
         merge.write_junit(self._folder)
         html.write(self._folder, report)
+        manifest.write(self._folder)
         return report
 
     def summary(self, report: Report) -> Iterator[str]:
@@ -97,7 +106,8 @@ class Qualification:
         yield from (_line(case) for case in bad[:_SHOWN_CASES])
         if len(bad) > _SHOWN_CASES:
             yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
-        yield from readings.disagreements(report)
+        yield from readings.disagreements(report.cases)
+        yield from shortfalls.lines(report.run)
         yield from self._said
         yield from map(str, report.run.narrowed)
         yield from (f"  {reason}" for reason in report.run.reasons)

@@ -65,10 +65,11 @@ class Sessions:
     @property
     def ignored(self) -> list[str]:
         """What would change a pytest that a person starts, and does not change these sessions."""
-        return isolation.ignored(shipped.ROOT, self._places)
+        return isolation.ignored(shipped.ROOT, self.places)
 
     @property
-    def _places(self) -> list[Path]:
+    def places(self) -> list[Path]:
+        """The folders and files of the suites."""
         return [self.folder / suite.partition("::")[0] for suite in self.suites]
 
     async def run(
@@ -125,7 +126,7 @@ class Sessions:
         # Without -P, files of the current folder would hide modules of the same name.
         command = [sys.executable, "-P", "-m", "pytest", *self.suites]
         # What no suite needs and every session would pay for.
-        command += ["-p", "no:cacheprovider", *isolation.options(shipped.ROOT, self._places)]
+        command += ["-p", "no:cacheprovider", *isolation.options(shipped.ROOT, self.places)]
         command += ["--lg-env", str(self.environment), "--report-dir", str(report_dir)]
         for name in self.benches:
             command += ["--bench", name]

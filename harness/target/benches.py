@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NewType
 
 from harness.arch import Arch
-from harness.bench.settings import BenchConfig, GuestImage, LinuxConfig, MmioLocation, Placement, Way
+from harness.bench.settings import BenchConfig, GuestImage, LinuxConfig, MmioLocation, Placement, Scope, Way
 from harness.errors import UsageError
 from harness.provision.images import PROBES, ProbeVariant
 from harness.shmem.profile import PROFILES, Profile
@@ -22,6 +22,7 @@ from harness.target.paths import is_file, is_folder, resolved, templates
 from harness.target.problem import Fault, Problem, TargetFileError, Where
 from harness.target.reading import document
 from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, shown, structure
+from harness.target.scope.requirements import scope_complaints
 
 Release = NewType("Release", str)
 """One of the presets; a file may write it as a number."""
@@ -58,6 +59,9 @@ class Options:
     linux: LinuxOptions = LinuxOptions()
     probe_image: ProbeVariant = ""
     beyond: Release = _NONE
+    scope: Scope | None = None
+    waivers: str = ""
+    item: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +135,9 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         boot_seconds=options.boot_seconds,
         mmio=options.mmio,
         beyond=options.beyond,
+        scope=options.scope,
+        item=options.item.strip(),
+        waivers=resolved(base, options.waivers) if options.waivers else None,
         probe_image=options.probe_image,
         linux=LinuxConfig(resolved(base, linux.recipe) if linux.recipe else None, linux.boot_seconds, linux.addresses),
     )
@@ -174,6 +181,9 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
     if not options.templates or not is_folder(folder):
         what = f"{folder} is a file, no folder" if is_file(folder) else f"there is no folder {folder}"
         yield fault(f": {what}", "templates")
+    yield from (fault(f": {text}", "scope", *way) for way, text in scope_complaints(options.scope))
+    if options.waivers and not is_file(resolved(base, options.waivers)):
+        yield fault(f": there is no file {resolved(base, options.waivers)}", "waivers")
     linux = options.linux
     if linux.recipe and not is_file(resolved(base, linux.recipe)):
         yield fault(f": there is no recipe {resolved(base, linux.recipe)}", "linux", "recipe")

@@ -28,8 +28,9 @@ def _qualify(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) -> None:
     run = _qualify("-k", "manual_examples", "--out", str(tmp_path))
-    assert run.returncode == 0, run.stdout + run.stderr
-    match = re.fullmatch(r"qualification: PASS  report: (.*)", run.stdout.splitlines()[-1])
+    # A selection: nothing failed, and most of the scope was not judged.
+    assert run.returncode == 4, run.stdout + run.stderr
+    match = re.fullmatch(r"qualification: PARTIAL  report: (.*)", run.stdout.splitlines()[-1])
     assert match
     page = Path(match[1])
     assert page.is_file()
@@ -47,7 +48,7 @@ def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) ->
 def test_one_bench_can_be_chosen_and_the_narrowing_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_ADDOPTS", "--setup-plan --deselect suites/access")
     run = _qualify("-k", "test_mixed", "--bench", "qemu-aarch64", "--out", str(tmp_path))
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.returncode == 4, run.stdout + run.stderr
     results = json.loads((tmp_path / "latest/results.json").read_text())
     assert {record["bench"] for record in results["results"]} == {"qemu-aarch64"}
     # The variable has no effect, and that is told; the option has one, and that is told as well.

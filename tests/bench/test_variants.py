@@ -30,4 +30,4 @@ def test_the_device_is_found_and_interrupts(tmp_path: Path, bench: str) -> None:
         capture_output=True,
     )
     assert done.returncode == 0, done.stdout
-    assert "qualification: PASS" in done.stdout
+    assert "qualification: PARTIAL" in done.stdout

@@ -72,7 +72,7 @@ def verdicts(checkout: Path) -> dict[str, str]:
 
 def test_the_minimal_suite(checkout: Path) -> None:
     (command,) = commands("A minimal suite")
-    assert run(checkout, command).splitlines()[-1].startswith("qualification: PASS  report: ")
+    assert run(checkout, command).splitlines()[-1].startswith("qualification: PARTIAL  report: ")
     assert verdicts(checkout) == dict.fromkeys(["SHM-ALLOW-02", "SHM-ALLOW-03", "SHM-ALLOW-04"], "pass")
 
 

@@ -89,6 +89,7 @@ WALL_CLOCK = {
     "harness/events.py": "the times of the evidence",
     "harness/report": "the times of the evidence",
     "harness/runs/qualify.py": "when a run ended",
+    "harness/target/scope": "whether a waiver has expired",
 }
 """Who may ask what time it is on the wall; whoever waits or measures asks a clock that nobody sets."""
 _ASKS = ("time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today")

@@ -21,12 +21,18 @@ _OPTIONS = ("--requirements", "requirements.sdoc")
 
 _CONFTEST = """
 import pytest
-from harness.report.recording.keys import BENCH, BenchFacts
+from harness.report.evidence.journal import ScopeSet
+from harness.report.evidence.model import BenchScope
+from harness.report.recording.keys import BENCH, SCOPE, BenchFacts
 from harness.site import Site
 pytest_plugins = ["harness.report.recorder"]
 
 BENCHES = {"left": "x86_64", "right": "aarch64"}
 READINGS = {"tail": "deny", "anchor": "start", "syntax": "glob", "unseen": "yes"}
+
+def pytest_sessionstart(session):
+    names = ["TST-REQ-01"]
+    session.config.stash[SCOPE] = ScopeSet([BenchScope(name, "device", "7.0", "the first", names) for name in BENCHES])
 
 def pytest_generate_tests(metafunc):
     if "bench" in metafunc.fixturenames:

@@ -26,8 +26,10 @@ from harness.report.evidence.journal import (
     Narrowed,
     PlanMade,
     RunError,
+    ScopeSet,
 )
 from harness.report.evidence.model import (
+    BenchScope,
     Case,
     Component,
     KnownFailure,
@@ -36,10 +38,11 @@ from harness.report.evidence.model import (
     Report,
     ReportError,
     Requirement,
+    Source,
 )
 from harness.site import Site
 
-BEGAN = Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "", "", "")
+BEGAN = Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "abc", "", "", sources=[Source("the harness", "abc")])
 ENDED = Ended("2026-01-01T00:01:00+00:00")
 KNOWN = KnownFailure("reason", "link", "2999-01-01", expired=False)
 
@@ -99,7 +102,7 @@ def test_attempts_belong_to_the_test_before_them_also_in_merged_sessions() -> No
 def test_an_accepted_failure_hides_no_error_of_another_attempt() -> None:
     both = [case("t", "fail", "R", known_failure=KNOWN), case("t", "error", "R", attempt=2)]
     assert report_of(*both).run.exit_status == 2
-    assert report_of(both[0], case("t", "pass", "R", attempt=2)).run.exit_status == 0
+    assert report_of(both[0], case("t", "pass", "R", attempt=2), more=WHOLE).run.exit_status == 0
 
 
 def test_narrowing_of_sessions_is_counted_once_for_functions_and_together_for_tests() -> None:
@@ -123,13 +126,17 @@ def test_each_site_has_its_own_record(field: str) -> None:
     assert len(results([one, other])) == 2
 
 
+WHOLE = (ScopeSet([BenchScope("left", "device", "7.0", "everything", ["R"])]),)
+
+
 @pytest.mark.parametrize(
     ("cases", "status"),
     [
-        ([case("a", "pass")], 0),
-        ([case("a", "recorded")], 0),
-        ([case("a", "pass"), case("b", "skipped")], 0),
-        ([case("a", "pass"), case("b", "fail", known_failure=KNOWN)], 0),
+        ([case("a", "pass", "R")], 0),
+        ([case("a", "recorded", "R")], 4),
+        ([case("a", "pass"), case("b", "skipped", "R")], 4),
+        ([case("a", "pass", "R"), case("b", "skipped", "R")], 0),
+        ([case("a", "pass", "R"), case("b", "fail", known_failure=KNOWN)], 0),
         ([case("a", "pass"), case("b", "fail")], 1),
         ([case("a", "fail"), case("b", "error")], 1),
         ([case("a", "pass"), case("b", "error")], 2),
@@ -138,9 +145,9 @@ def test_each_site_has_its_own_record(field: str) -> None:
     ],
 )
 def test_exit_status(cases: list[Case], status: int) -> None:
-    run = report_of(*cases).run
-    assert (run.exit_status, run.verdict) == (status, "fail" if status else "pass")
-    assert bool(run.reasons) == bool(status)
+    run = report_of(*cases, more=WHOLE).run
+    assert (run.exit_status, run.verdict) == (status, {0: "pass", 4: "partial"}.get(status, "fail"))
+    assert bool(run.reasons) == (run.verdict == "fail")
 
 
 def test_an_error_outside_of_tests_fails_the_run() -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from harness.cli import main
 from harness.report.evidence import reader
 from harness.report.evidence.document import build
-from harness.report.evidence.journal import Began, CaseDone, ComponentsRecorded, Ended, Entry
+from harness.report.evidence.journal import Began, CaseDone, ComponentsRecorded, Ended, Entry, Journal
 from harness.report.evidence.model import (
     Access,
     Case,
@@ -52,8 +53,13 @@ class Where(TypedDict):
 
 
 def sample() -> Report:
-    """A report with something of everything, on three places, with text that wants to be markup."""
-    entries: list[Entry] = [
+    """The report of the entries below."""
+    return build(entries())
+
+
+def entries() -> list[Entry]:
+    """A journal with something of everything, on three places, with text that wants to be markup."""
+    known: list[Entry] = [
         Began(
             "20260101T000000Z-aaaaaa", "2026-01-01T00:00:00+00:00", f"pytest -k '{HOSTILE}'", "1", "c" * 40, "P", "L",
             {"pytest": "9"}, [Requirement("R-1", "Rules like `deny x` hold", "S1"), Requirement("R-9", HOSTILE)],
@@ -74,8 +80,8 @@ def sample() -> Report:
                 if verdict in ("fail", "pass") and bench == "right" else None,
                 observations=[Observation("what", HOSTILE)] if verdict == "recorded" else [],
             )  # fmt: skip
-            entries.append(CaseDone(case, _metrics(where) if verdict == "pass" else [], _access(where, verdict)))
-    return build([*entries, Ended("2026-01-01T00:01:00+00:00")])
+            known.append(CaseDone(case, _metrics(where) if verdict == "pass" else [], _access(where, verdict)))
+    return [*known, Ended("2026-01-01T00:01:00+00:00")]
 
 
 def _metrics(where: Where) -> list[Metric]:
@@ -92,9 +98,13 @@ def _access(where: Where, verdict: str) -> list[Access]:
     return [Access("deny <x>, allow x*", "g1", "<x>", "refused", seen, operation="create", **where)]
 
 
-def write(folder: Path, report: Report) -> Path:
-    """A folder as a run leaves it, without its pages."""
+def write(folder: Path, report: Report, known: Iterable[Entry] = ()) -> Path:
+    """A folder as a run leaves it, without its pages; with entries, their journal is in it."""
     folder.mkdir(parents=True, exist_ok=True)
+    if known:
+        with Journal(folder / "journal.jsonl") as journal:
+            for entry in known:
+                journal.write(entry)
     (folder / "results.json").write_bytes(reader.to_json(report))
     evidence = folder / EVIDENCE
     evidence.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +115,7 @@ def write(folder: Path, report: Report) -> Path:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the sample, with its pages."""
-    target = write(tmp_path_factory.mktemp("report") / "run", sample())
+    target = write(tmp_path_factory.mktemp("report") / "run", sample(), entries())
     assert main(["report", str(target)]) == 1
     return target
 
@@ -182,7 +192,7 @@ def _luminance(colour: str) -> float:
 def test_text_has_contrast(folder: Path) -> None:
     """WCAG 2.1, success criterion 1.4.3: 4.5 to 1 on the page, and white on the banner's colours."""
     colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", (folder / "style.css").read_text()))
-    for name in ("ink", "quiet", "link", "pass", "fail", "error", "known", "recorded"):
+    for name in ("ink", "quiet", "link", "pass", "partial", "fail", "error", "known", "recorded"):
         for paper in ("paper", "band"):
             light, dark = sorted((_luminance(colours[name]), _luminance(colours[paper])), reverse=True)
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, paper)
@@ -246,8 +256,8 @@ def test_picture_of_an_earlier_build_does_not_stay(folder: Path) -> None:
 
 
 def test_run_without_anything_has_a_page(tmp_path: Path) -> None:
-    empty = build([Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "", "", "")])
-    assert main(["report", str(write(tmp_path / "run", empty))]) == 2
+    known = [Began("run", "2026-01-01T00:00:00+00:00", "pytest", "1", "", "", "")]
+    assert main(["report", str(write(tmp_path / "run", build(known), known))]) == 2
     text = Page(tmp_path / "run" / "index.html").text
     assert "did not finish" in text
     assert "No test ran." in text
@@ -262,7 +272,7 @@ def _older(report: Report, run: str, factor: float) -> Report:
 
 def test_baseline_shows_what_became_worse(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = sample()
-    here = write(tmp_path / "here", report)
+    here = write(tmp_path / "here", report, entries())
     olds = [write(tmp_path / run, _older(report, run, factor)) for run, factor in (("1", 1.0), ("2", 1.5))]
     options = [option for old in olds for option in ("--baseline", str(old))]
     assert main(["report", str(here), *options]) == 1

@@ -31,7 +31,7 @@ def session(make_suite: Callable[[str], Suite]) -> Session:
 
 
 def test_what_was_asked_and_seen(session: Session) -> None:
-    assert readings.by_bench(session.report)["right"] == [
+    assert readings.by_bench(session.report.cases)["right"] == [
         Reading("anchor", "start", ["start or whole"]),
         Reading("syntax", "glob", ["star"]),
         Reading("tail", "deny", ["allow", "deny"]),
@@ -61,5 +61,5 @@ def test_without_a_profile_there_is_nothing_to_compare(make_suite: Callable[[str
             observations.record("index", 3)
     """
     session = make_suite(source).run()
-    assert readings.by_bench(session.report) == {}
+    assert readings.by_bench(session.report.cases) == {}
     assert "Open questions" not in (session.folder / "index.html").read_text()

@@ -33,6 +33,7 @@ from harness.host.protocol import (
     ShmemHostProtocol,
     stop_guests,
 )
+from harness.host.qnx import identity
 from harness.host.qnx.guest import Launch, QnxGuest
 from harness.host.qnx.leftovers import end_leftovers
 from harness.host.sftp import exists
@@ -239,6 +240,11 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             ManifestItem(f"host {self.target.name}", connection.server, "", "; ".join(ways)),
             *([ManifestItem(f"system of {self.target.name}", system, "", "uname -a")] if system else []),
         ]
+
+    @active
+    def identity(self) -> Mapping[str, str]:
+        """See ShmemHostProtocol."""
+        return identity.of_host(self._connected, self.qvm)
 
     @active
     def put(self, source: Path) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, EXIT_USAGE
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PARTIAL, EXIT_PASS, EXIT_REQUIREMENT_FAILED, EXIT_USAGE
 from harness.report.evidence.journal import (
     Began,
     CaseBegan,
@@ -19,11 +20,15 @@ from harness.report.evidence.journal import (
     ComponentsRecorded,
     Ended,
     Entry,
+    FellShort,
+    ItemIdentified,
     Narrowed,
     PlanMade,
     RunError,
+    ScopeSet,
 )
 from harness.report.evidence.model import (
+    BenchScope,
     Case,
     CaseVerdict,
     Planned,
@@ -31,10 +36,15 @@ from harness.report.evidence.model import (
     ReportError,
     Result,
     Run,
+    Shortfall,
     Verdict,
+    Waiver,
 )
 from harness.report.recording import attempts
 from harness.report.scope import narrowing
+from harness.report.verdict import shortfalls
+from harness.report.verdict.coverage import Judged, coverage
+from harness.report.verdict.waivers import waives
 from harness.site import Site
 
 E = TypeVar("E", bound=Entry)
@@ -62,16 +72,57 @@ def build(entries: Sequence[Entry]) -> Report:
     known = {requirement.id: requirement for requirement in began.catalogue}
     covered = {requirement for case in cases for requirement in case.requirements}
     covered |= {requirement for case in planned for requirement in case.requirements}
+    found = results(cases)
+    benches = _benches(entries)
+    narrowed = narrowing.together(each for entry in _of(entries, Narrowed) for each in entry.narrowed)
+    facts = {entry.bench: entry.facts for entry in _of(entries, ItemIdentified)}
+    scope = coverage(benches, known, Judged(found, not_run, bool(narrowed)), facts)
+    waivers = _waivers(entries, cases)
+    lacking = shortfalls.once(
+        [
+            *(shortfall for entry in _of(entries, FellShort) for shortfall in entry.shortfalls),
+            *shortfalls.of_selection(narrowed),
+            *shortfalls.of_benches(benches, cases),
+            *shortfalls.of_scope(scope),
+            *shortfalls.of_profiles(cases),
+            *shortfalls.of_sources(began.sources),
+            *shortfalls.of_waivers(waivers),
+        ]
+    )
     return Report(
-        run=_run(began, entries, cases, not_run),
-        results=results(cases),
+        run=replace(_run(began, entries, cases, not_run, lacking), narrowed=narrowed),
+        results=found,
         metrics=[metric for entry in done for metric in entry.metrics],
         cases=cases,
         access=[access for entry in done for access in entry.access],
         requirements=list(known.values()),
         not_tested=[requirement for requirement in known if requirement not in covered],
         not_run=not_run,
+        scope=scope,
+        waivers=waivers,
     )
+
+
+def _benches(entries: Sequence[Entry]) -> list[BenchScope]:
+    """The benches of the environment file: of several sessions, each has selected its own."""
+    found: dict[str, BenchScope] = {}
+    for bench in (bench for entry in _of(entries, ScopeSet) for bench in entry.benches):
+        if bench.bench not in found or bench.selected:
+            found[bench.bench] = bench
+    return list(found.values())
+
+
+def _waivers(entries: Sequence[Entry], cases: Sequence[Case]) -> list[Waiver]:
+    """The waivers of the targets, each with the number of failures that it accepted."""
+    given = dict.fromkeys(waiver for entry in _of(entries, ScopeSet) for waiver in entry.waivers)
+    return [
+        replace(waiver, used=sum(waives(waiver, case) for case in cases if case.verdict == "fail")) for waiver in given
+    ]
+
+
+def status_of_pytest(run: Run) -> int:
+    """The exit status of a pytest session: it says whether something failed, and the last line has the verdict."""
+    return EXIT_PASS if run.verdict == "partial" else run.exit_status
 
 
 def results(cases: Iterable[Case]) -> list[Result]:
@@ -117,7 +168,13 @@ def _not_run(planned: Sequence[Planned], cases: Sequence[Case]) -> list[Planned]
     return [case for case in planned if case.test not in ran]
 
 
-def _run(began: Began, entries: Sequence[Entry], cases: Sequence[Case], not_run: Sequence[Planned]) -> Run:
+def _run(
+    began: Began,
+    entries: Sequence[Entry],
+    cases: Sequence[Case],
+    not_run: Sequence[Planned],
+    lacking: list[Shortfall],
+) -> Run:
     end = next(iter(_of(entries, Ended)), None)
     ended = end.ended if end else _last_sign(began, entries)
     reasons = [*_cut_short(end, entries, not_run), *_findings(cases, not_run)]
@@ -127,13 +184,13 @@ def _run(began: Began, entries: Sequence[Entry], cases: Sequence[Case], not_run:
         seconds = max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(began.started)).total_seconds())
     return Run(
         id=began.id,
-        verdict="fail" if reasons else "pass",
+        verdict="fail" if reasons else "partial" if lacking else "pass",
         reasons=reasons,
         finished=end is not None and not not_run,
         started=began.started,
         ended=ended,
         duration_s=round(seconds, 3),
-        exit_status=_exit_status(reasons, entries, cases),
+        exit_status=_exit_status(reasons, entries, cases, bool(lacking)),
         command=began.command,
         harness_version=began.harness_version,
         harness_commit=began.harness_commit,
@@ -143,8 +200,9 @@ def _run(began: Began, entries: Sequence[Entry], cases: Sequence[Case], not_run:
         # Two benches may report the same QEMU.
         parts=list(dict.fromkeys(part for entry in _of(entries, ComponentsRecorded) for part in entry.parts)),
         surroundings=began.surroundings,
-        narrowed=narrowing.together(each for entry in _of(entries, Narrowed) for each in entry.narrowed),
         harness_commit_note=began.harness_commit_note,
+        shortfalls=lacking,
+        sources=began.sources,
     )
 
 
@@ -184,9 +242,9 @@ def _findings(cases: Sequence[Case], not_run: Sequence[Planned]) -> list[str]:
     return reasons
 
 
-def _exit_status(reasons: Sequence[str], entries: Sequence[Entry], cases: Sequence[Case]) -> int:
+def _exit_status(reasons: Sequence[str], entries: Sequence[Entry], cases: Sequence[Case], lacking: bool) -> int:
     if not reasons:
-        return EXIT_PASS
+        return EXIT_PARTIAL if lacking else EXIT_PASS
     if any(entry.usage for entry in _of(entries, RunError)):
         return EXIT_USAGE
     if any(case.verdict == "fail" and not accepted(case) for case in cases):

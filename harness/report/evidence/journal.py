@@ -14,7 +14,20 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from harness.report.evidence.codec import decode, encode
-from harness.report.evidence.model import Access, Case, Component, Metric, Narrowing, Planned, ReportError, Requirement
+from harness.report.evidence.model import (
+    Access,
+    BenchScope,
+    Case,
+    Component,
+    Metric,
+    Narrowing,
+    Planned,
+    ReportError,
+    Requirement,
+    Shortfall,
+    Source,
+    Waiver,
+)
 
 NOTHING_SELECTED: Final = "no test was selected"
 """The error of a session without tests."""
@@ -35,6 +48,7 @@ class Began:
     catalogue: list[Requirement] = field(default_factory=list)
     harness_commit_note: str = ""
     surroundings: dict[str, str] = field(default_factory=dict)
+    sources: list[Source] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,29 @@ class Narrowed:
     """The run is less than the suites have."""
 
     narrowed: list[Narrowing]
+
+
+@dataclass(frozen=True)
+class ScopeSet:
+    """What has to be judged, bench by bench, and the failures that are accepted."""
+
+    benches: list[BenchScope]
+    waivers: list[Waiver] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ItemIdentified:
+    """What the host of a bench says of itself, by name; what it could not say is ``unknown``."""
+
+    bench: str
+    facts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FellShort:
+    """Something that makes the run less than a qualification, whatever its tests find."""
+
+    shortfalls: list[Shortfall]
 
 
 @dataclass(frozen=True)
@@ -95,10 +132,34 @@ class Ended:
     seconds: float | None = None
 
 
-Entry = Began | PlanMade | Narrowed | CaseBegan | CaseDone | RunError | ComponentsRecorded | Ended
+Entry = (
+    Began
+    | PlanMade
+    | Narrowed
+    | ScopeSet
+    | ItemIdentified
+    | FellShort
+    | CaseBegan
+    | CaseDone
+    | RunError
+    | ComponentsRecorded
+    | Ended
+)
 _ENTRIES: Final[dict[str, type[Entry]]] = {
     entry.__name__: entry
-    for entry in (Began, PlanMade, Narrowed, CaseBegan, CaseDone, RunError, ComponentsRecorded, Ended)
+    for entry in (
+        Began,
+        PlanMade,
+        Narrowed,
+        ScopeSet,
+        ItemIdentified,
+        FellShort,
+        CaseBegan,
+        CaseDone,
+        RunError,
+        ComponentsRecorded,
+        Ended,
+    )
 }
 
 

@@ -15,12 +15,16 @@ from harness.errors import HarnessError
 from harness.site import Site
 from harness.structured import FLAT
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version 2 has the verdict ``partial`` of a run, with ``shortfalls``, ``scope`` and ``waivers``."""
 
 Verdict = Literal["pass", "fail", "error", "skipped", "recorded"]
 """pass and fail concern the device, error the bench; skipped has a reason; recorded was observed and not judged."""
 
-RunVerdict = Literal["pass", "fail"]
+RunVerdict = Literal["pass", "partial", "fail"]
+"""partial: nothing failed, and the run is less than a qualification."""
+
+ShortfallKind = Literal["selection", "bench", "source", "fault", "scope", "profile", "waiver", "conflict"]
 
 Seen = Literal["allowed", "refused"]
 
@@ -37,6 +41,8 @@ class KnownFailure:
     link: str
     expires: str
     expired: bool
+    approver: str = ""
+    """Who accepted it, where it is a waiver of the target."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +213,94 @@ class Narrowing:
 
 
 @dataclass(frozen=True)
+class Shortfall:
+    """Why a run in which nothing failed is less than a qualification."""
+
+    kind: ShortfallKind
+    text: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Code that judged: the harness, or a folder of suites.
+
+    ``commit`` is empty when it is not known, and ``note`` then says why. ``changes`` are the files that differ from the
+    commit or are not in it.
+    """
+
+    what: str
+    commit: str
+    note: str = ""
+    changes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class BenchScope:
+    """One bench of the environment file, and what has to be judged on its item.
+
+    ``item`` is what is under test: several benches may have the same one. ``name`` is what the selection of
+    ``requirements`` is called. ``selected`` is false for a bench that the run left out.
+    """
+
+    bench: str
+    item: str
+    release: str
+    name: str
+    requirements: list[str]
+    selected: bool = True
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A requirement in scope that was not judged, and why not."""
+
+    requirement: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ItemCoverage:
+    """How much of its scope, and of its release, was judged on one item.
+
+    ``stated`` and ``stated_judged`` count what the catalogue states for the release and what of it was judged;
+    ``required`` and ``judged`` count the requirements of the scope. ``facts`` identify the item, by name.
+    """
+
+    item: str
+    release: str
+    name: str
+    benches: list[str]
+    stated: int
+    stated_judged: int
+    required: int
+    judged: int
+    unjudged: list[Unjudged] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A failure that somebody has accepted in a file of the target, until ``expires`` (ISO date, that day included).
+
+    It is for a requirement or for a test, and for one bench. ``used`` counts the failures that it accepted.
+    """
+
+    bench: str
+    reason: str
+    link: str
+    approver: str
+    expires: str
+    expired: bool
+    requirement: str = ""
+    test: str = ""
+    used: int = 0
+
+
+@dataclass(frozen=True)
 class Run:
     """The run as a whole. ``reasons`` say why the verdict is fail; ``finished`` is false when it was cut short.
+
+    ``shortfalls`` say what it lacks of a qualification: with any of them the verdict is at best partial.
 
     ``surroundings`` is what changes a run in addition to its command line, by name: variables, files of settings. When
     ``harness_commit`` is empty, ``harness_commit_note`` says why; otherwise it describes a peculiarity of the commit.
@@ -232,6 +324,8 @@ class Run:
     surroundings: dict[str, str] = field(default_factory=dict)
     narrowed: list[Narrowing] = field(default_factory=list)
     harness_commit_note: str = ""
+    shortfalls: list[Shortfall] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -246,4 +340,6 @@ class Report:
     requirements: list[Requirement] = field(default_factory=list)
     not_tested: list[str] = field(default_factory=list)
     not_run: list[Planned] = field(default_factory=list)
+    scope: list[ItemCoverage] = field(default_factory=list)
+    waivers: list[Waiver] = field(default_factory=list)
     schema: int = SCHEMA

@@ -28,6 +28,19 @@ def read(target: Path) -> Report:
     )
 
 
+def derive(target: Path) -> Report:
+    """The report that the journal in the folder ``target`` gives, whatever ``results.json`` says.
+
+    Raises ReportError, naming file and position, when there is no journal or it is damaged.
+    """
+    if not (target / folder.JOURNAL).is_file():
+        raise ReportError(
+            f"{target} has no {folder.JOURNAL}, so its verdicts cannot be derived",
+            remedy="name the folder of one run, such as reports/latest; a run without its journal is no evidence",
+        )
+    return build(merge.entries(target))
+
+
 def to_json(report: Report) -> bytes:
     """The content of ``results.json``."""
     return (json.dumps(encode(report), indent=1, ensure_ascii=False) + "\n").encode(errors="backslashreplace")

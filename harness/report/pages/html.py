@@ -8,7 +8,7 @@ pages are made from the report alone, and the same report gives the same bytes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -21,11 +21,12 @@ from harness.paths import readable
 from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
-from harness.report.pages import figures, matrix, readings, trend, view
+from harness.report.pages import figures, matrix, readings, titles, trend, view
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
 _PAGES: Final = (folder.INDEX, TESTS_PAGE, ACCESS_PAGE)
+_HEAD: Final = "verdict.html.j2"
 _STYLE: Final = "style.css"
 _PICTURES: Final = "pictures"
 
@@ -57,6 +58,22 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
     folder.write_whole(target / _STYLE, style)
 
 
+def render(template: str, context: Mapping[str, Any]) -> str:
+    """A page of its own, made with the means of a report."""
+    return _environment().get_template(template).render(context)
+
+
+def head(report: Report) -> str:
+    """What the first page says of item, verdict and scope, as it stands in it."""
+    context = {
+        "report": report,
+        "run": report.run,
+        "titles": titles.titles(report),
+        "deviations": view.deviations(report),
+    }
+    return render(_HEAD, context)
+
+
 def last_line(run: Run, page: Path) -> str:
     """The verdict in one line, for the end of a terminal session."""
     return f"qualification: {run.verdict.upper()}  report: {readable(str(page))}"
@@ -79,6 +96,8 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
     return {
         "report": report,
         "run": report.run,
+        "titles": titles.titles(report),
+        "cell_reason": titles.NotTried(report).why,
         "counts": view.counts(report),
         "sites": view.sites(report),
         "groups": view.requirement_groups(report),
@@ -94,7 +113,7 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "deviations": view.deviations(report),
         "healed": view.healed(report),
         "skipped": view.skipped(report),
-        "readings": readings.by_bench(report),
+        "readings": readings.by_bench(report.cases),
         "components": view.notable_components(report),
         "libraries": view.libraries_by_kind(report),
         "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from harness.report.evidence.model import Observation, Report
+from harness.report.evidence.model import Case, Observation
 
 _EITHER: Final = " or "
 
@@ -35,19 +35,19 @@ class Reading:
         return "" if self.agrees or len(self.seen) > 1 or " " in self.seen[0] else f"{self.question}: {self.seen[0]}"
 
 
-def by_bench(report: Report) -> dict[str, list[Reading]]:
+def by_bench(cases: Iterable[Case]) -> dict[str, list[Reading]]:
     """The open questions that were answered, by bench and in the order of their names."""
     found: dict[str, list[Observation]] = {}
-    for case in report.cases:
+    for case in cases:
         found.setdefault(case.site.bench, []).extend(item for item in case.observations if item.declared)
     return {bench: _readings(answers) for bench, answers in sorted(found.items()) if answers}
 
 
-def disagreements(report: Report) -> list[str]:
+def disagreements(cases: Iterable[Case]) -> list[str]:
     """A line for each question whose answer is not the profile's."""
     return [
         f"profile of {bench}: {reading.question} is {' and '.join(reading.seen)}, the profile says {reading.declared}"
-        for bench, readings in by_bench(report).items()
+        for bench, readings in by_bench(cases).items()
         for reading in readings
         if not reading.agrees
     ]

@@ -25,9 +25,10 @@ from harness.report.recording.classify import (
     reported_outcome,
     worse,
 )
-from harness.report.recording.keys import site
+from harness.report.recording.keys import SCOPE, site
 from harness.report.recording.records import OBSERVATIONS
 from harness.report.scope import plugins
+from harness.report.verdict import waivers
 
 _PROPERTIES = pytest.StashKey[list[tuple[str, object]]]()
 
@@ -120,8 +121,13 @@ class CaseUnderWay:
 
     @property
     def known_failure(self) -> KnownFailure | None:
-        """The known failure that the item is marked with, on its bench and of today."""
-        return known.known_failure(self.item, site(self.item).bench, datetime.now(UTC).date())
+        """The known failure that the item is marked with, on its bench and of today, or the waiver of the target."""
+        bench = site(self.item).bench
+        marked = known.known_failure(self.item, bench, datetime.now(UTC).date())
+        scope = self.item.config.stash.get(SCOPE, None)
+        if marked or scope is None:
+            return marked
+        return waivers.accepted(scope.waivers, self.item.nodeid, self.requirements, bench)
 
     @property
     def text_name(self) -> str:

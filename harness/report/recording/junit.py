@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from _pytest import junitxml
 
+from harness.process.command import reason
+
 _VARIABLE = "SHMEM_HARNESS_JUNIT"
 
 
@@ -32,7 +34,9 @@ class JunitFile:
         if self.path.is_file() and self.path != self._own:
             shutil.copyfile(self.path, self._own)
 
-    def broke(self, error: Exception) -> bool:
-        """Whether pytest raised this error when it wrote the file."""
+    def what_broke(self, error: Exception) -> str:
+        """What an error at the end of a session means: that this file could not be written, or another plugin's."""
         frames = pytest.ExceptionInfo.from_exception(error).traceback
-        return any(frame.path == Path(junitxml.__file__) for frame in frames)
+        if any(frame.path == Path(junitxml.__file__) for frame in frames):
+            return f"the JUnit file {self.path} could not be written: {reason(error)}"
+        return f"a plugin broke at the end of the session: {reason(error)}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.report.evidence.journal import ScopeSet
 from harness.site import NOWHERE, Site
 
 
@@ -28,6 +29,9 @@ class BenchFacts:
 BENCH = pytest.StashKey[BenchFacts]()
 """The bench of an item. Set it before the bench is brought up (at collection, or first thing in the fixture), so that
 a bench error is recorded under the bench's name."""
+
+SCOPE = pytest.StashKey[ScopeSet]()
+"""What a run has to judge and which failures are accepted, in the stash of the session's configuration."""
 
 EVIDENCE = pytest.StashKey[Path]()
 """The evidence folder of an item, absolute. ``recorder.evidence_dir(item)`` makes and sets it."""

@@ -21,8 +21,9 @@ from harness import events
 from harness.errors import EXIT_BENCH_ERROR, BenchError
 from harness.process import ending
 from harness.process.command import reason
+from harness.report.chain import manifest
 from harness.report.evidence import catalogue, eventlog, folder, reader
-from harness.report.evidence.document import accepted, build
+from harness.report.evidence.document import accepted, build, status_of_pytest
 from harness.report.evidence.eventlog import EventLog
 from harness.report.evidence.journal import (
     NOTHING_SELECTED,
@@ -30,14 +31,14 @@ from harness.report.evidence.journal import (
     CaseDone,
     ComponentsRecorded,
     Ended,
+    ItemIdentified,
     Journal,
     Narrowed,
-    PlanMade,
     RunError,
 )
-from harness.report.evidence.model import Case, Component, Planned, Report, Requirement
+from harness.report.evidence.model import Case, Component, Report, Requirement
 from harness.report.pages import html, readings
-from harness.report.recording import attempts, known
+from harness.report.recording import attempts, known, planning
 from harness.report.recording.case import CaseUnderWay
 from harness.report.recording.junit import JunitFile
 from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE, site
@@ -45,6 +46,7 @@ from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 from harness.report.recording.terminal import TerminalProgress
 from harness.report.scope import plugins, provenance, surroundings
 from harness.report.scope.selection import Selection
+from harness.report.verdict import shortfalls
 
 # How a session ends that did not even come to look for tests; any other status is the answer to a question.
 _BROKE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
@@ -71,7 +73,8 @@ class RunRecorder:
         self._catalogue = requirements
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         around = surroundings.of_session(config)
-        self._journal.write(provenance.began(self.folder.name, command, list(requirements.values()), around))
+        places = surroundings.suites(config)
+        self._journal.write(provenance.began(self.folder.name, command, list(requirements.values()), around, places))
         if self._journal.lost is not None:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
@@ -110,6 +113,10 @@ class RunRecorder:
     def add_components(self, parts: Iterable[Component]) -> None:
         """Write down what takes part in the run."""
         self._journal.write(ComponentsRecorded(list(parts)))
+
+    def identify(self, bench: str, facts: Mapping[str, str]) -> None:
+        """Write down what the host of a bench says of itself."""
+        self._journal.write(ItemIdentified(bench, dict(facts)))
 
     def add_error(self, message: str, *, usage: bool = False) -> None:
         """Write down something that went wrong outside of all tests."""
@@ -164,11 +171,9 @@ class RunRecorder:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write down what is going to run."""
-        planned = [Planned(item.nodeid, catalogue.requirements_of(item), site(item).bench) for item in session.items]
-        self._journal.write(PlanMade(planned))
-        if self._selection.narrowed:
-            self._journal.write(Narrowed(self._selection.narrowed))
-        events.session.emit(events.CasesPlanned(total=len(planned)))
+        for entry in planning.entries(self._config, session.items, self._selection.narrowed):
+            self._journal.write(entry)
+        events.session.emit(events.CasesPlanned(total=len(session.items)))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -265,7 +270,7 @@ class RunRecorder:
         try:
             return (yield)
         except Exception as error:
-            self._broken = self._what_broke(error)
+            self._broken = self._junit.what_broke(error)
             self.add_error(self._broken)
             return None
         finally:
@@ -277,7 +282,7 @@ class RunRecorder:
             if self._collecting or exitstatus in _BROKE:
                 self._end_narrowed(session)
                 self._report = self._finish_run(exitstatus)
-                session.exitstatus = self._report.run.exit_status if self._unwritten is None else EXIT_BENCH_ERROR
+                session.exitstatus = EXIT_BENCH_ERROR if self._unwritten else status_of_pytest(self._report.run)
             else:
                 # A question was answered.
                 self._started = False
@@ -293,7 +298,8 @@ class RunRecorder:
             return
         if self._broken:
             self._say(f"error: {self._broken}")
-        for line in [*readings.disagreements(self._report), *self._report.run.narrowed]:
+        run = self._report.run
+        for line in [*readings.disagreements(self._report.cases), *shortfalls.lines(run), *run.narrowed]:
             self._say(line)
         shown = self._base / self.folder.name
         if self._unwritten is None:
@@ -366,14 +372,10 @@ class RunRecorder:
             report = build(self._journal.entries)
         return report
 
-    def _what_broke(self, error: Exception) -> str:
-        if self._junit.broke(error):
-            return f"the JUnit file {self._junit.path} could not be written: {reason(error)}"
-        return f"a plugin broke at the end of the session: {reason(error)}"
-
     def _write(self, report: Report) -> None:
         folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
         html.write(self.folder, report)
+        manifest.write(self.folder)
 
     def _end(self, exitstatus: int) -> Report:
         end = Ended(datetime.now(UTC).isoformat(), time.monotonic() - self._began)

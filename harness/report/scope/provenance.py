@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -15,13 +15,23 @@ from harness import commit
 from harness.paths import readable
 from harness.report.evidence.journal import Began
 from harness.report.evidence.model import Component, Requirement
+from harness.report.scope import sources
 
 DISTRIBUTION: Final = "shmem-harness"
 _TAKING_PART: Final = ("pytest", "labgrid", "pyserial-labgrid", "pexpect", "paramiko", "ziglang")
 
 
-def began(name: str, command: str, requirements: Sequence[Requirement], surroundings: Mapping[str, str]) -> Began:
-    """The first entry of a run's journal. ``surroundings`` is what changes the run beside ``command``."""
+def began(
+    name: str,
+    command: str,
+    requirements: Sequence[Requirement],
+    surroundings: Mapping[str, str],
+    suites: Iterable[Path] = (),
+) -> Began:
+    """The first entry of a run's journal. ``surroundings`` is what changes the run beside ``command``.
+
+    ``suites`` are the folders and files whose tests run.
+    """
     known, note = commit.of_harness()
     return Began(
         id=name,
@@ -35,6 +45,7 @@ def began(name: str, command: str, requirements: Sequence[Requirement], surround
         platform=machine(),
         packages=packages(),
         catalogue=list(requirements),
+        sources=sources.of_run(suites),
     )
 
 

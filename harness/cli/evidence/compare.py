@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness compare OLD NEW``: which verdicts, readings and figures changed from one run to another."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.process.command import path
+from harness.report.comparing import pages
+from harness.report.comparing.comparison import compare
+from harness.report.evidence import folder, reader
+from harness.report.evidence.model import Report
+
+HELP = "compare two runs: changed verdicts first, then readings, then figures"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The two runs, and where the comparison goes."""
+    parser.add_argument("old", type=path, metavar="OLD", help="folder of the earlier run, or of the other item")
+    parser.add_argument("new", type=path, metavar="NEW", help="folder of the later run")
+    parser.add_argument(
+        "--out", type=path, metavar="DIR", help="also write compare.html, compare.md and compare.json into this folder"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 when no verdict changed for the worse, 1 when one did."""
+    comparison = compare(_report(args.old), _report(args.new))
+    print(pages.markdown(comparison), end="")
+    if args.out:
+        pages.write(args.out, comparison)
+        print(f"comparison: {args.out / pages.PAGE}")
+    return EXIT_REQUIREMENT_FAILED if comparison.worse else EXIT_PASS
+
+
+def _report(target: Path) -> Report:
+    """By its journal; of an archive that kept only ``results.json``, what that says."""
+    if not target.is_dir():
+        raise UsageError(f"{target} is no folder", remedy="name the folder of one run, such as reports/latest")
+    return reader.derive(target) if (target / folder.JOURNAL).is_file() else reader.read(target)

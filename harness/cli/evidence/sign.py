@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness sign DIR --key FILE``: sign the manifest of a run that is as it was written."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.process.command import path
+from harness.report.chain import signature
+from harness.report.chain.verify import verify
+
+HELP = "sign the manifest of a run with an SSH key"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The folder and the key."""
+    parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
+    parser.add_argument(
+        "--key", type=path, required=True, metavar="FILE", help="SSH key: a private one, or a public one of an agent"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 when it is signed, 1 when the run is not as it was written."""
+    if not args.folder.is_dir():
+        raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
+    if not args.key.is_file():
+        raise UsageError(f"there is no key {args.key}")
+    found = verify(args.folder.resolve())
+    for discrepancy in found.discrepancies:
+        print(discrepancy)
+    if found.discrepancies:
+        print("not signed: the run is not as it was written")
+        return EXIT_REQUIREMENT_FAILED
+    print(signature.sign(args.folder.resolve(), args.key))
+    return EXIT_PASS

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness verify DIR``: does the folder of a run hold what the run wrote, and do its verdicts follow from it?"""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.process.command import path
+from harness.report.chain import manifest, signature
+from harness.report.chain.verify import verify
+
+HELP = "derive all verdicts of a run again, and name what was changed, added or removed in its folder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The folder, and who may have signed it."""
+    parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
+    parser.add_argument(
+        "--allowed-signers",
+        type=path,
+        metavar="FILE",
+        help="demand a signature by one of these keys (the format of ssh-keygen's allowed signers)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 when all is as it was written, 1 when something is not."""
+    if not args.folder.is_dir():
+        raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
+    run_folder = args.folder.resolve()
+    found = verify(run_folder)
+    complaints = list(map(str, found.discrepancies))
+    signer = ""
+    if args.allowed_signers or (run_folder / manifest.SIGNATURE).is_file():
+        signer, wrong = signature.verify(run_folder, args.allowed_signers)
+        complaints += [f"signature: {wrong}"] if wrong else []
+    for line in complaints:
+        print(line)
+    if found.report is not None:
+        print(f"verdict by the journal: {found.report.run.verdict.upper()}")
+    if (run_folder / manifest.MANIFEST).is_file():
+        print(f"{manifest.MANIFEST}: SHA-256 {manifest.digest(run_folder / manifest.MANIFEST)}")
+    if signer:
+        print(f"signed by {signer}")
+    print(f"evidence: {'NOT AS IT WAS WRITTEN' if complaints else 'INTACT'}")
+    return EXIT_REQUIREMENT_FAILED if complaints else EXIT_PASS

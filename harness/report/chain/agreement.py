@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the other files of a run say what its journal says."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from harness.report.chain import manifest
+from harness.report.evidence import folder, merge, reader
+from harness.report.evidence.model import Case, Report, ReportError
+from harness.report.pages import html
+
+_SHOWN: Final = 5
+_FAILURE: Final = "failure"
+_ENDED: Final = "CaseEnded"
+
+Finding = tuple[str, str]
+"""A file, and what it says otherwise."""
+
+
+def with_report(run: Path, report: Report) -> Iterator[Finding]:
+    """Each disagreement with the report that the journal gives."""
+    yield from _names(run, report)
+    yield from _results(run, report)
+    yield from _junit(run, report)
+    yield from _events(run, report)
+    yield from _evidence(run, report)
+    yield from _page(run, report)
+
+
+def _names(run: Path, report: Report) -> Iterator[Finding]:
+    """The manifest and the journal are of one run; sessions say the same of themselves."""
+    try:
+        named = manifest.read(run).run
+    except ReportError:
+        # Told as a change of the manifest.
+        named = report.run.id
+    if named != report.run.id:
+        yield manifest.MANIFEST, f"is of the run {named}, the journal is of {report.run.id}"
+    for session in merge.sessions(run):
+        first = (session / folder.JOURNAL).open(encoding="utf-8").readline()
+        if session.name not in first:
+            yield f"{session.relative_to(run).as_posix()}/{folder.JOURNAL}", f"is not of the session {session.name}"
+
+
+def _results(run: Path, report: Report) -> Iterator[Finding]:
+    path = run / folder.RESULTS
+    derived = reader.to_json(report)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        yield folder.RESULTS, f"cannot be read: {error.strerror}"
+        return
+    if data == derived:
+        return
+    try:
+        said = json.loads(data)
+    except ValueError as error:
+        yield folder.RESULTS, f"is damaged: {error}"
+        return
+    differences = list(_differences(said, json.loads(derived), ""))
+    for text in differences[:_SHOWN]:
+        yield folder.RESULTS, text
+    if len(differences) > _SHOWN:
+        yield folder.RESULTS, f"and {len(differences) - _SHOWN} more differences"
+    if not differences:
+        yield folder.RESULTS, "says the same in another form"
+
+
+def _differences(said: Any, derived: Any, where: str) -> Iterator[str]:
+    if isinstance(said, dict) and isinstance(derived, dict):
+        for key in said.keys() | derived.keys():
+            place = f"{where}.{key}" if where else key
+            if key not in said:
+                yield f"{place} is missing"
+            elif key not in derived:
+                yield f"{place} is not of the journal"
+            else:
+                yield from _differences(said[key], derived[key], place)
+    elif isinstance(said, list) and isinstance(derived, list):
+        if len(said) != len(derived):
+            yield f"{where} has {len(said)} entries, the journal gives {len(derived)}"
+        for number, (one, other) in enumerate(zip(said, derived, strict=False)):
+            yield from _differences(one, other, f"{where}[{number}]")
+    elif said != derived:
+        yield f"{where} is {_short(said)}, the journal gives {_short(derived)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def _junit(run: Path, report: Report) -> Iterator[Finding]:
+    path = run / folder.JUNIT
+    if not path.is_file():
+        if report.cases:
+            yield folder.JUNIT, "is not there"
+        return
+    try:
+        root = ElementTree.parse(path)
+    except (ElementTree.ParseError, OSError) as error:
+        yield folder.JUNIT, f"is damaged: {error}"
+        return
+    said = {}
+    for case in root.iter("testcase"):
+        properties = {each.get("name", ""): each.get("value", "") for each in case.iter("property")}
+        if "verdict" in properties:
+            said[(properties.get("bench", ""), case.get("name", ""))] = properties["verdict"]
+    derived = {(case.site.bench, _junit_name(case)): case.attempts or case.verdict for case in report.cases}
+    for key, verdict in derived.items():
+        # Of several attempts the file has the last one.
+        other = said.get(key)
+        if other is not None and isinstance(verdict, str) and other != verdict:
+            yield folder.JUNIT, f"{key[1]} on {key[0] or 'no bench'} is {other}, the journal gives {verdict}"
+    missing = sorted(derived.keys() - said.keys())
+    if missing:
+        yield folder.JUNIT, f"{len(missing)} tests of the journal are not in it, the first: {missing[0][1]}"
+
+
+def _junit_name(case: Case) -> str:
+    """As pytest names a test case: without file and class, with its parameters."""
+    path, bracket, parameters = case.test.partition("[")
+    return f"{path.split('::')[-1]}{bracket}{parameters}"
+
+
+def _events(run: Path, report: Report) -> Iterator[Finding]:
+    """Each session told the end of each test to whoever listened, and wrote that down as well."""
+    verdicts = {(case.site.bench, case.test): _shown(case) for case in report.cases}
+    for session in merge.sessions(run) or [run]:
+        path = session / folder.EVENTS
+        name = path.relative_to(run).as_posix()
+        if not path.is_file():
+            continue
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if _ENDED not in line:
+                continue
+            try:
+                event = json.loads(line)
+                key, verdict = (event.get("bench", ""), event["case"]), event["verdict"]
+            except (ValueError, KeyError, AttributeError, TypeError):
+                yield name, "is damaged"
+                break
+            if verdicts.get(key, verdict) != verdict:
+                yield name, f"{key[1]} ended as {verdict}, the journal gives {verdicts[key]}"
+
+
+def _shown(case: Case) -> str:
+    known = case.known_failure
+    return "known" if case.verdict == "fail" and known and not known.expired else case.verdict
+
+
+def _evidence(run: Path, report: Report) -> Iterator[Finding]:
+    """The files of evidence that the journal names are there, and a test that passed has none of a failure."""
+    for case in report.cases:
+        for path in case.evidence:
+            if not (run / path).is_file():
+                yield path, f"evidence of {case.test} is not there"
+        told = [path for path in case.evidence if PurePosixPath(path).name.startswith(_FAILURE)]
+        if told and case.verdict in ("pass", "recorded", "skipped"):
+            yield told[0], f"tells of a failure of {case.test}, the journal gives {case.verdict}"
+
+
+def _page(run: Path, report: Report) -> Iterator[Finding]:
+    path = run / folder.INDEX
+    if not path.is_file():
+        yield folder.INDEX, "is not there"
+    elif html.head(report) not in path.read_text(encoding="utf-8", errors="replace"):
+        yield folder.INDEX, "its verdict and its scope are not those of the journal"

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A comparison as a page, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from harness.report.comparing.comparison import KINDS, Comparison, VerdictChange
+from harness.report.evidence import folder
+from harness.report.evidence.codec import encode
+from harness.report.pages import figures, html
+from harness.site import Site
+
+PAGE: Final = "compare.html"
+_SHOWN: Final = 50
+
+
+def write(target: Path, comparison: Comparison) -> None:
+    """Write all three into the folder ``target``. Raises OSError."""
+    target.mkdir(parents=True, exist_ok=True)
+    page = html.render("compare.html.j2", {"comparison": comparison, "kinds": by_kind(comparison)})
+    folder.write_whole(target / PAGE, page.encode())
+    folder.write_whole(target / "compare.md", markdown(comparison).encode())
+    folder.write_whole(target / "compare.json", (json.dumps(encode(comparison), indent=1) + "\n").encode())
+    style = resources.files("harness.report").joinpath("templates", "style.css").read_bytes()
+    folder.write_whole(target / "style.css", style)
+
+
+def by_kind(comparison: Comparison) -> dict[str, list[VerdictChange]]:
+    """The changes of verdicts under what they mean, those for the worse first."""
+    found = {kind: [change for change in comparison.verdicts if change.kind == kind] for kind in KINDS}
+    return {kind: changes for kind, changes in found.items() if changes}
+
+
+def markdown(comparison: Comparison) -> str:
+    """A summary for chat and pull requests."""
+    return "\n".join(_lines(comparison)) + "\n"
+
+
+def _lines(comparison: Comparison) -> Iterator[str]:
+    yield f"# {comparison.old.verdict.upper()} to {comparison.new.verdict.upper()}"
+    yield ""
+    for word, side in (("old", comparison.old), ("new", comparison.new)):
+        yield f"* {word}: {side.run}, {side.verdict.upper()}: {_plain('; '.join(side.items))}"
+    yield from _verdict_lines(comparison)
+    yield from ("", f"## Readings that changed: {len(comparison.readings)}")
+    if comparison.readings:
+        yield ""
+    for reading in comparison.readings:
+        values = f"{_plain(' and '.join(reading.old))} to {_plain(' and '.join(reading.new))}"
+        yield f"* {_plain(reading.question)} ({_site(reading.site)}): {values}"
+    worse = [change for change in comparison.figures if change.verdict == "worse"]
+    yield from ("", f"## Figures: {len(worse)} worse, {len(comparison.figures) - len(worse)} better")
+    if comparison.figures:
+        yield ""
+    for change in comparison.figures:
+        size = f", {figures.block_size(change.block_bytes)}" if change.block_bytes else ""
+        yield f"* {_plain(change.name)}{size} ({_site(change.site)}): {change.relative:+.1%}, {change.verdict}"
+
+
+def _verdict_lines(comparison: Comparison) -> Iterator[str]:
+    yield from ("", f"## Verdicts that changed: {len(comparison.verdicts)}")
+    for kind, changes in by_kind(comparison).items():
+        yield from ("", f"### {kind}: {len(changes)}", "")
+        for change in changes[:_SHOWN]:
+            reason = change.reason.strip().partition("\n")[0]
+            yield (
+                f"* {change.requirement} ({_site(change.site)}): {change.old} to {change.new}"
+                f"{f': {_plain(reason)}' if reason else ''}"
+            )
+        if len(changes) > _SHOWN:
+            yield f"* and {len(changes) - _SHOWN} more"
+
+
+def _site(site: Site) -> str:
+    return " ".join(part for part in (site.bench, site.placement, site.guest_image, site.via) if part)
+
+
+def _plain(text: str) -> str:
+    """A text of a test or a device, which must not become markup."""
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|" else letter for letter in text.replace("\n", " "))

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run lacks of a qualification, although nothing in it failed.
+
+A pass says that everything in scope was judged, by code that anybody can have again, on the item as it is. Each reason
+why that cannot be said stands in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from harness.report.evidence.model import (
+    BenchScope,
+    Case,
+    ItemCoverage,
+    Narrowing,
+    Run,
+    Shortfall,
+    Source,
+    Waiver,
+)
+from harness.report.pages import readings
+
+_SHOWN: Final = 3
+_TOLD: Final = ("selection", "profile")
+_TRIED: Final = ("pass", "fail", "recorded")
+
+
+def of_sources(sources: Sequence[Source]) -> Iterator[Shortfall]:
+    """Code that nobody can have again. A run that does not say at all what code it ran is one of that kind."""
+    if not sources:
+        yield Shortfall("source", "the run does not say which commit of the harness judged")
+    for source in sources:
+        if not source.commit:
+            yield Shortfall("source", f"the commit of {source.what} is not known: {source.note}")
+        elif source.changes:
+            few = ", ".join(source.changes[:_SHOWN])
+            more = f" and {len(source.changes) - _SHOWN} more" if len(source.changes) > _SHOWN else ""
+            yield Shortfall("source", f"{source.what} is not as in its commit: {few}{more}")
+
+
+def of_selection(narrowed: Iterable[Narrowing]) -> Iterator[Shortfall]:
+    """Tests that were left out."""
+    for each in narrowed:
+        yield Shortfall("selection", str(each))
+
+
+def of_benches(benches: Sequence[BenchScope], cases: Sequence[Case]) -> Iterator[Shortfall]:
+    """Benches that were left out, or on which nothing was tried."""
+    if not benches:
+        yield Shortfall("bench", "no bench of an environment file took part")
+    tried = {case.site.bench for case in cases if case.verdict in _TRIED}
+    for bench in benches:
+        if not bench.selected:
+            yield Shortfall("bench", f"bench {bench.bench} was left out")
+        elif bench.bench not in tried:
+            yield Shortfall("bench", f"nothing was tried on bench {bench.bench}")
+
+
+def of_scope(items: Iterable[ItemCoverage]) -> Iterator[Shortfall]:
+    """Requirements in scope that were not judged."""
+    for item in items:
+        if not item.required:
+            yield Shortfall("scope", f"{item.item}: the scope {item.name!r} has no requirement")
+        if item.unjudged:
+            few = "; ".join(f"{each.requirement} ({each.reason})" for each in item.unjudged[:_SHOWN])
+            more = f"; and {len(item.unjudged) - _SHOWN} more" if len(item.unjudged) > _SHOWN else ""
+            text = f"{len(item.unjudged)} of {item.required} requirements in scope not judged: {few}{more}"
+            yield Shortfall("scope", f"{item.item}: {text}")
+
+
+def of_profiles(cases: Iterable[Case]) -> Iterator[Shortfall]:
+    """Verdicts that rest on a profile which is not the device's."""
+    for line in readings.disagreements(cases):
+        yield Shortfall("profile", line)
+
+
+def of_waivers(waivers: Iterable[Waiver]) -> Iterator[Shortfall]:
+    """Waivers that have expired, also where nothing fails now."""
+    for waiver in waivers:
+        if waiver.expired:
+            what = waiver.requirement or waiver.test
+            yield Shortfall("waiver", f"the waiver of {what} on {waiver.bench} expired on {waiver.expires}")
+
+
+def lines(run: Run) -> list[str]:
+    """The shortfalls for a terminal, but for those that have lines of their own there."""
+    return [f"partial: {each.text}" for each in run.shortfalls if each.kind not in _TOLD]
+
+
+def once(found: Iterable[Shortfall]) -> list[Shortfall]:
+    """Each line once: sessions of several benches find the same."""
+    return list(dict.fromkeys(found))

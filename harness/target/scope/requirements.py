@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run on the benches of a target file has to judge, and on which items."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from labgrid.factory import target_factory
+
+from harness.bench.settings import BenchConfig, Scope
+from harness.host.protocol import ShmemHostProtocol
+from harness.report.evidence.journal import ScopeSet
+from harness.report.evidence.model import BenchScope
+from harness.shmem.profile import Profile
+from harness.shmem.requirements import Requirement, load_requirements
+from harness.target.scope import waivers
+
+_EMULATED: Final = "emulated device"
+
+
+def scope_of_run(config: Any, known: Mapping[str, BenchConfig], selected: Mapping[str, BenchConfig]) -> ScopeSet:
+    """The scope of each bench of a labgrid configuration, and the waivers of those that are selected.
+
+    Raises UsageError for a file of waivers that cannot be used.
+    """
+    catalogue = load_requirements()
+    today = datetime.now(UTC).date()
+    return ScopeSet(
+        benches=[_of_bench(config, bench, catalogue, name in selected) for name, bench in known.items()],
+        waivers=[
+            waiver
+            for name, bench in selected.items()
+            if bench.waivers
+            for waiver in waivers.read(bench.waivers, name, today, catalogue)
+        ],
+    )
+
+
+def scope_complaints(scope: Scope | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What is wrong with a scope: its place in it, and the words."""
+    if scope is None:
+        return
+    if not scope.name.strip():
+        yield ("name",), "is empty; expected what the selection is called"
+    if not scope.requirements:
+        yield ("requirements",), "is empty; expected ids of requirements"
+    known = load_requirements()
+    for number, pattern in enumerate(scope.requirements):
+        if not any(fnmatchcase(name, pattern) for name in known):
+            yield ("requirements", number), f"no requirement of the catalogue is {pattern}"
+
+
+def _of_bench(config: Any, bench: BenchConfig, catalogue: Mapping[str, Requirement], selected: bool) -> BenchScope:
+    stated = [each.id for each in catalogue.values() if each.kind == "judge" and bench.release in each.releases]
+    name = f"all that is stated for {bench.release}"
+    if bench.beyond:
+        stated = [each for each in stated if bench.beyond not in catalogue[each].releases]
+        name = f"what is stated for {bench.release} and not for {bench.beyond}"
+    if bench.scope:
+        patterns = bench.scope.requirements
+        stated = [each for each in stated if any(fnmatchcase(each, pattern) for pattern in patterns)]
+        name = bench.scope.name
+    return BenchScope(bench.name, _item(config, bench), bench.release, name, stated, selected)
+
+
+def _item(config: Any, bench: BenchConfig) -> str:
+    """What is under test on a bench: boards are distinguished by their names, emulated devices are all alike."""
+    kind = _kind(config, bench.name)
+    plain = dataclasses.asdict(Profile.load(bench.release))
+    other = [f"{name}={value}" for name, value in dataclasses.asdict(bench.profile).items() if plain[name] != value]
+    profile = f"profile {bench.release}" + (f" with {', '.join(other)}" if other else "")
+    name = kind if kind == _EMULATED else f"{kind} {bench.name}"
+    return f"{name} ({bench.item}), {profile}" if bench.item else f"{name}, {profile}"
+
+
+def _kind(config: Any, name: str) -> str:
+    drivers = config.get_targets()[name].get("drivers") or {}
+    names = drivers if isinstance(drivers, dict) else [word for entry in drivers for word in entry]
+    for word in names:
+        cls = target_factory.drivers.get(word)
+        if isinstance(cls, type) and issubclass(cls, ShmemHostProtocol):
+            return cls.item_kind
+    return ShmemHostProtocol.item_kind
