@@ -7,19 +7,19 @@ import json
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import typst
 
 from harness.errors import BenchError
 from harness.report.chain.manifest import digest
 from harness.report.evidence import folder
-from harness.report.evidence.model import ItemCoverage, Metric, Report, Result
+from harness.report.evidence.model import ItemCoverage, Metric, Report, Result, Waiver
 from harness.report.pages import figures, readings, titles, view
 from harness.report.pdf import accesses
 
 _LAYOUT: Final = "report.typ"
-_STANDARD: Final = "a-2b"
+_STANDARD: Final[Literal["a-2b"]] = "a-2b"
 _SIGNS: Final = frozenset("\u2013\u2014\u2018\u2019\u201c\u201d\u2026" + "".join(view.SIGNS.values()))
 _MANIFEST: Final = "manifest.json"
 
@@ -30,10 +30,11 @@ def write(target: Path, run: Path, report: Report) -> None:
     try:
         document = typst.compile(
             layout,
-            root=str(run),
             ignore_system_fonts=True,
             sys_inputs={"report": json.dumps(_printable(content(run, report)))},
             pdf_standards=_STANDARD,
+            # The same report gives the same bytes.
+            timestamp=datetime.fromisoformat(report.run.started),
         )
     except typst.TypstError as error:
         raise BenchError(f"the PDF could not be made: {error}") from error
@@ -140,7 +141,7 @@ def _item(item: ItemCoverage) -> dict[str, Any]:
     return {**vars(item), "unjudged": [[each.requirement, each.reason] for each in item.unjudged]}
 
 
-def _waiver(waiver: Any) -> dict[str, Any]:
+def _waiver(waiver: Waiver) -> dict[str, Any]:
     return {**vars(waiver)}
 
 
