@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OLD",
         help="folder of an earlier run to compare figures with; give several for a trend (the newest is the baseline)",
     )
+    parser.add_argument(
+        "--pdf", type=path, metavar="FILE", help="write the report as one PDF file, too, for print and archive (PDF/A)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,6 +41,12 @@ def run(args: argparse.Namespace) -> int:
         print(f"{results} was not what the journal gives, and was made again (harness verify names the differences)")
     folder.write_whole(results, derived)
     html.write(args.folder, report, earlier)
+    if args.pdf:
+        # Its library takes some time to load, and most calls want no PDF.
+        from harness.report import pdf
+
+        pdf.write(args.pdf, args.folder, report)
+        print(f"  PDF: {args.pdf}")
     _print(report, earlier)
     print(html.last_line(report.run, args.folder / folder.INDEX))
     return report.run.exit_status
