@@ -69,6 +69,8 @@ class Glob:
                 for place in reached
                 if place < len(self.row) and self.row[place].takes(byte)
             }
+            if not reached:
+                return False
         return len(self.row) in self._closed(reached)
 
     def _closed(self, places: set[int]) -> set[int]:
