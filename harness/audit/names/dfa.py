@@ -41,8 +41,10 @@ class Dfa:
         """Whether the set holds ``name``."""
         state = 0
         for byte in name:
-            state = self.step(state, byte)
-        return state != DEAD and self.accepting[state]
+            state = self.edges[state].get(byte, self.others[state])
+            if state == DEAD:
+                return False
+        return self.accepting[state]
 
     @property
     def empty(self) -> bool:
@@ -106,7 +108,9 @@ def _groups(dfa: Dfa) -> list[int]:
     only states that lead to one with a new number are looked at again.
     """
     sources = _sources(dfa)
-    groups = [int(accepts) if alive else DEAD for accepts, alive in zip(dfa.accepting, _living(dfa, sources), strict=True)]
+    groups = [
+        int(accepts) if alive else DEAD for accepts, alive in zip(dfa.accepting, _living(dfa, sources), strict=True)
+    ]
     members: dict[int, set[int]] = {}
     for state, group in enumerate(groups):
         if group != DEAD:
@@ -290,10 +294,10 @@ def common(automata: Iterable[Dfa], limit: int) -> Dfa:
 def moves_of_all(parts: Sequence[Dfa], states: Sequence[int]) -> Moves[tuple[int, ...]]:
     """Where several automata lead together while none of them is dead."""
     pairs = [(part.edges[state], part.others[state]) for part, state in zip(parts, states, strict=True)]
-    narrow = [edges for edges, other in pairs if other == DEAD]
+    narrow: list[Mapping[int, int]] = [edges for edges, other in pairs if other == DEAD]
     usual = None if narrow else tuple(other for _, other in pairs)
     # Where one of them goes on with a few bytes only, no other byte matters.
-    explicit: Iterable[int] = min(narrow, key=len) if narrow else {byte for edges, _ in pairs for byte in edges}
+    explicit = min(narrow, key=len).keys() if narrow else {byte for edges, _ in pairs for byte in edges}
     moves: dict[int, tuple[int, ...] | None] = {}
     for byte in explicit:
         target = tuple([edges.get(byte, other) for edges, other in pairs])
