@@ -8,7 +8,6 @@ signals, one close behind the other, so only a second Ctrl-C means that the user
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -92,6 +91,8 @@ def listening(act: _Act | None = None) -> Iterator[None]:
 @contextlib.asynccontextmanager
 async def listening_in_loop(act: Callable[[], None]) -> AsyncIterator[None]:
     """``listening`` for asyncio: ``act`` is called by the running loop."""
+    import asyncio  # Here, because a command that starts nothing does without it.
+
     loop = asyncio.get_running_loop()
 
     def hand_over(_number: signal.Signals) -> None:
