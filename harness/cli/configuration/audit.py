@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0, for code review tools")
+    parser.add_argument("--html", metavar="FILE", help="also write a page with a picture of the system into FILE")
     parser.epilog = (
         "exit status: 0 closed, and as the policy says; 1 errors or warnings, or something that could not be decided; "
         "3 wrong usage"
@@ -65,6 +66,8 @@ def _run(args: argparse.Namespace) -> int:
     releases = args.release or ["7.0"]
     if len(releases) > 2 or (len(releases) == 2 and args.compare):
         raise UsageError("too much to compare at once", remedy="give two releases, or --compare and one release")
+    if args.html and (args.compare or len(releases) == 2 or args.propose_policy):
+        raise UsageError("--html is for the audit of one system", remedy="leave it out, or give one release alone")
     system = read_system(args.files, args.vm)
     if args.compare or len(releases) == 2:
         return _compare(args, system, releases)
@@ -115,5 +118,10 @@ def _print(args: argparse.Namespace, found: Audit) -> int:
     else:
         for line in as_text(found):
             print(line)
+    if args.html:
+        # Here, because an audit without a page does without a library for pages.
+        from harness.audit.page.html import write_page
+
+        write_page(args.html, found)
     strict = args.strict and any(finding.code == "not-understood" for finding in found.findings)
     return EXIT_PASS if found.closed and not strict else EXIT_REQUIREMENT_FAILED
