@@ -82,6 +82,8 @@ def _by(meeting: Meeting) -> str:
 def _unlimited(analysis: Analysis) -> Iterator[Finding]:
     for device in analysis.devices:
         count = count_of(device.reach.host, analysis)
+        if not count:
+            continue
         if device.reach.rules.permits_rest:
             why = "its list only denies" if device.reach.vdev.rules else "it has no rules"
             text = f"'{device.label}' can create {_many(count)} regions of any size and use up the host's memory: {why}"

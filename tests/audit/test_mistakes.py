@@ -59,7 +59,6 @@ MISTAKES: Final = {
         "letters = replaces_illegal",
     ),
     "states are merged too early": ("names/dfa.py", "changed = {source for", "changed = set() and {source for"),
-    "the largest part of a group is lost": ("names/dfa.py", "rest.difference_update(part)", "pass"),
     "a name that is cut is not in the set": ("names/meeting.py", "(part.cut and at_end)", "False"),
     "a name that is found is not checked": (
         "names/meeting.py",

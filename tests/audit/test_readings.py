@@ -92,6 +92,14 @@ def test_a_letter_that_no_guest_may_write_is_not_there_before_a_name_is_cut_eith
     assert not found.host.accepts(b"b" + b"a" * 30)
 
 
+def test_a_name_that_became_too_long_is_cut() -> None:
+    vdev = ShmemVdev((Subst("", "b"), Rule("allow", "a" * 31)))
+    found = reach(vdev, Profile.load("7.0", {"overlong_host_name": "truncated"}))
+    assert found.host.accepts(b"b" + b"a" * 30)
+    assert found.guest_name(b"b" + b"a" * 30) == b"a" * 31
+    assert not reach(vdev, Profile.load("7.0", {})).host.accepts(b"b" + b"a" * 30)
+
+
 _LONG = "a" * 30
 _PAIRS = {
     "a dot that is matched explicitly": ([Rule("deny", "*")], [Rule("allow", ".x")], {"pattern_dot": "explicit"}),
@@ -122,6 +130,11 @@ _PAIRS = {
         {"subst_unmatched": "prefixed", "pattern_case": "insensitive"},
     ),
     "each under another reading": ([Rule("allow", "X")], [Rule("deny", "X")], None),
+    "a guest-side name that is too long for a guest": (
+        [Subst("abcdefghij", "x"), Rule("allow", f"abcdefghij{_LONG}")],
+        [Rule("allow", f"x{_LONG}")],
+        None,
+    ),
     "each with a prefix of its own": ([Subst("", "p_")], [Subst("", "q_")], None),
 }
 

@@ -83,7 +83,8 @@ class _Place:
 
 def picture(found: Audit, analysis: Analysis) -> Picture:
     """The picture of a system that could be looked at."""
-    places = tuple(_places(analysis))
+    # Where there is no room for all, those in which nobody can meet are left out first.
+    places = sorted(_places(analysis), key=lambda place: len(place.vms) < 2)
     names = [vm.name for vm in found.system.vms]
     # A region stands beside the VMs that reach it, so that few lines cross.
     drawn = sorted(places[:MOST_PLACES], key=lambda place: sum(map(names.index, place.vms)) / max(1, len(place.vms)))
