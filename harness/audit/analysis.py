@@ -10,7 +10,7 @@ from itertools import combinations
 
 from harness.audit.names.atoms import Atoms, atoms
 from harness.audit.names.describe import Description, describe
-from harness.audit.names.dfa import NOTHING, Dfa, Entangled, beginning_with, either, product
+from harness.audit.names.dfa import NOTHING, Dfa, Entangled, beginning_with, common, either
 from harness.audit.names.patterns import glob_of
 from harness.audit.names.reach import STATES, Creation, Legality, Reach, legality, reach
 from harness.audit.system import System, Vm
@@ -84,12 +84,18 @@ class Region:
 
 @dataclass(frozen=True)
 class Meeting:
-    """VMs that can attach to one region. ``names`` are all names in which they can; ``witness`` is a short one."""
+    """VMs that can attach to one region. ``witness`` is a short name of one."""
 
+    analysis: Analysis
     vms: tuple[str, ...]
-    names: Description
     witness: bytes
     accesses: tuple[Access, ...]
+
+    @cached_property
+    def names(self) -> Description:
+        """All names in which they can meet."""
+        common = self.analysis.common_names(self.vms)
+        return describe(common, (self.witness,), empty_counts=self.analysis.legality.empty)
 
 
 class Analysis:
@@ -149,7 +155,13 @@ class Analysis:
 
     def accesses(self, host_name: bytes) -> tuple[Access, ...]:
         """Who can attach to a region."""
-        return tuple(self._accesses(host_name))
+        if host_name not in self._known:
+            self._known[host_name] = tuple(self._accesses(host_name))
+        return self._known[host_name]
+
+    @cached_property
+    def _known(self) -> dict[bytes, tuple[Access, ...]]:
+        return {}
 
     def _accesses(self, host_name: bytes) -> Iterator[Access]:
         if not self.legality.legal(host_name):
@@ -199,10 +211,8 @@ class Analysis:
         return tuple(found)
 
     def _meeting(self, vms: tuple[str, ...], witness: bytes) -> Meeting:
-        common = self.common_names(vms)
         accesses = tuple(access for access in self.accesses(witness) if access.device.vm.name in vms)
-        names = describe(common, (witness,), empty_counts=self.legality.empty)
-        return Meeting(vms, names, witness, accesses)
+        return Meeting(self, vms, witness, accesses)
 
     def names_of(self, vm: str) -> Dfa:
         """All host-side names that a VM reaches by any of its devices."""
@@ -213,7 +223,7 @@ class Analysis:
 
     def common_names(self, vms: Sequence[str]) -> Dfa:
         """The host-side names that all of the VMs reach."""
-        return product([self.names_of(vm) for vm in vms], all, STATES)
+        return common([self.names_of(vm) for vm in vms], STATES)
 
     def shortest(self, names: Dfa) -> bytes | None:
         """A shortest name of a set that is legal as far as letters and length go, or None when there is none."""

@@ -82,6 +82,8 @@ def _by(meeting: Meeting) -> str:
 def _unlimited(analysis: Analysis) -> Iterator[Finding]:
     for device in analysis.devices:
         count = count_of(device.reach.host, analysis)
+        if not count:
+            continue
         if device.reach.rules.permits_rest:
             why = "its list only denies" if device.reach.vdev.rules else "it has no rules"
             text = f"'{device.label}' can create {_many(count)} regions of any size and use up the host's memory: {why}"
@@ -183,6 +185,11 @@ def _reached(
         yield Finding("note", "squatting", text, strangers[0].position, tuple(sorted(makers)), name)
 
 
+def _makes(device: Device, host_name: bytes) -> bool:
+    """Whether the device's own ``create`` makes the region."""
+    return any(creation.host_name == host_name for creation in device.reach.creations)
+
+
 def _posing(analysis: Analysis, wanted: Wanted) -> Iterator[Finding]:
     """Names under one VM's prefix that another VM reaches, without that substitution and by no exact rule."""
     seen: set[tuple[str, str]] = set()
@@ -197,7 +204,7 @@ def _posing(analysis: Analysis, wanted: Wanted) -> Iterator[Finding]:
                 pair = (owner.device.vm.name, access.device.vm.name)
                 if pair[0] == pair[1] or pair in seen or access.exact or wanted(pair[1], witness):
                     continue
-                if own & analysis.prefixes_by(access.device):
+                if own & analysis.prefixes_by(access.device) or _makes(access.device, witness):
                     continue
                 seen.add(pair)
                 text = (

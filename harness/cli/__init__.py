@@ -14,7 +14,6 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import version
 from types import ModuleType
 
 from harness import commit
@@ -79,6 +78,8 @@ def _run(arguments: list[str]) -> int:
         return 0 if arguments else EXIT_USAGE
     command = arguments[0]
     if command == "--version":
+        from importlib.metadata import version  # Here, because no other command needs it.
+
         print(f"shmem-harness {version('shmem-harness')} ({commit.in_words()})")
         return EXIT_PASS
     if command not in commands():

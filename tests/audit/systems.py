@@ -70,12 +70,31 @@ def devices(draw: st.DrawFn) -> ShmemVdev:
     return ShmemVdev(tuple(draw(st.permutations(options))))
 
 
+_narrow_rules = st.builds(
+    lambda kind, pieces: Rule(kind, "".join(pieces)),
+    st.sampled_from(("allow", "allow", "allow", "deny")),
+    st.lists(st.sampled_from(("a", "b", "A", ".", "ab", "ba", "[!a]", "*")), min_size=1, max_size=3),
+)
+
+
 @st.composite
-def systems(draw: st.DrawFn) -> System:
+def narrow_devices(draw: st.DrawFn) -> ShmemVdev:
+    """A ``vdev shmem`` that reaches few names: many pairs of such devices cannot meet."""
+    options: list[ShmemOption] = [
+        Rule("allow", draw(st.sampled_from(_TEXTS))),
+        *draw(st.lists(_narrow_rules, max_size=2)),
+        *draw(st.lists(_substs, max_size=2)),
+        *draw(st.lists(_creates, max_size=1)),
+    ]
+    return ShmemVdev(tuple(draw(st.permutations(options))))
+
+
+@st.composite
+def systems(draw: st.DrawFn, devices: st.SearchStrategy[ShmemVdev] = devices()) -> System:  # noqa: B008
     """Two to four VMs with one or two devices each."""
     vms = []
     for number in range(draw(st.integers(2, 4))):
-        vdevs = tuple(draw(st.lists(devices(), min_size=1, max_size=2)))
+        vdevs = tuple(draw(st.lists(devices, min_size=1, max_size=2)))
         name = f"vm{number}"
         vms.append(Vm(name, name, VmConfig(system=name, vdevs=tuple(vdev.vdev() for vdev in vdevs)), vdevs))
     return System(tuple(vms))

@@ -6,15 +6,15 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, given, settings
 
 from harness.audit.analysis import Analysis
-from harness.audit.names.dfa import Entangled
-from harness.audit.readings import widest
+from harness.audit.combinations import Combinations
+from harness.audit.readings import read_as
 from harness.audit.system import System
 from harness.shmem.oracle import creations, decide
 from harness.shmem.profile import Profile
-from tests.audit.systems import NAMES, by_oracle, profiles, systems
+from tests.audit.systems import NAMES, by_oracle, narrow_devices, profiles, systems
 
 _SHORT = [name for name in NAMES if len(name) <= 3]
 
@@ -68,16 +68,20 @@ def test_ten_thousand_systems(system: System, profile: Profile) -> None:
     _agrees(system, profile)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(systems(), profiles())
-def test_no_reading_reaches_more_than_the_widest(system: System, profile: Profile) -> None:
-    """What is closed for the widest set is closed under every reading."""
-    vdev = system.vms[0].devices[0]
-    try:
-        names = widest(vdev, Profile())
-    except Entangled:
-        reject()  # The audit says that it has not looked at all readings.
-    for name in NAMES:
-        decision = decide(vdev, name, profile)
-        if decision.allowed:
-            assert names.accepts(decision.host_name.encode())
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(systems(narrow_devices()), profiles())
+def test_no_reading_lets_vms_meet_that_are_proved_apart(system: System, profile: Profile) -> None:
+    """A pair is apart only if the oracle says so under any readings; a combination that is named lets the pair meet."""
+    looked_at = Combinations(Profile())
+    for one, other in itertools.combinations(system.vms, 2):
+        found = looked_at.meeting(one.devices, other.devices)
+        if found is None:
+            common = by_oracle(one, profile) & by_oracle(other, profile)
+            assert not common, f"{one.name} and {other.name} meet in {sorted(common)[0]!r} under {profile}"
+        elif found.readings is not None:
+            _meet(Analysis(System((one, other)), read_as(Profile(), found.readings)), found.name)
+
+
+def _meet(analysis: Analysis, host_name: bytes) -> None:
+    assert len({access.device.vm.name for access in analysis.accesses(host_name)}) == 2
+    _accesses_agree(analysis, host_name)

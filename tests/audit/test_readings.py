@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.audit.combinations import Combinations
 from harness.audit.names.lists import rules_list
 from harness.audit.names.reach import reach
-from harness.shmem.config import Rule, ShmemVdev, Subst
+from harness.shmem.config import Create, Rule, ShmemOption, ShmemVdev, Subst
 from harness.shmem.oracle import decide
 from harness.shmem.profile import Profile
 
@@ -82,3 +83,66 @@ def test_the_deciding_rule_of_a_list_of_one_kind(reading: str, expected: str) ->
     assert rule is not None
     assert rule.pattern == expected
     assert rule == decide(ShmemVdev(tuple(rules)), "ab", profile).rule
+
+
+def test_a_letter_that_no_guest_may_write_is_not_there_before_a_name_is_cut_either() -> None:
+    """The list permits the 31 letters only with '/' as the last one, which the cut takes away, and no guest may ask."""
+    vdev = ShmemVdev((Subst("", "b"), Rule("allow", "a" * 30 + "/")))
+    found = reach(vdev, Profile.load("7.0", {"overlong_host_name": "truncated"}))
+    assert not found.host.accepts(b"b" + b"a" * 30)
+
+
+def test_a_name_that_became_too_long_is_cut() -> None:
+    vdev = ShmemVdev((Subst("", "b"), Rule("allow", "a" * 31)))
+    found = reach(vdev, Profile.load("7.0", {"overlong_host_name": "truncated"}))
+    assert found.host.accepts(b"b" + b"a" * 30)
+    assert found.guest_name(b"b" + b"a" * 30) == b"a" * 31
+    assert not reach(vdev, Profile.load("7.0", {})).host.accepts(b"b" + b"a" * 30)
+
+
+_LONG = "a" * 30
+_PAIRS = {
+    "a dot that is matched explicitly": ([Rule("deny", "*")], [Rule("allow", ".x")], {"pattern_dot": "explicit"}),
+    "letters of either case": ([Rule("allow", "X")], [Rule("allow", "x")], {"pattern_case": "insensitive"}),
+    "a rule that is ignored": (
+        [Rule("deny", "x"), Rule("allow", "x*")],
+        [Rule("allow", "x")],
+        {"mixed_rules": "last-match"},
+    ),
+    "a name that is cut": (
+        [Subst("", "p"), Rule("allow", f"{_LONG}b")],
+        [Rule("allow", f"p{_LONG}")],
+        {"overlong_host_name": "truncated"},
+    ),
+    "a prefix in any case": (
+        [Subst("zz", "q"), Rule("allow", "n")],
+        [Rule("allow", "qn")],
+        {"subst_unmatched": "prefixed"},
+    ),
+    "a region that create permits": (
+        [Rule("allow", "n"), Create("m", 4096)],
+        [Rule("allow", "m")],
+        {"create_vs_rules": "implies-allow"},
+    ),
+    "two readings at once": (
+        [Subst("zz", "q"), Rule("allow", "N")],
+        [Rule("allow", "qn")],
+        {"subst_unmatched": "prefixed", "pattern_case": "insensitive"},
+    ),
+    "each under another reading": ([Rule("allow", "X")], [Rule("deny", "X")], None),
+    "a guest-side name that is too long for a guest": (
+        [Subst("abcdefghij", "x"), Rule("allow", f"abcdefghij{_LONG}")],
+        [Rule("allow", f"x{_LONG}")],
+        None,
+    ),
+    "each with a prefix of its own": ([Subst("", "p_")], [Subst("", "q_")], None),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), _PAIRS.values(), ids=_PAIRS)
+def test_two_vms_are_read_alike(
+    one: list[ShmemOption], other: list[ShmemOption], expected: dict[str, str] | None
+) -> None:
+    """The readings that let two VMs meet are named, and none is where each VM would have to be read otherwise."""
+    found = Combinations(Profile()).meeting([ShmemVdev(tuple(one))], [ShmemVdev(tuple(other))])
+    assert (found and found.readings) == expected

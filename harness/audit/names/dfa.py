@@ -7,7 +7,7 @@ others. An automaton has no bound on the length of a name; whoever walks it stop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -41,8 +41,10 @@ class Dfa:
         """Whether the set holds ``name``."""
         state = 0
         for byte in name:
-            state = self.step(state, byte)
-        return state != DEAD and self.accepting[state]
+            state = self.edges[state].get(byte, self.others[state])
+            if state == DEAD:
+                return False
+        return self.accepting[state]
 
     @property
     def empty(self) -> bool:
@@ -96,21 +98,82 @@ def explore(start: S, moves: Callable[[S], Moves[S]], accepts: Callable[[S], boo
 
 def minimal(dfa: Dfa) -> Dfa:
     """The smallest automaton with the same names. Equal sets have equal minimal automata."""
-    groups = [int(accepts) if alive else DEAD for accepts, alive in zip(dfa.accepting, _living(dfa), strict=True)]
-    count = len(set(groups))
-    while True:
-        groups, now = _refined(dfa, groups)
-        if now == count:
-            return _merged(dfa, groups)
-        count = now
+    return _merged(dfa, _groups(dfa))
 
 
-def _living(dfa: Dfa) -> list[bool]:
-    """For each state whether a name is accepted from it."""
+def _groups(dfa: Dfa) -> list[int]:
+    """For each state the number of its group of equal states; DEAD where nothing is accepted.
+
+    A group is split by where its states lead. The largest part keeps the number, so a state gets a new one seldom, and
+    only states that lead to one with a new number are looked at again.
+    """
+    sources = _sources(dfa)
+    groups = [
+        int(accepts) if alive else DEAD for accepts, alive in zip(dfa.accepting, _living(dfa, sources), strict=True)
+    ]
+    members: dict[int, set[int]] = {}
+    for state, group in enumerate(groups):
+        if group != DEAD:
+            members.setdefault(group, set()).add(state)
+    changed = {state for group in members.values() for state in group}
+    count = 2
+    while changed:
+        moved: list[int] = []
+        by_group: dict[int, list[int]] = {}
+        for state in changed:
+            by_group.setdefault(groups[state], []).append(state)
+        splits = [(group, _parts(dfa, groups, members[group], states)) for group, states in by_group.items()]
+        for group, parts in splits:
+            rest = members[group]
+            for part in parts:
+                rest.difference_update(part)
+                for state in part:
+                    groups[state] = count
+                members[count] = set(part)
+                moved += part
+                count += 1
+        changed = {source for state in moved for source in sources[state] if groups[source] != DEAD}
+        changed = {state for state in changed if len(members[groups[state]]) > 1}
+    return groups
+
+
+def _parts(dfa: Dfa, groups: list[int], members: set[int], changed: list[int]) -> list[list[int]]:
+    """The states of a group that have to leave it, by where they lead; the largest part stays.
+
+    All members but the ``changed`` ones lead to the same groups.
+    """
+    parts: dict[object, list[int]] = {}
+    for state in changed:
+        parts.setdefault(_signature(dfa.edges[state], dfa.others[state], groups), []).append(state)
+    same = len(members) - len(changed)
+    if same:
+        seen = set(changed)
+        one = next(state for state in members if state not in seen)
+        signature = _signature(dfa.edges[one], dfa.others[one], groups)
+        if same >= max(map(len, parts.values())):
+            parts.pop(signature, None)
+            return list(parts.values())
+        parts.setdefault(signature, []).extend(state for state in members if state not in seen)
+    largest = max(parts, key=lambda key: len(parts[key]))
+    del parts[largest]
+    return list(parts.values())
+
+
+def _sources(dfa: Dfa) -> list[list[int]]:
+    """For each state those that lead to it."""
     sources: list[list[int]] = [[] for _ in dfa.others]
     for state, (edges, other) in enumerate(zip(dfa.edges, dfa.others, strict=True)):
-        for target in {*edges.values(), *([other] if len(edges) < len(BYTES) else [])} - {DEAD}:
-            sources[target].append(state)
+        targets = set(edges.values())
+        if len(edges) < len(BYTES):
+            targets.add(other)
+        for target in targets:
+            if target != DEAD:
+                sources[target].append(state)
+    return sources
+
+
+def _living(dfa: Dfa, sources: list[list[int]]) -> list[bool]:
+    """For each state whether a name is accepted from it."""
     living = list(dfa.accepting)
     waiting = [state for state, alive in enumerate(living) if alive]
     while waiting:
@@ -143,19 +206,6 @@ def _full_signature(edges: Mapping[int, int], groups: list[int]) -> tuple[int, t
         counts[group] = counts.get(group, 0) + 1
     usual = min(counts, key=lambda group: (-counts[group], group))
     return usual, tuple(sorted((byte, group) for byte, group in of.items() if group != usual))
-
-
-def _refined(dfa: Dfa, groups: list[int]) -> tuple[list[int], int]:
-    """Groups split by where their states lead, and how many there are. Group DEAD stays as it is."""
-    numbers: dict[tuple[object, ...], int] = {}
-    result = []
-    for state, group in enumerate(groups):
-        if group == DEAD:
-            result.append(DEAD)
-            continue
-        key = (group, *_signature(dfa.edges[state], dfa.others[state], groups))
-        result.append(numbers.setdefault(key, len(numbers)))
-    return result, len(numbers) + (DEAD in groups)
 
 
 def _merged(dfa: Dfa, groups: list[int]) -> Dfa:
@@ -223,17 +273,64 @@ def product(automata: Iterable[Dfa], accepts: Callable[[tuple[bool, ...]], bool]
 
 def both(one: Dfa, other: Dfa, limit: int) -> Dfa:
     """The names in both sets. Raises Entangled."""
-    return product((one, other), all, limit)
+    return common((one, other), limit)
+
+
+def common(automata: Iterable[Dfa], limit: int) -> Dfa:
+    """The names in all of the sets. Raises Entangled."""
+    parts = tuple(automata)
+    if len(parts) == 1:
+        return parts[0]
+
+    def moves(states: tuple[int, ...]) -> Moves[tuple[int, ...]]:
+        return moves_of_all(parts, states)
+
+    def accepting(states: tuple[int, ...]) -> bool:
+        return all(part.accepting[state] for part, state in zip(parts, states, strict=True))
+
+    return explore((0,) * len(parts), moves, accepting, limit)
+
+
+def moves_of_all(parts: Sequence[Dfa], states: Sequence[int]) -> Moves[tuple[int, ...]]:
+    """Where several automata lead together while none of them is dead."""
+    pairs = [(part.edges[state], part.others[state]) for part, state in zip(parts, states, strict=True)]
+    narrow: list[Mapping[int, int]] = [edges for edges, other in pairs if other == DEAD]
+    usual = None if narrow else tuple(other for _, other in pairs)
+    # Where one of them goes on with a few bytes only, no other byte matters.
+    explicit = min(narrow, key=len).keys() if narrow else {byte for edges, _ in pairs for byte in edges}
+    moves: dict[int, tuple[int, ...] | None] = {}
+    for byte in explicit:
+        target = tuple([edges.get(byte, other) for edges, other in pairs])
+        if DEAD not in target:
+            moves[byte] = target
+        elif usual is not None:
+            moves[byte] = None
+    return moves, usual
 
 
 def either(automata: Iterable[Dfa], limit: int) -> Dfa:
     """The names in any of the sets. Raises Entangled."""
-    return product(automata, any, limit)
+    parts = tuple(automata)
+    return parts[0] if len(parts) == 1 else product(parts, any, limit)
 
 
 def less(one: Dfa, other: Dfa, limit: int) -> Dfa:
     """The names in the first set and not in the other. Raises Entangled."""
-    return product((one, other), lambda held: held[0] and not held[1], limit)
+
+    def moves(states: tuple[int, int]) -> Moves[tuple[int, int]]:
+        edges, usual = one.edges[states[0]], one.others[states[0]]
+        # Where the first set goes on with a few bytes only, no other byte matters.
+        explicit = edges if usual == DEAD or states[1] == DEAD else edges.keys() | other.edges[states[1]].keys()
+        found = {byte: after(edges.get(byte, usual), other.step(states[1], byte)) for byte in explicit}
+        return found, after(usual, DEAD if states[1] == DEAD else other.others[states[1]])
+
+    def after(target: int, without: int) -> tuple[int, int] | None:
+        return None if target == DEAD else (target, without)
+
+    def accepting(states: tuple[int, int]) -> bool:
+        return one.accepting[states[0]] and not (states[1] != DEAD and other.accepting[states[1]])
+
+    return explore((0, 0), moves, accepting, limit)
 
 
 def restricted(dfa: Dfa, legal: frozenset[int], *, dot: bool = True, empty: bool = True) -> Dfa:

@@ -61,6 +61,8 @@ class Glob:
         """Whether the whole name matches."""
         if name.startswith(b".") and not self.leading_dot:
             return False
+        if name and self.row and not self.row[0].repeated and not self.row[0].takes(name[0]):
+            return False
         reached = {0}
         for byte in name:
             reached = self._closed(reached)
@@ -69,6 +71,8 @@ class Glob:
                 for place in reached
                 if place < len(self.row) and self.row[place].takes(byte)
             }
+            if not reached:
+                return False
         return len(self.row) in self._closed(reached)
 
     def _closed(self, places: set[int]) -> set[int]:

@@ -129,11 +129,11 @@ def reach(vdev: ShmemVdev, profile: Profile) -> Reach:
     """What ``vdev`` can reach under ``profile``, which must accept it. Raises Entangled."""
     rules = rules_list(vdev.rules, profile)
     mapping = mapping_of(vdev, profile)
-    return Reach(vdev, profile, rules, mapping, _creations(vdev, rules, mapping, profile), _reached(mapping, rules))
+    return Reach(vdev, profile, rules, mapping, _creations(vdev, rules, mapping, profile), reached(mapping, rules))
 
 
 @lru_cache(maxsize=4096)
-def _reached(mapping: Mapping, rules: RulesList) -> Dfa:
+def reached(mapping: Mapping, rules: RulesList) -> Dfa:
     """The host-side names; most readings of a profile come to the same mapping and the same list."""
     return mapping.image(rules.permitted(STATES))
 
@@ -182,12 +182,17 @@ class Mapping:
 
     def guest_names(self, permitted: Dfa) -> Dfa:
         """The guest-side names that are translated, given what the list permits. Raises Entangled."""
-        # An illegal letter stays in the name and makes it illegal on the host's side, too, unless it is replaced.
-        replaces_illegal = any(not self.legal.letters.issuperset(one.original) for one in self.names.replacements)
-        guest = self.legal.filtered(permitted if self.rules_first else EVERYTHING, letters=replaces_illegal)
+        guest = self.guest_names_of_any_length(permitted)
         if self.names.shrinks or self.truncates:
             guest = shorter(guest, self.legal.longest, STATES)
         return guest
+
+    def guest_names_of_any_length(self, permitted: Dfa) -> Dfa:
+        """The same with those that are too long for a guest, which makes the automaton much smaller."""
+        # An illegal letter stays in the name and makes the host's illegal, too, unless it is replaced or cut off.
+        replaces_illegal = any(not self.legal.letters.issuperset(one.original) for one in self.names.replacements)
+        letters = replaces_illegal or self.truncates
+        return self.legal.filtered(permitted if self.rules_first else EVERYTHING, letters=letters)
 
     def _translated(self, permitted: Dfa) -> Dfa:
         image = self.names.image(self.guest_names(permitted), STATES)

@@ -222,8 +222,9 @@ class _Image:
             following: dict[Branch, bytes] = {}
             for branch, name in read.items():
                 target = self._after(branch, byte)
-                if target is not None:
-                    following.setdefault(target, name if branch[0] == "write" else name + bytes([byte]))
+                longer = name if branch[0] == "write" else name + bytes([byte])
+                if target is not None and len(longer) <= len(following.get(target, longer)):
+                    following[target] = longer
             read = self._read(following)
         ends = [name for branch, name in read.items() if self._accepts(frozenset([branch]))]
         return min(ends, key=len, default=None)

@@ -7,12 +7,13 @@ import argparse
 import json
 import sys
 
+from harness.audit import propose
 from harness.audit.analysis import Analysis
 from harness.audit.audit import Audit, analyse, as_json, audit
 from harness.audit.compare import compare
 from harness.audit.findings import Finding
 from harness.audit.names.dfa import Entangled
-from harness.audit.policy import proposed, read_policy, schema
+from harness.audit.policy import Policy, proposed, read_policy, schema
 from harness.audit.sarif import as_sarif
 from harness.audit.system import System, read_system
 from harness.audit.text import as_text, findings
@@ -38,11 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--compare", metavar="OLD", help="the folder or file with the earlier version of the system")
     parser.add_argument("--propose-policy", action="store_true", help="print a policy that lists every meeting")
+    parser.add_argument(
+        "--propose-rules", action="store_true", help="print the lists that make the files do what the policy says"
+    )
     parser.add_argument("--policy-schema", action="store_true", help="print the JSON Schema of a policy file")
     parser.add_argument("--strict", action="store_true", help="also fail on what is not understood")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0, for code review tools")
+    parser.add_argument("--html", metavar="FILE", help="also write a page with a picture of the system into FILE")
     parser.epilog = (
         "exit status: 0 closed, and as the policy says; 1 errors or warnings, or something that could not be decided; "
         "3 wrong usage"
@@ -65,6 +70,8 @@ def _run(args: argparse.Namespace) -> int:
     releases = args.release or ["7.0"]
     if len(releases) > 2 or (len(releases) == 2 and args.compare):
         raise UsageError("too much to compare at once", remedy="give two releases, or --compare and one release")
+    if args.html and (args.compare or len(releases) == 2 or args.propose_policy or args.propose_rules):
+        raise UsageError("--html is for the audit of one system", remedy="leave it out, or give one release alone")
     system = read_system(args.files, args.vm)
     if args.compare or len(releases) == 2:
         return _compare(args, system, releases)
@@ -72,7 +79,21 @@ def _run(args: argparse.Namespace) -> int:
         print(proposed(_analysed(system, releases[0])), end="")
         return EXIT_PASS
     policy = read_policy(args.policy) if args.policy else None
+    if args.propose_rules:
+        return _propose_rules(args, system, releases[0], policy)
     return _print(args, audit(system, releases[0], PROFILES[releases[0]], policy))
+
+
+def _propose_rules(args: argparse.Namespace, system: System, release: str, policy: Policy | None) -> int:
+    if policy is None:
+        raise UsageError("--propose-rules needs to know what is wanted", remedy="add --policy FILE")
+    found = propose.propose_rules(system, release, PROFILES[release], policy)
+    if args.json:
+        print(json.dumps(propose.as_json(found), indent=2))
+    else:
+        for line in propose.as_text(found):
+            print(line)
+    return EXIT_PASS if found.outcome.closed else EXIT_REQUIREMENT_FAILED
 
 
 def _analysed(system: System, release: str) -> Analysis:
@@ -115,5 +136,10 @@ def _print(args: argparse.Namespace, found: Audit) -> int:
     else:
         for line in as_text(found):
             print(line)
+    if args.html:
+        # Here, because an audit without a page does without a library for pages.
+        from harness.audit.page.html import write_page
+
+        write_page(args.html, found)
     strict = args.strict and any(finding.code == "not-understood" for finding in found.findings)
     return EXIT_PASS if found.closed and not strict else EXIT_REQUIREMENT_FAILED
