@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from typing import Final
 
 from harness.audit.names.atoms import Atoms, atoms
 from harness.audit.names.describe import Description, describe
@@ -18,6 +19,8 @@ from harness.shmem.config import ConfigError, Create, Position, Rule, ShmemVdev,
 from harness.shmem.config.validate import list_problems
 from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
+
+_RULES: Final = ("allow", "deny", "subst")
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,8 @@ def _devices(system: System, profile: Profile) -> tuple[tuple[Device, ...], dict
     devices = []
     undecided: dict[str, list[ConfigError]] = {}
     for vm in system.vms:
+        for unclear in _unclear(vm):
+            undecided.setdefault(vm.name, []).append(unclear)
         for number, vdev in enumerate(vm.devices):
             problem = _problem(vdev, profile)
             if problem is None:
@@ -256,6 +261,18 @@ def _devices(system: System, profile: Profile) -> tuple[tuple[Device, ...], dict
                     problem = ConfigError("the patterns overlap in too many ways to look at all names", vdev.position)
             undecided.setdefault(vm.name, []).append(problem)
     return tuple(devices), undecided
+
+
+def _unclear(vm: Vm) -> Iterator[ConfigError]:
+    """What may be a ``vdev shmem`` or belong to one, and is not known to."""
+    for vdev in vm.config.vdevs:
+        if open_names := references(vdev.kind):
+            yield ConfigError(f"the variable {open_names[0]} has no value", vdev.position)
+    others = (*vm.config.cpus, *vm.config.contexts, *(vdev for vdev in vm.config.vdevs if vdev.kind != "shmem"))
+    options = (*vm.config.others, *(option for other in others for option in other.options))
+    for option in options:
+        if option.name in _RULES:
+            yield ConfigError(f"'{option.name}' stands where no 'vdev shmem' is open", option.position)
 
 
 def _problem(vdev: ShmemVdev, profile: Profile) -> ConfigError | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.audit.analysis import Access, Analysis
@@ -49,6 +49,15 @@ def audit(system: System, release: str, profile: Profile, policy: Policy | None 
         text = "the rules of all VMs together overlap in too many ways to look at all names; nothing is proved"
         findings.append(Finding("error", "undecided", text))
     return Audit(system, release, profile, policy, analysis, tuple(sorted(findings, key=_order)))
+
+
+def strictly(found: Audit) -> Audit:
+    """The same audit, in which what is not understood is an error."""
+    findings = [
+        replace(finding, severity="error") if finding.code == "not-understood" else finding
+        for finding in found.findings
+    ]
+    return replace(found, findings=tuple(sorted(findings, key=_order)))
 
 
 def analyse(system: System, profile: Profile, policy: Policy | None = None) -> Analysis:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -163,14 +164,18 @@ def check_policy(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
 
 
 def _channel(analysis: Analysis, channel: Channel, names: Dfa) -> Iterator[Finding]:
+    if analysis.shortest(names) is None:
+        text = f"no region can have a name of the channel '{channel.region}'"
+        yield Finding("error", "unused-channel", text, channel.position, channel.members)
+        return
     missing = []
-    for member in channel.members:
+    for member in dict.fromkeys(channel.members):
         lacking = analysis.shortest(less(names, analysis.names_of(member), STATES))
         if lacking is not None:
             missing.append(member)
             text = f"'{member}' cannot reach {spelled(lacking)} of the channel '{channel.region}'"
             yield Finding("error", "missing-access", text, channel.position, (member,), spelled(lacking))
-    if len(channel.members) - len(missing) + len(channel.host) < 2:
+    if len(frozenset(channel.members)) - len(missing) + len(channel.host) < 2:
         text = f"fewer than two members can use the channel '{channel.region}'"
         yield Finding("warning", "unused-channel", text, channel.position, channel.members)
     if channel.size_bytes is None:
@@ -193,10 +198,29 @@ def _surplus(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
         channels = analysis.others_of(members)
         allowed = {member for number_ in channels for member in policy.channels[number_].members}
         surplus = vms - allowed
-        if not surplus or any(_covers(vms, channels, *other) for other in seen):
+        apart = frozenset() if surplus else _apart(vms, [policy.channels[number_] for number_ in channels])
+        if not (surplus or apart) or any(_covers(vms, channels, *other) for other in seen):
             continue
         seen.add((vms, channels))
-        yield _surplus_finding(analysis, policy, vms, channels, surplus, witness)
+        if apart:
+            yield _apart_finding(analysis, apart, witness)
+        else:
+            yield _surplus_finding(analysis, policy, vms, channels, surplus, witness)
+
+
+def _apart(vms: frozenset[str], channels: Sequence[Channel]) -> frozenset[str]:
+    """VMs that meet in a region and have a channel for it each, but some two of them none together."""
+    pairs = combinations(sorted(vms), 2)
+    alone = [pair for pair in pairs if not any(set(pair) <= set(channel.members) for channel in channels)]
+    return frozenset(vm for pair in alone for vm in pair)
+
+
+def _apart_finding(analysis: Analysis, vms: frozenset[str], witness: bytes) -> Finding:
+    accesses = [access for access in analysis.accesses(witness) if access.device.vm.name in vms]
+    who, name = ", ".join(f"'{vm}'" for vm in sorted(vms)), spelled(witness)
+    text = f"{who} can meet in {name}, and not every two of them are members of one channel for it"
+    details = tuple(f"{access.device.label}: {access.because}" for access in accesses)
+    return Finding("error", "forbidden-meeting", text, accesses[0].position, tuple(sorted(vms)), name, details)
 
 
 def _covers(

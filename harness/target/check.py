@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import harness.labgrid  # noqa: F401  A class that the file does not import is told from one that there is not.
 from harness.bench.settings import BenchConfig
 from harness.errors import UsageError
 from harness.target import rules, templates

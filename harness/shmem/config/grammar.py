@@ -124,6 +124,12 @@ def vdev_kind(text: str) -> str:
     return match["kind"] if match is not None and match["kind"] in VDEVS else text
 
 
+def vdev_word(text: str) -> str:
+    """What of ``vdev TEXT`` would be the kind, known or not."""
+    match = _LIBRARY.fullmatch(text)
+    return match["kind"] if match is not None else text
+
+
 UNKNOWN_OPTIONS: Final[Options] = {**COMMON_VDEV_OPTIONS, "sched": Takes.ONE}
 """Options that a vdev or a context of an unknown kind is taken to have."""
 

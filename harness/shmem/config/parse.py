@@ -63,6 +63,9 @@ class _Files:
                 Position(str(path), 1, 1),
                 "byte-order-mark",
             )
+        if not self._reading and not text.strip(_BYTE_ORDER_MARK).strip():
+            where = Position(str(path), 1, 1)
+            parser.remarks.add("the file is empty: it describes no VM", where, "empty-file")
         self._reading.append(resolved)
         parser.feed(Source(tuple(words(text, str(path), utf_8=True)), show(str(path))))
         self._reading.pop()

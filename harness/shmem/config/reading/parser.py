@@ -26,7 +26,7 @@ from harness.shmem.config.reading.forms import (
     split_memory,
 )
 from harness.shmem.config.reading.opened import OpenContext
-from harness.shmem.config.reading.remarks import Remarks
+from harness.shmem.config.reading.remarks import Remarks, typing_hint
 from harness.shmem.config.reading.source import Source
 from harness.shmem.config.references import is_space, looks_like_location
 from harness.shmem.config.shmem import SHMEM, ShmemVdev
@@ -34,6 +34,7 @@ from harness.shmem.config.variables import expand, is_open, references
 from harness.shmem.config.words import Word, show
 
 _DATA_WORDS = (grammar.LOAD_WORD, "pass")
+_HEADS = frozenset({"allow", "create", "deny", "subst", *grammar.STRUCTURE})
 _SHELL = ("|", ">|", "<|")
 
 
@@ -117,7 +118,11 @@ class Parser:
                 found=f"the end of {source.name}",
                 expected=what,
             )
-        return self._expanded(source.take())
+        argument = source.take()
+        if argument.first and not argument.quoted and argument.text in _HEADS:
+            text = f"the argument of '{option.text}' is the '{argument.text}' that begins the next line; is it missing?"
+            self.remarks.add(text, option.position, "argument-missing")
+        return self._expanded(argument)
 
     def _set(self, option: Option) -> None:
         """Give a variable its value; one that depends on a variable without a value has none either."""
@@ -197,8 +202,10 @@ class Parser:
         kind = grammar.vdev_kind(text)
         known = grammar.VDEVS.get(kind)
         if known is None:
+            hint = typing_hint(grammar.vdev_word(text), grammar.VDEVS)
             self.remarks.add(
-                f"vdev {show(text)} is not understood; its options are kept as their lines have them", word.position
+                f"vdev {show(text)} is not understood; its options are kept as their lines have them{hint}",
+                word.position,
             )
         library = text if text != kind else ""
         options = grammar.UNKNOWN_OPTIONS if known is None else known

@@ -11,6 +11,12 @@ from harness.shmem.config.model import NOT_UNDERSTOOD
 from harness.shmem.config.words import Word, show
 
 
+def typing_hint(text: str, choices: Collection[str]) -> str:
+    """The end of a remark on an unknown word that looks like one of ``choices``; empty where it looks like none."""
+    close = difflib.get_close_matches(text[:64].lower(), choices, n=1, cutoff=0.75)
+    return f"; is '{close[0]}' meant?" if close and close[0] != text else ""
+
+
 class Remarks:
     """The remarks on one configuration."""
 
@@ -27,10 +33,7 @@ class Remarks:
 
     def unknown_word(self, word: Word, where: str, choices: Collection[str]) -> None:
         """Say that a word is no option of ``where``."""
-        hint = ""
-        close = difflib.get_close_matches(word.text[:64], choices, n=1, cutoff=0.75)
-        if close and close[0] != word.text:
-            hint = f"; is '{close[0]}' meant?"
+        hint = typing_hint(word.text, choices)
         place = f" in '{where}'" if where else ""
         self.add(f"option {show(word.text)}{place} is not understood; it is kept as it is{hint}", word.position)
 
