@@ -33,6 +33,7 @@ from harness.report.evidence.model import (
     Run,
     Verdict,
 )
+from harness.report.evidence.system import SystemTried
 from harness.report.recording import attempts
 from harness.report.scope import narrowing
 from harness.site import Site
@@ -71,6 +72,8 @@ def build(entries: Sequence[Entry]) -> Report:
         requirements=list(known.values()),
         not_tested=[requirement for requirement in known if requirement not in covered],
         not_run=not_run,
+        # The last record of a bench has all that the ones before it have.
+        systems=list({tried.bench: tried for tried in _of(entries, SystemTried)}.values()),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 from harness.report.evidence.codec import decode, encode
 from harness.report.evidence.model import Access, Case, Component, Metric, Narrowing, Planned, ReportError, Requirement
+from harness.report.evidence.system import SystemTried
 
 NOTHING_SELECTED: Final = "no test was selected"
 """The error of a session without tests."""
@@ -95,10 +96,10 @@ class Ended:
     seconds: float | None = None
 
 
-Entry = Began | PlanMade | Narrowed | CaseBegan | CaseDone | RunError | ComponentsRecorded | Ended
+Entry = Began | PlanMade | Narrowed | CaseBegan | CaseDone | RunError | ComponentsRecorded | SystemTried | Ended
 _ENTRIES: Final[dict[str, type[Entry]]] = {
     entry.__name__: entry
-    for entry in (Began, PlanMade, Narrowed, CaseBegan, CaseDone, RunError, ComponentsRecorded, Ended)
+    for entry in (Began, PlanMade, Narrowed, CaseBegan, CaseDone, RunError, ComponentsRecorded, SystemTried, Ended)
 }
 
 

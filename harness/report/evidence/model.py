@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.errors import HarnessError
+from harness.report.evidence.system import SystemTried
 from harness.site import Site
 from harness.structured import FLAT
 
@@ -246,4 +247,5 @@ class Report:
     requirements: list[Requirement] = field(default_factory=list)
     not_tested: list[str] = field(default_factory=list)
     not_run: list[Planned] = field(default_factory=list)
+    systems: list[SystemTried] = field(default_factory=list)
     schema: int = SCHEMA

@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
@@ -35,7 +35,8 @@ from harness.report.evidence.journal import (
     PlanMade,
     RunError,
 )
-from harness.report.evidence.model import Case, Component, Planned, Report, Requirement
+from harness.report.evidence.model import Case, Planned, Report, Requirement
+from harness.report.evidence.system import SystemTried
 from harness.report.pages import html, readings
 from harness.report.recording import attempts, known
 from harness.report.recording.case import CaseUnderWay
@@ -76,7 +77,7 @@ class RunRecorder:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
         environment = surroundings.environment_files(config)
-        self.add_components([provenance.file_component("environment file", path) for path in environment])
+        self.add(ComponentsRecorded([provenance.file_component("environment file", path) for path in environment]))
         self._selection = Selection(config)
         config.pluginmanager.register(self._selection, SELECTION)
         self._case: CaseUnderWay | None = None
@@ -107,9 +108,9 @@ class RunRecorder:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def add_components(self, parts: Iterable[Component]) -> None:
-        """Write down what takes part in the run."""
-        self._journal.write(ComponentsRecorded(list(parts)))
+    def add(self, entry: ComponentsRecorded | SystemTried) -> None:
+        """Write down what takes part in the run, or what is known by now about a user's system on a bench."""
+        self._journal.write(entry)
 
     def add_error(self, message: str, *, usage: bool = False) -> None:
         """Write down something that went wrong outside of all tests."""
