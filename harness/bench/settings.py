@@ -69,7 +69,8 @@ class BenchConfig:
 
     ``mmio`` are the locations of a guest's memory-mapped devices, the first one first. With ``beyond``, only those
     requirements run that are stated for the bench's release and not for the release ``beyond``. ``probe_image`` is for
-    probe guests whose machine is not laid out as QEMU's.
+    probe guests whose machine is not laid out as QEMU's. ``system`` is the folder with the configurations of a system
+    that is tried on the bench, and ``policy`` its policy.
     """
 
     name: str
@@ -86,6 +87,8 @@ class BenchConfig:
     beyond: str = ""
     linux: LinuxConfig = LinuxConfig()
     probe_image: ProbeVariant = ""
+    system: Path | None = None
+    policy: Path | None = None
 
 
 Setting = Site

@@ -58,6 +58,8 @@ class Options:
     linux: LinuxOptions = LinuxOptions()
     probe_image: ProbeVariant = ""
     beyond: Release = _NONE
+    system: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,8 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         mmio=options.mmio,
         beyond=options.beyond,
         probe_image=options.probe_image,
+        system=resolved(base, options.system) if options.system else None,
+        policy=resolved(base, options.policy) if options.policy else None,
         linux=LinuxConfig(resolved(base, linux.recipe) if linux.recipe else None, linux.boot_seconds, linux.addresses),
     )
 
@@ -174,6 +178,10 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
     if not options.templates or not is_folder(folder):
         what = f"{folder} is a file, no folder" if is_file(folder) else f"there is no folder {folder}"
         yield fault(f": {what}", "templates")
+    if options.system and not is_folder(resolved(base, options.system)):
+        yield fault(f": there is no folder {resolved(base, options.system)}", "system")
+    if options.policy and not is_file(resolved(base, options.policy)):
+        yield fault(f": there is no file {resolved(base, options.policy)}", "policy")
     linux = options.linux
     if linux.recipe and not is_file(resolved(base, linux.recipe)):
         yield fault(f": there is no recipe {resolved(base, linux.recipe)}", "linux", "recipe")
