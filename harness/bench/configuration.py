@@ -20,10 +20,14 @@ Options = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class On:
-    """A guest with another image than the test's setting has: ``On("probe", "allow data*")``."""
+    """A guest with another image than the test's setting has: ``On("probe", "allow data*")``.
+
+    ``system`` is its name, where that is not guest0, guest1, ...
+    """
 
     image: str
     options: Options
+    system: str = ""
 
 
 class Verbatim(str):

@@ -79,7 +79,8 @@ class BenchConfig:
     requirements run that are stated for the bench's release and not for the release ``beyond``. ``probe_image`` is for
     probe guests whose machine is not laid out as QEMU's. ``scope`` is what has to be judged there, without one all that
     is stated for the release; ``waivers`` is the file of the failures that are accepted;
-    ``item`` is what its owner adds to the name of what is under test.
+    ``item`` is what its owner adds to the name of what is under test. ``system`` is the folder with the configurations
+    of a system that is tried on the bench, and ``policy`` its policy.
     """
 
     name: str
@@ -99,6 +100,8 @@ class BenchConfig:
     waivers: Path | None = None
     item: str = ""
     probe_image: ProbeVariant = ""
+    system: Path | None = None
+    policy: Path | None = None
 
 
 Setting = Site

@@ -33,6 +33,7 @@ from harness.target.check import require
 HELP = "run the suites on every bench, write the report, and print the verdict"
 
 _REPORTS: Final = "reports"
+_OF_SYSTEM: Final = f"{shipped.SUITES.name}/system"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of parallel benches (default: the number of processors, %(default)s)",
     )
+    parser.add_argument(
+        "--system",
+        type=path,
+        metavar="DIR",
+        help="try this system, and without SUITE nothing else: the folder with the qvm configurations of a host's VMs",
+    )
+    parser.add_argument("--policy", type=path, metavar="FILE", help="the policy of that system")
     parser.add_argument("--nightly", action="store_true", help="also run the tests that take minutes")
     parser.add_argument("--model-seconds", metavar="S", type=float, help="seconds of random histories on each bench")
     parser.add_argument("--model-seed", metavar="N", type=int, help="first seed of the random histories")
@@ -70,10 +78,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the sessions to their end; the exit status is the verdict's (0 to 4), 130 after an interrupt."""
     refuse_optimised()
+    if args.system and not args.system.is_dir():
+        raise UsageError(
+            f"there is no folder {args.system}", remedy="--system takes the folder with all configurations"
+        )
     environment = args.lg_env or _default_environment()
     benches = _benches(environment, args.bench)
     options = _options(args)
-    sessions = _sessions(environment.resolve(), args.suite, options)
+    sessions = _sessions(environment.resolve(), args.suite, options, of_system=bool(args.system))
     for text in sessions.ignored:
         print(f"ignored: {text} (a qualification runs the suites as they are)")
     progress = Progress(sys.stdout, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
@@ -105,6 +117,9 @@ def _options(args: argparse.Namespace) -> list[str]:
         ("--model-seed", args.model_seed),
     ):
         options += [name, str(value)] if value not in (None, "") else []
+    # The sessions run in another folder.
+    for name, given in (("--system", args.system), ("--policy", args.policy)):
+        options += [name, str(given.absolute())] if given else []
     return options
 
 
@@ -142,8 +157,13 @@ def _default_environment() -> Path:
     return own if own.is_file() else shipped.BENCHES
 
 
-def _sessions(environment: Path, suites: Sequence[str], options: Sequence[str]) -> Sessions:
-    """Those of the named suites, or of the harness's own. Raises UsageError for suites that do not exist."""
+def _sessions(environment: Path, suites: Sequence[str], options: Sequence[str], *, of_system: bool) -> Sessions:
+    """Those of the named suites, or of the harness's own; of these with ``of_system`` the one about a user's system.
+
+    Raises UsageError for suites that do not exist.
+    """
+    if not suites and of_system:
+        return Sessions(environment, (_OF_SYSTEM,), options=options)
     if not suites:
         return Sessions(environment, options=options)
     for suite in suites:

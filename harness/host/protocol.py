@@ -82,11 +82,12 @@ class Resources:
 
 
 class GuestEndedError(BenchError):
-    """A guest's qvm ended when it should have run; ``exit_status`` is qvm's, ``messages`` what it said."""
+    """The qvm of ``system`` ended when it should have run; ``exit_status`` is qvm's, ``messages`` what it said."""
 
     def __init__(self, system: str, exit_status: int, messages: str) -> None:
         said = "\n".join(f"  | {line}" for line in messages.splitlines()) or "  | (no message)"
         super().__init__(f"qvm of guest {system} ended with exit status {exit_status} and said:\n{said}")
+        self.system = system
         self.exit_status = exit_status
         self.messages = messages
 

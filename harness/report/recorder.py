@@ -25,7 +25,9 @@ from harness.process.command import TRACEBACK, output_lost, path, report_error, 
 from harness.process.interpreter import refuse_optimised
 from harness.provision import ManifestItem
 from harness.report.evidence import catalogue
+from harness.report.evidence.journal import ComponentsRecorded
 from harness.report.evidence.model import Component
+from harness.report.evidence.system import SystemTried
 from harness.report.judging import keeper as judging
 from harness.report.recording import known
 from harness.report.recording.interrupt import InterruptKeeper
@@ -75,9 +77,13 @@ def add_components(config: pytest.Config, parts: Iterable[ManifestItem]) -> None
 
     Call it when a bench comes up; components that are recorded already are not recorded again.
     """
-    config.stash[_RECORDER].add_components(
-        Component(part.name, part.version, part.sha256, part.source) for part in parts
-    )
+    components = [Component(part.name, part.version, part.sha256, part.source) for part in parts]
+    config.stash[_RECORDER].add(ComponentsRecorded(components))
+
+
+def add_system(config: pytest.Config, tried: SystemTried) -> None:
+    """Tell the report what is known by now about a user's system on a bench."""
+    config.stash[_RECORDER].add(tried)
 
 
 def identify(config: pytest.Config, bench: str, facts: Mapping[str, str]) -> None:

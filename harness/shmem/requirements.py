@@ -17,6 +17,9 @@ from typing import Final, Literal, cast, get_args
 from harness.errors import HarnessError
 from harness.shmem.profile import PROFILES
 
+OF_SYSTEM: Final = "SHM-SYS-"
+"""What begins the ids of requirements of a user's own system, which no release states."""
+
 CATALOGUE: Final = Path(__file__).with_name("requirements.sdoc")
 
 Confidence = Literal["documented", "inferred", "observed", "declared", "open"]

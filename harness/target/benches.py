@@ -62,6 +62,8 @@ class Options:
     scope: Scope | None = None
     waivers: str = ""
     item: str = ""
+    system: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,8 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         item=options.item.strip(),
         waivers=resolved(base, options.waivers) if options.waivers else None,
         probe_image=options.probe_image,
+        system=resolved(base, options.system) if options.system else None,
+        policy=resolved(base, options.policy) if options.policy else None,
         linux=LinuxConfig(resolved(base, linux.recipe) if linux.recipe else None, linux.boot_seconds, linux.addresses),
     )
 
@@ -184,6 +188,10 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
     yield from (fault(f": {text}", "scope", *way) for way, text in scope_complaints(options.scope))
     if options.waivers and not is_file(resolved(base, options.waivers)):
         yield fault(f": there is no file {resolved(base, options.waivers)}", "waivers")
+    if options.system and not is_folder(resolved(base, options.system)):
+        yield fault(f": there is no folder {resolved(base, options.system)}", "system")
+    if options.policy and not is_file(resolved(base, options.policy)):
+        yield fault(f": there is no file {resolved(base, options.policy)}", "policy")
     linux = options.linux
     if linux.recipe and not is_file(resolved(base, linux.recipe)):
         yield fault(f": there is no recipe {resolved(base, linux.recipe)}", "linux", "recipe")

@@ -241,6 +241,8 @@ VALUES: dict[str, Case] = {
     "missing file": ("- harness.labgrid\n", "- harness.labgrid\n  - gone.py\n", "gone.py", "import of gone.py"),
     "long name": ("templates: qnx-aarch64", f"templates: {'x' * 300}", "templates: x", "there is no folder"),
     "long recipe": (SECONDS, SECONDS + f"      linux: {{recipe: {'x' * 300}}}\n", "recipe", "there is no recipe"),
+    "no system": (SECONDS, SECONDS + "      system: gone\n", "system: gone", "there is no folder"),
+    "no policy": (SECONDS, SECONDS + "      policy: gone.yaml\n", "policy: gone", "there is no file"),
     "public key": (HOST, HOST + "        keyfile: public\n", "keyfile", "is a public key; the private one is meant"),
     "folder of keys": (HOST, HOST + "        keyfile: qnx-aarch64\n", "keyfile", "is a folder, no file"),
     "key as known hosts": (HOST, HOST + "        known_hosts: private\n", "known_hosts: p", "is a private key"),

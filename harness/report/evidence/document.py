@@ -40,6 +40,7 @@ from harness.report.evidence.model import (
     Verdict,
     Waiver,
 )
+from harness.report.evidence.system import SystemTried
 from harness.report.recording import attempts
 from harness.report.scope import narrowing
 from harness.report.verdict import shortfalls
@@ -100,6 +101,8 @@ def build(entries: Sequence[Entry]) -> Report:
         not_run=not_run,
         scope=scope,
         waivers=waivers,
+        # The last record of a bench has all that the ones before it have.
+        systems=list({tried.bench: tried for tried in _of(entries, SystemTried)}.values()),
     )
 
 

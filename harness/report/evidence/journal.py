@@ -28,6 +28,7 @@ from harness.report.evidence.model import (
     Source,
     Waiver,
 )
+from harness.report.evidence.system import SystemTried
 
 NOTHING_SELECTED: Final = "no test was selected"
 """The error of a session without tests."""
@@ -143,6 +144,7 @@ Entry = (
     | CaseDone
     | RunError
     | ComponentsRecorded
+    | SystemTried
     | Ended
 )
 _ENTRIES: Final[dict[str, type[Entry]]] = {
@@ -158,6 +160,7 @@ _ENTRIES: Final[dict[str, type[Entry]]] = {
         CaseDone,
         RunError,
         ComponentsRecorded,
+        SystemTried,
         Ended,
     )
 }

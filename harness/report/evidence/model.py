@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.errors import HarnessError
+from harness.report.evidence.system import SystemTried
 from harness.site import Site
 from harness.structured import FLAT
 
@@ -342,4 +343,5 @@ class Report:
     not_run: list[Planned] = field(default_factory=list)
     scope: list[ItemCoverage] = field(default_factory=list)
     waivers: list[Waiver] = field(default_factory=list)
+    systems: list[SystemTried] = field(default_factory=list)
     schema: int = SCHEMA

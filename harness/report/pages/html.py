@@ -21,7 +21,7 @@ from harness.paths import readable
 from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
-from harness.report.pages import figures, matrix, readings, titles, trend, view
+from harness.report.pages import figures, matrix, readings, system, titles, trend, view
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
@@ -116,6 +116,7 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "readings": readings.by_bench(report.cases),
         "components": view.notable_components(report),
         "libraries": view.libraries_by_kind(report),
+        "systems": system.chapters(report),
         "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],
     }
 

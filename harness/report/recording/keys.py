@@ -33,6 +33,9 @@ a bench error is recorded under the bench's name."""
 SCOPE = pytest.StashKey[ScopeSet]()
 """What a run has to judge and which failures are accepted, in the stash of the session's configuration."""
 
+SUITES = pytest.StashKey[list[Path]]()
+"""The folders whose tests a run is about, in the stash of the session's configuration, where it is not about all."""
+
 EVIDENCE = pytest.StashKey[Path]()
 """The evidence folder of an item, absolute. ``recorder.evidence_dir(item)`` makes and sets it."""
 

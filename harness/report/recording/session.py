@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
@@ -36,7 +36,8 @@ from harness.report.evidence.journal import (
     Narrowed,
     RunError,
 )
-from harness.report.evidence.model import Case, Component, Report, Requirement
+from harness.report.evidence.model import Case, Report, Requirement
+from harness.report.evidence.system import SystemTried
 from harness.report.pages import html, readings
 from harness.report.recording import attempts, known, planning
 from harness.report.recording.case import CaseUnderWay
@@ -52,8 +53,7 @@ from harness.report.verdict import shortfalls
 _BROKE = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
 _ATTEMPT = pytest.StashKey[int]()
 
-SELECTION: Final = "harness-selection"
-"""The name of the plugin that watches what a session leaves out."""
+SELECTION: Final = "harness-selection"  # The name of the plugin that watches what a session leaves out.
 
 
 class RunRecorder:
@@ -79,7 +79,7 @@ class RunRecorder:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
         environment = surroundings.environment_files(config)
-        self.add_components([provenance.file_component("environment file", path) for path in environment])
+        self.add(ComponentsRecorded([provenance.file_component("environment file", path) for path in environment]))
         self._selection = Selection(config)
         config.pluginmanager.register(self._selection, SELECTION)
         self._case: CaseUnderWay | None = None
@@ -110,9 +110,9 @@ class RunRecorder:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def add_components(self, parts: Iterable[Component]) -> None:
-        """Write down what takes part in the run."""
-        self._journal.write(ComponentsRecorded(list(parts)))
+    def add(self, entry: ComponentsRecorded | SystemTried) -> None:
+        """Write down what takes part in the run, or what is known of a user's system on a bench by now."""
+        self._journal.write(entry)
 
     def identify(self, bench: str, facts: Mapping[str, str]) -> None:
         """Write down what the host of a bench says of itself."""

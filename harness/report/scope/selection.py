@@ -20,6 +20,7 @@ from typing import Any, Final
 import pytest
 
 from harness.report.evidence.model import Narrowing
+from harness.report.recording.keys import SUITES
 from harness.report.scope import surroundings
 from harness.report.scope.left_out import FilesLeftOut, Function, functions_below
 from harness.report.scope.narrowing import FUNCTIONS, TESTS
@@ -85,7 +86,8 @@ class Selection:
         kept = {item.nodeid for item in session.items}
         causes = Counter(self._removed.get(test, _UNKNOWN) for test in self._collected if test not in kept)
         self.narrowed += [Narrowing(number, TESTS, "deselected", by) for by, number in causes.items() if by]
-        there = {function for folder in surroundings.suites(self._config) for function in functions_below(folder)}
+        folders = self._config.stash.get(SUITES, None) or surroundings.suites(self._config)
+        there = {function for folder in folders for function in functions_below(folder)}
         missing = Counter(map(self._files.cause, sorted(there - set(self._collected.values()))))
         self.narrowed += [Narrowing(number, FUNCTIONS, "not collected", by) for by, number in missing.items() if by]
 

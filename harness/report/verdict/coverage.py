@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.report.evidence.model import BenchScope, ItemCoverage, Planned, Requirement, Result, Unjudged
+from harness.shmem.requirements import OF_SYSTEM
 
 _JUDGED: Final = ("pass", "fail")
 
@@ -54,6 +55,10 @@ def coverage(
     return [_of_item(group, catalogue, judged, facts) for group in items.values()]
 
 
+def _states(requirement: Requirement, release: str) -> bool:
+    return requirement.kind == "judge" and release in requirement.releases and not requirement.id.startswith(OF_SYSTEM)
+
+
 def _of_item(
     benches: Sequence[BenchScope],
     catalogue: Mapping[str, Requirement],
@@ -66,7 +71,7 @@ def _of_item(
         return any(result.verdict in _JUDGED for result in judged.on(requirement, names))
 
     required = sorted({name for bench in benches for name in bench.requirements})
-    stated = [each.id for each in catalogue.values() if each.kind == "judge" and first.release in each.releases]
+    stated = [each.id for each in catalogue.values() if _states(each, first.release)]
     missing = [name for name in required if not is_judged(name)]
     return ItemCoverage(
         item=first.item,

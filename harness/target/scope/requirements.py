@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Final
 
 from labgrid.factory import target_factory
@@ -16,21 +18,41 @@ from harness.host.protocol import ShmemHostProtocol
 from harness.report.evidence.journal import ScopeSet
 from harness.report.evidence.model import BenchScope
 from harness.shmem.profile import Profile
-from harness.shmem.requirements import Requirement, load_requirements
+from harness.shmem.requirements import OF_SYSTEM, Requirement, load_requirements
 from harness.target.scope import waivers
 
 _EMULATED: Final = "emulated device"
+_OF_POLICY: Final = ("SHM-SYS-03", "SHM-SYS-06")
+"""What cannot be judged of a system without a policy."""
 
 
-def scope_of_run(config: Any, known: Mapping[str, BenchConfig], selected: Mapping[str, BenchConfig]) -> ScopeSet:
+@dataclass(frozen=True)
+class TriedSystem:
+    """A user's system that a run tries; with ``alone`` the run is about nothing else."""
+
+    folder: Path
+    has_policy: bool
+    alone: bool
+
+
+def scope_of_run(
+    config: Any,
+    known: Mapping[str, BenchConfig],
+    selected: Mapping[str, BenchConfig],
+    systems: Mapping[str, TriedSystem],
+) -> ScopeSet:
     """The scope of each bench of a labgrid configuration, and the waivers of those that are selected.
+
+    ``systems`` are those that are tried, by the name of the bench.
 
     Raises UsageError for a file of waivers that cannot be used.
     """
     catalogue = load_requirements()
     today = datetime.now(UTC).date()
     return ScopeSet(
-        benches=[_of_bench(config, bench, catalogue, name in selected) for name, bench in known.items()],
+        benches=[
+            _of_bench(config, bench, catalogue, systems.get(name), name in selected) for name, bench in known.items()
+        ],
         waivers=[
             waiver
             for name, bench in selected.items()
@@ -54,8 +76,17 @@ def scope_complaints(scope: Scope | None) -> Iterator[tuple[tuple[str | int, ...
             yield ("requirements", number), f"no requirement of the catalogue is {pattern}"
 
 
-def _of_bench(config: Any, bench: BenchConfig, catalogue: Mapping[str, Requirement], selected: bool) -> BenchScope:
+def _of_bench(
+    config: Any, bench: BenchConfig, catalogue: Mapping[str, Requirement], system: TriedSystem | None, selected: bool
+) -> BenchScope:
     stated = [each.id for each in catalogue.values() if each.kind == "judge" and bench.release in each.releases]
+    of_system = [each for each in stated if each.startswith(OF_SYSTEM)] if system else []
+    stated = [each for each in stated if not each.startswith(OF_SYSTEM)]
+    if system and not system.has_policy:
+        of_system = [each for each in of_system if each not in _OF_POLICY]
+    if system and system.alone:
+        item = f"system {system.folder.name} on {_item(config, bench)}"
+        return BenchScope(bench.name, item, bench.release, "the user's system", of_system, selected)
     name = f"all that is stated for {bench.release}"
     if bench.beyond:
         stated = [each for each in stated if bench.beyond not in catalogue[each].releases]
@@ -64,7 +95,7 @@ def _of_bench(config: Any, bench: BenchConfig, catalogue: Mapping[str, Requireme
         patterns = bench.scope.requirements
         stated = [each for each in stated if any(fnmatchcase(each, pattern) for pattern in patterns)]
         name = bench.scope.name
-    return BenchScope(bench.name, _item(config, bench), bench.release, name, stated, selected)
+    return BenchScope(bench.name, _item(config, bench), bench.release, name, [*stated, *of_system], selected)
 
 
 def _item(config: Any, bench: BenchConfig) -> str:

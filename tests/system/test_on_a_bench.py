@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Systems on the embedded benches, as a person tries them: what is compared, what is noticed, what does not fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import programs
+
+CHECKOUT = Path(__file__).parents[2]
+SYSTEMS = CHECKOUT / "examples" / "systems"
+EXAMPLES = sorted(path.name for path in SYSTEMS.iterdir())
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return programs.run([*command], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+
+
+def _suite(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return _run(*programs.PYTEST, "suites/system", "--report-dir", str(out), *arguments)
+
+
+def _qualify(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return _run(sys.executable, "-m", "harness", "qualify", "--out", str(out), *arguments)
+
+
+def _results(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "latest" / "results.json").read_text())
+    return found
+
+
+def _failed(results: dict[str, Any]) -> set[str]:
+    return {record["requirement"] for record in results["results"] if record["verdict"] not in ("pass", "skipped")}
+
+
+def _tried(results: dict[str, Any]) -> dict[str, Any]:
+    [tried] = results["systems"]
+    return dict(tried)
+
+
+def _vm(folder: Path, name: str, *options: str) -> None:
+    folder.mkdir(exist_ok=True)
+    lines = [f"system {name}", "ram 0x80000000,128M", "cpu", "vdev shmem", *(f"  {option}" for option in options)]
+    (folder / f"{name}.qvmconf").write_text("\n".join(lines) + "\n")
+
+
+def _compare_example(name: str, bench: str, out: Path) -> dict[str, Any]:
+    """Qualify an example with its policy; the device is as the audit says, and the files as they are expected."""
+    folder = SYSTEMS / name
+    run = _qualify(out, "--system", str(folder), "--policy", str(folder / "policy.yaml"), "--bench", bench)
+    results = _results(out)
+    wrong = bool((folder / "expected.txt").read_text())
+    assert _failed(results) == ({"SHM-SYS-06"} if wrong else set()), run.stdout + run.stderr
+    assert run.returncode == int(wrong)
+    tried = _tried(results)
+    assert tried["accesses"]
+    assert all(access["seen"] == access["expected"] for access in tried["accesses"])
+    assert sum(device["differences"] for device in tried["devices"]) == 0
+    assert sum(device["names"] for device in tried["devices"]) >= 1000
+    assert all("if the device's matcher has no more states" in device["guarantee"] for device in tried["devices"])
+    return tried
+
+
+def test_an_example_is_as_its_audit_says_and_the_report_has_a_chapter_about_it(tmp_path: Path) -> None:
+    name = "squatting"
+    tried = _compare_example(name, "qemu-x86_64", tmp_path)
+    files = {file["path"]: file["sha256"] for file in tried["files"]}
+    assert files == {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (SYSTEMS / name).glob("*.qvmconf")
+    }
+    assert tried["policy"]["path"] == str(SYSTEMS / name / "policy.yaml")
+    [meeting] = [one for one in tried["meetings"] if one["region"] == "frames"]
+    assert (meeting["expected"], meeting["seen"], meeting["policy"]) == ("meet", "met", "forbidden")
+    # Whoever starts first decides the size.
+    assert [order["vms"] for order in tried["orders"]] == [["cluster", "ivi"], ["ivi", "cluster"]]
+    assert all(order["compared"] > 2 and not order["differences"] for order in tried["orders"])
+    assert [one["what"] for one in tried["not_tried"]] == ["channel frames, host program recorder"]
+    page = (tmp_path / "latest" / "index.html").read_text()
+    assert "<h2>System</h2>" in page
+    for text in (*files.values(), "allow fram?s", f"{SYSTEMS / name / 'ivi.qvmconf'}:5", "surplus-access"):
+        assert text.replace("'", "&#39;") in page
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("bench", ["qemu-x86_64", "qemu-aarch64"])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_is_as_its_audit_says(name: str, bench: str, tmp_path: Path) -> None:
+    _compare_example(name, bench, tmp_path)
+
+
+def test_a_faulty_device_is_noticed(tmp_path: Path) -> None:
+    _vm(tmp_path / "vms", "left", "allow cam*", "create cam,0x1000")
+    _vm(tmp_path / "vms", "right", "allow log")
+    run = _suite(
+        tmp_path, "--system", str(tmp_path / "vms"), "--lg-env", "boards.yaml", "--bench", "qemu-aarch64",
+        "--fault", "rules-ignored",
+    )  # fmt: skip
+    assert run.returncode == 1, run.stdout + run.stderr
+    results = _results(tmp_path)
+    assert {"SHM-SYS-02", "SHM-SYS-04"} <= _failed(results)
+    assert "left and right meet in cam, and the audit says that they cannot" in run.stdout
+    cells = {(cell["device"], cell["region"]): cell for cell in _tried(results)["accesses"]}
+    assert (cells["right", "cam"]["expected"], cells["right", "cam"]["seen"]) == ("refused", "allowed")
+    assert [one["seen"] for one in _tried(results)["meetings"]] == ["met in cam"]
+
+
+BENCH = """
+imports: [harness.labgrid]
+targets:
+  own:
+    drivers: {ShmemEmulatedHostDriver: {}, ShmemBenchStrategy: {}}
+    options:
+      architecture: aarch64
+      profile: "7.0"
+      placements: [pci, mmio]
+      mmio: [{loc: 0x1c050000, intr: "gic:43", window: 0x9000000000}]
+      guest_images: [probe]
+      ways: [serial]
+      templates: targets/qemu-aarch64
+      system: vms
+      policy: policy.yaml
+"""
+
+
+def test_a_system_of_the_bench_of_which_not_all_can_be_tried(tmp_path: Path) -> None:
+    """Its places: one as in its file, one that the host refuses. What is left out is told and is no pass."""
+    vms = tmp_path / "vms"
+    _vm(vms, "cluster", "loc 0x1c060000", "intr gic:50", "allow frames", "create frames,0x2000", "colour red")
+    _vm(vms, "ivi", "loc 0x60000000", "intr gic:51", "allow frames")
+    (vms / "idle.qvmconf").write_text("system idle\nram 0x80000000,128M\ncpu\n")
+    (tmp_path / "policy.yaml").write_text(
+        "channels:\n  - {region: frames, members: [cluster, ivi], size: 8K, host: [recorder]}\n"
+    )
+    (tmp_path / "own.yaml").write_text(BENCH)
+    run = _suite(tmp_path, "--lg-env", str(tmp_path / "own.yaml"))
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = _results(tmp_path)
+    verdicts = {record["requirement"]: record["verdict"] for record in results["results"]}
+    # Not everything could be tried.
+    skipped = [name for name, verdict in verdicts.items() if verdict == "skipped"]
+    assert skipped == ["SHM-SYS-07"]
+    assert set(verdicts.values()) == {"pass", "skipped"}
+    tried = _tried(results)
+    placed = {device["label"]: device["placed"] for device in tried["devices"]}
+    assert placed == {"cluster": "at 0x1c060000, gic:50, as its file says", "ivi": "at 0x1c050000, gic:43"}
+    [moved] = tried["placements"]
+    assert "ivi: at 0x1c050000, gic:43, not as its file says: the host refuses it there" in moved
+    assert [meeting["seen"] for meeting in tried["meetings"]] == ["met"]
+    not_tried = {one["what"]: one["reason"] for one in tried["not_tried"]}
+    assert not_tried.pop("VM idle") == "it has no vdev shmem"
+    assert not_tried.pop("channel frames, host program recorder")
+    [(option, reason)] = not_tried.items()
+    assert option.startswith("option 'colour' at ")
+    assert reason == "it is not understood"
+    [case] = [case for case in results["cases"] if "test_everything_was_tried" in case["test"]]
+    assert "VM idle" in case["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--policy", "policy.yaml"], "--policy without --system"),
+        (["--system", "broken"], "broken/vm.qvmconf:1:"),
+    ],
+)
+def test_wrong_use_is_told_before_a_bench_is_started(arguments: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/vm.qvmconf").write_text("system\n")
+    given = [str(tmp_path / word) if not word.startswith("--") else word for word in arguments]
+    run = _suite(tmp_path / "out", "--lg-env", "boards.yaml", *given)
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert message in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_without_a_system_there_is_no_test_of_one(tmp_path: Path) -> None:
+    run = _suite(tmp_path, "--lg-env", "boards.yaml", "--bench", "qemu-aarch64")
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert _results(tmp_path)["results"] == []
+    assert "no test was selected" in _results(tmp_path)["run"]["reasons"]
+    run = _qualify(tmp_path, "--system", str(tmp_path / "nowhere"))
+    assert run.returncode == 3
+    assert "there is no folder" in run.stderr
