@@ -45,10 +45,11 @@ def test_the_lists_do_what_the_policy_says(system: System, policy: Policy, profi
     assert found.outcome.closed or not plain
     for vm in found.outcome.system.vms:
         reached = by_oracle(vm, profile)
-        wanted = {name for name in NAMES if vm.name in ("vm0", "vm1") and _listed(policy, name, profile)}
-        assert created or reached <= wanted
-        if "missing-access" not in codes:
-            assert reached >= wanted
+        member = vm.name in ("vm0", "vm1")
+        assert created or all(member and _listed(policy, name, profile) for name in reached)
+        # Behind a substitution, a guest may need a name for it that is longer than those that the oracle was asked for.
+        if plain and member:
+            assert reached >= {name for name in NAMES if _listed(policy, name, profile)}
 
 
 def _listed(policy: Policy, name: str, profile: Profile) -> bool:
