@@ -98,7 +98,7 @@ class VmDevices:
             others=self._devices,
         )
         self._devices.append(device)
-        function = ShmemFunction(device, window, self.broken, line=placement.register)
+        function = ShmemFunction(device, window, self.broken, line=placement.register, low=placement.low)
         self._placed.append(_Placed(placement, device, function, window, Listener(socket, function), socket))
         properties = {
             "driver": "vfio-user-pci",

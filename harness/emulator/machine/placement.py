@@ -14,7 +14,7 @@ from typing import Final
 
 from harness.arch import Arch
 from harness.emulator.machine.board import Board
-from harness.emulator.window import Window
+from harness.emulator.window import FIRST_BANK, LARGE_BANK
 from harness.shmem.config import ConfigError, Intr, Option, Position, ShmemVdev
 from harness.shmem.profile import Profile
 from harness.shmem.registers import PAGE_SIZE
@@ -22,6 +22,9 @@ from harness.shmem.registers import PAGE_SIZE
 FIRST_SLOT: Final = 8
 """PCI device number of the first shmem function; those below are left to the machine's own devices."""
 MAX_DEVICES: Final = 16
+
+_LOW_ON_PC: Final = 3
+"""PCI devices whose first banks fit between the RAM of a PC and its firmware; an ARM guest places them itself."""
 
 FIRST_SPI: Final = 32
 LAST_INTID: Final = 287
@@ -44,7 +47,9 @@ _HOLES: Final[dict[Arch, tuple[int, int]]] = {
 """First and last address at which QEMU's machines can have a memory-mapped device of ours."""
 _BARS: Final[dict[Arch, tuple[int, int]]] = {"aarch64": (0x1000_0000, 0x100F_FFFF)}
 """The part of a hole in which guests put the 32-bit BARs of PCI devices: Linux and others fill it from below."""
-_MAPPED_WINDOWS: Final[dict[Arch, int]] = {"aarch64": 0x90_0000_0000, "x86_64": 0x8_0000_0000}
+_FIRST_BANKS: Final[dict[Arch, int]] = {"aarch64": 0xF0_0000_0000, "x86_64": 0x58_0000_0000}
+_LARGE_BANKS: Final[dict[Arch, int]] = {"aarch64": 0xA0_0000_0000, "x86_64": 0x60_0000_0000}
+"""Above whatever guests and firmware place themselves; a processor of either machine addresses 1 TiB."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,12 @@ class Placement:
     line: int | None
     level: bool
     loc: int | None = None
-    window: int = 0
-    """Guest-physical address of the window of a memory-mapped device."""
+    banks: tuple[int, int] = (0, 0)
+    """Guest-physical addresses of the window's banks of a memory-mapped device."""
     register: int | None = None
     """What ``Interrupt Line`` of a PCI function says: on a PC the line; an ARM guest has its device tree for that."""
+    low: bool = False
+    """Whether the firmware shall put the first bank of a PCI device's window below 4 GiB."""
 
 
 def place(
@@ -86,7 +93,8 @@ def place(
             raise ConfigError("an ARM guest of this host has no PCI bus", vdev.position, expected="'loc' and 'intr'")
     if other_pci or any(vdev.loc is None for vdev in vdevs):
         _keep_bars_free(arch, vdevs)
-    return [_place(arch, board, vdev, number, controllers, profile) for number, vdev in enumerate(vdevs)]
+    low = arch == "x86_64" and sum(vdev.loc is None for vdev in vdevs) <= _LOW_ON_PC
+    return [_place(arch, board, vdev, number, controllers, profile, low=low) for number, vdev in enumerate(vdevs)]
 
 
 def _keep_bars_free(arch: Arch, vdevs: Sequence[ShmemVdev]) -> None:
@@ -102,7 +110,14 @@ def _keep_bars_free(arch: Arch, vdevs: Sequence[ShmemVdev]) -> None:
 
 
 def _place(
-    arch: Arch, board: Board, vdev: ShmemVdev, number: int, controllers: dict[str, str], profile: Profile
+    arch: Arch,
+    board: Board,
+    vdev: ShmemVdev,
+    number: int,
+    controllers: dict[str, str],
+    profile: Profile,
+    *,
+    low: bool,
 ) -> Placement:
     slot = FIRST_SLOT + number
     if vdev.loc is None:
@@ -111,12 +126,12 @@ def _place(
                 "the machine decides the interrupt of a PCI device", vdev.intr.position, found=str(vdev.intr)
             )
         line = board.pci_lines[slot % 4]
-        return Placement(vdev, slot, line, level=True, register=line if arch == "x86_64" else None)
+        return Placement(vdev, slot, line, level=True, register=line if arch == "x86_64" else None, low=low)
     _check_address(arch, vdev, vdev.loc)
     mapped_line = _line(arch, board, vdev, controllers, profile)
-    window = _MAPPED_WINDOWS[arch] + number * Window.size
+    banks = _FIRST_BANKS[arch] + number * sum(FIRST_BANK), _LARGE_BANKS[arch] + number * sum(LARGE_BANK)
     level = mapped_line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
-    return Placement(vdev, slot, mapped_line, level, vdev.loc, window)
+    return Placement(vdev, slot, mapped_line, level, vdev.loc, banks)
 
 
 def _check_address(arch: Arch, vdev: ShmemVdev, loc: int) -> None:

@@ -40,7 +40,7 @@ class FakeQtest(Qtest):
 
 
 def _bars(function: ShmemFunction) -> list[object]:
-    regions = [function.region(index) for index in (PciRegion.BAR0, PciRegion.BAR2)]
+    regions = [function.region(index) for index in (PciRegion.BAR0, PciRegion.BAR2, PciRegion.BAR4)]
     return [(region.size, region.mappable) for region in regions if region]
 
 
@@ -49,7 +49,7 @@ async def devices_of_a_vm(host: Bench) -> object:
     places: tuple[tuple[Arch, int], ...] = (("aarch64", 287), ("aarch64", 43), ("x86_64", 7))
     for arch, line in places:
         vdev = shmems_of(parse("vdev shmem create a,0x1000 create b,0x1000 loc 0x1c050000"))[0]
-        placement = Placement(vdev, 8, line, level=False, loc=0x1C05_0000, window=0x90_0000_0000)
+        placement = Placement(vdev, 8, line, level=False, loc=0x1C05_0000, banks=(0x90_0000_0000, 0xA0_0000_0000))
         with tempfile.TemporaryDirectory() as folder:
             vm = VmDevices("vm", Path(folder), host.registry, host.registry.profile, FakeMapper(), broken.append)
             vm.add([placement])
@@ -72,7 +72,7 @@ async def devices_of_a_vm(host: Bench) -> object:
 async def the_pci_function(host: Bench) -> object:
     driver = host.device()
     function = driver.function
-    headers = [function.read(PciRegion.CONFIG, place, 4) for place in (0, BAR0, 0x18)]
+    headers = [function.read(PciRegion.CONFIG, place, 4) for place in (0, BAR0, 0x18, 0x20)]
     driver.request("talk")
     for command in (b"\2", b"\0", b"\2"):
         function.write(PciRegion.CONFIG, COMMAND, command)
