@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness.arch import Arch
+from harness.emulator.machine import addresses
 from harness.emulator.machine.board import Board
-from harness.emulator.window import FIRST_BANK, LARGE_BANK
+from harness.emulator.window import FIRST_BANK
 from harness.shmem.config import ConfigError, Intr, Option, Position, ShmemVdev
 from harness.shmem.profile import Profile
 from harness.shmem.registers import PAGE_SIZE
 
 FIRST_SLOT: Final = 8
 """PCI device number of the first shmem function; those below are left to the machine's own devices."""
-MAX_DEVICES: Final = 16
+_SLOTS: Final = 16
+"""Device numbers for shmem functions; the next ones are further functions of the same devices."""
+MAX_DEVICES: Final = 32
 
 _LOW_ON_PC: Final = 3
 """PCI devices whose first banks fit between the RAM of a PC and its firmware; an ARM guest places them itself."""
@@ -40,37 +43,45 @@ _LEVEL_PINS: Final = frozenset({5, 10, 11})
 IOAPIC_PINS: Final = _EDGE_PINS | _LEVEL_PINS
 """Inputs of the PC's IO-APIC that no device of the machine uses, unless its board has taken them."""
 
-_HOLES: Final[dict[Arch, tuple[int, int]]] = {
-    "aarch64": (0x1000_0000, 0x3EFE_FFFF),
-    "x86_64": (0x8000_0000, 0xAFFF_FFFF),
-}
-"""First and last address at which QEMU's machines can have a memory-mapped device of ours."""
-_BARS: Final[dict[Arch, tuple[int, int]]] = {"aarch64": (0x1000_0000, 0x100F_FFFF)}
-"""The part of a hole in which guests put the 32-bit BARs of PCI devices: Linux and others fill it from below."""
-_FIRST_BANKS: Final[dict[Arch, int]] = {"aarch64": 0xF0_0000_0000, "x86_64": 0x58_0000_0000}
-_LARGE_BANKS: Final[dict[Arch, int]] = {"aarch64": 0xA0_0000_0000, "x86_64": 0x60_0000_0000}
-"""Above whatever guests and firmware place themselves; a processor of either machine addresses 1 TiB."""
+
+_ON_BUS: Final = addresses.Banks(0, 0, FIRST_BANK)
+"""The guest, or its firmware, decides about addresses on a bus."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a device is. ``loc`` is None for a PCI device.
+    """Where a device is. ``loc`` is None for a PCI device; ``number`` counts the functions, PCI devices first.
 
     ``line`` is an INTID of the GIC or an IO-APIC input, None for a device without an interrupt (SHM-OPEN-30); ``level``
     says that the guest takes it for level-triggered.
     """
 
     vdev: ShmemVdev
-    slot: int
+    number: int
     line: int | None
     level: bool
     loc: int | None = None
-    banks: tuple[int, int] = (0, 0)
-    """Guest-physical addresses of the window's banks of a memory-mapped device."""
+    banks: addresses.Banks = _ON_BUS
+    """The window's banks; their addresses are those of a memory-mapped device."""
     register: int | None = None
     """What ``Interrupt Line`` of a PCI function says: on a PC the line; an ARM guest has its device tree for that."""
     low: bool = False
     """Whether the firmware shall put the first bank of a PCI device's window below 4 GiB."""
+
+    @property
+    def slot(self) -> int:
+        """The PCI device number."""
+        return slot_of(self.number)
+
+    @property
+    def function(self) -> int:
+        """The function of the PCI device."""
+        return self.number // _SLOTS
+
+
+def slot_of(number: int) -> int:
+    """The PCI device number of a function. Function 0 of a device is there whenever a further one is."""
+    return FIRST_SLOT + number % _SLOTS
 
 
 def place(
@@ -81,70 +92,67 @@ def place(
     profile: Profile,
     *,
     other_pci: bool,
+    ram_end: int,
 ) -> list[Placement]:
     """Place the devices. ``controllers`` maps names of interrupt controllers to kinds. Raises ConfigError.
 
-    ``other_pci``: the VM has other devices on its PCI bus.
+    ``other_pci``: the VM has other devices on its PCI bus. ``ram_end`` is the first address behind its RAM.
     """
     if len(vdevs) > MAX_DEVICES:
-        raise ConfigError(f"more than {MAX_DEVICES} vdev shmem in one VM", vdevs[MAX_DEVICES].position)
+        raise ConfigError(
+            "too many vdev shmem in one VM",
+            vdevs[MAX_DEVICES].position,
+            found=str(len(vdevs)),
+            expected=f"up to {MAX_DEVICES}",
+        )
     for vdev in vdevs:
         if vdev.loc is None and arch == "aarch64" and profile.arm_pci == "absent":
             raise ConfigError("an ARM guest of this host has no PCI bus", vdev.position, expected="'loc' and 'intr'")
-    if other_pci or any(vdev.loc is None for vdev in vdevs):
+    on_bus = [vdev for vdev in vdevs if vdev.loc is None]
+    if other_pci or on_bus:
         _keep_bars_free(arch, vdevs)
-    low = arch == "x86_64" and sum(vdev.loc is None for vdev in vdevs) <= _LOW_ON_PC
-    return [_place(arch, board, vdev, number, controllers, profile, low=low) for number, vdev in enumerate(vdevs)]
+    low = arch == "x86_64" and len(on_bus) <= _LOW_ON_PC
+    made = {id(vdev): _on_bus(arch, board, vdev, number, low=low) for number, vdev in enumerate(on_bus)}
+    mapped = [(vdev, vdev.loc) for vdev in vdevs if vdev.loc is not None]
+    places = addresses.banks(arch, [loc for _, loc in mapped])
+    for number, ((vdev, loc), banks) in enumerate(zip(mapped, places, strict=True), start=len(on_bus)):
+        _check_address(arch, vdev, loc, ram_end)
+        line = _line(arch, board, vdev, controllers, profile)
+        level = line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
+        made[id(vdev)] = Placement(vdev, number, line, level, loc, banks)
+    return [made[id(vdev)] for vdev in vdevs]
 
 
 def _keep_bars_free(arch: Arch, vdevs: Sequence[ShmemVdev]) -> None:
-    first, last = _BARS.get(arch, (0, -1))
+    bars = addresses.bars(arch)
     for vdev in vdevs:
-        if vdev.loc is not None and first <= vdev.loc <= last:
+        if bars is not None and vdev.loc is not None and bars.first <= vdev.loc <= bars.last:
             raise ConfigError(
                 "the guest puts its PCI devices here",
                 _position_of(vdev, "loc"),
                 found=f"{vdev.loc:#x}",
-                expected=f"an address from {last + 1:#x}, as this VM has PCI devices",
+                expected=f"an address from {bars.last + 1:#x}, as this VM has PCI devices",
             )
 
 
-def _place(
-    arch: Arch,
-    board: Board,
-    vdev: ShmemVdev,
-    number: int,
-    controllers: dict[str, str],
-    profile: Profile,
-    *,
-    low: bool,
-) -> Placement:
-    slot = FIRST_SLOT + number
-    if vdev.loc is None:
-        if vdev.intr is not None:
-            raise ConfigError(
-                "the machine decides the interrupt of a PCI device", vdev.intr.position, found=str(vdev.intr)
-            )
-        line = board.pci_lines[slot % 4]
-        return Placement(vdev, slot, line, level=True, register=line if arch == "x86_64" else None, low=low)
-    _check_address(arch, vdev, vdev.loc)
-    mapped_line = _line(arch, board, vdev, controllers, profile)
-    banks = _FIRST_BANKS[arch] + number * sum(FIRST_BANK), _LARGE_BANKS[arch] + number * sum(LARGE_BANK)
-    level = mapped_line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
-    return Placement(vdev, slot, mapped_line, level, vdev.loc, banks)
+def _on_bus(arch: Arch, board: Board, vdev: ShmemVdev, number: int, *, low: bool) -> Placement:
+    if vdev.intr is not None:
+        raise ConfigError("the machine decides the interrupt of a PCI device", vdev.intr.position, found=str(vdev.intr))
+    line = board.pci_lines[slot_of(number) % 4]
+    return Placement(vdev, number, line, level=True, register=line if arch == "x86_64" else None, low=low)
 
 
-def _check_address(arch: Arch, vdev: ShmemVdev, loc: int) -> None:
-    first, last = _HOLES[arch]
+def _check_address(arch: Arch, vdev: ShmemVdev, loc: int, ram_end: int) -> None:
+    hole = addresses.hole(arch, ram_end)
     position = _position_of(vdev, "loc")
     if loc % PAGE_SIZE:
         raise ConfigError("a factory page is page-aligned", position, found=f"{loc:#x}")
-    if not first <= loc <= last + 1 - PAGE_SIZE:
+    if not hole.first <= loc <= hole.last + 1 - PAGE_SIZE:
         raise ConfigError(
             "this machine cannot have a device here",
             position,
             found=f"{loc:#x}",
-            expected=f"an address from {first:#x} to {last:#x}",
+            expected=f"an address from {hole.first:#x} to {hole.last:#x}",
         )
 
 

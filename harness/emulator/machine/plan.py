@@ -100,7 +100,17 @@ def plan(config: VmConfig, directory: Path, profile: Profile, chip_set: ChipSet 
         arguments=(*machine, *_loads(config, directory), *network),
         machine=machine,
         consoles=tuple(consoles),
-        placements=tuple(place(arch, board, shmems_of(config), controllers, profile, other_pci=bool(network))),
+        placements=tuple(
+            place(
+                arch,
+                board,
+                shmems_of(config),
+                controllers,
+                profile,
+                other_pci=bool(network),
+                ram_end=board.ram_base + config.rams[0].length,
+            )
+        ),
         notes=tuple(_notes(config)),
     )
 
