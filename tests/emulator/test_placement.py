@@ -11,6 +11,7 @@ import pytest
 
 from harness.arch import ARCHES, Arch
 from harness.emulator.machine import Plan, plan
+from harness.emulator.machine.board import ChipSet
 from harness.emulator.machine.devicetree import with_devices
 from harness.emulator.service.host import Host
 from harness.emulator.window import FIRST_BANK, LARGE_BANK
@@ -32,25 +33,60 @@ def test_lines_that_the_machine_leaves_free_can_be_used(line: int) -> None:
     assert placement.line == line
 
 
-@pytest.mark.parametrize("line", range(33, 40))
-@pytest.mark.parametrize("beside", ["", "\nvdev shmem"])
-def test_lines_of_the_machine_itself_are_refused(line: int, beside: str) -> None:
-    devices = f"vdev shmem loc 0x1c050000 intr gic:{line}{beside}"
-    with pytest.raises(ConfigError, match=rf"file:5:\d+: the machine uses .* found gic:{line}, expected gic:32, or"):
+@pytest.mark.parametrize("line", [33, 34, 39])
+def test_lines_of_the_machine_itself_are_refused(line: int) -> None:
+    devices = f"vdev shmem loc 0x1c050000 intr gic:{line}"
+    free = "one of 32, 35 to 38, 40 to 287"
+    with pytest.raises(ConfigError, match=rf"file:5:\d+: the machine uses .* found gic:{line}, expected {free}$"):
         _plan(devices)
     assert _plan(devices, intr_collision="accepted").placements[0].line == line
 
 
+@pytest.mark.parametrize(("slot", "beside"), [(8, "vdev shmem"), (1, _NET), (2, f"{_NET}\n{_NET}")])
+def test_lines_of_pci_devices_can_be_used_where_the_vm_has_none_with_that_line(slot: int, beside: str) -> None:
+    for line in range(35, 39):
+        devices = f"vdev shmem loc 0x1c050000 intr gic:{line}"
+        assert _plan(devices).placements[0].line == line
+        if line == 35 + slot % 4:
+            with pytest.raises(ConfigError, match=rf"VM's PCI devices: found gic:{line}, .*or no PCI device beside it"):
+                _plan(f"{devices}\n{beside}")
+            assert _plan(f"{devices}\n{beside}", intr_collision="accepted").placements[0].line == line
+    assert _plan(f"vdev shmem loc 0x1c050000 intr gic:38\n{beside}").placements[0].line == 38
+
+
+@pytest.mark.parametrize("chip_set", ["q35", "pc"])
+def test_the_manuals_example_for_a_pc_can_be_used_as_it_stands(chip_set: ChipSet) -> None:
+    text = configuration("x86_64", devices="vdev shmem loc 0x10000000 intr myioapic:10")
+    (placement,) = plan(parse(text, "file"), Path(), PROFILES["8.0"], chip_set).placements
+    assert (placement.loc, placement.line, placement.level) == (0x1000_0000, 10, True)
+
+
+def test_a_line_of_the_pc_is_refused_beside_the_pci_device_that_has_it() -> None:
+    text = configuration("x86_64", devices="vdev shmem loc 0x10000000 intr myioapic:10\nvdev shmem\nvdev shmem")
+    config = parse(text, "file")
+    assert plan(config, Path(), PROFILES["8.0"], "q35").placements[0].line == 10
+    with pytest.raises(
+        ConfigError, match=r"file:6:\d+: .*PCI devices: found myioapic:10, expected one of 3, 5 to 7, 13,"
+    ):
+        plan(config, Path(), PROFILES["8.0"], "pc")
+
+
 @pytest.mark.parametrize("line", [31, 288, 1000])
 def test_lines_that_the_machine_lacks_are_refused(line: int) -> None:
-    with pytest.raises(ConfigError, match="an INTID from 32 to 287"):
+    with pytest.raises(ConfigError, match="one of 32, 35 to 38, 40 to 287"):
         _plan(f"vdev shmem loc 0x1c050000 intr gic:{line}")
 
 
-@pytest.mark.parametrize("line", [*range(3), 4, 8, 9, 12, *range(16, 25)])
+@pytest.mark.parametrize("line", [*range(3), 4, 8, 9, 12, *range(16, 20), 24])
 def test_inputs_of_the_io_apic_that_are_not_free_are_refused_with_those_that_are(line: int) -> None:
-    with pytest.raises(ConfigError, match=rf"file:6:.* found myioapic:{line}, .*one of 3, 5, 6, 7, 10, 11, 13, 14, 15"):
+    free = "one of 3, 5 to 7, 10 to 11, 13 to 15, 20 to 23"
+    with pytest.raises(ConfigError, match=rf"file:6:.* found myioapic:{line}, .*{free}"):
         _plan(f"vdev shmem loc 0x90000000 intr myioapic:{line}", "x86_64")
+
+
+def test_more_network_devices_than_there_are_places_for_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"too many vdev virtio-net: expected up to 7"):
+        _plan("\n".join([_NET] * 8))
 
 
 @pytest.mark.parametrize(

@@ -34,14 +34,13 @@ LAST_INTID: Final = 287
 _OWN_LINES: Final = {
     33: "its serial port",
     34: "its clock",
-    **dict.fromkeys(range(35, 39), "interrupt pins of PCI devices"),
     39: "its power button",
 }
-"""Lines of the GIC that QEMU's machine itself uses (hw/arm/virt.c, ``a15irqmap``), and for what."""
+"""Lines of the GIC that QEMU's machine always uses (hw/arm/virt.c, ``a15irqmap``), and for what."""
 _EDGE_PINS: Final = frozenset({3, 6, 7, 13, 14, 15})
 _LEVEL_PINS: Final = frozenset({5, 10, 11})
 IOAPIC_PINS: Final = _EDGE_PINS | _LEVEL_PINS
-"""Inputs of the PC's IO-APIC that no device of the machine uses, unless its board has taken them."""
+"""Inputs of the PC's IO-APIC that nothing uses, unless the board has taken them or a PCI device has."""
 
 
 _ON_BUS: Final = addresses.Banks(0, 0, FIRST_BANK)
@@ -91,12 +90,13 @@ def place(
     controllers: dict[str, str],
     profile: Profile,
     *,
-    other_pci: bool,
+    other_pci: Sequence[int],
     ram_end: int,
 ) -> list[Placement]:
     """Place the devices. ``controllers`` maps names of interrupt controllers to kinds. Raises ConfigError.
 
-    ``other_pci``: the VM has other devices on its PCI bus. ``ram_end`` is the first address behind its RAM.
+    ``other_pci`` are the numbers of the VM's other devices on its PCI bus. ``ram_end`` is the first address
+    behind its RAM.
     """
     if len(vdevs) > MAX_DEVICES:
         raise ConfigError(
@@ -114,11 +114,12 @@ def place(
     low = arch == "x86_64" and len(on_bus) <= _LOW_ON_PC
     made = {id(vdev): _on_bus(arch, board, vdev, number, low=low) for number, vdev in enumerate(on_bus)}
     mapped = [(vdev, vdev.loc) for vdev in vdevs if vdev.loc is not None]
+    pins = frozenset(board.pci_lines[slot % 4] for slot in (*other_pci, *(made[id(vdev)].slot for vdev in on_bus)))
     places = addresses.banks(arch, [loc for _, loc in mapped])
     for number, ((vdev, loc), banks) in enumerate(zip(mapped, places, strict=True), start=len(on_bus)):
         _check_address(arch, vdev, loc, ram_end)
-        line = _line(arch, board, vdev, controllers, profile)
-        level = line in _LEVEL_PINS if arch == "x86_64" else profile.interrupt_shape == "level"
+        line = _line(arch, board, vdev, controllers, profile, pins)
+        level = line in _level_pins(board) if arch == "x86_64" else profile.interrupt_shape == "level"
         made[id(vdev)] = Placement(vdev, number, line, level, loc, banks)
     return [made[id(vdev)] for vdev in vdevs]
 
@@ -156,7 +157,10 @@ def _check_address(arch: Arch, vdev: ShmemVdev, loc: int, ram_end: int) -> None:
         )
 
 
-def _line(arch: Arch, board: Board, vdev: ShmemVdev, controllers: dict[str, str], profile: Profile) -> int | None:
+def _line(
+    arch: Arch, board: Board, vdev: ShmemVdev, controllers: dict[str, str], profile: Profile, pins: frozenset[int]
+) -> int | None:
+    """The line of a memory-mapped device; ``pins`` are those of the VM's PCI devices."""
     intr = vdev.intr
     if intr is None and profile.loc_without_intr == "accepted":
         return None
@@ -167,25 +171,38 @@ def _line(arch: Arch, board: Board, vdev: ShmemVdev, controllers: dict[str, str]
     if kind != wanted or intr.line is None:
         expected = "gic:LINE" if arch == "aarch64" else "NAME:LINE of a 'vdev ioapic name NAME'"
         raise ConfigError("no such interrupt controller", intr.position, found=str(intr), expected=expected)
-    _check_line(arch, board, intr, intr.line)
-    if arch == "aarch64" and intr.line in _OWN_LINES and profile.intr_collision == "rejected":
-        raise ConfigError(
-            f"the machine uses this interrupt line for {_OWN_LINES[intr.line]}",
-            intr.position,
-            found=str(intr),
-            expected=f"gic:{FIRST_SPI}, or a line from {max(_OWN_LINES) + 1} to {LAST_INTID}",
-        )
+    usable = frozenset(range(FIRST_SPI, LAST_INTID + 1)) if arch == "aarch64" else _io_apic_pins(board)
+    _check_line(arch, intr, intr.line, usable, pins, profile)
     return intr.line
 
 
-def _check_line(arch: Arch, board: Board, intr: Intr, line: int) -> None:
-    if arch == "aarch64" and not FIRST_SPI <= line <= LAST_INTID:
-        expected = f"an INTID from {FIRST_SPI} to {LAST_INTID}"
-    elif arch == "x86_64" and line not in IOAPIC_PINS - board.taken:
-        expected = "one of " + ", ".join(map(str, sorted(IOAPIC_PINS - board.taken)))
-    else:
-        return
-    raise ConfigError("this interrupt line cannot be used", intr.position, found=str(intr), expected=expected)
+def _level_pins(board: Board) -> frozenset[int]:
+    return _LEVEL_PINS | frozenset(board.pci_lines)
+
+
+def _io_apic_pins(board: Board) -> frozenset[int]:
+    return (IOAPIC_PINS | _level_pins(board)) - board.taken
+
+
+def _check_line(
+    arch: Arch, intr: Intr, line: int, usable: frozenset[int], pins: frozenset[int], profile: Profile
+) -> None:
+    own = _OWN_LINES if arch == "aarch64" else {}
+    used = own | dict.fromkeys(pins, "interrupt pins of the VM's PCI devices")
+    free = f"one of {_ranges(usable - used.keys())}"
+    if line not in usable:
+        raise ConfigError("this interrupt line cannot be used", intr.position, found=str(intr), expected=free)
+    if line in used and profile.intr_collision == "rejected":
+        text = f"the machine uses this interrupt line for {used[line]}"
+        also = ", or no PCI device beside it" if line in pins else ""
+        raise ConfigError(text, intr.position, found=str(intr), expected=free + also)
+
+
+def _ranges(lines: frozenset[int]) -> str:
+    """The numbers in words, those that follow each other as ``FIRST to LAST``."""
+    starts = sorted(line for line in lines if line - 1 not in lines)
+    ends = sorted(line for line in lines if line + 1 not in lines)
+    return ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
 
 
 def _position_of(vdev: ShmemVdev, name: str) -> Position:
