@@ -134,6 +134,7 @@ class SharedMemoryDevice:
             raise RequestFailed(Status.NOMEM)
         self._next_slot = (chosen + 1) % len(self.slots)
         client = region.add(self.system, partial(self.interrupt.changed, chosen))
+        client.signalled_again = self.interrupt.signalled_again
         slot = Slot(client, region.pages)
         self.slots[chosen] = slot
         try:

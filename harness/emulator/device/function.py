@@ -36,7 +36,12 @@ class ShmemFunction:
         low: bool = False,
     ) -> None:
         self.device = device
-        self.config = ConfigSpace(msi=device.profile.pci_msi == "present", line=line, low=low)
+        self.config = ConfigSpace(
+            msi=device.profile.pci_msi == "present",
+            line=line,
+            low=low,
+            ones_switch_off=device.profile.pci_pin_off == "bit-10",
+        )
         self._broken = broken
         self.msi: int | None = None
         """Event that QEMU turns into the guest's message-signalled interrupt, while the guest has that enabled."""

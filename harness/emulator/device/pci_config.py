@@ -45,11 +45,13 @@ class ConfigSpace:
 
     ``line`` is what the register ``Interrupt Line`` says, whoever writes to it: a hypervisor has no firmware that would
     fill it in. Without one the register is the guest's to use. ``low``: the first bank has a 32-bit BAR, so that
-    firmware gives it an address below 4 GiB.
+    firmware gives it an address below 4 GiB. ``ones_switch_off``: a command of all ones switches the pin off, as any
+    other with that bit does.
     """
 
-    def __init__(self, *, msi: bool, line: int | None = None, low: bool = False) -> None:
+    def __init__(self, *, msi: bool, line: int | None = None, low: bool = False, ones_switch_off: bool = False) -> None:
         self._msi = msi
+        self._ones_switch_off = ones_switch_off
         self._low = low
         self._line = line
         self._bytes = bytearray(SIZE)
@@ -113,9 +115,14 @@ class ConfigSpace:
 
     def write(self, offset: int, data: bytes) -> None:
         """Store what can be changed; the rest keeps its value."""
+        command = self.stored(COMMAND, 2)
         for position, byte in enumerate(data, start=offset):
             mask = self._writable[position]
             self._bytes[position] = (self._bytes[position] & ~mask) | (byte & mask)
+        written = data[COMMAND - offset : COMMAND - offset + 2] if offset <= COMMAND else b""
+        if written == b"\xff\xff" and not self._ones_switch_off:
+            before = command[1] & COMMAND_NO_PIN >> 8
+            self._bytes[COMMAND + 1] = (self._bytes[COMMAND + 1] & ~(COMMAND_NO_PIN >> 8)) | before
 
     def bank_base(self, bank: int) -> int:
         """Guest-physical address of a bank of the window."""
