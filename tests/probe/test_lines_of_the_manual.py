@@ -57,3 +57,16 @@ def test_a_pc_has_the_inputs_of_pci_devices_that_are_not_there(tmp_path: Path, l
     with _guest(tmp_path, "x86_64", f"vdev shmem loc 0x90000000 intr myioapic:{line}") as (probe, client):
         probe.register_device(0x9000_0000, line)
         _is_told_of_each_signal(probe, client)
+
+
+@pytest.mark.parametrize("chip_set", ["q35", "pc"])
+def test_the_interrupt_line_of_a_pci_function_is_the_vector_of_its_factory_page(
+    tmp_path: Path, chip_set: ChipSet
+) -> None:
+    """Whatever the firmware has written there; a driver takes one or the other."""
+    with _guest(tmp_path, "x86_64", "vdev shmem\n" * 4, chip_set) as (probe, client):
+        for device in probe.find():
+            assert device.pci is not None
+            probe.select(device.device)
+            assert device.pci.interrupt_line == probe.factory().vector == device.interrupt
+        _is_told_of_each_signal(probe, client)
