@@ -6,7 +6,6 @@ Expected values come from ``docs/configuration.md`` ("Profiles") and ``docs/devi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -266,38 +265,6 @@ def message_interrupts(host: Bench) -> object:
     return bool(status & 0x10), pointer, function.read(PciRegion.CONFIG, 0x40, 1), function.interrupts(PciIrq.MSI)
 
 
-class _CountedLine:
-    repeat_after = 60.0
-
-    def __init__(self) -> None:
-        self.pulses = 0
-
-    def pulse(self) -> None:
-        self.pulses += 1
-
-
-def commands_and_the_pin(host: Bench) -> object:
-    """What the command register reads after a command, and whether the pin tells of an event then."""
-
-    async def told() -> list[tuple[int, bool]]:
-        guest, peer = host.device(), host.device(system="two")
-        line = guest.device.interrupt.line = _CountedLine()
-        guest.request("talk")
-        found = []
-        for command in (0x0002, 0xFFFF, 0x0402, 0xFFFF, 0x0002):
-            guest.function.write(PciRegion.CONFIG, _COMMAND_STATUS - 2, command.to_bytes(2, "little"))
-            line.pulses = 0
-            peer.request("talk")
-            read = int.from_bytes(guest.function.read(PciRegion.CONFIG, _COMMAND_STATUS - 2, 2), "little")
-            found.append((read, line.pulses > 0))
-            guest.control(reg.CONTROL_STATUS_OFFSET)
-            peer.detach()
-            guest.control(reg.CONTROL_STATUS_OFFSET)
-        return found
-
-    return asyncio.run(told())
-
-
 Row = tuple[str, dict[str, str], Callable[[Bench], Any], Any]
 ROWS: list[Row] = [
     ("7.0", {}, twice, (OK, 1, 1, 0b11)),
@@ -357,13 +324,6 @@ ROWS: list[Row] = [
     ("7.0", {"subst_on_create": "global"}, created_names, ["x_one", "x_two"]),
     ("7.0", {"subst_on_create": "ignored"}, created_names, ["one", "two"]),
     ("7.0", {}, message_interrupts, (True, 0x40, b"\x05", 1)),
-    ("7.0", {}, commands_and_the_pin, [(2, True), (0x0007, True), (0x0402, False), (0x0407, False), (2, True)]),
-    (
-        "7.0",
-        {"pci_pin_off": "bit-10"},
-        commands_and_the_pin,
-        [(2, True), (0x0407, False), (0x0402, False), (0x0407, False), (2, True)],
-    ),
     ("7.0", {"pci_msi": "absent"}, message_interrupts, (False, 0, b"\0", 0)),
 ]
 

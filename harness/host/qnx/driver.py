@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +34,7 @@ from harness.host.protocol import (
 )
 from harness.host.qnx.guest import Launch, QnxGuest
 from harness.host.qnx.leftovers import end_leftovers
+from harness.host.qnx.tools import must_have
 from harness.host.sftp import exists
 from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, wait_for_ssh
 from harness.host.typed import active
@@ -178,23 +178,14 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         connection = self._connected
         if self._files is not None:
             return
+        # First of all: without them, every other command fails with words that mislead.
+        must_have(connection, self.target.name, self.qvm, self.raw_mode)
         files = HostFiles(connection, self.folder, self.say)
         files.prepare()
         with connection.translated("its preparation"):
             self._devices = connection.sftp().normalize(self.root)
-        self._must_have_qvm(connection)
         end_leftovers(connection, files, posixpath.join(self._devices, "dev/qvm"), self.say)
         self._files = files
-
-    def _must_have_qvm(self, connection: SshConnection) -> None:
-        program = shlex.split(self.qvm)[0]
-        found = connection.run(["sh", "-c", f"command -v {shlex.quote(program)}"], _COMMAND_SECONDS)
-        if found.status:
-            path = connection.run(["sh", "-c", "echo $PATH"], _COMMAND_SECONDS).output.strip()
-            raise PermanentHostError(
-                f"{self.target.name} has no {program!r}: not on the PATH of its SSH sessions, which is {path}",
-                remedy="name its path as 'qvm' of ShmemQnxHostDriver in the target file, or install the hypervisor",
-            )
 
     def stop(self) -> None:
         """See ShmemHostProtocol. What cannot be taken back, because the host is gone, is said in its log."""
