@@ -214,7 +214,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     @active
     def check(self) -> None:
         """See ShmemHostProtocol."""
-        answer = self._connected.run(["echo", "alive"], _COMMAND_SECONDS)
+        answer = self._connected.run(["sh", "-c", "echo alive"], _COMMAND_SECONDS)
         if answer.output.strip() != "alive":
             raise BenchError(f"{self.target.name} answers 'echo alive' with {answer.output!r}")
 

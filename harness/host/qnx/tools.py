@@ -11,9 +11,9 @@ import shlex
 from typing import Final
 
 from harness.host.errors import PermanentHostError
-from harness.host.ssh import SshConnection
+from harness.host.ssh import CommandResult, SshConnection
 
-_ASK_SECONDS: Final = 15.0
+_SECONDS: Final = 15.0
 NEEDED: Final = {
     "cat": "carries consoles, and ends what is left when a connection ends",
     "kill": "ends guests",
@@ -26,8 +26,13 @@ def missing(connection: SshConnection, programs: list[str]) -> tuple[list[str], 
     """Those that the host does not have, and the PATH on which they were looked for. Raises BenchError."""
     asked = " ".join(shlex.quote(program) for program in programs)
     text = f'for each in {asked}; do command -v "$each" >/dev/null 2>&1 || echo "@$each"; done; echo "$PATH"'
-    *lacking, path = connection.run_builtin(text, _ASK_SECONDS).output.splitlines() or [""]
+    *lacking, path = connection.run_builtin(text, _SECONDS).output.splitlines() or [""]
     return [line[1:] for line in lacking if line.startswith("@")], path
+
+
+def send_signal(connection: SshConnection, signal: str, process: str) -> CommandResult:
+    """Send a signal to a process of the host; ``kill`` may be a builtin command of its shell only."""
+    return connection.run(["sh", "-c", 'kill -s "$0" "$1"', signal, process], _SECONDS)
 
 
 def must_have(connection: SshConnection, name: str, qvm: str, raw_mode: str) -> None:
