@@ -12,19 +12,18 @@ import select
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import paramiko
-from cryptography.exceptions import UnsupportedAlgorithm
-from paramiko.pkey import UnknownKeyType
 
 from harness.errors import BenchError
 from harness.host.errors import PermanentHostError
 from harness.host.hostkeys import HostKeys
+from harness.host.keyfile import KEY_ERRORS, load_key
 from harness.host.sockets import SILENCE_MILLISECONDS, silent_socket
 from harness.narrow import present
 
@@ -32,8 +31,6 @@ _KEEPALIVE_SECONDS: Final = 5
 _STEP_SECONDS: Final = 10.0
 """For each of: the first bytes of the server, the authentication, a new channel."""
 _CHUNK_BYTES: Final = 65536
-_KEY_ERRORS: Final = (OSError, ValueError, TypeError, UnsupportedAlgorithm, UnknownKeyType, paramiko.SSHException)
-"""What paramiko and the library below it raise for a file that is no key, or one of a kind that they do not know."""
 
 
 class SshUnreachableError(BenchError):
@@ -84,14 +81,24 @@ class CommandResult:
 class SshConnection:
     """A connection that is there or not. Use from several threads is safe, except for connecting and closing.
 
-    ``name`` is how messages call the machine.
+    ``name`` is how messages call the machine, ``environment`` has variables that every command gets.
     """
 
-    def __init__(self, name: str, address: SshAddress, login: SshLogin, keys: HostKeys) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: SshAddress,
+        login: SshLogin,
+        keys: HostKeys,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.address = address
         self._login = login
         self._keys = keys
+        # Set by the shell: a server takes variables from a client only where its settings name them.
+        variables = (f"export {name}={shlex.quote(value)}; " for name, value in (environment or {}).items())
+        self._exports = "".join(variables)
         self._client: paramiko.SSHClient | None = None
         self._more: list[paramiko.SSHClient] = []
         """Further connections to the same server, where one does not give enough sessions (its ``MaxSessions``)."""
@@ -123,8 +130,8 @@ class SshConnection:
         if not file.is_file():
             raise SshRefusedError(f"there is no key file {file} for {self.name}")
         try:
-            return _load_key(file, self._login.password)
-        except _KEY_ERRORS as error:
+            return load_key(file, self._login.password)
+        except KEY_ERRORS as error:
             raise SshRefusedError(
                 f"the key file {file} for {self.name} cannot be used: {_reason(error)}",
                 remedy="name a private key (RSA, ECDSA or Ed25519) in the target file; one with a passphrase only if"
@@ -198,7 +205,7 @@ class SshConnection:
             channel = self._session()
             channel.set_combine_stderr(merged)
             with self._answered(channel, "start a command"):
-                channel.exec_command(f"exec sh -c {shlex.quote(command)}")
+                channel.exec_command(f"{self._exports}exec sh -c {shlex.quote(command)}")
         return channel
 
     def _session(self) -> paramiko.Channel:
@@ -327,16 +334,6 @@ class SshConnection:
         if transport is None or not transport.is_active():
             raise SshLostError(f"{self.name}: there is no SSH connection")
         return transport
-
-
-def _load_key(file: Path, password: str | None) -> paramiko.PKey:
-    try:
-        return paramiko.PKey.from_path(file)
-    except TypeError:  # it has a passphrase
-        if password is None:
-            raise
-        # paramiko hands it to a library that takes bytes alone.
-        return paramiko.PKey.from_path(file, password.encode())  # type: ignore[arg-type]
 
 
 def guarded(command: str, signal: str) -> str:

@@ -52,6 +52,22 @@ def test_a_host_with_few_tools_runs_guests(lab: Lab, tmp_path: Path) -> None:
     assert guest.exit_status() == 3
 
 
+def test_variables_of_the_target_file_reach_every_command(lab: Lab, tools: Path, tmp_path: Path) -> None:
+    """The programs are in a folder that the server's PATH does not have."""
+    elsewhere = tmp_path / "with a blank"
+    elsewhere.mkdir()
+    (tools / "qvm").rename(elsewhere / "qvm")
+    (tools / "stty").rename(elsewhere / "stty")
+    assert "'qvm'" in _refusal(lab)
+    lab.set("ShmemQnxHostDriver", environment={"PATH": f"{tools}:{elsewhere}", "LD_LIBRARY_PATH": "/proc/boot"})
+    host = lab.ready()
+    assert host._connection.run(["sh", "-c", "echo $LD_LIBRARY_PATH"], programs.PATIENCE).output == "/proc/boot\n"
+    guest = lab.start_guest(host)
+    guest.wait_console(programs.PATIENCE)
+    stop_guests([guest], "power-cut", programs.PATIENCE)
+    assert guest.exit_status() == 3
+
+
 # A shell of this machine has 'kill' as a builtin command.
 @pytest.mark.parametrize("tool", ["cat", "rm", "stty", "qvm"])
 def test_a_tool_that_is_missing_is_named_with_its_path(lab: Lab, tools: Path, tool: str) -> None:

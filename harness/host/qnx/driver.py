@@ -47,6 +47,17 @@ _STOP_SECONDS: Final = 10.0
 _PSEUDO_TERMINAL: Final = re.compile(r"/dev/pty([p-zP-T][0-9a-f])")
 """The controlling sides of devc-pty; their user sides are ``/dev/tty...`` with the same letter and digit."""
 
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _variables(_driver: object, _attribute: object, value: object) -> None:
+    """Check names and values of environment variables."""
+    pairs = value.items() if isinstance(value, Mapping) else [("", None)]
+    for name, text in pairs:
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or not isinstance(text, str) or "\0" in text:
+            raise ValueError(f"'environment' has names of variables with texts, not {value!r}")
+
+
 _text: Final = attr.validators.instance_of(str)
 
 
@@ -68,6 +79,8 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             the name of the labgrid serial port on this side of its cable, in the order of the guests; for a UART that
             loses what comes too fast also ``txdelay`` and ``txchunk``: seconds before each so many bytes
         raw_mode (str): command that puts the terminal on its standard input into raw mode
+        environment (dict): variables that every command on the host gets, such as PATH and LD_LIBRARY_PATH: a server of
+            SSH reads no profile for a command
         root (str): where the host's ``/dev`` is; ``/`` on every real host
         keep_images (bool): leave uploaded images on the host, so that the next run need not upload them
     """
@@ -82,6 +95,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     known_hosts: str = attr.ib(default="", validator=_text)
     consoles: Sequence[Mapping[str, Any]] = attr.ib(factory=list, validator=attr.validators.instance_of(list))
     raw_mode: str = attr.ib(default="stty raw -echo", validator=_text)
+    environment: Mapping[str, str] = attr.ib(factory=dict, validator=_variables)
     root: str = attr.ib(default="/", validator=_text)
     keep_images: bool = attr.ib(default=True, validator=attr.validators.instance_of(bool))
 
@@ -162,7 +176,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             )
         login = SshLogin(self._resolved(self.keyfile), self.agent, network.password)
         keys = HostKeys(self.host_key, self._resolved(self.known_hosts), self._shown_keys)  # type: ignore[arg-type]
-        return SshConnection(self.target.name, address, login, keys)
+        return SshConnection(self.target.name, address, login, keys, self.environment)
 
     def _resolved(self, path: str) -> Path | None:
         """A path of the target file: relative to it, with ``~`` and variables as labgrid has them."""
