@@ -183,6 +183,10 @@ class Starter:
             check_memory(self._bench, text, wanted.linux)
         return text
 
+    def console(self, number: int) -> str:
+        """What the configuration of the guest with that number names as its console."""
+        return self._host.console(number)
+
     def launch(self, wanted: Wanted, text: str) -> StartedGuest:
         """Write a configuration, into the evidence too, and let qvm read it."""
         wanted.path("qvmconf").write_text(text)

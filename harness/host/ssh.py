@@ -10,31 +10,27 @@ from __future__ import annotations
 import contextlib
 import select
 import shlex
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import paramiko
-from cryptography.exceptions import UnsupportedAlgorithm
-from paramiko.pkey import UnknownKeyType
 
 from harness.errors import BenchError
 from harness.host.errors import PermanentHostError
 from harness.host.hostkeys import HostKeys
+from harness.host.keyfile import KEY_ERRORS, load_key
+from harness.host.sockets import SILENCE_MILLISECONDS, silent_socket
 from harness.narrow import present
 
 _KEEPALIVE_SECONDS: Final = 5
-_SILENCE_MILLISECONDS: Final = 20_000
 _STEP_SECONDS: Final = 10.0
 """For each of: the first bytes of the server, the authentication, a new channel."""
 _CHUNK_BYTES: Final = 65536
-_KEY_ERRORS: Final = (OSError, ValueError, TypeError, UnsupportedAlgorithm, UnknownKeyType, paramiko.SSHException)
-"""What paramiko and the library below it raise for a file that is no key, or one of a kind that they do not know."""
 
 
 class SshUnreachableError(BenchError):
@@ -47,6 +43,10 @@ class SshRefusedError(PermanentHostError):
 
 class SshLostError(BenchError):
     """The connection broke in the middle of something."""
+
+
+class SessionsError(BenchError):
+    """The machine lets us open no further session, on no further connection either."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,28 @@ class CommandResult:
 class SshConnection:
     """A connection that is there or not. Use from several threads is safe, except for connecting and closing.
 
-    ``name`` is how messages call the machine.
+    ``name`` is how messages call the machine, ``environment`` has variables that every command gets.
     """
 
-    def __init__(self, name: str, address: SshAddress, login: SshLogin, keys: HostKeys) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: SshAddress,
+        login: SshLogin,
+        keys: HostKeys,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.address = address
         self._login = login
         self._keys = keys
+        # Set by the shell: a server takes variables from a client only where its settings name them.
+        variables = (f"export {name}={shlex.quote(value)}; " for name, value in (environment or {}).items())
+        self._exports = "".join(variables)
         self._client: paramiko.SSHClient | None = None
+        self._more: list[paramiko.SSHClient] = []
+        """Further connections to the same server, where one does not give enough sessions (its ``MaxSessions``)."""
+        self._lock = threading.Lock()
         self._sftp: paramiko.SFTPClient | None = None
 
     def connect(self, timeout: float) -> None:
@@ -117,8 +130,8 @@ class SshConnection:
         if not file.is_file():
             raise SshRefusedError(f"there is no key file {file} for {self.name}")
         try:
-            return _load_key(file, self._login.password)
-        except _KEY_ERRORS as error:
+            return load_key(file, self._login.password)
+        except KEY_ERRORS as error:
             raise SshRefusedError(
                 f"the key file {file} for {self.name} cannot be used: {_reason(error)}",
                 remedy="name a private key (RSA, ECDSA or Ed25519) in the target file; one with a passphrase only if"
@@ -133,7 +146,7 @@ class SshConnection:
                 address.host,
                 address.port,
                 address.user,
-                sock=_socket(address, step),
+                sock=silent_socket(address.host, address.port, step),
                 pkey=key,
                 allow_agent=self._login.agent,
                 look_for_keys=False,
@@ -181,17 +194,53 @@ class SshConnection:
     def close(self) -> None:
         """Close the connection with everything in it. May be called in any state."""
         client, self._client, self._sftp = self._client, None, None
-        if client:
-            client.close()
+        more, self._more = self._more, []
+        for each in (*more, client):
+            if each:
+                each.close()
 
     def open(self, command: str, *, merged: bool = True) -> paramiko.Channel:
         """Start ``command`` in a shell of the machine, output and errors as one stream or two. Raises SshLostError."""
         with self.translated("a new channel"):
-            channel = self._transport().open_session(timeout=_STEP_SECONDS)
+            channel = self._session()
             channel.set_combine_stderr(merged)
             with self._answered(channel, "start a command"):
-                channel.exec_command(f"exec sh -c {shlex.quote(command)}")
+                channel.exec_command(f"{self._exports}exec sh -c {shlex.quote(command)}")
         return channel
+
+    def _session(self) -> paramiko.Channel:
+        """A new session, on a further connection where the others have as many as the server grants.
+
+        Raises SessionsError when a connection of its own does not get one either.
+        """
+        with self._lock:
+            for transport in (self._transport(), *self._further()):
+                with contextlib.suppress(paramiko.ChannelException):
+                    return transport.open_session(timeout=_STEP_SECONDS)
+            try:
+                return self._one_more().open_session(timeout=_STEP_SECONDS)
+            except (paramiko.ChannelException, SshUnreachableError, SshRefusedError) as error:
+                raise SessionsError(
+                    f"{self.name} grants no further SSH session: {_reason(error)}; there are {1 + len(self._more)}"
+                    " connections",
+                    remedy="raise MaxSessions and MaxStartups in the sshd_config of the host",
+                ) from error
+
+    def _further(self) -> Iterator[paramiko.Transport]:
+        for client in self._more:
+            transport = client.get_transport()
+            if transport is not None and transport.is_active():
+                yield transport
+
+    def _one_more(self) -> paramiko.Transport:
+        client = self._keys.client(self.address.host, self.address.port)
+        try:
+            self._connect(client, self._login_key(), _STEP_SECONDS)
+        except BaseException:
+            client.close()
+            raise
+        self._more.append(client)
+        return present(client.get_transport())
 
     @contextmanager
     def _answered(self, channel: paramiko.Channel, what: str) -> Iterator[None]:
@@ -230,6 +279,17 @@ class SshConnection:
         finally:
             channel.close()
 
+    def run_builtin(self, text: str, timeout: float) -> CommandResult:
+        """Run shell text of builtin commands alone, which must end by itself: nothing guards it.
+
+        So it also works where the programs that a guard needs are missing. Raises as ``run`` does.
+        """
+        channel = self.open(text)
+        try:
+            return self._finish(channel, text, time.monotonic() + timeout, timeout)
+        finally:
+            channel.close()
+
     def _finish(self, channel: paramiko.Channel, words: str, deadline: float, timeout: float) -> CommandResult:
         output = bytearray()
         while True:
@@ -249,9 +309,9 @@ class SshConnection:
         """File transfer over the same connection. Raises SshLostError."""
         if self._sftp is None:
             with self.translated("file transfer"):
-                channel = self._transport().open_session(timeout=_STEP_SECONDS)
+                channel = self._session()
                 # Before the first word: a server that has stopped says none.
-                channel.settimeout(_SILENCE_MILLISECONDS / 1000)
+                channel.settimeout(SILENCE_MILLISECONDS / 1000)
                 with self._answered(channel, "begin file transfer (SFTP)"):
                     channel.invoke_subsystem("sftp")
                 self._sftp = paramiko.SFTPClient(channel)
@@ -274,16 +334,6 @@ class SshConnection:
         if transport is None or not transport.is_active():
             raise SshLostError(f"{self.name}: there is no SSH connection")
         return transport
-
-
-def _load_key(file: Path, password: str | None) -> paramiko.PKey:
-    try:
-        return paramiko.PKey.from_path(file)
-    except TypeError:  # it has a passphrase
-        if password is None:
-            raise
-        # paramiko hands it to a library that takes bytes alone.
-        return paramiko.PKey.from_path(file, password.encode())  # type: ignore[arg-type]
 
 
 def guarded(command: str, signal: str) -> str:
@@ -331,15 +381,6 @@ def wait_for_ssh(connection: SshConnection, timeout: float, between: Callable[[]
             between()
         else:
             return
-
-
-def _socket(address: SshAddress, timeout: float) -> socket.socket:
-    """A connected socket that gives up when the other side has acknowledged nothing for a while."""
-    connection = socket.create_connection((address.host, address.port), timeout=timeout)
-    connection.settimeout(None)
-    with contextlib.suppress(OSError, AttributeError):  # not every system has it; keepalives then do it, later
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_MILLISECONDS)
-    return connection
 
 
 def _reason(error: BaseException) -> str:

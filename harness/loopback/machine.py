@@ -52,7 +52,8 @@ class Behaviour:
     """How the board behaves beyond what its disk says.
 
     ``profile`` and ``overrides`` are of its hypervisor's device. ``hanging_boots``: so many times from now, the boot
-    stops in its middle. ``sftp_options`` are of OpenSSH's sftp-server, in force from the next boot. ``guest_lines``:
+    stops in its middle. ``sftp_options`` are of OpenSSH's sftp-server, ``max_sessions`` is how many sessions a
+    connection has, ``path`` the PATH of commands over SSH, all three in force from the next boot. ``guest_lines``:
     the consoles ``/dev/ttyp0``, ``/dev/ttyp1``, ... of guests are on so many serial lines, for the board's life; then
     nothing else may open them.
     """
@@ -61,6 +62,8 @@ class Behaviour:
     overrides: Mapping[str, str] = field(default_factory=dict)
     hanging_boots: int = 0
     sftp_options: str = ""
+    max_sessions: int = 100
+    path: str = ""
     guest_lines: int = 0
 
 
@@ -156,7 +159,13 @@ class Machine:
         await asyncio.to_thread(host.start)
         serial.write(b"....... done\r\n")
         (self.folder / HOST).symlink_to(host.run_directory)
-        self._server = self._ssh.start(self.port, self.behaviour.sftp_options, self.folder / "sshd.log")
+        self._server = self._ssh.start(
+            self.port,
+            self.folder / "sshd.log",
+            sftp_options=self.behaviour.sftp_options,
+            max_sessions=self.behaviour.max_sessions,
+            path=self.behaviour.path,
+        )
         await self._listening(self._server)
         serial.write(f"[    0.104233] network: 127.0.0.1\r\n{READY}\r\n".encode())
         tasks = [

@@ -37,7 +37,7 @@ ClientAliveInterval 5
 PerSourcePenalties no
 MaxStartups 100
 # Several consoles, commands and transfers share one connection.
-MaxSessions 100
+MaxSessions {max_sessions}
 SshdSessionPath {bin}/sshd-session
 SshdAuthPath {bin}/sshd-auth
 Subsystem sftp internal-sftp {sftp_options}
@@ -109,8 +109,10 @@ class OpenSsh:
         script.write_text(f'#!/bin/sh\nexport {exports}\nexec {shlex.join(command)} "$@"\n')
         script.chmod(_SCRIPT_MODE)
 
-    def start(self, port: int, sftp_options: str, log: Path) -> subprocess.Popen[bytes]:
-        """Start the server; it listens a moment later."""
+    def start(
+        self, port: int, log: Path, *, sftp_options: str, max_sessions: int, path: str
+    ) -> subprocess.Popen[bytes]:
+        """Start the server; it listens a moment later. Without a ``path``, commands have that of the board."""
         configuration = self.etc / "sshd_config"
         configuration.write_text(
             _CONFIGURATION.format(
@@ -118,8 +120,9 @@ class OpenSsh:
                 etc=self.etc,
                 host_key=HOST_KEY,
                 bin=self._libexec,
-                path=self._path,
+                path=path or self._path,
                 sftp_options=sftp_options,
+                max_sessions=max_sessions,
             )
         )
         with log.open("ab") as output:

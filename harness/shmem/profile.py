@@ -340,6 +340,15 @@ class Profile:
     pci_msi: Annotated[
         Literal["present", "absent"], Q(13, "Whether the PCI function has an MSI capability beside its interrupt pin.")
     ] = "present"
+    pci_pin_off: Annotated[
+        Literal["bit-10", "bit-10-unless-all-ones"],
+        Q(
+            13,
+            "What a guest writes to the PCI command register to switch the interrupt pin off: bit 10, or bit 10 in a "
+            "word that is not all ones. Default: the vendor's sample guest program writes all ones and then waits for "
+            "the interrupt; drivers that mean the bit write it into what they have read.",
+        ),
+    ] = "bit-10-unless-all-ones"
     arm_pci: Annotated[
         Literal["present", "absent"], Q(32, "Whether an ARM guest has a PCI bus, so that a vdev without loc works.")
     ] = "present"

@@ -25,6 +25,8 @@ from harness.target.check import require
 
 _STOP_SECONDS = 10.0
 _SYSTEM = "check"
+MOST_GUESTS = 9
+"""Guests that the suites have at once: eight, and one more with a configuration that is tried."""
 
 Say = Callable[[str], object]
 
@@ -104,8 +106,7 @@ class _Walk:
         with self._step(f"upload of {image.stat().st_size} bytes"):
             host.put(image)
         with tempfile.TemporaryDirectory() as folder:
-            where = bench.mmio[0].options if "pci" not in bench.placements else ""
-            wanted = Wanted(0, "probe", f"vdev shmem\n    {where}\n    allow *\n", Path(folder), _SYSTEM)
+            wanted = self._wanted(Path(folder), 0)
             starter = Starter(bench, host, LinuxKit())
             with self._step("guest's configuration from its template"):
                 text = starter.configuration(wanted)
@@ -117,6 +118,28 @@ class _Walk:
             finally:
                 with self._step("end of the guest"):
                     stop([guest], _STOP_SECONDS)
+            self._consoles(starter, Path(folder))
+
+    def _wanted(self, folder: Path, number: int) -> Wanted:
+        where = self._bench.mmio[0].options if "pci" not in self._bench.placements else ""
+        return Wanted(number, "probe", f"vdev shmem\n    {where}\n    allow *\n", folder, f"{_SYSTEM}{number or ''}")
+
+    def _consoles(self, starter: Starter, folder: Path) -> None:
+        """Open the consoles of as many guests as the suites have at once, all at the same time."""
+        guests: list[StartedGuest] = []
+        try:
+            for number in range(MOST_GUESTS):
+                with self._step(f"guest {number + 1} of {MOST_GUESTS} at once, console {starter.console(number)}"):
+                    wanted = self._wanted(folder, number)
+                    guests.append(starter.launch(wanted, starter.configuration(wanted)))
+                    guests[-1].open_console()
+                    guests[-1].connect()
+        except _StepFailedError:
+            self._say(f"       suites that have more than {max(0, len(guests) - 1)} guests at once end as bench errors")
+            raise
+        finally:
+            with self._step(f"end of {len(guests)} guests"):
+                stop(guests, _STOP_SECONDS)
 
     def _ask(self, guest: StartedGuest) -> None:
         with self._step("first answer of the guest"):

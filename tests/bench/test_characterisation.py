@@ -38,7 +38,7 @@ EQUIVALENT: Final = {"power-of-two": "any or power-of-two"}
 # Seen only where another reading allows it, or from the host's side.
 UNSEEN: Final = {
     *("subst_occurrences", "umask_on_mode", "bad_access", "find_attaches", "find_rules"),
-    *("interrupt_shape", "new_content", "pci_msi"),
+    *("interrupt_shape", "new_content", "pci_msi", "pci_pin_off"),
 }
 
 

@@ -199,7 +199,7 @@ class Lab:
         finally:
             self._unsubscribe()
             command_board(self.folder, "off")
-            command_board(self.folder, "behave", hanging_boots=0, sftp_options="")
+            command_board(self.folder, "behave", hanging_boots=0, sftp_options="", max_sessions=100, path="")
             self.disturb("serial")
 
     def disturb(self, line: str, **disturbance: object) -> None:

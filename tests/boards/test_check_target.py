@@ -16,11 +16,13 @@ import pytest
 
 from harness.arch import ARCHES, Arch
 from harness.bench.embedded import embedded_config
+from harness.loopback.command import command_board
 from harness.provision import probe_image
 from harness.provision.images import PROBE_STARTS, PROBES, ProbeVariant
 from harness.shmem.profile import PROFILES
 from harness.target import templates
 from harness.target.check import check
+from harness.target.live import MOST_GUESTS
 from tests import programs
 from tests.boards.lab import CHECKOUT, Lab, within
 
@@ -278,14 +280,16 @@ def test_a_template_that_fails_in_any_way_is_refused(tmp_path: Path, line: bytes
 
 def test_a_walk_over_a_board_shows_every_step_with_its_time(lab: Lab) -> None:
     lab.trust()
-    with within(60, "harness check-target --live"):
+    command_board(lab.folder, "behave", max_sessions=10)
+    with within(90, "harness check-target --live"):
         done = command("check-target", "--live", "--log", str(lab.log), str(lab.file()))
     assert done.returncode == 0, done.stdout + done.stderr
     steps = re.findall(r"^ok +\d+\.\d\d s  (.*)$", done.stdout, re.MULTILINE)
     assert [step.split(" ")[0] for step in steps] == [
         *("target", "power", "power", "login", "SSH,", "what", "probe", "upload"),
-        *("guest's", "qvm", "first", "region", "end", "host"),
+        *("guest's", "qvm", "first", "region", "end", *["guest"] * MOST_GUESTS, "end", "host"),
     ]
+    assert [step for step in steps if step.startswith("guest 9 of 9 at once, console /dev/ptyp8")]
     assert "hypervisor host ready" in lab.log.read_text()
 
 

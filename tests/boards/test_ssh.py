@@ -212,7 +212,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def shorten() -> None:
         monkeypatch.setattr("harness.host.ssh._STEP_SECONDS", 1.0)
-        monkeypatch.setattr("harness.host.ssh._SILENCE_MILLISECONDS", 1000)
+        monkeypatch.setattr("harness.host.ssh.SILENCE_MILLISECONDS", 1000)
 
     return shorten
 

@@ -153,7 +153,7 @@ def test_a_server_that_stopped_in_the_middle_is_left_for_a_new_connection(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing closes such a connection: TCP itself is answered by the host's kernel."""
-    monkeypatch.setattr("harness.host.ssh._SILENCE_MILLISECONDS", 1000)
+    monkeypatch.setattr("harness.host.ssh.SILENCE_MILLISECONDS", 1000)
     host = lab.ready()
     with (
         stopped(lab.board, "sshd-session"),

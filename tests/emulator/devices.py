@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from harness.emulator.device.creation import create_configured
 from harness.emulator.device.device import SharedMemoryDevice
-from harness.emulator.device.function import ShmemFunction
+from harness.emulator.device.function import BANKS, ShmemFunction
 from harness.emulator.device.regions import Region, Registry
 from harness.emulator.vfio_user.wire import PciIrq
-from harness.emulator.window import SLOT_SIZE, Mapper, Window, WindowBroken
+from harness.emulator.window import Mapper, Window, WindowBroken
 from harness.shmem import registers as reg
 from harness.shmem.config import ShmemVdev, parse, shmems_of
 from harness.shmem.profile import Profile
@@ -67,10 +67,10 @@ class Machine:
             vector=35,
             others=self.devices,
         )
-        base = WINDOW_BASE + len(self.devices) * Window.size
+        base = WINDOW_BASE + len(self.devices) * (sum(bank.size for bank in window.banks))
         self.devices.append(device)
         function = ShmemFunction(device, window, self.broken.append)
-        device.window_base = lambda: base
+        device.bank_base = lambda bank: base + sum(earlier.size for earlier in window.banks[:bank])
         self.functions.append(function)
         stack.callback(function.disconnected)
         return Driver(device, function)
@@ -118,15 +118,21 @@ class Driver:
     @property
     def slot(self) -> int:
         """The slot that ``shmem`` shows."""
-        return (self.load(reg.SHMEM_OFFSET, 8) - WINDOW_BASE) // SLOT_SIZE
+        shmem = self.load(reg.SHMEM_OFFSET, 8)
+        return next(slot for slot in range(len(self.device.slots)) if self.device.address(slot) == shmem)
+
+    def at(self, slot: int, offset: int) -> tuple[int, int]:
+        """The BAR of a slot, and an offset of the slot in it."""
+        place = self.device.window.places[slot]
+        return BANKS[place.bank], place.offset + offset
 
     def control(self, offset: int, slot: int | None = None) -> int:
         number = self.slot if slot is None else slot
-        return int.from_bytes(self.function.read(2, number * SLOT_SIZE + offset, 4), "little")
+        return int.from_bytes(self.function.read(*self.at(number, offset), 4), "little")
 
     def set_control(self, offset: int, value: int, slot: int | None = None) -> None:
         number = self.slot if slot is None else slot
-        self.function.write(2, number * SLOT_SIZE + offset, value.to_bytes(4, "little"))
+        self.function.write(*self.at(number, offset), value.to_bytes(4, "little"))
 
     @property
     def index(self) -> int:
@@ -140,7 +146,7 @@ class Driver:
         self.set_control(reg.CONTROL_NOTIFY_OFFSET, mask)
 
     def set_data(self, data: bytes) -> None:
-        self.function.write(2, self.slot * SLOT_SIZE + reg.DATA_OFFSET, data)
+        self.function.write(*self.at(self.slot, reg.DATA_OFFSET), data)
 
     def count_interrupts(self) -> Callable[[], int]:
         """Enable message-signalled interrupts; the result tells how many came since it was called last."""
@@ -160,7 +166,7 @@ class Driver:
 
     def data(self, length: int = 4) -> bytes:
         """Data as the host has it in the region that the latest request connected."""
-        return self.function.read(2, self.slot * SLOT_SIZE + reg.DATA_OFFSET, length)
+        return self.function.read(*self.at(self.slot, reg.DATA_OFFSET), length)
 
 
 @dataclass

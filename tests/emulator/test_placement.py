@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import fdt
 import pytest
 
-from harness.arch import Arch
+from harness.arch import ARCHES, Arch
 from harness.emulator.machine import Plan, plan
+from harness.emulator.machine.board import ChipSet
 from harness.emulator.machine.devicetree import with_devices
 from harness.emulator.service.host import Host
+from harness.emulator.window import FIRST_BANK, LARGE_BANK
 from harness.errors import UsageError
 from harness.shmem.config import ConfigError, parse
 from harness.shmem.profile import PROFILES, Profile
@@ -30,25 +33,60 @@ def test_lines_that_the_machine_leaves_free_can_be_used(line: int) -> None:
     assert placement.line == line
 
 
-@pytest.mark.parametrize("line", range(33, 40))
-@pytest.mark.parametrize("beside", ["", "\nvdev shmem"])
-def test_lines_of_the_machine_itself_are_refused(line: int, beside: str) -> None:
-    devices = f"vdev shmem loc 0x1c050000 intr gic:{line}{beside}"
-    with pytest.raises(ConfigError, match=rf"file:5:\d+: the machine uses .* found gic:{line}, expected gic:32, or"):
+@pytest.mark.parametrize("line", [33, 34, 39])
+def test_lines_of_the_machine_itself_are_refused(line: int) -> None:
+    devices = f"vdev shmem loc 0x1c050000 intr gic:{line}"
+    free = "one of 32, 35 to 38, 40 to 287"
+    with pytest.raises(ConfigError, match=rf"file:5:\d+: the machine uses .* found gic:{line}, expected {free}$"):
         _plan(devices)
     assert _plan(devices, intr_collision="accepted").placements[0].line == line
 
 
+@pytest.mark.parametrize(("slot", "beside"), [(8, "vdev shmem"), (1, _NET), (2, f"{_NET}\n{_NET}")])
+def test_lines_of_pci_devices_can_be_used_where_the_vm_has_none_with_that_line(slot: int, beside: str) -> None:
+    for line in range(35, 39):
+        devices = f"vdev shmem loc 0x1c050000 intr gic:{line}"
+        assert _plan(devices).placements[0].line == line
+        if line == 35 + slot % 4:
+            with pytest.raises(ConfigError, match=rf"VM's PCI devices: found gic:{line}, .*or no PCI device beside it"):
+                _plan(f"{devices}\n{beside}")
+            assert _plan(f"{devices}\n{beside}", intr_collision="accepted").placements[0].line == line
+    assert _plan(f"vdev shmem loc 0x1c050000 intr gic:38\n{beside}").placements[0].line == 38
+
+
+@pytest.mark.parametrize("chip_set", ["q35", "pc"])
+def test_the_manuals_example_for_a_pc_can_be_used_as_it_stands(chip_set: ChipSet) -> None:
+    text = configuration("x86_64", devices="vdev shmem loc 0x10000000 intr myioapic:10")
+    (placement,) = plan(parse(text, "file"), Path(), PROFILES["8.0"], chip_set).placements
+    assert (placement.loc, placement.line, placement.level) == (0x1000_0000, 10, True)
+
+
+def test_a_line_of_the_pc_is_refused_beside_the_pci_device_that_has_it() -> None:
+    text = configuration("x86_64", devices="vdev shmem loc 0x10000000 intr myioapic:10\nvdev shmem\nvdev shmem")
+    config = parse(text, "file")
+    assert plan(config, Path(), PROFILES["8.0"], "q35").placements[0].line == 10
+    with pytest.raises(
+        ConfigError, match=r"file:6:\d+: .*PCI devices: found myioapic:10, expected one of 3, 5 to 7, 13,"
+    ):
+        plan(config, Path(), PROFILES["8.0"], "pc")
+
+
 @pytest.mark.parametrize("line", [31, 288, 1000])
 def test_lines_that_the_machine_lacks_are_refused(line: int) -> None:
-    with pytest.raises(ConfigError, match="an INTID from 32 to 287"):
+    with pytest.raises(ConfigError, match="one of 32, 35 to 38, 40 to 287"):
         _plan(f"vdev shmem loc 0x1c050000 intr gic:{line}")
 
 
-@pytest.mark.parametrize("line", [*range(3), 4, 8, 9, 12, *range(16, 25)])
+@pytest.mark.parametrize("line", [*range(3), 4, 8, 9, 12, *range(16, 20), 24])
 def test_inputs_of_the_io_apic_that_are_not_free_are_refused_with_those_that_are(line: int) -> None:
-    with pytest.raises(ConfigError, match=rf"file:6:.* found myioapic:{line}, .*one of 3, 5, 6, 7, 10, 11, 13, 14, 15"):
+    free = "one of 3, 5 to 7, 10 to 11, 13 to 15, 20 to 23"
+    with pytest.raises(ConfigError, match=rf"file:6:.* found myioapic:{line}, .*{free}"):
         _plan(f"vdev shmem loc 0x90000000 intr myioapic:{line}", "x86_64")
+
+
+def test_more_network_devices_than_there_are_places_for_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"too many vdev virtio-net: expected up to 7"):
+        _plan("\n".join([_NET] * 8))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +94,7 @@ def test_inputs_of_the_io_apic_that_are_not_free_are_refused_with_those_that_are
     [
         ("aarch64", 0x0FFF_F000, "gic:43"),
         ("aarch64", 0x3EFF_0000, "gic:43"),
-        ("x86_64", 0x7FFF_F000, "myioapic:7"),
+        ("x86_64", 0x03FF_F000, "myioapic:7"),
         ("x86_64", 0xB000_0000, "myioapic:7"),
         ("x86_64", 0xC000_0000, "myioapic:7"),
     ],
@@ -124,3 +162,60 @@ def test_a_reading_that_the_host_cannot_have_is_refused_at_its_start(
 @pytest.mark.parametrize("release", PROFILES)
 def test_the_host_can_have_every_preset(tmp_path: Path, release: str) -> None:
     Host(tmp_path, Profile.load(release))
+
+
+def _mapped(arch: Arch, count: int) -> str:
+    """Memory-mapped devices at consecutive pages; on a PC, they share an interrupt."""
+    first, line = (0x1C05_0000, 40) if arch == "aarch64" else (0x9000_0000, 7)
+    intr = f"gic:{line}" if arch == "aarch64" else f"myioapic:{line}"
+    return "\n".join(f"vdev shmem loc {first + 4096 * number:#x} intr {intr}" for number in range(count))
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_windows_of_memory_mapped_devices_are_below_4_gib_beside_everything_else(arch: Arch) -> None:
+    placements = _plan(_mapped(arch, 32), arch).placements
+    spans = [(one.loc or 0, (one.loc or 0) + 4096) for one in placements]
+    spans += [(one.banks.first, one.banks.first + sum(one.banks.slots)) for one in placements]
+    spans += [(one.banks.large, one.banks.large + sum(LARGE_BANK)) for one in placements]
+    spans.sort()
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert spans[-1][1] <= 1 << 40
+    assert all(one.banks.first + sum(one.banks.slots) <= 0xB000_0000 for one in placements)
+    assert max(placements[0].banks.slots) > 128 << 20
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_a_device_keeps_its_windows_when_another_one_is_added_behind_it(arch: Arch) -> None:
+    all_of_them = _plan(_mapped(arch, 32), arch).placements
+    for count in (1, 2, 5, 31):
+        assert [one.banks for one in _plan(_mapped(arch, count), arch).placements] == [
+            one.banks for one in all_of_them[:count]
+        ]
+
+
+def test_windows_that_have_no_place_below_4_gib_are_above() -> None:
+    scattered = "\n".join(f"vdev shmem loc {0x1010_0000 + (n << 23):#x} intr gic:43" for n in range(32))
+    banks = [one.banks for one in _plan(scattered).placements]
+    low = [one for one in banks if one.first < 1 << 32]
+    assert [sum(one.slots) >> 20 for one in low] == [256, 64, 32, 32] + [8] * 13
+    assert all(one.slots == FIRST_BANK for one in banks[len(low) :])
+
+
+def test_a_window_that_does_not_fit_is_a_smaller_one() -> None:
+    around = "\n".join(f"vdev shmem loc {at:#x} intr gic:43" for at in (0x2800_0000, 0x1800_0000))
+    assert [sum(one.banks.slots) >> 20 for one in _plan(around).placements] == [64, 64]
+
+
+def test_more_than_32_devices_are_refused_with_the_limit() -> None:
+    assert len(_plan("vdev shmem\n" * 32).placements) == 32
+    with pytest.raises(ConfigError, match=r"file:37:\d+: too many vdev shmem in one VM: found 33, expected up to 32"):
+        _plan("vdev shmem\n" * 33)
+
+
+def test_no_function_is_without_a_function_0_on_the_bus() -> None:
+    devices = "vdev shmem loc 0x1c050000 intr gic:43\n" + "vdev shmem\n" * 20
+    placements = _plan(devices).placements
+    on_bus = {(one.slot, one.function) for one in placements if one.loc is None}
+    assert len(on_bus) == 20
+    assert {(slot, 0) for slot, _ in on_bus} <= on_bus
+    assert [(one.slot, one.function) for one in placements[1:17]] == [(slot, 0) for slot in range(8, 24)]

@@ -226,7 +226,7 @@ def test_qvm_alone_again_and_again_while_its_host_is_ending(tmp_path: Path) -> N
 
 BAD = [
     ("vdev shmem allov x", 5, "allov"),
-    ("vdev shmem create big,0x40000000", 5, "larger"),
+    ("vdev shmem create big,0x200000000", 5, "larger"),
     ("vdev shmem loc 0x1c050000", 5, "intr"),
     ("vdev shmem loc 0x40000000 intr gic:43", 5, "0x40000000"),
     ("vdev shmem loc 0x9000000 intr gic:43", 5, "0x9000000"),

@@ -55,7 +55,7 @@ def _emulated(vdev: ShmemVdev, name: str, profile: Profile) -> tuple[Status, str
         registry=registry,
         profile=profile,
         max_pages=16,
-        has_room=lambda: True,
+        has_room=lambda _pages: True,
         held_here=list,
         held_elsewhere=list,
     )

@@ -180,7 +180,7 @@ def test_a_start_that_fails_takes_back_the_regions_that_it_made(tmp_path: Path, 
     async def start() -> None:
         host = Host(tmp_path, Profile.load("7.0", {"create_lifetime": lifetime}))
         host.registry.create("kept", 1, creator="one", lifetime="host-reboot")
-        for text, status in ((devices, 64), (f"{devices} create big,0x40000000", 65)):
+        for text, status in ((devices, 64), (f"{devices} create big,0x200000000", 65)):
             path.write_text(configuration(devices=text))
             task = asyncio.create_task(host.start_guest([f"@{path}"], tmp_path, Streams(0, 1)))
             while status == 64 and (used := host.registry.find("used")) is None:

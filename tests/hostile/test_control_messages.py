@@ -22,15 +22,18 @@ from harness.emulator.service.client import EmulatedHost
 from harness.emulator.service.control import Service
 from harness.emulator.service.host import Host
 from harness.emulator.service.protocol import connect
+from harness.emulator.window import Window
 from harness.shmem.profile import PROFILES
 from tests import programs
 from tests.hostile.fuzzing import descriptors, fuzzed, sample_and_many, spoilt
 
 NAMES: Final = ("a", "b", "c")
 PAGE: Final = 4096
+LARGEST: Final = Window.max_pages
 WORD: Final = 0xFFFFFFFF
 STRANGE: Final[tuple[object, ...]] = (
-    *(None, True, False, 0, -1, 1, 2, 16, 4095, 4096, WORD, WORD + 1, 1 << 63, 1 << 64, -(1 << 80), 10**400, 0.5, -1.5),
+    *(None, True, False, 0, -1, 1, 2, 16, 4095, LARGEST + 1, WORD, WORD + 1),
+    *(1 << 63, 1 << 64, -(1 << 80), 10**400, 0.5, -1.5),
     *(
         "",
         "a",
@@ -112,7 +115,7 @@ class Model:
         assert isinstance(name, str)
         assert isinstance(pages, int)
         if name not in self.pages:
-            if not 1 <= pages <= 4095:
+            if not 1 <= pages <= LARGEST:
                 return False
             self.pages[name] = pages
         elif pages == 0:
@@ -158,7 +161,7 @@ def _request(source: random.Random, model: Model) -> dict[str, Any]:
     request: dict[str, Any] = one_of(
         [
             {"op": one_of(["guests", "regions", "shortages"])},
-            {"op": "create", "name": one_of(NAMES), "pages": one_of([0, 1, 2, 3, 4095, 4096])},
+            {"op": "create", "name": one_of(NAMES), "pages": one_of([0, 1, 2, 3, 4095, LARGEST + 1])},
             {"op": "create", "name": one_of(NAMES), "pages": one_of([1, 2])},
             {"op": "attach", "name": one_of(NAMES)},
             {

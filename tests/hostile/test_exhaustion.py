@@ -209,7 +209,7 @@ def test_a_qemu_that_is_suspended_inside_an_attach_is_not_waited_for() -> None:
         programs.until(lambda: _state(qemu.pid) == "T", "it goes on")
         began = time.monotonic()
         with pytest.raises(NoAnswer, match="it is suspended"):
-            window.show(0, window.fd, 1)
+            window.show(0, window.banks[0].fd, 1)
         assert time.monotonic() - began < 4.0
         qemu.kill()
         qemu.wait(60)

@@ -21,7 +21,7 @@ from harness.emulator.device.device import SharedMemoryDevice
 from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.regions import Registry
 from harness.emulator.vfio_user.server import Connection
-from harness.emulator.window import SLOT_SIZE, SLOTS, Mapper, Window
+from harness.emulator.window import LARGE_BANK, SLOT_SIZE, SLOTS, Mapper, Window
 from harness.shmem.config import ShmemVdev
 from harness.shmem.profile import PROFILES
 from harness.shmem.registers import SIGNATURE
@@ -29,8 +29,8 @@ from tests.hostile.fuzzing import descriptors, fuzzed, sample_and_many, spoilt
 
 HEADER: Final = struct.Struct("<HHIII")
 VERSION, MAP, UNMAP, INFO, REGION, IRQ, SET_IRQS, READ, WRITE, RESET = 1, 2, 3, 4, 5, 7, 8, 9, 10, 13
-SIZES: Final = {0: 4096, 2: SLOTS * SLOT_SIZE, 7: 256}
-"""Bytes of BAR 0, BAR 2 and the configuration space."""
+SIZES: Final = {0: 4096, 2: SLOTS * SLOT_SIZE, 4: sum(LARGE_BANK), 7: 256}
+"""Bytes of BAR 0, BAR 2, BAR 4 and the configuration space."""
 INTERRUPTS: Final = {0: 1, 1: 1, 2: 0, 3: 1, 4: 0}
 NO_REPLY: Final = 0x10
 MEBIBYTE: Final = 1 << 20
@@ -93,7 +93,7 @@ def _word(source: random.Random) -> int:
 
 
 def _access(source: random.Random) -> tuple[int, int, int]:
-    region = source.choice([0, 0, 2, 2, 2, 7, _word(source)])
+    region = source.choice([0, 0, 2, 2, 2, 4, 7, _word(source)])
     count = source.choice([1, 2, 4, 4, 4, 8, 8, 16, 0, 3, 64, 4096, _word(source)])
     size = SIZES.get(region, 4096)
     near = source.choice([0, 0x14, 0x18, 0x1C, 0x3C, 0x40, size, SLOT_SIZE * source.randrange(SLOTS + 1)])

@@ -36,7 +36,7 @@ class Server:
         self.log = folder / "sshd.log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
-        self._process = self._ssh.start(self.port, sftp_options, self.log)
+        self._process = self._ssh.start(self.port, self.log, sftp_options=sftp_options, max_sessions=100, path="")
 
     def close(self) -> None:
         """End the server. Its sessions are processes of their own and go when their connections do."""

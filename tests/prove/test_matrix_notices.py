@@ -69,7 +69,7 @@ def requested(vdev: ShmemVdev, rules: Rules, name: str, existing: str) -> tuple[
     try:
         if existing:
             registry.create(existing, 5, creator="peer", lifetime="last-client")
-        requests = Requests(vdev, "guest", factory, rules, registry, PROFILE, 4096, lambda: True, list, list)
+        requests = Requests(vdev, "guest", factory, rules, registry, PROFILE, 4096, lambda _pages: True, list, list)
         return Status.OK, requests.open().region.name
     except RequestFailed as refusal:
         return refusal.status, ""

@@ -79,7 +79,7 @@ def requested(vdev: ShmemVdev, rules: Rules, name: bytes) -> Verdict:
     factory.name[:] = name.ljust(NAME_SIZE, b"\0")
     factory.size = 1
     try:
-        requests = Requests(vdev, "guest", factory, rules, registry, PROFILE, 4096, lambda: True, list, list)
+        requests = Requests(vdev, "guest", factory, rules, registry, PROFILE, 4096, lambda _pages: True, list, list)
         return Status.OK, text_of(requests.open().region.name.encode("latin-1"))
     except RequestFailed as refusal:
         return refusal.status, ""

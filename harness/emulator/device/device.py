@@ -36,7 +36,7 @@ class Slot:
 class SharedMemoryDevice:
     """The device behind the two kinds of register pages.
 
-    ``window_base`` returns the guest-physical address of the window. ``broken`` is called for what
+    ``bank_base`` returns the guest-physical address of a bank of the window. ``broken`` is called for what
     must end qvm. ``others`` are the devices of the same VM, this one among them.
     """
 
@@ -57,8 +57,8 @@ class SharedMemoryDevice:
         self.interrupt = Interrupt(level=profile.interrupt_shape == "level")
         self.factory = FactoryPage(vector, profile)
         self.others = others
-        self.slots: list[Slot | None] = [None] * (window.size // window.slot_size)
-        self.window_base: Callable[[], int] = lambda: 0
+        self.slots: list[Slot | None] = [None] * len(window.places)
+        self.bank_base: Callable[[int], int] = lambda _bank: 0
         self.broken: Callable[[str], None] = lambda _reason: None
         self._next_slot = 0
         self.requests = Requests(
@@ -69,7 +69,7 @@ class SharedMemoryDevice:
             registry=registry,
             profile=profile,
             max_pages=window.max_pages,
-            has_room=lambda: self.free_slot() is not None,
+            has_room=lambda pages: self.free_slot(pages) is not None,
             held_here=self.held,
             held_elsewhere=lambda: [region for other in others if other is not self for region in other.held()],
         )
@@ -107,7 +107,7 @@ class SharedMemoryDevice:
         slot = present(device.slots[number])
         self.factory.status = Status.OK
         self.factory.size = slot.pages
-        self.factory.shmem = device.window_base() + number * device.window.slot_size
+        self.factory.shmem = device.address(number)
         if self.profile.name_readback == "host-name":
             self.factory.set_name(slot.client.region.name)
 
@@ -129,11 +129,12 @@ class SharedMemoryDevice:
             return next(
                 (device, number) for device in (self, *self.others) if (number := device.slot_of(region)) is not None
             )
-        chosen = self.free_slot()
+        chosen = self.free_slot(region.pages)
         if chosen is None:
             raise RequestFailed(Status.NOMEM)
         self._next_slot = (chosen + 1) % len(self.slots)
         client = region.add(self.system, partial(self.interrupt.changed, chosen))
+        client.signalled_again = self.interrupt.signalled_again
         slot = Slot(client, region.pages)
         self.slots[chosen] = slot
         try:
@@ -152,11 +153,18 @@ class SharedMemoryDevice:
         numbers = (number for number, slot in enumerate(self.slots) if slot and slot.client.region is region)
         return next(numbers, None)
 
-    def free_slot(self) -> int | None:
-        """A slot without a connection (SHM-OPEN-23: the lowest, or the next one in turn)."""
+    def address(self, number: int) -> int:
+        """The guest-physical address of a slot's control page."""
+        place = self.window.places[number]
+        return self.bank_base(place.bank) + place.offset
+
+    def free_slot(self, pages: int) -> int | None:
+        """A slot without a connection that holds so many pages (SHM-OPEN-23: the lowest, or the next one in turn)."""
         start = self._next_slot if self.profile.window_reuse == "round-robin" else 0
         order = [*range(start, len(self.slots)), *range(start)]
-        return next((number for number in order if self.slots[number] is None), None)
+        return next(
+            (number for number in order if self.slots[number] is None and self.window.room(number) >= pages), None
+        )
 
     def find(self) -> DeviceSlot:
         """The slot of the region that ``find`` selects, connected where a find attaches. Raises RequestFailed."""

@@ -60,6 +60,17 @@ class Interrupt:
         self._raise_line()
         self._repeat_if_level()
 
+    def signalled_again(self) -> None:
+        """A signal has come that changes nothing, as an earlier one has not been read.
+
+        A level is asserted all the time, so that a handler which does not read ``status`` is called again. A message
+        or an edge stands for a change, and there is none.
+        """
+        if self._level and self.asserted and self.event() is None:
+            self._raise_line()
+            self._stop_repeating()
+            self._repeat_if_level()
+
     def read(self, slot: int) -> None:
         """The guest has read the status word of ``slot``, or has left it."""
         self._unread.discard(slot)

@@ -21,10 +21,14 @@ COMMAND_NO_PIN: Final = 0x400
 INTERRUPT_LINE: Final = 0x3C
 BAR0: Final = 0x10
 BAR2: Final = 0x18
+BAR4: Final = 0x20
+BANKS: Final = (BAR2, BAR4)
+"""The registers of the window's banks."""
 MSI: Final = 0x40
 MSI_ADDRESS: Final = MSI + 4
 MSI_DATA: Final = MSI + 12
 
+_BAR_32BIT_PREFETCHABLE: Final = 0x8
 _BAR_64BIT_PREFETCHABLE: Final = 0xC
 _MSI_64BIT: Final = 0x80
 _MSI_ENABLE: Final = 0x1
@@ -40,11 +44,15 @@ class ConfigSpace:
     It also obeys the bit that enables them: no access comes here while it is clear.
 
     ``line`` is what the register ``Interrupt Line`` says, whoever writes to it: a hypervisor has no firmware that would
-    fill it in. Without one the register is the guest's to use.
+    fill it in. Without one the register is the guest's to use. ``low``: the first bank has a 32-bit BAR, so that
+    firmware gives it an address below 4 GiB. ``ones_switch_off``: a command of all ones switches the pin off, as any
+    other with that bit does.
     """
 
-    def __init__(self, *, msi: bool, line: int | None = None) -> None:
+    def __init__(self, *, msi: bool, line: int | None = None, low: bool = False, ones_switch_off: bool = False) -> None:
         self._msi = msi
+        self._ones_switch_off = ones_switch_off
+        self._low = low
         self._line = line
         self._bytes = bytearray(SIZE)
         self._writable = bytearray(SIZE)
@@ -70,8 +78,11 @@ class ConfigSpace:
         else:
             self._fixed(INTERRUPT_LINE, self._line, 1)
         self._changeable(BAR0, 0xFFFFF000, 4)
-        self._changeable(BAR2, 0xFFFFFFFF_FFFFFFF0, 8)
-        self._fixed(BAR2, _BAR_64BIT_PREFETCHABLE, 4)
+        for bank in BANKS:
+            narrow = self._low and bank == BANKS[0]
+            width = 4 if narrow else 8
+            self._changeable(bank, (1 << 8 * width) - 16, width)
+            self._fixed(bank, _BAR_32BIT_PREFETCHABLE if narrow else _BAR_64BIT_PREFETCHABLE, 4)
         if self._msi:
             self._add_msi()
 
@@ -104,14 +115,18 @@ class ConfigSpace:
 
     def write(self, offset: int, data: bytes) -> None:
         """Store what can be changed; the rest keeps its value."""
+        command = self.stored(COMMAND, 2)
         for position, byte in enumerate(data, start=offset):
             mask = self._writable[position]
             self._bytes[position] = (self._bytes[position] & ~mask) | (byte & mask)
+        written = data[COMMAND - offset : COMMAND - offset + 2] if offset <= COMMAND else b""
+        if written == b"\xff\xff" and not self._ones_switch_off:
+            before = command[1] & COMMAND_NO_PIN >> 8
+            self._bytes[COMMAND + 1] = (self._bytes[COMMAND + 1] & ~(COMMAND_NO_PIN >> 8)) | before
 
-    @property
-    def window_base(self) -> int:
-        """Guest-physical address of BAR 2."""
-        return int.from_bytes(self.stored(BAR2, 8), "little") & ~0xF
+    def bank_base(self, bank: int) -> int:
+        """Guest-physical address of a bank of the window."""
+        return int.from_bytes(self.stored(BANKS[bank], 8), "little") & ~0xF
 
     @property
     def pin_disabled(self) -> bool:

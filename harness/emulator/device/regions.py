@@ -33,13 +33,18 @@ class RequestFailed(Exception):
 
 @dataclass(eq=False)
 class Client:
-    """One connection to a region. ``pending`` has bit *i* set when client *i* has signalled since the last read."""
+    """One connection to a region. ``pending`` has bit *i* set when client *i* has signalled since the last read.
+
+    ``changed`` is called when the status word changes by another one's doing, ``signalled_again`` for a signal that
+    changes nothing, because an earlier one has not been read.
+    """
 
     region: Region
     index: int
     owner: str
     changed: Callable[[], None]
     pending: int = 0
+    signalled_again: Callable[[], None] = lambda: None
 
     def status(self) -> int:
         """The status word: who has signalled in the low half, who is connected in the high half."""
@@ -168,6 +173,8 @@ class Region:
         how = self.profile.interrupt_on
         if how == "every-event" or (how == "status-change" and client.pending != word):
             client.changed()
+        elif how == "status-change":
+            client.signalled_again()
 
     def keep(self, sender: Client, mask: int) -> None:
         """Remember signals to unused indices."""

@@ -41,8 +41,8 @@ class Requests:
     registry: Registry
     profile: Profile
     max_pages: int
-    has_room: Callable[[], bool]
-    """Whether the device can hold one more connection."""
+    has_room: Callable[[int], bool]
+    """Whether the device can hold one more connection, of so many pages."""
     held_here: Callable[[], Sequence[Region]]
     """Regions to which this device is connected, in the order of their windows."""
     held_elsewhere: Callable[[], Sequence[Region]]
@@ -93,7 +93,7 @@ class Requests:
         """A new region of the size that the guest asks for."""
         if pages == 0:
             raise RequestFailed(Status.UNKNOWN_FAILURE)
-        if pages > self.max_pages or not self.has_room():
+        if pages > self.max_pages or not self.has_room(pages):
             raise RequestFailed(Status.NOMEM)
         return self.registry.create(
             host_name,

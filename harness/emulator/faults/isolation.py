@@ -25,8 +25,11 @@ def _map_refused_region(original: Callable[..., None]) -> Callable[..., None]:
     def failed(self: SharedMemoryDevice, status: Status, size: int) -> None:
         original(self, status, size)
         name = bytes(self.factory.name).partition(b"\0")[0].decode("latin-1")
-        region, number = self.requests.registry.find(name), self.free_slot()
-        if status == Status.NO_PERMISSION and region is not None and number is not None:
+        region = self.requests.registry.find(name)
+        if status != Status.NO_PERMISSION or region is None:
+            return
+        number = self.free_slot(region.pages)
+        if number is not None:
             self.window.show(number, region.fd, region.pages)
 
     return failed
@@ -47,7 +50,8 @@ def _map_other_regions_behind(original: Callable[..., None]) -> Callable[..., No
         original(self, number, slot)
         for region in self.requests.registry:
             if region is not slot.client.region:
-                self.window.show((number + 1) % len(self.slots), region.fd, region.pages)
+                behind = (number + 1) % len(self.slots)
+                self.window.show(behind, region.fd, min(region.pages, self.window.room(behind)))
 
     return show
 

@@ -221,8 +221,8 @@ fault(
 
 def _end_only_latest_connection(original: Callable[..., None]) -> Callable[..., None]:
     def reset(self: SharedMemoryDevice) -> None:
-        latest = (self.factory.shmem - self.window_base()) // self.window.slot_size
-        self.slots[:] = [slot if number == latest else None for number, slot in enumerate(self.slots)]
+        latest = self.factory.shmem
+        self.slots[:] = [slot if self.address(number) == latest else None for number, slot in enumerate(self.slots)]
         original(self)
 
     return reset

@@ -112,7 +112,7 @@ fault(
 
 
 def _end_window_after_two_slots(region: FunctionRegion, function: ShmemFunction) -> FunctionRegion:
-    size = 2 * function.device.window.slot_size
+    size = function.device.window.places[2].offset
     return dataclasses.replace(region, size=size, mappable=tuple(part for part in region.mappable if part[0] < size))
 
 

@@ -245,7 +245,7 @@ def _remember_region_left(original: Callable[..., None]) -> Callable[..., None]:
     def disconnect(self: SharedMemoryDevice, number: int) -> None:
         slot = self.slots[number]
         if slot is not None:
-            vars(self)["left"] = (self.window_base() + number * self.window.slot_size, slot.pages)
+            vars(self)["left"] = (self.address(number), slot.pages)
         original(self, number)
 
     return disconnect
@@ -276,7 +276,7 @@ fault(
 
 def _use_up_slot_of_full_region(original: Callable[..., Any]) -> Callable[..., Any]:
     def connect(self: SharedMemoryDevice, wanted: Wanted) -> Any:
-        chosen = self.free_slot()
+        chosen = self.free_slot(wanted.region.pages)
         try:
             return original(self, wanted)
         except RequestFailed as refusal:
@@ -287,9 +287,10 @@ def _use_up_slot_of_full_region(original: Callable[..., Any]) -> Callable[..., A
     return connect
 
 
-def _free_slot_not_used_up(self: SharedMemoryDevice) -> int | None:
+def _free_slot_not_used_up(self: SharedMemoryDevice, pages: int) -> int | None:
     lost = vars(self).get("lost", set())
-    return next((number for number, slot in enumerate(self.slots) if slot is None and number not in lost), None)
+    free = (number for number, slot in enumerate(self.slots) if slot is None and number not in lost)
+    return next((number for number in free if self.window.room(number) >= pages), None)
 
 
 fault(

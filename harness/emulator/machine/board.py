@@ -40,6 +40,8 @@ class Board:
     ram_limit: int
     builtin_devices: dict[str, BuiltinDevice]
     pci_lines: tuple[int, int, int, int]
+    first_pci: int = 1
+    """PCI device number of the first network device."""
     io_apic: str = ""
     """The IO-APIC's path in QEMU's tree of objects."""
     taken: frozenset[int] = frozenset()
@@ -61,7 +63,7 @@ _VIRT: Final = Board(
 )
 
 
-def _pc(machine: str, pci_lines: tuple[int, int, int, int], io_apic: str, taken: frozenset[int] = frozenset()) -> Board:
+def _pc(machine: str, pci_lines: tuple[int, int, int, int], io_apic: str, first_pci: int, *taken: int) -> Board:
     return Board(
         # Without a source of random numbers a Linux guest collects some for seconds, and its SSH server waits.
         arguments=("-machine", machine, "-cpu", "qemu64,+rdrand", "-accel", "tcg,thread=multi"),
@@ -75,15 +77,16 @@ def _pc(machine: str, pci_lines: tuple[int, int, int, int], io_apic: str, taken:
             "hpet": BuiltinDevice(0xFED0_0000),
         },
         pci_lines=pci_lines,
+        first_pci=first_pci,
         io_apic=io_apic,
-        taken=taken,
+        taken=frozenset(taken),
     )
 
 
 _PCS: Final[dict[ChipSet, Board]] = {
-    "q35": _pc("q35,usb=off,sata=off,smbus=off,vmport=off", (20, 21, 22, 23), "/machine/q35/ioapic"),
-    # The firmware lets the pins share two inputs, and there is an IDE controller.
-    "pc": _pc("pc,usb=off,vmport=off", (11, 10, 10, 11), "/machine/i440fx/ioapic", frozenset({10, 11, 14, 15})),
+    "q35": _pc("q35,usb=off,sata=off,smbus=off,vmport=off", (20, 21, 22, 23), "/machine/q35/ioapic", 1),
+    # The firmware lets the pins share two inputs. Device 1 is the chip set's, with an IDE controller.
+    "pc": _pc("pc,usb=off,vmport=off", (11, 10, 10, 11), "/machine/i440fx/ioapic", 2, 14, 15),
 }
 
 

@@ -87,7 +87,7 @@ class VmDevices:
                 self.registry.drop(region)
 
     def _add(self, placement: Placement, socket: Path) -> list[str]:
-        window = Window(self.mapper)
+        window = Window(self.mapper, placement.banks.slots)
         device = SharedMemoryDevice(
             placement.vdev,
             system=self.system,
@@ -98,11 +98,12 @@ class VmDevices:
             others=self._devices,
         )
         self._devices.append(device)
-        function = ShmemFunction(device, window, self.broken, line=placement.register)
+        function = ShmemFunction(device, window, self.broken, line=placement.register, low=placement.low)
         self._placed.append(_Placed(placement, device, function, window, Listener(socket, function), socket))
         properties = {
             "driver": "vfio-user-pci",
-            "addr": f"{placement.slot:x}",
+            "addr": f"{placement.slot:x}.{placement.function}",
+            "multifunction": placement.function == 0,
             "socket": {"type": "unix", "path": str(socket)},
             # A posted write would let the guest run on before a detach has taken the data away.
             "x-no-posted-writes": True,
@@ -134,7 +135,7 @@ class VmDevices:
         """What each device has to say of itself, line by line."""
         lines = []
         for placed in self._placed:
-            place = f"pci 00:{placed.placement.slot:02x}.0"
+            place = f"pci 00:{placed.placement.slot:02x}.{placed.placement.function}"
             if placed.placement.loc is not None:
                 place = f"loc {placed.placement.loc:#x}"
             title = f"vdev shmem {placed.placement.vdev.name or ''}".strip()

@@ -11,15 +11,17 @@ from harness.shmem.config import ConfigError, Vdev
 _FORWARD: Final = re.compile(r"tcp:127\.0\.0\.1:(\d{1,5})-:(\d{1,5})")
 
 
-def network_arguments(vdev: Vdev, index: int) -> list[str]:
-    """QEMU's options. ``hostdev tcp:127.0.0.1:PORT-:GUESTPORT`` makes a port of the guest reachable on loopback.
+def network_arguments(vdev: Vdev, index: int, slot: int) -> list[str]:
+    """QEMU's options for the device number ``slot`` of the bus.
+
+    ``hostdev tcp:127.0.0.1:PORT-:GUESTPORT`` makes a port of the guest reachable on loopback.
 
     The guest reaches nothing but that: no other machine, no name service.
     """
     for option in vdev.options:
         if option.name not in {"hostdev", "mac", "name"}:
             raise ConfigError("the emulated host cannot do this for virtio-net", option.position, found=option.name)
-    network, device = f"user,id=net{index},restrict=on", f"virtio-net-pci,netdev=net{index},romfile="
+    network, device = f"user,id=net{index},restrict=on", f"virtio-net-pci,netdev=net{index},addr={slot:x},romfile="
     if (forward := vdev.option("hostdev")) is not None:
         if not _FORWARD.fullmatch(forward.argument or ""):
             raise ConfigError(

@@ -16,7 +16,7 @@ from harness.arch import Arch
 from harness.emulator.machine.board import Board, BuiltinDevice, ChipSet, board_of
 from harness.emulator.machine.kernel import architecture
 from harness.emulator.machine.network import network_arguments
-from harness.emulator.machine.placement import Placement, place
+from harness.emulator.machine.placement import FIRST_SLOT, Placement, place
 from harness.shmem.config import (
     ConfigError,
     Load,
@@ -74,6 +74,7 @@ def plan(config: VmConfig, directory: Path, profile: Profile, chip_set: ChipSet 
     board = board_of(arch, chip_set)
     consoles: list[Console] = []
     network: list[str] = []
+    slots: list[int] = []
     controllers = {vdev.name: vdev.kind for vdev in config.vdevs if vdev.name}
     seen: set[str] = set()
     for vdev in config.vdevs:
@@ -83,7 +84,8 @@ def plan(config: VmConfig, directory: Path, profile: Profile, chip_set: ChipSet 
             seen.add(vdev.kind)
             consoles += _builtin_device(board.builtin_devices[vdev.kind], vdev, controllers)
         elif vdev.kind == "virtio-net":
-            network += network_arguments(vdev, len(network))
+            slots.append(_free_slot(board, slots, vdev))
+            network += network_arguments(vdev, len(slots), slots[-1])
         elif vdev.kind == "shmem":
             _check_shmem(vdev)
         else:
@@ -100,9 +102,27 @@ def plan(config: VmConfig, directory: Path, profile: Profile, chip_set: ChipSet 
         arguments=(*machine, *_loads(config, directory), *network),
         machine=machine,
         consoles=tuple(consoles),
-        placements=tuple(place(arch, board, shmems_of(config), controllers, profile, other_pci=bool(network))),
+        placements=tuple(
+            place(
+                arch,
+                board,
+                shmems_of(config),
+                controllers,
+                profile,
+                other_pci=slots,
+                ram_end=board.ram_base + config.rams[0].length,
+            )
+        ),
         notes=tuple(_notes(config)),
     )
+
+
+def _free_slot(board: Board, taken: list[int], vdev: Vdev) -> int:
+    """The next PCI device number for a network device. Raises ConfigError when there is none."""
+    slot = board.first_pci + len(taken)
+    if slot >= FIRST_SLOT:
+        raise ConfigError("too many vdev virtio-net", vdev.position, expected=f"up to {len(taken)}")
+    return slot
 
 
 def _refuse_open_values(config: VmConfig) -> None:

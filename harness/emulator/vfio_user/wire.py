@@ -72,6 +72,7 @@ class PciRegion(IntEnum):
 
     BAR0 = 0
     BAR2 = 2
+    BAR4 = 4
     ROM = 6
     CONFIG = 7
     VGA = 8

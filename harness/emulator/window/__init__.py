@@ -2,6 +2,17 @@
 """The window of a guest: guest-physical slots behind which regions appear and disappear at run time."""
 
 from harness.emulator.window.mapper import Mapper, NoAnswer, QemuEnded, WindowBroken
-from harness.emulator.window.window import SLOT_SIZE, SLOTS, Window
+from harness.emulator.window.window import FIRST_BANK, LARGE_BANK, SLOT_SIZE, SLOTS, Window, divided
 
-__all__ = ["SLOTS", "SLOT_SIZE", "Mapper", "NoAnswer", "QemuEnded", "Window", "WindowBroken"]
+__all__ = [
+    "FIRST_BANK",
+    "LARGE_BANK",
+    "SLOTS",
+    "SLOT_SIZE",
+    "Mapper",
+    "NoAnswer",
+    "QemuEnded",
+    "Window",
+    "WindowBroken",
+    "divided",
+]

@@ -22,8 +22,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define MAX_SEGMENTS 512
-
 struct request {
     uint64_t device; /* st_dev of the window's private file */
     uint64_t inode;
@@ -37,7 +35,7 @@ struct segment {
     char *address; /* ... and where QEMU has mapped it */
 };
 
-static struct segment segments[MAX_SEGMENTS];
+static struct segment *segments;
 static int segment_count;
 
 static int known(const struct request *request)
@@ -48,15 +46,27 @@ static int known(const struct request *request)
     return 0;
 }
 
+static int remember(struct segment segment)
+{
+    struct segment *more = realloc(segments, (segment_count + 1) * sizeof *segments);
+
+    if (!more)
+        return ENOMEM;
+    segments = more;
+    segments[segment_count++] = segment;
+    return 0;
+}
+
 /* Remember where the window lies while nothing covers it yet; later its parts show as other files. */
 static int remember_window(const struct request *request)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
+    int error = 0;
 
     if (!maps)
         return errno;
-    while (fgets(line, sizeof line, maps) && segment_count < MAX_SEGMENTS) {
+    while (!error && fgets(line, sizeof line, maps)) {
         unsigned long start, end, offset, inode;
         unsigned int major_number, minor_number;
 
@@ -64,15 +74,17 @@ static int remember_window(const struct request *request)
             continue;
         if (inode != request->inode || makedev(major_number, minor_number) != request->device)
             continue;
-        segments[segment_count++] = (struct segment){
+        error = remember((struct segment){
             .device = request->device,
             .inode = request->inode,
             .start = offset,
             .end = offset + (end - start),
             .address = (char *)start,
-        };
+        });
     }
     fclose(maps);
+    if (error)
+        return error;
     return known(request) ? 0 : ENOENT;
 }
 

@@ -1,68 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One device's window: slots of a control page and the data pages behind it."""
+"""One device's window: slots of a control page and the data pages behind it, in two banks of memory.
+
+The first bank has small slots, so that it has a chance of an address below 4 GiB; the second one has those for whatever
+the first one cannot hold. A bank is one BAR of the PCI function.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
-from typing import Final
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from harness.emulator import shortages
 from harness.emulator.window.mapper import Mapper, WindowBroken
 from harness.shmem.registers import PAGE_SIZE
 
+_MIB: Final = 1 << 20
+SLOT_SIZE: Final = 16 * _MIB
+"""Bytes of a slot in the first bank of a PCI device: one control page and up to 4095 data pages."""
 SLOTS: Final = 16
-"""Connections that one device can hold open at a time."""
-SLOT_SIZE: Final = 16 << 20
-"""Bytes: one control page and up to 4095 data pages."""
+FIRST_BANK: Final = (SLOT_SIZE,) * SLOTS
+LARGE_BANK: Final = (64 * _MIB,) * 16 + (256 * _MIB,) * 4 + (2048 * _MIB, 4096 * _MIB)
+"""The slots of the second bank, for every device."""
+MAX_PAGES: Final = max(LARGE_BANK) // PAGE_SIZE - 1
+"""Data pages of the largest region that a guest can be shown."""
 
+_FILL_AT_ONCE: Final = _MIB
 _FALLOC_KEEP_SIZE: Final = 1
 _FALLOC_PUNCH_HOLE: Final = 2
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LIBC.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
 
 
-class Window:
-    """The memory behind BAR 2. A slot without a connection shows private memory of this guest alone."""
+def divided(total: int) -> tuple[int, ...]:
+    """Slots for a first bank of ``total`` bytes, a power of two: many small ones, and one for more than half of it.
 
-    slot_size: Final = SLOT_SIZE
-    size: Final = SLOTS * SLOT_SIZE
-    max_pages: Final = SLOT_SIZE // PAGE_SIZE - 1
+    256 MiB have a slot in which a region of 128 MiB finds room.
+    """
+    return (total // 64,) * 14 + (total // 8,) * 2 + (total // 64 * 34,)
 
-    def __init__(self, mapper: Mapper) -> None:
-        self._mapper = mapper
+
+class Bank:
+    """The memory behind one BAR. A slot without a connection shows private memory of this guest alone."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.sizes = tuple(sizes)
+        self.size = sum(sizes)
+        self.offsets = tuple(itertools.accumulate(sizes[:-1], initial=0))
         self.fd = os.memfd_create("shmem-window", os.MFD_CLOEXEC)
         os.ftruncate(self.fd, self.size)
 
     def mappable(self) -> tuple[tuple[int, int], ...]:
         """(offset, size) of the data part of every slot; control pages are always trapped."""
-        return tuple((slot * SLOT_SIZE + PAGE_SIZE, SLOT_SIZE - PAGE_SIZE) for slot in range(SLOTS))
-
-    def show(self, slot: int, fd: int, pages: int) -> None:
-        """Put ``pages`` pages of the file in front of the slot's private memory. Raises WindowBroken."""
-        self._mapper.replace(self.fd, self.data_offset(slot), pages * PAGE_SIZE, fd, 0)
-
-    def hide(self, slot: int, pages: int, fill: int = 0) -> None:
-        """Take ``pages`` pages away again: private memory returns, full of the byte ``fill``. Raises WindowBroken."""
-        try:
-            self._erase(slot)
-            if fill:
-                os.pwrite(self.fd, bytes([fill]) * (pages * PAGE_SIZE), self.data_offset(slot))
-        except OSError as error:
-            shortages.note(error, "the private memory of a window")
-            raise WindowBroken(f"cannot erase the private memory of slot {slot}: {error}") from error
-        self._mapper.replace(self.fd, self.data_offset(slot), pages * PAGE_SIZE, self.fd, self.data_offset(slot))
-
-    @staticmethod
-    def data_offset(slot: int) -> int:
-        """Bytes from the start of the window to the slot's first data page."""
-        return slot * SLOT_SIZE + PAGE_SIZE
-
-    def _erase(self, slot: int) -> None:
-        mode = _FALLOC_PUNCH_HOLE | _FALLOC_KEEP_SIZE
-        if _LIBC.fallocate(self.fd, mode, self.data_offset(slot), SLOT_SIZE - PAGE_SIZE) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        return tuple(
+            (offset + PAGE_SIZE, size - PAGE_SIZE) for offset, size in zip(self.offsets, self.sizes, strict=True)
+        )
 
     def read(self, offset: int, length: int) -> bytes:
         """Private memory; for accesses that QEMU traps although the part is mappable."""
@@ -72,6 +67,71 @@ class Window:
         """Private memory, see ``read``."""
         os.pwrite(self.fd, data, offset)
 
+
+class Place(NamedTuple):
+    """Where a slot is: the number of its bank, its offset there and its size, in bytes."""
+
+    bank: int
+    offset: int
+    size: int
+
+
+class Window:
+    """The slots of a device, numbered through its banks."""
+
+    max_pages: Final = MAX_PAGES
+
+    def __init__(self, mapper: Mapper, first: Sequence[int] = FIRST_BANK) -> None:
+        self._mapper = mapper
+        self.banks = (Bank(first), Bank(LARGE_BANK))
+        self.places = tuple(
+            Place(number, offset, size)
+            for number, bank in enumerate(self.banks)
+            for offset, size in zip(bank.offsets, bank.sizes, strict=True)
+        )
+
+    def room(self, slot: int) -> int:
+        """How many data pages the slot can show."""
+        return self.places[slot].size // PAGE_SIZE - 1
+
+    def slot_at(self, bank: int, offset: int) -> tuple[int, int]:
+        """The slot that covers an offset of a bank, and the offset inside the slot."""
+        inside = bisect_right(self.banks[bank].offsets, offset) - 1
+        before = sum(len(earlier.offsets) for earlier in self.banks[:bank])
+        return before + inside, offset - self.banks[bank].offsets[inside]
+
+    def show(self, slot: int, fd: int, pages: int) -> None:
+        """Put ``pages`` pages of the file in front of the slot's private memory. Raises WindowBroken."""
+        place = self.places[slot]
+        self._mapper.replace(self.banks[place.bank].fd, place.offset + PAGE_SIZE, pages * PAGE_SIZE, fd, 0)
+
+    def hide(self, slot: int, pages: int, fill: int = 0) -> None:
+        """Take ``pages`` pages away again: private memory returns, full of the byte ``fill``. Raises WindowBroken."""
+        place = self.places[slot]
+        private, data = self.banks[place.bank].fd, place.offset + PAGE_SIZE
+        try:
+            self._erase(slot)
+            if fill:
+                _fill(private, data, pages * PAGE_SIZE, fill)
+        except OSError as error:
+            shortages.note(error, "the private memory of a window")
+            raise WindowBroken(f"cannot erase the private memory of slot {slot}: {error}") from error
+        self._mapper.replace(private, data, pages * PAGE_SIZE, private, data)
+
+    def _erase(self, slot: int) -> None:
+        mode = _FALLOC_PUNCH_HOLE | _FALLOC_KEEP_SIZE
+        place = self.places[slot]
+        if _LIBC.fallocate(self.banks[place.bank].fd, mode, place.offset + PAGE_SIZE, place.size - PAGE_SIZE) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
     def close(self) -> None:
         """Give the memory back."""
-        os.close(self.fd)
+        for bank in self.banks:
+            os.close(bank.fd)
+
+
+def _fill(fd: int, start: int, length: int, byte: int) -> None:
+    block = bytes([byte]) * _FILL_AT_ONCE
+    for offset in range(0, length, _FILL_AT_ONCE):
+        os.pwrite(fd, block[: length - offset], start + offset)

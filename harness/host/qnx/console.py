@@ -21,7 +21,7 @@ from typing import Final
 import paramiko
 
 from harness.errors import BenchError
-from harness.host.ssh import SshConnection
+from harness.host.ssh import SshConnection, exit_status, receive
 
 _CHUNK_BYTES: Final = 32768
 _FULL_MILLISECONDS: Final = 5
@@ -29,20 +29,34 @@ _FULL_MILLISECONDS: Final = 5
 that could be waited for together with the others."""
 _END_SECONDS: Final = 5.0
 _LAST_WORDS_SECONDS: Final = 1.0
+_READY: Final = b"@console"
+"""What the host says when the terminal is open and raw, before the first word of the guest."""
+_READY_SECONDS: Final = 15.0
+_NOT_OPENED: Final = 93
+_NOT_RAW: Final = 94
 
 
 class ConsoleBridge:
     """Carries bytes both ways until one side ends. ``port`` is the terminal on this machine."""
 
     def __init__(self, connection: SshConnection, terminal: str, set_raw: str) -> None:
-        """Join with ``terminal`` of the host, put into raw mode by ``set_raw`` first. Raises SshLostError."""
+        """Join with ``terminal`` of the host, put into raw mode by ``set_raw`` first.
+
+        Raises SshLostError, and BenchError with the words of the host when it cannot be done.
+        """
         self._channel = connection.open(_console_command(terminal, set_raw))
+        try:
+            first = _first_words(self._channel, connection.name, terminal, set_raw)
+        except BaseException:
+            self._channel.close()
+            raise
         self._controller, self._user = os.openpty()
         # Kept open here: output waits for a reader instead of failing, and nothing changes bytes on their way.
         tty.setraw(self._user)
         os.set_blocking(self._controller, False)
         self.port = os.ttyname(self._user)
         self._wake, self._waker = os.pipe()
+        self._first = first
         self._thread = threading.Thread(target=self._carry, name=f"console {terminal}", daemon=True)
         self._thread.start()
 
@@ -57,7 +71,7 @@ class ConsoleBridge:
 
     def _carry(self) -> None:
         try:
-            _Carrier(self._channel, self._controller, self._wake).run()
+            _Carrier(self._channel, self._controller, self._wake, self._first).run()
             self._wait_until_read()
         finally:
             # The hang-up of this side shows the reader that the console has ended.
@@ -74,6 +88,31 @@ class ConsoleBridge:
             pass
 
 
+def _first_words(channel: paramiko.Channel, host: str, terminal: str, set_raw: str) -> bytes:
+    """What the guest has said when the host says that its console is joined. Raises BenchError when it does not."""
+    said = b""
+    deadline = time.monotonic() + _READY_SECONDS
+    while b"\n" not in said.partition(_READY)[2]:
+        data = receive(channel, deadline)
+        if not data:
+            raise _not_joined(said, exit_status(channel, deadline), host, terminal, set_raw)
+        said += data
+    return said.partition(_READY)[2].partition(b"\n")[2]
+
+
+def _not_joined(said: bytes, status: int | None, host: str, terminal: str, set_raw: str) -> BenchError:
+    words = said.decode("utf-8", "replace").strip() or "nothing"
+    if status == _NOT_RAW:
+        return BenchError(
+            f"{host}: {set_raw!r} does not put the terminal {terminal} into raw mode: {words}",
+            remedy="install the program, or name another command as 'raw_mode' of ShmemQnxHostDriver",
+        )
+    return BenchError(
+        f"{host}: the terminal {terminal} of a guest's console cannot be opened: {words}",
+        remedy="give the host more pseudo-terminals (devc-pty -n NUMBER; without, it makes 8, and logins take some)",
+    )
+
+
 def _unread(terminal: int) -> int:
     """Bytes that a terminal holds for its reader."""
     count = fcntl.ioctl(terminal, termios.FIONREAD, bytes(4))
@@ -83,11 +122,11 @@ def _unread(terminal: int) -> int:
 class _Carrier:
     """The loop of a bridge."""
 
-    def __init__(self, channel: paramiko.Channel, terminal: int, wake: int) -> None:
+    def __init__(self, channel: paramiko.Channel, terminal: int, wake: int, first: bytes) -> None:
         self._channel = channel
         self._terminal = terminal
         self._wake = wake
-        self._to_lab = b""
+        self._to_lab = first
         self._to_guest = b""
 
     def run(self) -> None:
@@ -125,8 +164,11 @@ class _Carrier:
 def _console_command(terminal: str, set_raw: str) -> str:
     """Shell text that joins the channel with a terminal of the host, and leaves nothing behind when either ends."""
     return (
-        f"exec 3<&0 4<>{shlex.quote(terminal)} || exit 1; "
-        f"{set_raw} <&4; "
+        # Opening it would make a file of that name on some systems.
+        f"[ -e {shlex.quote(terminal)} ] || {{ echo 'there is none'; exit {_NOT_OPENED}; }}; "
+        f"exec 3<&0 4<>{shlex.quote(terminal)} || exit {_NOT_OPENED}; "
+        f"{set_raw} <&4 || exit {_NOT_RAW}; "
+        f"echo {_READY.decode()}; "
         "cat <&4 3<&- & reader=$!; "
         "{ cat <&3 >&4; kill $reader; } >/dev/null 2>&1 & writer=$!; "
         "exec 3<&- 4<&-; "

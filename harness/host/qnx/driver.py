@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +35,7 @@ from harness.host.protocol import (
 from harness.host.qnx import identity
 from harness.host.qnx.guest import Launch, QnxGuest
 from harness.host.qnx.leftovers import end_leftovers
+from harness.host.qnx.tools import must_have
 from harness.host.sftp import exists
 from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, wait_for_ssh
 from harness.host.typed import active
@@ -47,6 +47,17 @@ _COMMAND_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 10.0
 _PSEUDO_TERMINAL: Final = re.compile(r"/dev/pty([p-zP-T][0-9a-f])")
 """The controlling sides of devc-pty; their user sides are ``/dev/tty...`` with the same letter and digit."""
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _variables(_driver: object, _attribute: object, value: object) -> None:
+    """Check names and values of environment variables."""
+    pairs = value.items() if isinstance(value, Mapping) else [("", None)]
+    for name, text in pairs:
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or not isinstance(text, str) or "\0" in text:
+            raise ValueError(f"'environment' has names of variables with texts, not {value!r}")
+
 
 _text: Final = attr.validators.instance_of(str)
 
@@ -69,6 +80,8 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             the name of the labgrid serial port on this side of its cable, in the order of the guests; for a UART that
             loses what comes too fast also ``txdelay`` and ``txchunk``: seconds before each so many bytes
         raw_mode (str): command that puts the terminal on its standard input into raw mode
+        environment (dict): variables that every command on the host gets, such as PATH and LD_LIBRARY_PATH: a server of
+            SSH reads no profile for a command
         root (str): where the host's ``/dev`` is; ``/`` on every real host
         keep_images (bool): leave uploaded images on the host, so that the next run need not upload them
     """
@@ -83,6 +96,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     known_hosts: str = attr.ib(default="", validator=_text)
     consoles: Sequence[Mapping[str, Any]] = attr.ib(factory=list, validator=attr.validators.instance_of(list))
     raw_mode: str = attr.ib(default="stty raw -echo", validator=_text)
+    environment: Mapping[str, str] = attr.ib(factory=dict, validator=_variables)
     root: str = attr.ib(default="/", validator=_text)
     keep_images: bool = attr.ib(default=True, validator=attr.validators.instance_of(bool))
 
@@ -163,7 +177,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             )
         login = SshLogin(self._resolved(self.keyfile), self.agent, network.password)
         keys = HostKeys(self.host_key, self._resolved(self.known_hosts), self._shown_keys)  # type: ignore[arg-type]
-        return SshConnection(self.target.name, address, login, keys)
+        return SshConnection(self.target.name, address, login, keys, self.environment)
 
     def _resolved(self, path: str) -> Path | None:
         """A path of the target file: relative to it, with ``~`` and variables as labgrid has them."""
@@ -179,23 +193,14 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         connection = self._connected
         if self._files is not None:
             return
+        # First of all: without them, every other command fails with words that mislead.
+        must_have(connection, self.target.name, self.qvm, self.raw_mode)
         files = HostFiles(connection, self.folder, self.say)
         files.prepare()
         with connection.translated("its preparation"):
             self._devices = connection.sftp().normalize(self.root)
-        self._must_have_qvm(connection)
         end_leftovers(connection, files, posixpath.join(self._devices, "dev/qvm"), self.say)
         self._files = files
-
-    def _must_have_qvm(self, connection: SshConnection) -> None:
-        program = shlex.split(self.qvm)[0]
-        found = connection.run(["sh", "-c", f"command -v {shlex.quote(program)}"], _COMMAND_SECONDS)
-        if found.status:
-            path = connection.run(["sh", "-c", "echo $PATH"], _COMMAND_SECONDS).output.strip()
-            raise PermanentHostError(
-                f"{self.target.name} has no {program!r}: not on the PATH of its SSH sessions, which is {path}",
-                remedy="name its path as 'qvm' of ShmemQnxHostDriver in the target file, or install the hypervisor",
-            )
 
     def stop(self) -> None:
         """See ShmemHostProtocol. What cannot be taken back, because the host is gone, is said in its log."""
@@ -224,7 +229,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     @active
     def check(self) -> None:
         """See ShmemHostProtocol."""
-        answer = self._connected.run(["echo", "alive"], _COMMAND_SECONDS)
+        answer = self._connected.run(["sh", "-c", "echo alive"], _COMMAND_SECONDS)
         if answer.output.strip() != "alive":
             raise BenchError(f"{self.target.name} answers 'echo alive' with {answer.output!r}")
 

@@ -17,6 +17,7 @@ import paramiko
 from harness.errors import BenchError
 from harness.host.protocol import ConsoleLocation, GuestEndedError, HostGuest, StopHow
 from harness.host.qnx.console import ConsoleBridge
+from harness.host.qnx.tools import send_signal
 from harness.host.sftp import exists
 from harness.host.ssh import SshConnection, SshLostError, exit_status, receive
 
@@ -167,7 +168,7 @@ class QnxGuest(HostGuest):
         if self._wait_ended(0.0):
             return
         pid = self._pid()
-        done = self._connection.run(["kill", "-s", signal, str(pid)], _COMMAND_SECONDS)
+        done = send_signal(self._connection, signal, str(pid))
         # It may have ended in this very moment; otherwise its end will say that no signal came.
         if done.status:
             self._say(f"kill -s {signal} {pid} (qvm of {self.system}): {done.output.strip()}")

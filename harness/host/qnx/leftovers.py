@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Final
 
 from harness.errors import BenchError
+from harness.host.qnx.tools import send_signal
 from harness.host.sftp import exists
 from harness.host.ssh import SshConnection
 from harness.host.upload import GUEST_NAMES, HostFiles
 
-_COMMAND_SECONDS: Final = 15.0
 _END_SECONDS: Final = 10.0
 _PID_FILE: Final = re.compile(rf"({GUEST_NAMES})\.pid")
 
@@ -42,7 +42,7 @@ def end_leftovers(connection: SshConnection, files: HostFiles, nodes: str, say: 
 def _end(connection: SshConnection, pid: str, node: str) -> None:
     sftp = connection.sftp()
     for signal in ("QUIT", "KILL"):
-        connection.run(["kill", "-s", signal, pid], _COMMAND_SECONDS)
+        send_signal(connection, signal, pid)
         deadline = time.monotonic() + _END_SECONDS
         while time.monotonic() < deadline:
             # The command itself takes as long as a pause would.

@@ -22,6 +22,7 @@ from harness.prove.mutation.operators import OPERATORS
 
 PLACES: Final = (
     "emulator/device/*.py",
+    "emulator/machine/addresses.py",
     "emulator/machine/lines.py",
     "emulator/machine/memory_mapped.py",
     "emulator/machine/placement.py",

@@ -59,9 +59,9 @@ def factory_page(driver: Driver) -> tuple[object, ...]:
 
 def shown(driver: Driver) -> list[object]:
     """Every change of the window."""
-    mapper, window = driver.device.window._mapper, driver.device.window.fd
+    mapper, banks = driver.device.window._mapper, [bank.fd for bank in driver.device.window.banks]
     assert isinstance(mapper, FakeMapper)
-    return [change for of, *change in mapper.seen if of == window]
+    return [change for of, *change in mapper.seen if of in banks]
 
 
 def known(host: Bench) -> list[tuple[object, ...]]:

@@ -15,7 +15,7 @@
 enum {
     FRAME_HEADER = 26,
     REQUEST_MAX = 8448,           /* payload of a request: 4 KiB as hex digits and the words before them */
-    ANSWER_MAX = 16384,           /* payload of an answer */
+    ANSWER_MAX = 32768,           /* payload of an answer */
 };
 
 enum frame_kind {

@@ -36,9 +36,9 @@ enum {
     STATUS_PENDING = 0xffff,
     STATUS_MEMBERS_SHIFT = 16,
 
-    DEVICES_MAX = 8,
+    DEVICES_MAX = 32,
     HANDLES_MAX = 32,
-    PAGES_MAX = 1 << 18,          /* a region of 1 GiB: more is taken for a misread register */
+    PAGES_MAX = 1 << 20,          /* a region of 4 GiB: more is taken for a misread register */
 };
 
 struct device {

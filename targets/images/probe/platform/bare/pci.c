@@ -22,7 +22,7 @@ enum {
     BAR_PREFETCHABLE = 8,
 
     OCCUPIED_MAX = 128,
-    KNOWN_MAX = 16,
+    KNOWN_MAX = 32,
 };
 
 static struct memory_range occupied[OCCUPIED_MAX];
