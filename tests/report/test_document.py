@@ -239,7 +239,7 @@ def test_damaged_results_are_reported_with_their_position(
 
 def test_results_that_are_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "results.json").write_text('{"run": ')
-    assert main(["report", str(tmp_path)]) == 2
+    assert main(["compare", str(tmp_path), str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert "results.json is damaged" in error
     assert "remedy:" in error
@@ -247,6 +247,8 @@ def test_results_that_are_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_folder_without_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path)]) == 2
+    assert "has no journal.jsonl, so its verdicts cannot be derived" in capsys.readouterr().err
+    assert main(["compare", str(tmp_path), str(tmp_path)]) == 2
     assert "neither results.json nor journal.jsonl is there" in capsys.readouterr().err
     assert main(["report", str(tmp_path / "nothing")]) == 3
 

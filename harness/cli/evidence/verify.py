@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.paths import readable
 from harness.process.command import path
 from harness.report.chain import manifest, signature
 from harness.report.chain.verify import verify
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
     run_folder = args.folder.resolve()
     found = verify(run_folder)
-    complaints = list(map(str, found.discrepancies))
+    complaints = [readable(str(each)) for each in found.discrepancies]
     signer = ""
     if args.allowed_signers or (run_folder / manifest.SIGNATURE).is_file():
         signer, wrong = signature.verify(run_folder, args.allowed_signers)

@@ -65,5 +65,5 @@ def _from_results(path: Path) -> Report:
 
 def _remedy(path: Path) -> str:
     if path.with_name(folder.JOURNAL).is_file():
-        return f"remove {path.name}: the report is then rebuilt from {folder.JOURNAL}"
+        return f"harness report {path.parent} makes {path.name} again from {folder.JOURNAL}"
     return "run the qualification again"

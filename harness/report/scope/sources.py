@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness import commit, shipped
+from harness.paths import readable
 from harness.report.evidence.model import Source
 
 _DISTRIBUTION: Final = "shmem-harness"
@@ -31,13 +32,14 @@ def _of_checkout(what: str, root: Path, folder: Path) -> Source:
     """The commit of the repository ``root``, and what differs from it below ``folder``."""
     known, note = commit.commit(root)
     if not known:
-        return Source(what, "", note)
+        return Source(what, "", readable(note))
     changes, unknown = commit.differing(folder)
-    return Source(what, "" if unknown else known.removesuffix(_CHANGES), unknown or note, changes)
+    known = "" if unknown else known.removesuffix(_CHANGES)
+    return Source(what, known, readable(unknown or note), list(map(readable, changes)))
 
 
 def _of_suites(folder: Path) -> Source:
-    what = f"the suite {folder.name}"
+    what = readable(f"the suite {folder.name}")
     root = next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), None)
     if root is None:
         return Source(what, "", "it is not in a git repository")
