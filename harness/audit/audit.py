@@ -43,7 +43,8 @@ def audit(system: System, release: str, profile: Profile, policy: Policy | None 
     try:
         found = analyse(system, profile, policy)
         findings += _of(found, policy)
-        findings += _under_other_readings(system, profile, policy, found, findings)
+        if not found.undecided:
+            findings += _under_other_readings(system, profile, policy, found, findings)
         analysis = found
     except Entangled:
         text = "the rules of all VMs together overlap in too many ways to look at all names; nothing is proved"

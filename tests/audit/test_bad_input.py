@@ -105,3 +105,12 @@ def test_a_policy_that_is_met(vm, tmp_path: Path) -> None:  # type: ignore[no-un
     policy = tmp_path / "policy.yaml"
     policy.write_text("channels:\n  - {region: x, members: [a, b], size: 4K}\n")
     assert main(["audit", vm("a", "allow x", "create x,0x1000"), vm("b", "allow x"), "--policy", str(policy)]) == 0
+
+
+def test_rules_that_overlap_in_too_many_ways_come_to_an_end(vm, capsys) -> None:  # type: ignore[no-untyped-def]
+    """Sixty rules with two stars on each side: few edges for each state, but many places."""
+    files = (
+        vm("a", *(f"allow *a{number}*b*" for number in range(60))),
+        vm("b", *(f"deny *b{number}*" for number in range(60))),
+    )
+    assert "undecided" in _codes(capsys, *files)

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import assert_never
+from typing import Final, assert_never
 
-from harness.audit.names.dfa import EVERYTHING, NOTHING, Dfa, Moves, explore
+from harness.audit.names.dfa import EVERYTHING, NOTHING, Dfa, Entangled, Moves, explore
 from harness.audit.names.patterns import Glob, glob_of
 from harness.shmem.config import Rule
 from harness.shmem.profile import Profile
+
+PLACES: Final = 4_000_000
+"""Places that are gone over for one list before the audit gives up on it: some seconds of work."""
 
 Place = tuple[int, int]
 """A rule, counted in the order in which rules decide, and how far its pattern has been matched."""
@@ -96,6 +99,7 @@ class _Walk:
     def __init__(self, rules: RulesList) -> None:
         self._rules = rules
         self._allows = [rule.kind == "allow" for rule in rules.rules]
+        self._work = 0
 
     def dfa(self, limit: int) -> Dfa:
         """The minimal automaton of the permitted names."""
@@ -107,6 +111,9 @@ class _Walk:
 
     def _settled(self, places: Sequence[Place], *, first: bool = False) -> tuple[Place, ...]:
         """The places with those behind repeated items, without those that cannot change a verdict any more."""
+        self._work += len(places)
+        if self._work > PLACES:
+            raise Entangled
         found = set()
         for rule, place in places:
             row = self._rules.globs[rule].row
