@@ -95,7 +95,7 @@ def _failed(folder: Path) -> None:
         (lambda folder: _replace(folder / "index.html", "<h1>PASS</h1>", "<h1>FAIL</h1>"), "disagrees: index.html"),
         (lambda folder: _replace(folder / "junit.xml", 'value="pass"', 'value="error"'), "disagrees: junit.xml"),
         (
-            lambda folder: next(folder.glob("benches/left/2*/**/seen.txt")).unlink(),
+            lambda folder: next(folder.glob("benches/left/2*/**/test_1*/seen.txt")).unlink(),
             "evidence of test_it.py::test_1[left-pci-probe-serial] is not there",
         ),
         (lambda folder: _journal(folder).write_text(_journal(folder).read_text()[3:]), "journal.jsonl:1: damaged line"),
@@ -109,7 +109,7 @@ def test_a_manifest_that_was_made_anew_hides_nothing(run_folder: Path, edit: Edi
 
 
 def test_a_pass_beside_the_evidence_of_a_failure_is_noticed(run_folder: Path) -> None:
-    seen = next(run_folder.glob("benches/left/2*/**/seen.txt"))
+    seen = next(run_folder.glob("benches/left/2*/**/test_1*/seen.txt"))
     seen.rename(seen.with_name("failure.txt"))
     _replace(_journal(run_folder), "seen.txt", "failure.txt")
     manifest.write(run_folder)
