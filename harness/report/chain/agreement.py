@@ -73,7 +73,8 @@ def _results(run: Path, report: Report) -> Iterator[Finding]:
 
 def _differences(said: Any, derived: Any, where: str) -> Iterator[str]:
     if isinstance(said, dict) and isinstance(derived, dict):
-        for key in said.keys() | derived.keys():
+        # In the order of the report, so that what was said of the run as a whole comes first.
+        for key in [*derived, *(key for key in said if key not in derived)]:
             place = f"{where}.{key}" if where else key
             if key not in said:
                 yield f"{place} is missing"
