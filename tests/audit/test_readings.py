@@ -146,3 +146,10 @@ def test_two_vms_are_read_alike(
     """The readings that let two VMs meet are named, and none is where each VM would have to be read otherwise."""
     found = Combinations(Profile()).meeting([ShmemVdev(tuple(one))], [ShmemVdev(tuple(other))])
     assert (found and found.readings) == expected
+
+
+def test_the_deciding_rule_of_a_name_that_becomes_empty() -> None:
+    vdev = ShmemVdev((Rule("allow", "a"), Rule("deny", "a"), Subst("a", "")))
+    readings = {"rules_see": "host-name", "name_empty": "legal", "mixed_tail": "allow"}
+    profile = Profile.load("7.0", readings)
+    assert reach(vdev, profile).deciding(b"a") == decide(vdev, "a", profile).rule

@@ -74,7 +74,7 @@ def test_unusual_readings_are_recognised(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.returncode == 4, run.stdout + run.stderr
     assert "profile of odd" not in run.stdout
     results = json.loads((tmp_path / "reports/latest/results.json").read_text())
     assert {case["verdict"] for case in results["cases"]} == {"recorded"}

@@ -164,7 +164,7 @@ def test_folders_of_runs_are_new_closed_and_cannot_be_foreseen(tmp_path: Path) -
 
 
 FORESEEABLE = {
-    "harness/emulator/service/protocol.py": "the host of qvm alone: harness.account.make_private looks at it",
+    "harness/emulator/service/own_host.py": "the host of qvm alone: harness.account.make_private looks at it",
     "harness/paths.py": "the folders in which folders with random names are made",
     "harness/target/new.py": "on a board",
     "harness/host/qnx/driver.py": "on a board",

@@ -30,7 +30,8 @@ def test_the_device_is_found_where_it_was_placed(pair: Pair) -> None:
     assert (device.pci.vendor_id, device.pci.device_id, device.pci.interrupt_pin) == (0x1C05, 1, 1)
     bars = {bar.bar: bar for bar in device.pci.bars}
     assert (bars[0].size, bars[0].address) == (PAGE_SIZE, device.factory)
-    assert (bars[2].wide, bars[2].prefetchable, bars[2].size) == (True, True, 256 << 20)
+    # On a PC it has 32 bits as long as they are enough.
+    assert (bars[2].prefetchable, bars[2].size) == (True, 256 << 20)
     assert bars[2].address % bars[2].size == 0
 
 

@@ -122,7 +122,8 @@ class Reach:
             return None
         if self.mapping.rules_first:
             return self.rules.deciding(guest_name)
-        return self.rules.deciding(self.mapping.host_name(guest_name) or guest_name)
+        host_name = self.mapping.host_name(guest_name)
+        return self.rules.deciding(guest_name if host_name is None else host_name)
 
 
 def reach(vdev: ShmemVdev, profile: Profile) -> Reach:
