@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from harness.report.recording.interrupt import InterruptKeeper
 from tests import programs
@@ -15,6 +16,10 @@ from tests import programs
 def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM and SIGHUP end a run as Ctrl-C does: what the tests have started is ended before."""
     config.pluginmanager.register(InterruptKeeper(), "harness-interrupt-keeper")
+    if "not long" in config.option.markexpr:
+        # The same examples each time, so that a test that fails is about the change. The long tests draw new ones.
+        settings.register_profile("same-examples", derandomize=True)
+        settings.load_profile("same-examples")
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # By nohup. The tests still do not end by it; the programs that they start would inherit what is ignored, but
         # not what has a handler.
