@@ -39,6 +39,11 @@ class Device:
         return f"{self.vm.name}[{self.reach.vdev.name or self.number}]"
 
 
+def with_place(rule: Rule) -> str:
+    """A rule with its file and line."""
+    return f"{rule.kind} {rule.pattern} ({rule.position.file}:{rule.position.line})"
+
+
 @dataclass(frozen=True)
 class Access:
     """How a device gets a region: the name that the guest uses, and the rule that permits it; None: no rule does."""
@@ -70,7 +75,7 @@ class Access:
         """The rule with its file and line, or what stands in for one."""
         where = f"({self.position.file}:{self.position.line})"
         if self.rule is not None:
-            return f"{self.rule.kind} {self.rule.pattern} {where}"
+            return with_place(self.rule)
         if self.created is not None:
             return f"create {self.created.name} {where}"
         return f"no rule forbids it {where}" if self.device.reach.vdev.rules else f"the vdev has no rules {where}"

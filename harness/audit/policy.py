@@ -216,11 +216,9 @@ def _apart(vms: frozenset[str], channels: Sequence[Channel]) -> frozenset[str]:
 
 
 def _apart_finding(analysis: Analysis, vms: frozenset[str], witness: bytes) -> Finding:
-    accesses = [access for access in analysis.accesses(witness) if access.device.vm.name in vms]
-    who, name = ", ".join(f"'{vm}'" for vm in sorted(vms)), spelled(witness)
+    who, name, position, details = _who(analysis, vms, witness)
     text = f"{who} can meet in {name}, and not every two of them are members of one channel for it"
-    details = tuple(f"{access.device.label}: {access.because}" for access in accesses)
-    return Finding("error", "forbidden-meeting", text, accesses[0].position, tuple(sorted(vms)), name, details)
+    return Finding("error", "forbidden-meeting", text, position, tuple(sorted(vms)), name, details)
 
 
 def _covers(
@@ -238,11 +236,7 @@ def _surplus_finding(
     surplus: frozenset[str],
     witness: bytes,
 ) -> Finding:
-    accesses = [access for access in analysis.accesses(witness) if access.device.vm.name in surplus]
-    details = tuple(f"{access.device.label}: {access.because}" for access in accesses)
-    position = accesses[0].position
-    who = ", ".join(f"'{vm}'" for vm in sorted(surplus))
-    name = spelled(witness)
+    who, name, position, details = _who(analysis, surplus, witness)
     if channels:
         listed = ", ".join(f"'{policy.channels[number_].region}'" for number_ in sorted(channels))
         text = f"{who} can reach {name} of the channel {listed}, whose members are others"
@@ -252,6 +246,13 @@ def _surplus_finding(
         return Finding("error", "forbidden-meeting", text, position, tuple(sorted(vms)), name, details)
     text = f"{who} can create and use regions that no channel of the policy has, such as {name}"
     return Finding("warning", "unlisted-regions", text, position, tuple(sorted(vms)), name, details)
+
+
+def _who(analysis: Analysis, vms: frozenset[str], witness: bytes) -> tuple[str, str, Position, tuple[str, ...]]:
+    """The VMs and the region in words, and where and why they reach it."""
+    accesses = [access for access in analysis.accesses(witness) if access.device.vm.name in vms]
+    details = tuple(f"{access.device.label}: {access.because}" for access in accesses)
+    return ", ".join(f"'{vm}'" for vm in sorted(vms)), spelled(witness), accesses[0].position, details
 
 
 def proposed(analysis: Analysis) -> str:

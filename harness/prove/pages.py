@@ -6,21 +6,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-import jinja2
 
 from harness.paths import readable
 from harness.prove.model import ProofReport
 from harness.report.evidence import folder
+from harness.report.pages import html
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 RESULTS: Final = "prove.json"
-_STYLE: Final = "style.css"
 
 
 def write(target: Path, report: ProofReport) -> None:
@@ -35,18 +32,9 @@ def write_report(
     """Write ``report`` with a ``summary`` as JSON, and the page that ``template`` makes of it. Raises OSError."""
     text = json.dumps({**asdict(report), **summary}, indent=1, ensure_ascii=False) + "\n"
     folder.write_whole(target / results, text.encode())
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.prove"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    page = environment.get_template(template).render(report=report)
+    page = html.environment("harness.prove").get_template(template).render(report=report)
     folder.write_whole(target / folder.INDEX, page.encode())
-    style = resources.files("harness.report").joinpath("templates", _STYLE).read_bytes()
-    folder.write_whole(target / _STYLE, style)
+    html.write_style(target)
 
 
 def last_line(report: ProofReport, page: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from harness.report.chain import manifest
 from harness.report.evidence import folder, merge, reader
 from harness.report.evidence.model import Case, Report, ReportError
-from harness.report.pages import html
+from harness.report.pages import html, view
 
 _SHOWN: Final = 5
 _FAILURE: Final = "failure"
@@ -131,7 +131,7 @@ def _junit_name(case: Case) -> str:
 
 def _events(run: Path, report: Report) -> Iterator[Finding]:
     """Each session told the end of each test to whoever listened, and wrote that down as well."""
-    verdicts = {(case.site.bench, case.test): _shown(case) for case in report.cases}
+    verdicts = {(case.site.bench, case.test): view.shown_verdict(case) for case in report.cases}
     for session in merge.sessions(run) or [run]:
         path = session / folder.EVENTS
         name = path.relative_to(run).as_posix()
@@ -148,11 +148,6 @@ def _events(run: Path, report: Report) -> Iterator[Finding]:
                 break
             if verdicts.get(key, verdict) != verdict:
                 yield name, f"{key[1]} ended as {verdict}, the journal gives {verdicts[key]}"
-
-
-def _shown(case: Case) -> str:
-    known = case.known_failure
-    return "known" if case.verdict == "fail" and known and not known.expired else case.verdict
 
 
 def _evidence(run: Path, report: Report) -> Iterator[Finding]:

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from harness.report.evidence.document import accepted
 from harness.report.evidence.model import Report, Result, RunVerdict
-from harness.report.pages import titles, trend
+from harness.report.pages import titles, trend, view
 from harness.site import Site
 from harness.structured import FLAT
 
@@ -138,9 +137,7 @@ def _by_key(results: Iterable[Result]) -> Mapping[tuple[str, Site], Result]:
 
 
 def _word(result: Result | None) -> str:
-    if result is None:
-        return NOT_TRIED
-    return "known" if accepted(result) else result.verdict
+    return NOT_TRIED if result is None else view.shown_verdict(result)
 
 
 def _kind(was: str, now: str) -> Kind:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +25,7 @@ def write(target: Path, comparison: Comparison) -> None:
     folder.write_whole(target / PAGE, page.encode())
     folder.write_whole(target / "compare.md", markdown(comparison).encode())
     folder.write_whole(target / "compare.json", (json.dumps(encode(comparison), indent=1) + "\n").encode())
-    style = resources.files("harness.report").joinpath("templates", "style.css").read_bytes()
-    folder.write_whole(target / "style.css", style)
+    html.write_style(target)
 
 
 def by_kind(comparison: Comparison) -> dict[str, list[VerdictChange]]:

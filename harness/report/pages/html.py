@@ -50,12 +50,29 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir()
     context = _context(report, earlier, target)
-    environment = _environment()
+    pages = _environment()
     for page in _PAGES:
-        text = environment.get_template(f"{page}.j2").render(context)
+        text = pages.get_template(f"{page}.j2").render(context)
         folder.write_whole(target / page, text.encode())
+    write_style(target)
+
+
+def write_style(target: Path) -> None:
+    """Put the style sheet next to pages in the folder ``target``. Raises OSError."""
     style = resources.files("harness.report").joinpath("templates", _STYLE).read_bytes()
     folder.write_whole(target / _STYLE, style)
+
+
+def environment(package: str) -> jinja2.Environment:
+    """The templates of a package, for pages."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
@@ -151,15 +168,8 @@ def _plots(report: Report, earlier: Sequence[Report], pictures: Path) -> list[Im
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
+    made = environment("harness.report")
+    made.filters |= {
         "seconds": view.seconds,
         "figure": view.figure,
         "moment": view.moment,
@@ -171,6 +181,6 @@ def _environment() -> jinja2.Environment:
         "block_size": figures.block_size,
         "change_key": trend.metric_key,
     }
-    environment.tests["deviating"] = matrix.deviates
-    environment.globals["signs"] = view.SIGNS
-    return environment
+    made.tests["deviating"] = matrix.deviates
+    made.globals["signs"] = view.SIGNS
+    return made

@@ -12,16 +12,15 @@ from typing import Any, Final, Literal
 import typst
 
 from harness.errors import BenchError
-from harness.report.chain.manifest import digest
+from harness.report.chain.manifest import MANIFEST, digest
 from harness.report.evidence import folder
-from harness.report.evidence.model import ItemCoverage, Metric, Report, Result, Waiver
+from harness.report.evidence.model import ItemCoverage, Metric, Report
 from harness.report.pages import figures, readings, titles, view
 from harness.report.pdf import accesses
 
 _LAYOUT: Final = "report.typ"
 _STANDARD: Final[Literal["a-2b"]] = "a-2b"
 _SIGNS: Final = frozenset("\u2013\u2014\u2018\u2019\u201c\u201d\u2026" + "".join(view.SIGNS.values()))
-_MANIFEST: Final = "manifest.json"
 
 
 def write(target: Path, run: Path, report: Report) -> None:
@@ -55,7 +54,7 @@ def content(run: Path, report: Report) -> dict[str, Any]:
         "date": _date(about.started),
         "facts": _facts(report),
         "scope": [_item(item) for item in report.scope],
-        "waivers": [_waiver(waiver) for waiver in report.waivers],
+        "waivers": [vars(waiver) for waiver in report.waivers],
         "sites": [_site(site.bench, site.way) for site in view.sites(report)],
         "counts": [
             {
@@ -93,7 +92,7 @@ def content(run: Path, report: Report) -> dict[str, Any]:
             {"name": part.name, "version": part.version, "sha256": part.sha256, "source": part.source}
             for part in view.notable_components(report)
         ],
-        "manifest": digest(run / _MANIFEST) if (run / _MANIFEST).is_file() else "",
+        "manifest": digest(run / MANIFEST) if (run / MANIFEST).is_file() else "",
     }
 
 
@@ -141,10 +140,6 @@ def _item(item: ItemCoverage) -> dict[str, Any]:
     return {**vars(item), "unjudged": [[each.requirement, each.reason] for each in item.unjudged]}
 
 
-def _waiver(waiver: Waiver) -> dict[str, Any]:
-    return {**vars(waiver)}
-
-
 def _site(bench: str, way: str) -> str:
     return f"{bench} {way}".strip()
 
@@ -156,7 +151,6 @@ def _groups(report: Report) -> list[dict[str, Any]]:
     for group, rows in view.requirement_groups(report).items():
         lines = []
         for row in rows:
-            tried = [cell for cell in row.cells if cell is not None]
             missing = {why(row.requirement, site) for site, cell in zip(sites, row.cells, strict=True) if cell is None}
             lines.append(
                 {
@@ -164,16 +158,12 @@ def _groups(report: Report) -> list[dict[str, Any]]:
                     "text": row.requirement.text,
                     "source": row.requirement.source,
                     "cells": [view.shown_verdict(cell) if cell else "" for cell in row.cells],
-                    "tests": sum(_tests(cell) for cell in tried),
+                    "tests": sum(len(cell.tests) for cell in row.cells if cell),
                     "missing": sorted(missing),
                 }
             )
         groups.append({"name": group, "rows": lines})
     return groups
-
-
-def _tests(result: Result) -> int:
-    return len(result.tests)
 
 
 def _labelled(report: Report) -> list[tuple[Metric, str]]:
