@@ -22,8 +22,6 @@ _CONNECTIONS: Final = 12
 _HOST_CONNECTIONS: Final = 16
 _DEVICE_CONNECTIONS: Final = 9
 _VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
-_SMALL_SLOT: Final = 255
-"""Pages that every slot of a device has room for."""
 _MOST_MARKED: Final = 10
 """Pages of a region whose every page a program of the host goes through."""
 # Relative to each other; a phase multiplies each by a number of its own.
@@ -172,11 +170,7 @@ class Draws:
             "loads-registers",
         ):
             return None
-        mine = [client for client in self._reference.clients[actor].values() if client.device == device]
-        if any(client.region.pages > _SMALL_SLOT for client in mine):
-            # Which slot a larger region gets, and so its number, depends on the sizes of the slots.
-            return None
-        own = len(mine)
+        own = sum(client.device == device for client in self._reference.clients[actor].values())
         number = self._random.choice((0, own, max(0, own - 1), 1, self._random.randint(0, 16), 0xFFFF_FFFF))
         return Step(actor, "find", (connection, f"{number:#x}", str(device)))
 

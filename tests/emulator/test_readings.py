@@ -105,6 +105,14 @@ def find_own(host: Bench) -> object:
     return [guest.find(number) for number in range(3)], sum(1 for _ in host.region("first").connected())
 
 
+def find_of_two_sizes(host: Bench) -> object:
+    """The sizes that finds of 0 and 1 give, of a region that is too large for the first slots and a small one."""
+    guest = host.device()
+    guest.request("large", 5000)
+    guest.request("small", 2)
+    return [(guest.find(number), guest.size) for number in range(2)]
+
+
 def find_without_the_register(host: Bench) -> object:
     """The status that stands after a failure and a find, and what ``find`` reads."""
     guest = host.device()
@@ -288,6 +296,7 @@ ROWS: list[Row] = [
     ("7.0", {"access_widths": "natural"}, narrow_store, (0, 0)),
     ("7.0", {"access_widths": "natural", "bad_access": "qvm-exit"}, narrow_store, (1, 0)),
     ("7.0", {}, find_own, ([OK, NOT_FOUND, NOT_FOUND], 1)),
+    ("7.0", {}, find_of_two_sizes, [(OK, 5000), (OK, 2)]),
     ("7.0", {"find": "absent"}, find_without_the_register, (ILLEGAL, 0)),
     ("7.0", {"find": "host-regions"}, find_own, ([NOT_FOUND, OK, NOT_FOUND], 1)),
     ("7.0", {"find": "host-regions", "find_attaches": "attaches"}, find_own, ([OK, OK, NOT_FOUND], 2)),

@@ -27,10 +27,14 @@ from harness.shmem.status import Status
 
 @dataclass
 class Slot:
-    """A connection of this device: which client it is and how many pages the guest sees."""
+    """A connection of this device: which client it is and how many pages the guest sees.
+
+    ``number`` is the lowest one that no other connection has, whichever slot the region's size asks for.
+    """
 
     client: Client
     pages: int
+    number: int = 0
 
 
 class SharedMemoryDevice:
@@ -75,8 +79,13 @@ class SharedMemoryDevice:
         )
 
     def held(self) -> list[Region]:
-        """The regions of the open connections, slot by slot."""
-        return [slot.client.region for slot in self.slots if slot is not None]
+        """The regions of the open connections, by their numbers."""
+        return [present(self.slots[slot]).client.region for slot in self._by_number()]
+
+    def _by_number(self) -> list[int]:
+        """The slots of the open connections, by the connections' numbers."""
+        numbers = {slot.number: place for place, slot in enumerate(self.slots) if slot is not None}
+        return [numbers[number] for number in sorted(numbers)]
 
     # --- factory page
 
@@ -135,7 +144,8 @@ class SharedMemoryDevice:
         self._next_slot = (chosen + 1) % len(self.slots)
         client = region.add(self.system, partial(self.interrupt.changed, chosen))
         client.signalled_again = self.interrupt.signalled_again
-        slot = Slot(client, region.pages)
+        taken = {other.number for other in self.slots if other is not None}
+        slot = Slot(client, region.pages, next(number for number in range(len(self.slots)) if number not in taken))
         self.slots[chosen] = slot
         try:
             self.show(chosen, slot)
@@ -171,8 +181,7 @@ class SharedMemoryDevice:
         region = self.requests.find()
         if self.profile.find == "own-connections":
             # A device may have several connections to one region, each with a number of its own.
-            taken = [number for number, slot in enumerate(self.slots) if slot is not None]
-            return self, taken[self.factory.find]
+            return self, self._by_number()[self.factory.find]
         if self.profile.find_attaches == "attaches":
             return self.connect(Wanted(region, again=self.slot_of(region) is None))
         number = self.slot_of(region)
