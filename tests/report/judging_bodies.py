@@ -224,6 +224,22 @@ BODIES: Final = """
     def test_anything(bench):
         assert bench == mock.ANY
 
+    def test_own_equality(bench):
+        class Seen(list):
+            def __eq__(self, other): return True
+        seen = Seen()
+        assert seen == bench
+
+    def test_another_name_of_one_object():
+        answers = [none()]
+        seen = answers
+        assert seen == answers
+
+    def test_attributes_of_one_object():
+        device = mock.Mock()
+        device.members = device.known = {1}
+        assert device.members == device.known
+
     def test_coroutine():
         async def answer(): return False
         answered = answer()
@@ -249,6 +265,14 @@ BODIES: Final = """
 
     def test_good_asked_twice():
         assert none() == none()
+
+    def test_good_two_equal_lists():
+        answers, expected = [none()], [none()]
+        assert answers == expected
+
+    def test_good_equal_numbers_are_one_object(bench):
+        size, expected = len(bench), 0 + len(bench)
+        assert size == expected
 
     def test_good_length(bench):
         assert len(bench) > 0

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import enum
 import inspect
 import re
 from types import CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
-from unittest import mock
 
 from harness.report.judging.constants import constant
 
 _ITERATORS: Final = ("filter", "iter", "map", "reversed", "zip")
 _SAME: Final = (ast.Eq, ast.Is, ast.LtE, ast.GtE)
+_EQUAL: Final = (ast.Eq, ast.LtE, ast.GtE)
+_UNCHANGING: Final = (bool, bytes, complex, enum.Enum, float, frozenset, int, str, tuple, type, type(None))
 _ACTING: Final = (ast.Await, ast.Call, ast.NamedExpr)
 _NO_LESS: Final = (("GtE", "0"), ("Gt", "-1"))
 _MOCK: Final = re.compile(r"<\w*Mock ")
@@ -43,7 +45,8 @@ def always_true(expression: ast.expr, frame: FrameType) -> bool:
             return all(always_true(part, frame) or _constantly_true(part, frame) for part in parts)
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             return _compares_in_vain(left, operator, right) or (
-                isinstance(operator, ast.Eq) and any(_is_anything(side, frame) for side in (left, right))
+                isinstance(operator, _EQUAL)
+                and (_is_one_object(left, right, frame) or any(_equals_anything(side, frame) for side in (left, right)))
             )
         case ast.Call():
             return _calls_in_vain(expression)
@@ -84,8 +87,27 @@ def _is_negation(one: ast.expr, other: ast.expr) -> bool:
     return ast.dump(one.operand) == ast.dump(other) and not any(isinstance(part, _ACTING) for part in ast.walk(other))
 
 
-def _is_anything(node: ast.expr, frame: FrameType) -> bool:
-    return isinstance(node, ast.Name | ast.Attribute) and _value(node, frame) is mock.ANY
+def _is_one_object(left: ast.expr, right: ast.expr, frame: FrameType) -> bool:
+    """Whether both sides are names of one and the same object that can change.
+
+    Equal numbers and texts may be one object without a common origin, so they are left out.
+    """
+    if not all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
+        return False
+    value = _value(left, frame)
+    return value is _value(right, frame) and not isinstance(value, _UNCHANGING)
+
+
+def _equals_anything(node: ast.expr, frame: FrameType) -> bool:
+    """Whether an object says that it equals one it has never seen, as ``mock.ANY`` does."""
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return False
+    value = _value(node, frame)
+    if type(value).__eq__ is object.__eq__ or isinstance(value, _UNCHANGING):
+        return False
+    with contextlib.suppress(Exception):
+        return (value == object()) is True
+    return False
 
 
 def _is_length(node: ast.expr) -> bool:
