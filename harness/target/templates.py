@@ -49,7 +49,8 @@ def problems(bench: BenchConfig, locations: Sequence[str]) -> Iterator[Problem]:
 
 
 def _problems(file: Path, bench: BenchConfig, image: str, location: str) -> list[Problem]:
-    """What is wrong with one template for one location: the first error that ends the reading, or else every doubt."""
+    """What is wrong with one template for one location: an error that ends the reading, what a release refuses, or
+    else every doubt."""
     try:
         text = fill(bench.templates, image, {**_VARIABLES, "shmem": Text(f"vdev shmem\n    {location}\n    allow *\n")})
     except jinja2.TemplateSyntaxError as error:
@@ -61,24 +62,23 @@ def _problems(file: Path, bench: BenchConfig, image: str, location: str) -> list
         return [Problem(str(file), _line_in(file, error), f"template: {type(error).__name__}: {error}")]
     try:
         config = parse(text, file=str(file))
-        for complaint in validate(config, bench.profile):
-            raise complaint
     except ConfigError as error:
-        words = error.message.rpartition(": ")[2]
-        return [Problem(str(file), error.position.line, f"{words} ({_filled_in(text, error.position)})")]
+        return [_problem(file, text, error.position, error.description)]
+    if complaints := validate(config, bench.profile):
+        return [_problem(file, text, complaint.position, complaint.description) for complaint in complaints]
     wrong = list(_of_other_machines(config, bench.architecture))
     if image == "probe" and not wrong:
         wrong += _memory_elsewhere(config, bench)
-    found = [Problem(str(file), position.line, f"{words} ({_filled_in(text, position)})") for position, words in wrong]
-    return found + [
-        Problem(str(file), remark.position.line, f"{remark.text} ({_filled_in(text, remark.position)})", warning=True)
+    return [_problem(file, text, position, words) for position, words in wrong] + [
+        _problem(file, text, remark.position, remark.text, warning=True)
         for remark in (*config.remarks, *doubts(config, bench.profile))
     ]
 
 
-def _filled_in(text: str, position: Position) -> str:
+def _problem(file: Path, text: str, position: Position, words: str, *, warning: bool = False) -> Problem:
+    """A problem of the filled-in ``text``, with the line that it is about."""
     shown = text.splitlines()[position.line - 1].strip() if position.line else ""
-    return f"filled in: {shown!r}"
+    return Problem(str(file), position.line, f"{words} (filled in: {shown!r})", warning=warning)
 
 
 def _of_other_machines(config: VmConfig, architecture: Arch) -> Iterator[tuple[Position, str]]:

@@ -208,6 +208,28 @@ def test_a_template_is_refused_with_its_own_line(tmp_path: Path) -> None:
     assert "consol" in problem.text
 
 
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("vdev pl011\n    loc 0x1c090000\n    intr gic:38\n", "vdev pl011 at 0x1c090000 collides with vdev pl011"),
+        ("ram 0x80100000,1M\n", "ram at 0x80100000 collides with ram"),
+        ("vdev virtio-blk\n    loc 0x20000000\n    intr gic:37\n", "gic:37"),
+    ],
+)
+def test_a_template_that_collides_is_told_all_of_it(tmp_path: Path, added: str, said: str) -> None:
+    """The message begins with what is wrong, and names the other place."""
+    folder = tmp_path / "qnx-aarch64"
+    folder.mkdir()
+    text = (TARGETS / "qnx-aarch64/probe.qvmconf.j2").read_text().replace("{{ shmem }}", f"{added}{added}{{{{ shmem }}}}")
+    (folder / "probe.qvmconf.j2").write_text(text)
+    file = tmp_path / "target.yaml"
+    file.write_text(filled_in())
+    problems = [problem.text for problem in check(file)]
+    assert len(problems) > 1
+    assert [problem for problem in problems if problem.startswith("found")] == []
+    assert len([problem for problem in problems if said in problem]) >= 2, problems
+
+
 def test_what_a_template_says_and_nobody_knows_is_warned_of(tmp_path: Path) -> None:
     """A real host may know it; a slip of a finger looks the same."""
     folder = tmp_path / "qnx-aarch64"
