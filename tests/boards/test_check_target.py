@@ -220,8 +220,8 @@ def test_a_template_that_collides_is_told_all_of_it(tmp_path: Path, added: str, 
     """The message begins with what is wrong, and names the other place."""
     folder = tmp_path / "qnx-aarch64"
     folder.mkdir()
-    text = (TARGETS / "qnx-aarch64/probe.qvmconf.j2").read_text().replace("{{ shmem }}", f"{added}{added}{{{{ shmem }}}}")
-    (folder / "probe.qvmconf.j2").write_text(text)
+    text = (TARGETS / "qnx-aarch64/probe.qvmconf.j2").read_text()
+    (folder / "probe.qvmconf.j2").write_text(text.replace("{{ shmem }}", f"{added}{added}{{{{ shmem }}}}"))
     file = tmp_path / "target.yaml"
     file.write_text(filled_in())
     problems = [problem.text for problem in check(file)]
