@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 export PYTHON
+# Some images forbid bytecode. A run starts hundreds of interpreters, and each would compile the harness anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # What runs ends with make, also when make is killed outright: the kernel sends SIGTERM in its place.

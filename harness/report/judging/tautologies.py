@@ -103,7 +103,8 @@ def _equals_anything(node: ast.expr, frame: FrameType) -> bool:
     if not isinstance(node, ast.Name | ast.Attribute):
         return False
     value = _value(node, frame)
-    if type(value).__eq__ is object.__eq__ or isinstance(value, _UNCHANGING):
+    kind: Any = type(value)
+    if kind.__eq__ is object.__eq__ or isinstance(value, _UNCHANGING):
         return False
     with contextlib.suppress(Exception):
         return (value == object()) is True
