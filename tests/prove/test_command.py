@@ -102,7 +102,9 @@ def test_a_session_without_end_is_ended(tmp_path: Path) -> None:
     run = suite.prove(*faults("rules-ignored"), "--limit", "20")
     assert time.monotonic() - began < SECONDS / 2
     assert run.status == 2
-    assert "ERROR: the session did not end in time" in run.output
+    # On a busy machine the time may be over before the session has begun its report.
+    ended = r"ERROR: the session (did not end in time|was ended after 20 s, before it could begin its report)"
+    assert re.search(ended, run.output)
 
 
 def test_the_page_shows_every_fault_and_needs_no_script(suite: MadeUp) -> None:
