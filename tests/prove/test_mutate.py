@@ -50,13 +50,13 @@ def results(folder: Path) -> dict[str, Any]:
 
 
 def test_mutants_are_killed_or_named(tmp_path: Path) -> None:
-    """Every mutant of two small files; the verdicts that are known by reading them."""
+    """Some mutants of a small file, each with an outcome that its entry explains."""
     suite = MadeUp.of(tmp_path, SUITE)
-    select = ["--select", "emulator/device/regions.py", "--mutants", "16", "--seed", "11"]
+    select = ["--select", "emulator/device/regions.py", "--mutants", "12", "--seed", "11"]
     run = mutate(suite, *select)
     assert run.returncode == 1, run.stdout + run.stderr
     found = results(tmp_path / "out")
-    assert len(found["tried"]) == found["drawn"] == 16
+    assert len(found["tried"]) == found["drawn"] == 12
     assert "2 tests without a defect in" in run.stdout
     outcomes = {tried["outcome"] for tried in found["tried"]}
     assert {"killed", "unreached"} <= outcomes
