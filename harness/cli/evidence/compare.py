@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.process.command import path
 from harness.report.comparing import pages
 from harness.report.comparing.comparison import compare
@@ -37,6 +37,5 @@ def run(args: argparse.Namespace) -> int:
 
 def _report(target: Path) -> Report:
     """By its journal; of an archive that kept only ``results.json``, what that says."""
-    if not target.is_dir():
-        raise UsageError(f"{target} is no folder", remedy="name the folder of one run, such as reports/latest")
+    folder.must_be_there(target)
     return reader.derive(target) if (target / folder.JOURNAL).is_file() else reader.read(target)

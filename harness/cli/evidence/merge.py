@@ -8,7 +8,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from harness.errors import UsageError
 from harness.process.command import path
 from harness.report.evidence import folder
 from harness.report.pages import html
@@ -27,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """The exit status is that of the merged run."""
     for each in args.runs:
-        if not each.is_dir():
-            raise UsageError(f"{each} is no folder", remedy="name the folder of one run, such as reports/latest")
+        folder.must_be_there(each)
     target, report = merge(args.runs, args.out, shlex.join(["harness", *sys.argv[1:]]))
     for line in [*shortfalls.lines(report.run), *map(str, report.run.narrowed), *report.run.reasons]:
         print(line)

@@ -9,6 +9,7 @@ from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
 from harness.process.command import path
 from harness.report.chain import signature
 from harness.report.chain.verify import verify
+from harness.report.evidence import folder
 
 HELP = "sign the manifest of a run with an SSH key"
 
@@ -23,8 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 when it is signed, 1 when the run is not as it was written."""
-    if not args.folder.is_dir():
-        raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
+    folder.must_be_there(args.folder)
     if not args.key.is_file():
         raise UsageError(f"there is no key {args.key}")
     found = verify(args.folder.resolve())

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import argparse
 
-from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.paths import readable
 from harness.process.command import path
 from harness.report.chain import manifest, signature
 from harness.report.chain.verify import verify
+from harness.report.evidence import folder
 
 HELP = "derive all verdicts of a run again, and name what was changed, added or removed in its folder"
 
@@ -27,8 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 when all is as it was written, 1 when something is not."""
-    if not args.folder.is_dir():
-        raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
+    folder.must_be_there(args.folder)
     run_folder = args.folder.resolve()
     found = verify(run_folder)
     complaints = [readable(str(each)) for each in found.discrepancies]
