@@ -36,7 +36,7 @@ NAME_A_RUN: Final = (
 def must_be_there(run: Path) -> None:
     """Raise UsageError unless ``run`` is a folder."""
     if not run.is_dir():
-        wrong = f"{run} is a file, no folder" if run.exists() else f"there is no folder {run}"
+        wrong = f"{run} is a file, not a folder" if run.exists() else f"there is no folder {run}"
         raise UsageError(wrong, remedy=NAME_A_RUN)
 
 
