@@ -23,10 +23,19 @@ _HOUR: Final = 3600.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which place, and the command."""
-    parser.add_argument("--coordinator", default="", metavar="HOST:PORT", help="default: LG_COORDINATOR, as labgrid")
-    parser.add_argument("--place", default="", metavar="NAME", help="this place")
     parser.add_argument(
-        "--tag", action="append", default=[], metavar="KEY=VALUE", help="any place with this tag; repeatable"
+        "--coordinator",
+        default="",
+        metavar="HOST:PORT",
+        help="labgrid's coordinator (default: the variable LG_COORDINATOR)",
+    )
+    parser.add_argument("--place", default="", metavar="NAME", help="acquire this place")
+    parser.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="acquire a free place that has this tag; repeatable",
     )
     parser.add_argument(
         "--wait", type=float, default=_HOUR, metavar="SECONDS", help="how long to wait for a place with the tags"

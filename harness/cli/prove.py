@@ -52,32 +52,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="this fault, group, or source of mutants (* and ? fit); repeatable",
+        help="only these: a fault, a group, or with --mutants a source file; * and ? are wildcards; repeatable",
     )
-    parser.add_argument("--short", action="store_true", help=f"{len(SHORT)} faults of all groups")
+    parser.add_argument("--short", action="store_true", help=f"only {len(SHORT)} faults, of all groups")
     parser.add_argument(
-        "--jobs", type=count, default=processors(), metavar="N", help="number of parallel sessions (%(default)s)"
+        "--jobs",
+        type=count,
+        default=processors(),
+        metavar="N",
+        help="number of parallel sessions (default: the number of processors, %(default)s)",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="try each fault by tests that reach what it replaces, many faults in one session",
+        help="try many faults in one session, each by the tests that reach the code that it replaces",
     )
     parser.add_argument(
         "--budget",
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="--quick, --mutants: tests for one defect take so long together where nothing is wrong (%(default)g)",
+        help="--quick, --mutants: how long the tests for one defect may take on a sound device (default: %(default)g)",
     )
     parser.add_argument(
-        "--reach", type=path, metavar="DIR", help="--quick, --mutants: what tests reach was recorded there"
+        "--reach",
+        type=path,
+        metavar="DIR",
+        help="--quick, --mutants: an earlier record of which lines the tests reach (reports/ID/reach)",
     )
     parser.add_argument(
         "--random-order",
         type=count,
         metavar="N",
-        help="no faults: run N sessions in different test orders, and compare their verdicts",
+        help="inject nothing: run N sessions in different test orders, and compare their verdicts",
     )
     parser.add_argument("--suite", action="append", default=[], metavar="PATH", help="run these suites; repeatable")
     parser.add_argument(
@@ -90,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit",
         type=float,
         metavar="SECONDS",
-        help=f"longest time of one session ({_LONGEST_S:g}), or of a defect beside others ({LONGEST_S:g})",
+        help=f"longest time of one session (default: {_LONGEST_S:g}); for one defect among many: {LONGEST_S:g}",
     )
     mutation.add_arguments(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="folder for reports (default: reports)")

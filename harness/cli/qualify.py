@@ -68,8 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-seconds", metavar="S", type=float, help="seconds of random histories on each bench")
     parser.add_argument("--model-seed", metavar="N", type=int, help="first seed of the random histories")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="run only these tests (as pytest's -k)")
-    parser.add_argument("--operator", default="", metavar="NAME", help="who runs it, for the first page")
-    parser.add_argument("--purpose", default="", metavar="TEXT", help="what the run is for, for the first page")
+    parser.add_argument(
+        "--operator", default="", metavar="NAME", help="who runs it; the first page of the report shows it"
+    )
+    parser.add_argument(
+        "--purpose", default="", metavar="TEXT", help="what the run is for; the first page of the report shows it"
+    )
     parser.add_argument(
         "--out", type=path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
     )
@@ -80,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_optimised()
     if args.system and not args.system.is_dir():
         raise UsageError(
-            f"there is no folder {args.system}", remedy="--system takes the folder with all configurations"
+            f"there is no folder {args.system}",
+            remedy="give --system the folder with the qvm configurations of all VMs",
         )
     environment = args.lg_env or _default_environment()
     benches = _benches(environment, args.bench)

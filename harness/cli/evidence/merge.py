@@ -14,7 +14,7 @@ from harness.report.pages import html
 from harness.report.verdict import shortfalls
 from harness.runs.merging import merge
 
-HELP = "make one report of several runs, and name what they contradict each other in"
+HELP = "make one report of several runs, and list where they contradict each other"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

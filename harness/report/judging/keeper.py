@@ -157,7 +157,9 @@ class JudgementKeeper:
         if isinstance(item, pytest.DoctestItem) or not item.stash[BODY].ended:
             return
         if isinstance(item, pytest.Function) and self._lost is not None and (lost := self._lost.of(item.function)):
-            raise LostFindingError(lost, remedy="let what is raised leave the function of the test")
+            raise LostFindingError(
+                lost, remedy="make assertions in the test's own thread, and let their failures leave the test"
+            )
         named = catalogue.requirements_of(item)
         recorded = OBSERVATIONS in item.stash or METRICS in item.stash or ACCESS in item.stash
         only_recorded = len(catalogue.recorded_only(item, self._requirements)) == len(named)
