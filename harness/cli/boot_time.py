@@ -26,7 +26,7 @@ _FIRST_EXPERIMENT_SECONDS: Final = 8.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the subcommand."""
+    """Add the options: which guests, how often, and how many at a time."""
     parser.add_argument("--arch", action="append", choices=ARCHES, help="only this architecture (may be repeated)")
     parser.add_argument("--rounds", type=int, default=5, help="how often to start them (default: 5)")
     parser.add_argument("--guests", type=int, default=2, help="how many at the same time (default: 2)")

@@ -14,7 +14,7 @@ HELP = "print a completion script for bash, zsh or tcsh"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which shell."""
+    """Add the option that names the shell."""
     parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell to print the script for")
     parser.epilog = (
         "example: harness completion bash > ~/.local/share/bash-completion/completions/harness"

@@ -19,7 +19,7 @@ _STYLES: Final = {State.OK: "green", State.MISSING: "bold red", State.UNUSED: "d
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No options: it looks at everything."""
+    """Add no options: the command looks at everything."""
     parser.epilog = "Exit status: 0 a bench can run, 2 something is missing."
 
 

@@ -41,7 +41,7 @@ _UNASKED: Final = "give the answers as options, and --defaults for the rest (har
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """An option per question; what no option gives is asked for on a terminal, or has its default."""
+    """Add an option for each question; what no option gives is asked for on a terminal, or has its default."""
     parser.add_argument("name", help="name of the target and of its file: lower-case letters, digits, - and _")
     for question in _QUESTIONS:
         parser.add_argument(f"--{question.option}", choices=question.choices or None, help=question.words)
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask, write, check."""
+    """Ask, write the file and check it."""
     from harness.target.check import check
     from harness.target.new import Answers, Console, Power, write
 
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _answer(question: _Question, given: str | None, asking: bool) -> str:
-    """From the option, the terminal, or the default. Raises UsageError when there is none of them."""
+    """Take the answer from the option, the terminal, or the default. Raises UsageError when there is none."""
     if given is not None:
         return given
     while asking:
@@ -111,7 +111,7 @@ def _answer(question: _Question, given: str | None, asking: bool) -> str:
 
 
 def _ask(question: str) -> str:
-    """What a person answers, without blanks around it. Raises UsageError when nobody answers any more."""
+    """Ask on the terminal. Raises UsageError when the input has ended."""
     try:
         return input(question).strip()
     except EOFError:

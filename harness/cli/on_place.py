@@ -22,7 +22,7 @@ _HOUR: Final = 3600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which place, and the command."""
+    """Add the options: which place, and the command."""
     parser.add_argument(
         "--coordinator",
         default="",
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _clean(lab: Lab, reported: Mapping[str, str]) -> None:
-    """The keeper was killed before it could: end the command, then release what is held. Raises BenchError."""
+    """End the command and release what is held, where the keeper was killed before it could. Raises BenchError."""
     if RELEASED in reported:
         return
     if RUNNING in reported:

@@ -46,7 +46,7 @@ _LONGEST_S: Final = 1800.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which faults, which suites, and how."""
+    """Add the options: which faults, which suites, and how."""
     parser.add_argument(
         "--select",
         action="append",
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """The exit status: 0 the suites are proven, 1 a fault survived or something failed without one, 2 bench error."""
+    """Prove the suites; 0: they are proven, 1: a fault survived or something failed without one, 2: bench error."""
     if args.mutants or args.resume:
         refuse_optimised()
         return mutation.run(args, _sessions(args), partial(_folder, args.out))
@@ -165,7 +165,7 @@ async def _quick(proving: Proving, faults: Sequence[Fault], args: argparse.Names
 
 
 def _keep(base: Path, report: ProofReport) -> None:
-    """For a proof that is killed. If there is no room for a page now, the last one will say so."""
+    """Write what is known so far, in case the proof is killed. The last page says if there is no room."""
     with suppress(OSError):
         pages.write(base, report)
 
@@ -183,7 +183,7 @@ def _sessions(args: argparse.Namespace) -> Sessions:
 
 
 def _folder(out: Path | None) -> Path:
-    """The folder of this proof, made."""
+    """Make the folder of this proof, and return it."""
     reports = (out or Path(_REPORTS)).absolute()
     base = reports / f"prove-{folder.run_id()}"
     base.mkdir(parents=True)

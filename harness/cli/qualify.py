@@ -37,7 +37,7 @@ _OF_SYSTEM: Final = f"{shipped.SUITES.name}/system"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to run, where, and where the report goes."""
+    """Add the options: what to run, where, and where the report goes."""
     parser.add_argument(
         "suite", nargs="*", metavar="SUITE", help="folder or file of your own suites (default: those of the harness)"
     )
@@ -153,7 +153,7 @@ def _benches(environment: Path, names: list[str]) -> list[str]:
 
 
 def _reports_folder(out: Path | None) -> Path:
-    """As the user may write it: the last line shows this path."""
+    """Return the folder as the user may write it, because the last line shows this path."""
     return Path(_REPORTS) if out is None else out.absolute()
 
 

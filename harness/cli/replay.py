@@ -24,7 +24,7 @@ HELP = "run a sequence of guest and host operations, and compare the results wit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to replay."""
+    """Add the options: what to replay, and where."""
     parser.epilog = script.__doc__
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("file", type=path, help="a file with one step per line")
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0 when every step shows what the model says, 1 at the first that does not."""
+    """Replay; exit status 0 when every step shows what the model says, 1 at the first that does not."""
     refuse_optimised()
     steps = _script(args.file)
     environment = args.lg_env or shipped.BENCHES

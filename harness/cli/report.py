@@ -14,7 +14,7 @@ HELP = "rebuild the pages of a report from the evidence of its run, and print it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder, and what to compare it with."""
+    """Add the options: the folder, and what to compare it with."""
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--baseline",

@@ -44,7 +44,7 @@ def walk(file: Path, only: str | None, log: Path | None, say: Say) -> bool:
 
 
 class _Walk:
-    """One target."""
+    """A walk over one target."""
 
     def __init__(self, environment: Any, bench: Any, log: Path | None, say: Say) -> None:
         self._environment = environment

@@ -25,7 +25,7 @@ HELP = "audit all qvm configurations of a host: which guests can meet in which r
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the command line."""
+    """Add the options: the configurations, the policy, and what to print."""
     parser.add_argument("files", metavar="FILE|FOLDER", nargs="*", help="the qvm configuration of each VM of the host")
     parser.add_argument(
         "--vm", action="append", default=[], metavar="WORDS", help="a VM that is started as 'qvm WORDS', in one text"

@@ -18,13 +18,13 @@ HELP = "make one report of several runs, and list where they contradict each oth
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The runs, and where the new one goes."""
+    """Add the options: the runs, and where the new one goes."""
     parser.add_argument("runs", type=path, nargs="+", metavar="DIR", help="folders of runs that are to be one")
     parser.add_argument("--out", type=path, default=Path("reports"), metavar="DIR", help="folder for reports")
 
 
 def run(args: argparse.Namespace) -> int:
-    """The exit status is that of the merged run."""
+    """Merge the runs; the exit status is that of the merged run."""
     for each in args.runs:
         folder.must_be_there(each)
     target, report = merge(args.runs, args.out, shlex.join(["harness", *sys.argv[1:]]))

@@ -15,7 +15,7 @@ HELP = "sign the manifest of a run with an SSH key"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder and the key."""
+    """Add the options: the folder and the key."""
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--key", type=path, required=True, metavar="FILE", help="SSH key: a private one, or a public one of an agent"
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0 when it is signed, 1 when the run is not as it was written."""
+    """Sign the run; exit status 0 when it is signed, 1 when it is not as it was written."""
     folder.must_be_there(args.folder)
     if not args.key.is_file():
         raise UsageError(f"there is no key {args.key}")

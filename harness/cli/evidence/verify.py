@@ -16,7 +16,7 @@ HELP = "derive all verdicts of a run again, and name what was changed, added or 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder, and who may have signed it."""
+    """Add the options: the folder, and who may have signed it."""
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--allowed-signers",
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0 when all is as it was written, 1 when something is not."""
+    """Verify the run; exit status 0 when all is as it was written, 1 when something is not."""
     folder.must_be_there(args.folder)
     run_folder = args.folder.resolve()
     found = verify(run_folder)

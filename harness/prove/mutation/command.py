@@ -40,7 +40,7 @@ _SOURCES: Final = "mutants"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What only mutants need beside the options of a proof."""
+    """Add the options that only mutants need beside those of a proof."""
     parser.add_argument(
         "--mutants",
         type=count,
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, sessions: Sessions, folder_of_this_run: Callable[[], Path]) -> int:
-    """The exit status: 0 all were noticed, 1 some were not; ``folder_of_this_run`` makes a folder."""
+    """Try mutants; exit status 0: all were noticed, 1: some were not. ``folder_of_this_run`` makes a folder."""
     before = pages.read(args.resume) if args.resume else None
     every, chosen = _drawn(args, before)
     entries = equivalent.equivalents()
