@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import shtab
 
 from harness.errors import EXIT_PASS
+from harness.process.command import path
 
-HELP = "print a completion script for bash, zsh or tcsh"
+HELP = "print a script with which a shell completes commands, options and files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,5 +38,5 @@ def _complete_files(parser: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
                 _complete_files(below)
-        elif action.type is Path:
+        elif action.type is path:
             setattr(action, "complete", shtab.FILE)  # noqa: B010 - shtab's own way to mark an argument

@@ -20,7 +20,7 @@ _STYLES: Final = {State.OK: "green", State.MISSING: "bold red", State.UNUSED: "d
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add no options: the command looks at everything."""
-    parser.epilog = "Exit status: 0 a bench can run, 2 something is missing."
+    parser.epilog = "exit status: 0 a bench can run, 2 something is missing"
 
 
 def run(_args: argparse.Namespace) -> int:

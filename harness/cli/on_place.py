@@ -41,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait", type=float, default=_HOUR, metavar="SECONDS", help="how long to wait for a place with the tags"
     )
     parser.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
-    parser.epilog = "example: harness on-place --tag board=rpi4 -- pytest suites/ --lg-env targets/qnx-lab-example.yaml"
+    parser.epilog = (
+        "exit status: that of COMMAND, or 2 when there is no place; example: "
+        "harness on-place --tag board=rpi4 -- pytest suites/ --lg-env targets/qnx-lab-example.yaml"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -47,6 +47,9 @@ _LONGEST_S: Final = 1800.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: which faults, which suites, and how."""
+    parser.epilog = (
+        "exit status: 0 proven, 1 a fault survived, or a test failed without one, 2 bench error, 3 wrong usage"
+    )
     parser.add_argument(
         "--select",
         action="append",

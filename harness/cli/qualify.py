@@ -19,7 +19,7 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import shipped
-from harness.errors import EXIT_BENCH_ERROR, UsageError
+from harness.errors import EXIT_BENCH_ERROR, STATUSES_OF_A_RUN, UsageError
 from harness.process import ending
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
@@ -38,6 +38,7 @@ _OF_SYSTEM: Final = f"{shipped.SUITES.name}/system"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: what to run, where, and where the report goes."""
+    parser.epilog = STATUSES_OF_A_RUN
     parser.add_argument(
         "suite", nargs="*", metavar="SUITE", help="folder or file of your own suites (default: those of the harness)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from harness.errors import STATUSES_OF_A_RUN
 from harness.process.command import path
 from harness.report.evidence import folder, reader
 from harness.report.evidence.model import Report
@@ -15,6 +16,7 @@ HELP = "rebuild the pages of a report from the evidence of its run, and print it
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the folder, and what to compare it with."""
+    parser.epilog = STATUSES_OF_A_RUN
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--baseline",

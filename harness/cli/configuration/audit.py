@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--release",
         action="append",
         choices=list(PROFILES),
-        help="the release to read the rules for (default: 7.0); two of them: what changes from the first to the second",
+        help="the release to read the rules for (default: 7.0); given twice: what changes from the first to the second",
     )
     parser.add_argument("--compare", metavar="OLD", help="the folder or file with the earlier version of the system")
     parser.add_argument("--propose-policy", action="store_true", help="print a policy that lists every meeting")

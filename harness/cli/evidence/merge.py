@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from harness.errors import STATUSES_OF_A_RUN
 from harness.process.command import path
 from harness.report.evidence import folder
 from harness.report.pages import html
@@ -19,6 +20,7 @@ HELP = "make one report of several runs, and list where they contradict each oth
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the runs, and where the new one goes."""
+    parser.epilog = STATUSES_OF_A_RUN
     parser.add_argument("runs", type=path, nargs="+", metavar="DIR", help="folders of runs that are to be one")
     parser.add_argument("--out", type=path, default=Path("reports"), metavar="DIR", help="folder for reports")
 

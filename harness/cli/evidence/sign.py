@@ -16,6 +16,7 @@ HELP = "sign the manifest of a run with an SSH key"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the folder and the key."""
+    parser.epilog = "exit status: 0 signed, 1 the run is not as it was written, 2 it could not be signed, 3 wrong usage"
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--key", type=path, required=True, metavar="FILE", help="SSH key: a private one, or a public one of an agent"

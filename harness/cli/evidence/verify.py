@@ -17,6 +17,7 @@ HELP = "derive all verdicts of a run again, and name what was changed, added or 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the folder, and who may have signed it."""
+    parser.epilog = "exit status: 0 all is as the run wrote it, 1 something is not, 3 wrong usage"
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--allowed-signers",
