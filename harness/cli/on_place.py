@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command to its end; the exit status is the command's, 2 when there is no place."""
     if bool(args.place) == bool(args.tag):
-        raise UsageError("give either --place or --tag")
+        raise UsageError("either --place or --tag is needed", remedy="give one of the two (harness on-place --help)")
     lifeline, alive = os.pipe()
     report, reporting = os.pipe()
     words = ["--coordinator", args.coordinator, "--place", args.place, "--wait", str(args.wait)]

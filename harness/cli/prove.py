@@ -176,12 +176,15 @@ def _keep(base: Path, report: ProofReport) -> None:
 def _sessions(args: argparse.Namespace) -> Sessions:
     environment = args.lg_env or shipped.BENCHES
     if not environment.is_file():
-        raise UsageError(f"there is no environment file {environment}")
+        raise UsageError(
+            f"there is no environment file {environment}",
+            remedy="name one, or leave --lg-env out for the embedded benches",
+        )
     require(environment)
     suites = [str(shipped.SUITES)] if not args.suite else [str(Path(suite).absolute()) for suite in args.suite]
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():
-            raise UsageError(f"there are no suites {suite}")
+            raise UsageError(f"there is no suite {suite}", remedy="name a folder or a file of tests")
     return Sessions(environment.resolve(), suites, args.bench, ["-p", "harness.prove.plugin"], args.limit or _LONGEST_S)
 
 

@@ -144,12 +144,15 @@ def _finish(qualification: Qualification, status: int | None) -> int:
 def _benches(environment: Path, names: list[str]) -> list[str]:
     """The benches to run, in the order of the file. Raises UsageError when there is no such file or bench."""
     if not environment.is_file():
-        raise UsageError(f"there is no environment file {environment}")
+        raise UsageError(
+            f"there is no environment file {environment}",
+            remedy="name one, or leave --lg-env out for the embedded benches",
+        )
     require(environment)
     known = list(Config(str(environment)).get_targets())
     unknown = sorted(set(names) - set(known))
     if unknown:
-        raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"there are: {', '.join(known)}")
+        raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"choose among: {', '.join(known)}")
     return [name for name in known if not names or name in names]
 
 
@@ -174,5 +177,5 @@ def _sessions(environment: Path, suites: Sequence[str], options: Sequence[str], 
         return Sessions(environment, options=options)
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():
-            raise UsageError(f"there is no suite {suite}")
+            raise UsageError(f"there is no suite {suite}", remedy="name a folder or a file of tests")
     return Sessions(environment, suites, options=options, folder=Path.cwd())
