@@ -93,11 +93,17 @@ class BoardConsole:
         """
         return self._expect(patterns, time.monotonic() + timeout, timeout, what)
 
-    def expect_all(self, patterns: Sequence[str], timeout: float, what: str) -> None:
-        """Wait for all patterns, one after the other; ``timeout`` is for all together. Raises BenchError."""
+    def expect_all(self, patterns: Sequence[str], timeout: float, what: str, remedy: str) -> None:
+        """Wait for all patterns, one after the other; ``timeout`` is for all together.
+
+        Raises BenchError, with the ``remedy``.
+        """
         deadline = time.monotonic() + timeout
         for pattern in patterns:
-            self._expect([pattern], deadline, timeout, f"{what} {pattern!r}")
+            try:
+                self._expect([pattern], deadline, timeout, f"{what} {pattern!r}")
+            except BenchError as error:
+                raise BenchError(error.message, remedy=remedy) from error
 
     def _expect(
         self, patterns: Sequence[str], deadline: float, timeout: float, what: str

@@ -177,7 +177,8 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
                 self._listen()
         # A board that was on already has booted before the console was opened.
         if self._listening and self.power is not None:
-            self._listening.expect_all(self.boot, self.boot_seconds, "the boot message")
+            remedy = "check the console's cable and speed, and boot and boot_seconds of the strategy in the target file"
+            self._listening.expect_all(self.boot, self.boot_seconds, "the boot message", remedy)
 
     def _power_on(self) -> None:
         if self.power is None:
@@ -242,7 +243,9 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             if self._listening is None:
                 raise
             lines = self._listening.last_lines()
-            raise SshUnreachableError(f"{error.message}; last lines of its console:\n{lines}") from error
+            raise SshUnreachableError(
+                f"{error.message}; last lines of its console:\n{lines}", remedy=error.remedy
+            ) from error
         self.host.start()
 
     def _ways(self) -> list[str]:

@@ -109,7 +109,8 @@ class QnxGuest(HostGuest):
             if time.monotonic() > deadline:
                 raise BenchError(
                     f"guest {self.system} did not start within {timeout:g} s: there is no {self._launch.node} on"
-                    f" {self._connection.name}; qvm said:\n{self._shown()}"
+                    f" {self._connection.name}; qvm said:\n{self._shown()}",
+                    remedy="correct what qvm complains of, or raise boot_seconds under options in the target file",
                 )
         if self._launch.uart:
             return self._launch.uart
