@@ -32,7 +32,7 @@ Say = Callable[[str], object]
 
 
 def walk(file: Path, only: str | None, log: Path | None, say: Say) -> bool:
-    """Go over every target of a file, or ``only`` one. ``say`` gets a line per step. Whether all went well."""
+    """Go over every target of a file, or ``only`` one; returns whether all went well. ``say`` gets a line per step."""
     require(file)
     environment = Environment(str(file))
     names = list(environment.config.get_targets())
@@ -54,7 +54,7 @@ class _Walk:
         self._failed = False
 
     def run(self) -> bool:
-        """Step by step until one fails; the board is off at the end in every case."""
+        """Go step by step until one fails; the board is off at the end in every case."""
         strategy: Any = None
         self._say(f"target {self._bench.name}")
         try:

@@ -78,7 +78,7 @@ class BoardConsole:
             raise BenchError(f"the console of {self.name} does not accept input: {error}") from error
 
     def _send_quietly(self, data: bytes) -> None:
-        """As the driver's own ``write``, which labgrid's logs show with all that it was given."""
+        """Write like the driver's own ``write``, whose argument labgrid's logs would show."""
         pause = getattr(self._driver, "txdelay", 0.0)
         step = self._driver.txchunk if pause else len(data)
         for start in range(0, len(data), step):

@@ -100,7 +100,7 @@ class BoardShell:
             return False
 
     def _try_login(self) -> int:
-        """One attempt at the login prompt; 1 if it was refused in so many words."""
+        """Try to log in once; returns 1 if the console said that the login was refused."""
         prompts, console = self._prompts, self._console
         try:
             console.forget()

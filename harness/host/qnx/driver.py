@@ -147,7 +147,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         self._address = address
 
     def set_ways(self, ways: Sequence[str]) -> None:
-        """In words, how else the host is reached: for the report."""
+        """Say how else the host is reached, for the report."""
         self._ways = list(ways)
 
     def set_shown_keys(self, keys: Sequence[str]) -> None:

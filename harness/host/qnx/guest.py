@@ -150,7 +150,7 @@ class QnxGuest(HostGuest):
         self._signal(_SIGNALS[how])
 
     def kill(self) -> None:
-        """See HostGuest. First as a power cut; SIGKILL, which the User's Guide advises against, only after that."""
+        """See HostGuest. A power cut comes first; SIGKILL, which the User's Guide advises against, only after that."""
         for signal in ("QUIT", "KILL"):
             if self._wait_ended(0.0):
                 break

@@ -114,7 +114,7 @@ def _mutate(campaign: Campaign, sessions: Sessions, base: Path, args: argparse.N
 
 
 def _keep(base: Path, report: MutationReport) -> None:
-    """For a run that is killed. If there is no room for a page now, the last one will say so."""
+    """Write what is known so far, in case the run is killed. The last page says if there is no room."""
     with suppress(OSError):
         pages.write(base, report)
 

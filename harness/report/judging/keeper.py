@@ -178,7 +178,7 @@ class JudgementKeeper:
 
 
 def _block_says_nothing(frame: FrameType, arguments: tuple[Any, ...]) -> bool:
-    """Of ``pytest.raises`` and ``pytest.warns``, at the end of their block."""
+    """Whether a ``pytest.raises`` or ``pytest.warns`` says nothing, at the end of its block."""
     context = arguments[0]
     anything = calls.is_any(getattr(context, "expected_exceptions", ()))
     narrowed = getattr(context, "match", None) is not None or getattr(context, "check", None) is not None
@@ -186,7 +186,7 @@ def _block_says_nothing(frame: FrameType, arguments: tuple[Any, ...]) -> bool:
 
 
 def _assertion_says_nothing(name: str, frame: FrameType, arguments: tuple[Any, ...]) -> bool:
-    """Of an assertion of ``unittest``; those that it calls itself are not counted."""
+    """Whether an assertion of ``unittest`` says nothing; those that it calls itself are not counted."""
     if frame.f_globals.get("__name__", "").partition(".")[0] == "unittest" or calls.of_any_error(name, arguments):
         return True
     if calls.of_a_block(name, arguments):

@@ -59,7 +59,7 @@ class Document:
 
 
 def read(path: Path, variables: Mapping[str, str] | None = None) -> Document:
-    """Read a file. Raises TargetFileError when it is no YAML that labgrid takes, or has no end.
+    """Read a file. Raises TargetFileError when it is not YAML that labgrid takes, or has no end.
 
     ``variables`` are what ``!template`` may use; without them, those that labgrid knows (``LG_...``) have some value.
     """
@@ -105,7 +105,7 @@ def _text(path: Path) -> str:
 
 
 def _look_over(path: Path, text: str) -> None:
-    """What no loader may begin with: it would not end, or labgrid has no meaning for it. Raises TargetFileError."""
+    """Refuse what no loader may begin with: it has no end, or labgrid does not support it. Raises TargetFileError."""
     openings = _OPENINGS.search(text)
     if openings:
         raise TargetFileError(Problem(str(path), text.count("\n", 0, openings.start()) + 1, _TOO_DEEP))
