@@ -15,6 +15,12 @@ EXIT_BENCH_ERROR = 2
 EXIT_USAGE = 3
 EXIT_PARTIAL = 4
 
+STATUSES_OF_A_RUN = (
+    "exit status: 0 pass, 1 a requirement failed, 2 bench error, 3 wrong usage, 4 partial: nothing failed, and the run "
+    "is less than a qualification"
+)
+"""The exit statuses as the help of a command that ends with a verdict has them."""
+
 
 class HarnessError(Exception):
     """What happened, and the remedy when one is known."""

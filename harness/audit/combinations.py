@@ -37,15 +37,15 @@ _LEGALITY: Final = (
     "name_unterminated",
 )
 
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "mixed_rules": ("first-match", "deny-wins", "most-specific", "last-match", "allow-only", "deny-only"),
-    "subst_several": ("first-found", "last", "chain"),
-    "subst_unmatched": ("unchanged", "prefixed"),
-    "overlong_host_name": ("truncated",),
-    "name_unterminated": ("illegal", "legal"),
-    "create_vs_rules": ("implies-allow",),
+_NEVER_MORE: Final[Mapping[str, tuple[str, ...]]] = {
+    "mixed_rules": ("rejected",),
+    "subst_several": ("rejected",),
+    "subst_unmatched": ("refused",),
+    "overlong_host_name": ("illegal",),
+    "name_unterminated": ("truncated",),
+    "create_vs_rules": ("bypass", "obey"),
 }
-"""The readings that can give a device a name that no other reading of the same point gives it; else all of them."""
+"""Readings that give a device no name that other readings of the same point do not give it. All others are tried."""
 
 _MOST_BY_KIND: Final[Mapping[str, Mapping[str, str]]] = {
     "pattern_case": {"allow": "insensitive", "deny": "sensitive"},
@@ -223,7 +223,7 @@ class Combinations:
             # A set that is turned with '!' permits less when case does not matter.
             if len(kinds) == 1 and not (field == "pattern_case" and any("[" in rule.pattern for rule in rules)):
                 return [_MOST_BY_KIND[field][kinds.pop()]]
-        readings = _CHOICES.get(field, FIELDS[field].readings)
+        readings = [reading for reading in FIELDS[field].readings if reading not in _NEVER_MORE.get(field, ())]
         return sorted(readings, key=lambda reading: reading != getattr(self._profile, field))
 
     def _explained(self, one: _Device, other: _Device, combination: Profile) -> Found:

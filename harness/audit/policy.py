@@ -154,7 +154,7 @@ def check_policy(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
         for member in channel.members:
             if member not in known:
                 raise ConfigError(
-                    f"the policy names a VM '{member}', which no configuration is called",
+                    f"the policy names a VM '{member}', and no configuration has that name",
                     channel.position,
                     expected=f"one of {', '.join(sorted(known))}",
                 )
@@ -165,7 +165,7 @@ def check_policy(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
 
 def _channel(analysis: Analysis, channel: Channel, names: Dfa) -> Iterator[Finding]:
     if analysis.shortest(names) is None:
-        text = f"no region can have a name of the channel '{channel.region}'"
+        text = f"no legal name of a region fits the channel '{channel.region}'"
         yield Finding("error", "unused-channel", text, channel.position, channel.members)
         return
     missing = []

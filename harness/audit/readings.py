@@ -35,7 +35,7 @@ def proved(system: System, profile: Profile, analysis: Analysis) -> Iterator[Fin
         try:
             found = looked_at.meeting(one.devices, other.devices)
         except Entangled:
-            text = f"'{pair[0]}' and '{pair[1]}': too many combinations of readings to look at all of them"
+            text = f"'{pair[0]}' and '{pair[1]}': too many combinations of readings to try each; nothing is proved"
             yield Finding("note", "depends-on-reading", text, vms=pair)
             continue
         if found is not None:
@@ -46,8 +46,8 @@ def proved(system: System, profile: Profile, analysis: Analysis) -> Iterator[Fin
 def _otherwise(found: Found) -> str:
     if found.readings is None:
         return (
-            "but it is not proved for every combination of readings: there are too many to look at each, and what they "
-            f"permit in all has {spelled(found.name)} for both"
+            "but may under other readings: there are too many combinations to try each, and what all of them permit "
+            f"taken together has {spelled(found.name)} for both"
         )
     needed = " and ".join(
         f"{field} is {reading} (SHM-OPEN-{FIELDS[field].question.number:02})"

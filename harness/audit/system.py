@@ -88,5 +88,7 @@ def _words(line: str) -> list[str]:
     try:
         words = shlex.split(line)
     except ValueError as error:
-        raise UsageError(f"cannot take the command line apart: {error}", remedy="close the quotation mark") from error
+        raise UsageError(
+            f"the command line cannot be split into words: {error}", remedy="close the quotation mark"
+        ) from error
     return words[1:] if words and Path(words[0]).name == "qvm" else words

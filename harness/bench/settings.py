@@ -114,7 +114,8 @@ def select(benches: Mapping[str, BenchConfig], names: Iterable[str]) -> dict[str
     unknown = wanted - benches.keys()
     if unknown:
         raise UsageError(
-            f"no bench {', '.join(sorted(unknown))} in the environment file", remedy=f"there are: {', '.join(benches)}"
+            f"no bench {', '.join(sorted(unknown))} in the environment file",
+            remedy=f"choose among: {', '.join(benches)}",
         )
     return {name: bench for name, bench in benches.items() if not wanted or name in wanted}
 

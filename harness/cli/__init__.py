@@ -52,7 +52,7 @@ def _overview() -> str:
 
 
 def whole_parser() -> argparse.ArgumentParser:
-    """All subcommands in one parser, for who wants to know all that can be typed."""
+    """Put all subcommands into one parser, for the completion of shells."""
     parser = _Parser(prog="harness")
     below = parser.add_subparsers(metavar="COMMAND")
     for name in commands():

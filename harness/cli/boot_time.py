@@ -18,6 +18,7 @@ from harness.errors import EXIT_PASS
 from harness.narrow import present
 from harness.process.command import path
 from harness.provision.linux.image import linux_image
+from harness.runs.sessions import count
 
 HELP = "measure the boot time of Linux guests, from start to shell"
 
@@ -26,10 +27,10 @@ _FIRST_EXPERIMENT_SECONDS: Final = 8.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the subcommand."""
+    """Add the options: which guests, how often, and how many at a time."""
     parser.add_argument("--arch", action="append", choices=ARCHES, help="only this architecture (may be repeated)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often to start them (default: 5)")
-    parser.add_argument("--guests", type=int, default=2, help="how many at the same time (default: 2)")
+    parser.add_argument("--rounds", type=count, default=5, help="how often to start them (default: 5)")
+    parser.add_argument("--guests", type=count, default=2, help="how many at the same time (default: 2)")
     parser.add_argument("--recipe", type=path, help="additions to the image (docs/linux-guest.md)")
 
 
@@ -62,11 +63,11 @@ class _Boot:
     work: float
 
 
-def _round(arch: Arch, count: int, recipe: Path | None) -> list[_Boot]:
+def _round(arch: Arch, number_of_guests: int, recipe: Path | None) -> list[_Boot]:
     """Start guests at the same time. The image is made before."""
     image = linux_image(arch, recipe)
     with trial() as bench, contextlib.closing(bench.host.client()) as host:
-        guests = [bench.start(image, f"guest{number}") for number in range(count)]
+        guests = [bench.start(image, f"guest{number}") for number in range(number_of_guests)]
         processes = {guest.system: present(guest.pid) for guest in host.guests()}
         began = min(guest.started for guest in guests)
         return [_boot(guest, began, processes[guest.name]) for guest in guests]

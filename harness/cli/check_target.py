@@ -13,7 +13,7 @@ HELP = "check a target file, and with --live the board that it describes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The files, and whether to use the boards."""
+    """Add the options: the files, and whether to use the boards."""
     parser.add_argument("files", nargs="+", type=path, metavar="FILE", help="labgrid environment file with targets")
     parser.add_argument(
         "--live",

@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import shtab
 
 from harness.errors import EXIT_PASS
+from harness.process.command import path
 
-HELP = "print a completion script for bash, zsh or tcsh"
+HELP = "print a script with which a shell completes commands, options and files"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which shell."""
+    """Add the option that names the shell."""
     parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell to print the script for")
     parser.epilog = (
         "example: harness completion bash > ~/.local/share/bash-completion/completions/harness"
@@ -38,5 +38,5 @@ def _complete_files(parser: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
                 _complete_files(below)
-        elif action.type is Path:
+        elif action.type is path:
             setattr(action, "complete", shtab.FILE)  # noqa: B010 - shtab's own way to mark an argument

@@ -19,8 +19,8 @@ _STYLES: Final = {State.OK: "green", State.MISSING: "bold red", State.UNUSED: "d
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No options: it looks at everything."""
-    parser.epilog = "Exit status: 0 a bench can run, 2 something is missing."
+    """Add no options: the command looks at everything."""
+    parser.epilog = "exit status: 0 a bench can run, 2 something is missing"
 
 
 def run(_args: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ _SHMEM = "vdev shmem\n    allow *\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the subcommand."""
+    """Add the options: the commands to run, the architecture, and the recipe."""
     parser.add_argument("command", nargs="+", help="shell commands to run over the console, in this order")
     parser.add_argument("--arch", choices=ARCHES, default=ARCHES[0], help=f"architecture (default: {ARCHES[0]})")
     parser.add_argument("--recipe", type=path, help="additions to the image (docs/linux-guest.md)")

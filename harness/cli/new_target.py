@@ -37,9 +37,11 @@ _QUESTIONS: Final = (
     _Question("power", "power switch (network:MODEL:HOST:INDEX, command, manual, none)", "manual"),
 )
 
+_UNASKED: Final = "give the answers as options, and --defaults for the rest (harness new-target --help)"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """An option per question; what no option gives is asked for on a terminal, or has its default."""
+    """Add an option for each question; what no option gives is asked for on a terminal, or has its default."""
     parser.add_argument("name", help="name of the target and of its file: lower-case letters, digits, - and _")
     for question in _QUESTIONS:
         parser.add_argument(f"--{question.option}", choices=question.choices or None, help=question.words)
@@ -58,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask, write, check."""
+    """Ask, write the file and check it."""
     from harness.target.check import check
     from harness.target.new import Answers, Console, Power, write
 
@@ -66,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     given = {question.option: _answer(question, getattr(args, question.option), asking) for question in _QUESTIONS}
     on, off = args.power_on, args.power_off
     if given["power"] == "command" and asking:
-        on = on or input("command that switches the power on: ")
-        off = off or input("command that switches it off: ")
+        on = on or _ask("command that switches the power on: ")
+        off = off or _ask("command that switches it off: ")
     answers = Answers(
         name=args.name,
         architecture="aarch64" if given["arch"] == "aarch64" else "x86_64",
@@ -86,23 +88,35 @@ def run(args: argparse.Namespace) -> int:
     print(f"{file}: written, templates of guests in {file.with_suffix('')}")
     marks = [str(problem.line) for problem in check(file) if problem not in problems]
     if marks:
-        print(f"next: fill in what is marked with FILL IN (line {', '.join(marks)}) and remove the marks")
+        print(f"next: fill in the lines that are marked with FILL IN ({' and '.join(marks)}), and remove the marks")
     print(f"then: harness check-target --live {file}")
     return EXIT_REQUIREMENT_FAILED if any(not problem.warning for problem in problems) else EXIT_PASS
 
 
 def _answer(question: _Question, given: str | None, asking: bool) -> str:
-    """From the option, the terminal, or the default. Raises UsageError when there is none of them."""
+    """Take the answer from the option, the terminal, or the default. Raises UsageError when there is none."""
     if given is not None:
         return given
     while asking:
-        said = input(f"{question.words}{_hint(question)}: ").strip() or question.default
+        said = _ask(f"{question.words}{_hint(question)}: ") or question.default
         if said is not None and (not question.choices or said in question.choices):
             return said
         print(f"  one of: {', '.join(question.choices)}")
     if question.default is None:
-        raise UsageError(f"--{question.option} is missing", remedy=f"one of: {', '.join(question.choices)}")
+        raise UsageError(
+            f"--{question.option} is missing, and has no default",
+            remedy=f"give --{question.option} {' or '.join(question.choices)}",
+        )
     return question.default
+
+
+def _ask(question: str) -> str:
+    """Ask on the terminal. Raises UsageError when the input has ended."""
+    try:
+        return input(question).strip()
+    except EOFError:
+        print()
+        raise UsageError("the input ended before all questions were answered", remedy=_UNASKED) from None
 
 
 def _hint(question: _Question) -> str:

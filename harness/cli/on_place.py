@@ -22,23 +22,35 @@ _HOUR: Final = 3600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which place, and the command."""
-    parser.add_argument("--coordinator", default="", metavar="HOST:PORT", help="default: LG_COORDINATOR, as labgrid")
-    parser.add_argument("--place", default="", metavar="NAME", help="this place")
+    """Add the options: which place, and the command."""
     parser.add_argument(
-        "--tag", action="append", default=[], metavar="KEY=VALUE", help="any place with this tag; repeatable"
+        "--coordinator",
+        default="",
+        metavar="HOST:PORT",
+        help="labgrid's coordinator (default: the variable LG_COORDINATOR)",
+    )
+    parser.add_argument("--place", default="", metavar="NAME", help="acquire this place")
+    parser.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="acquire a free place that has this tag; repeatable",
     )
     parser.add_argument(
         "--wait", type=float, default=_HOUR, metavar="SECONDS", help="how long to wait for a place with the tags"
     )
     parser.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
-    parser.epilog = "example: harness on-place --tag board=rpi4 -- pytest suites/ --lg-env targets/qnx-lab-example.yaml"
+    parser.epilog = (
+        "exit status: that of COMMAND, or 2 when there is no place; example: "
+        "harness on-place --tag board=rpi4 -- pytest suites/ --lg-env targets/qnx-lab-example.yaml"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command to its end; the exit status is the command's, 2 when there is no place."""
     if bool(args.place) == bool(args.tag):
-        raise UsageError("give either --place or --tag")
+        raise UsageError("either --place or --tag is needed", remedy="give one of the two (harness on-place --help)")
     lifeline, alive = os.pipe()
     report, reporting = os.pipe()
     words = ["--coordinator", args.coordinator, "--place", args.place, "--wait", str(args.wait)]
@@ -61,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _clean(lab: Lab, reported: Mapping[str, str]) -> None:
-    """The keeper was killed before it could: end the command, then release what is held. Raises BenchError."""
+    """End the command and release what is held, where the keeper was killed before it could. Raises BenchError."""
     if RELEASED in reported:
         return
     if RUNNING in reported:

@@ -46,38 +46,48 @@ _LONGEST_S: Final = 1800.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which faults, which suites, and how."""
+    """Add the options: which faults, which suites, and how."""
+    parser.epilog = (
+        "exit status: 0 proven, 1 a fault survived, or a test failed without one, 2 bench error, 3 wrong usage"
+    )
     parser.add_argument(
         "--select",
         action="append",
         default=[],
         metavar="NAME",
-        help="this fault, group, or source of mutants (* and ? fit); repeatable",
+        help="only these: a fault, a group, or with --mutants a source file; * and ? are wildcards; repeatable",
     )
-    parser.add_argument("--short", action="store_true", help=f"{len(SHORT)} faults of all groups")
+    parser.add_argument("--short", action="store_true", help=f"only {len(SHORT)} faults, of all groups")
     parser.add_argument(
-        "--jobs", type=count, default=processors(), metavar="N", help="number of parallel sessions (%(default)s)"
+        "--jobs",
+        type=count,
+        default=processors(),
+        metavar="N",
+        help="number of parallel sessions (default: the number of processors, %(default)s)",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="try each fault by tests that reach what it replaces, many faults in one session",
+        help="try many faults in one session, each by the tests that reach the code that it replaces",
     )
     parser.add_argument(
         "--budget",
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="--quick, --mutants: tests for one defect take so long together where nothing is wrong (%(default)g)",
+        help="--quick, --mutants: how long the tests for one defect may take on a sound device (default: %(default)g)",
     )
     parser.add_argument(
-        "--reach", type=path, metavar="DIR", help="--quick, --mutants: what tests reach was recorded there"
+        "--reach",
+        type=path,
+        metavar="DIR",
+        help="--quick, --mutants: an earlier record of which lines the tests reach (reports/ID/reach)",
     )
     parser.add_argument(
         "--random-order",
         type=count,
         metavar="N",
-        help="no faults: run N sessions in different test orders, and compare their verdicts",
+        help="inject nothing: run N sessions in different test orders, and compare their verdicts",
     )
     parser.add_argument("--suite", action="append", default=[], metavar="PATH", help="run these suites; repeatable")
     parser.add_argument(
@@ -90,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit",
         type=float,
         metavar="SECONDS",
-        help=f"longest time of one session ({_LONGEST_S:g}), or of a defect beside others ({LONGEST_S:g})",
+        help=f"longest time of one session (default: {_LONGEST_S:g}); for one defect among many: {LONGEST_S:g}",
     )
     mutation.add_arguments(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="folder for reports (default: reports)")
@@ -98,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """The exit status: 0 the suites are proven, 1 a fault survived or something failed without one, 2 bench error."""
+    """Prove the suites; 0: they are proven, 1: a fault survived or something failed without one, 2: bench error."""
     if args.mutants or args.resume:
         refuse_optimised()
         return mutation.run(args, _sessions(args), partial(_folder, args.out))
@@ -158,7 +168,7 @@ async def _quick(proving: Proving, faults: Sequence[Fault], args: argparse.Names
 
 
 def _keep(base: Path, report: ProofReport) -> None:
-    """For a proof that is killed. If there is no room for a page now, the last one will say so."""
+    """Write what is known so far, in case the proof is killed. The last page says if there is no room."""
     with suppress(OSError):
         pages.write(base, report)
 
@@ -166,17 +176,20 @@ def _keep(base: Path, report: ProofReport) -> None:
 def _sessions(args: argparse.Namespace) -> Sessions:
     environment = args.lg_env or shipped.BENCHES
     if not environment.is_file():
-        raise UsageError(f"there is no environment file {environment}")
+        raise UsageError(
+            f"there is no environment file {environment}",
+            remedy="name one, or leave --lg-env out for the embedded benches",
+        )
     require(environment)
     suites = [str(shipped.SUITES)] if not args.suite else [str(Path(suite).absolute()) for suite in args.suite]
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():
-            raise UsageError(f"there are no suites {suite}")
+            raise UsageError(f"there is no suite {suite}", remedy="name a folder or a file of tests")
     return Sessions(environment.resolve(), suites, args.bench, ["-p", "harness.prove.plugin"], args.limit or _LONGEST_S)
 
 
 def _folder(out: Path | None) -> Path:
-    """The folder of this proof, made."""
+    """Make the folder of this proof, and return it."""
     reports = (out or Path(_REPORTS)).absolute()
     base = reports / f"prove-{folder.run_id()}"
     base.mkdir(parents=True)

@@ -14,7 +14,7 @@ HELP = "fetch and build everything that a bench needs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of the subcommand."""
+    """Add the options: for which guests, and whether for the loopback board."""
     parser.add_argument(
         "--arch", action="append", choices=ARCHES, help="only for guests of this architecture (may be repeated)"
     )

@@ -19,7 +19,7 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import shipped
-from harness.errors import EXIT_BENCH_ERROR, UsageError
+from harness.errors import EXIT_BENCH_ERROR, STATUSES_OF_A_RUN, UsageError
 from harness.process import ending
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
@@ -37,7 +37,8 @@ _OF_SYSTEM: Final = f"{shipped.SUITES.name}/system"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to run, where, and where the report goes."""
+    """Add the options: what to run, where, and where the report goes."""
+    parser.epilog = STATUSES_OF_A_RUN
     parser.add_argument(
         "suite", nargs="*", metavar="SUITE", help="folder or file of your own suites (default: those of the harness)"
     )
@@ -68,8 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model-seconds", metavar="S", type=float, help="seconds of random histories on each bench")
     parser.add_argument("--model-seed", metavar="N", type=int, help="first seed of the random histories")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="run only these tests (as pytest's -k)")
-    parser.add_argument("--operator", default="", metavar="NAME", help="who runs it, for the first page")
-    parser.add_argument("--purpose", default="", metavar="TEXT", help="what the run is for, for the first page")
+    parser.add_argument(
+        "--operator", default="", metavar="NAME", help="who runs it; the first page of the report shows it"
+    )
+    parser.add_argument(
+        "--purpose", default="", metavar="TEXT", help="what the run is for; the first page of the report shows it"
+    )
     parser.add_argument(
         "--out", type=path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
     )
@@ -80,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_optimised()
     if args.system and not args.system.is_dir():
         raise UsageError(
-            f"there is no folder {args.system}", remedy="--system takes the folder with all configurations"
+            f"there is no folder {args.system}",
+            remedy="give --system the folder with the qvm configurations of all VMs",
         )
     environment = args.lg_env or _default_environment()
     benches = _benches(environment, args.bench)
@@ -138,17 +144,20 @@ def _finish(qualification: Qualification, status: int | None) -> int:
 def _benches(environment: Path, names: list[str]) -> list[str]:
     """The benches to run, in the order of the file. Raises UsageError when there is no such file or bench."""
     if not environment.is_file():
-        raise UsageError(f"there is no environment file {environment}")
+        raise UsageError(
+            f"there is no environment file {environment}",
+            remedy="name one, or leave --lg-env out for the embedded benches",
+        )
     require(environment)
     known = list(Config(str(environment)).get_targets())
     unknown = sorted(set(names) - set(known))
     if unknown:
-        raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"there are: {', '.join(known)}")
+        raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"choose among: {', '.join(known)}")
     return [name for name in known if not names or name in names]
 
 
 def _reports_folder(out: Path | None) -> Path:
-    """As the user may write it: the last line shows this path."""
+    """Return the folder as the user may write it, because the last line shows this path."""
     return Path(_REPORTS) if out is None else out.absolute()
 
 
@@ -168,5 +177,5 @@ def _sessions(environment: Path, suites: Sequence[str], options: Sequence[str], 
         return Sessions(environment, options=options)
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():
-            raise UsageError(f"there is no suite {suite}")
+            raise UsageError(f"there is no suite {suite}", remedy="name a folder or a file of tests")
     return Sessions(environment, suites, options=options, folder=Path.cwd())

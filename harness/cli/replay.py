@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from labgrid import Environment
 
@@ -22,9 +23,11 @@ from harness.target.check import require
 
 HELP = "run a sequence of guest and host operations, and compare the results with the reference model"
 
+_STEPS: Final = "name a file with one step per line (harness replay --help)"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to replay."""
+    """Add the options: what to replay, and where."""
     parser.epilog = script.__doc__
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("file", type=path, help="a file with one step per line")
@@ -35,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0 when every step shows what the model says, 1 at the first that does not."""
+    """Replay; exit status 0 when every step shows what the model says, 1 at the first that does not."""
     refuse_optimised()
     steps = _script(args.file)
     environment = args.lg_env or shipped.BENCHES
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     labgrid = Environment(str(environment))
     benches = read_benches(labgrid.config)
     if steps.bench not in benches:
-        raise UsageError(f"no bench {steps.bench} in {environment}", remedy=f"there are: {', '.join(benches)}")
+        raise UsageError(f"no bench {steps.bench} in {environment}", remedy=f"choose among: {', '.join(benches)}")
     with tempfile.TemporaryDirectory(prefix="shmem-replay-") as name:
         folder = Path(name)
         bench = Bench(benches[steps.bench], labgrid, folder / "host.log", args.fault or None)
@@ -57,9 +60,9 @@ def _script(file: Path) -> script.Script:
     try:
         return script.parse(file.read_text(), str(file))
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from error
+        raise UsageError(f"{file} cannot be read: {error.strerror}", remedy=_STEPS) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8 text", remedy="name a file with one step per line") from error
+        raise UsageError(f"{file} is not UTF-8 text", remedy=_STEPS) from error
 
 
 def _replay(bench: Bench, steps: script.Script, folder: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from harness.errors import UsageError
+from harness.errors import STATUSES_OF_A_RUN
 from harness.process.command import path
 from harness.report.evidence import folder, reader
 from harness.report.evidence.model import Report
@@ -15,7 +15,8 @@ HELP = "rebuild the pages of a report from the evidence of its run, and print it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder, and what to compare it with."""
+    """Add the options: the folder, and what to compare it with."""
+    parser.epilog = STATUSES_OF_A_RUN
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--baseline",
@@ -32,8 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the pages; the exit status is the one of the run."""
-    if not args.folder.is_dir():
-        raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
+    folder.must_be_there(args.folder)
     report = reader.derive(args.folder)
     earlier = [reader.read(old) for old in args.baseline]
     results, derived = args.folder / folder.RESULTS, reader.to_json(report)

@@ -141,7 +141,7 @@ class EmulatedHostProgram(HostProgram):
 
 
 def _resources(process: Path) -> Resources:
-    """Of a process of this machine. Its memory is what belongs to it alone: regions are shared with others."""
+    """The resources of a process of this machine. Its memory is what belongs to it alone: regions are shared."""
     rollup = (process / "smaps_rollup").read_text().splitlines()
     sizes = {name.rstrip(":"): int(kib) for name, kib, _unit in (line.split() for line in rollup[1:])}
     return Resources(

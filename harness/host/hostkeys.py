@@ -39,7 +39,7 @@ class HostKeys:
 
     @property
     def checked_how(self) -> str:
-        """In words, for the report."""
+        """Say how the key was checked, for the report."""
         return _HOW[self.check]
 
     def client(self, host: str, port: int) -> paramiko.SSHClient:
@@ -93,7 +93,7 @@ class HostKeys:
         return compare if self.check == "console" else f"{compare}, then correct the file of known hosts"
 
     def note(self, key: paramiko.PKey) -> None:
-        """A key that is not known was shown."""
+        """Keep the unknown key that was shown, for the message."""
         self._stranger = key
 
 

@@ -377,7 +377,10 @@ def wait_for_ssh(connection: SshConnection, timeout: float, between: Callable[[]
             connection.connect(max(0.1, deadline - time.monotonic()))
         except SshUnreachableError as error:
             if time.monotonic() >= deadline:
-                raise SshUnreachableError(f"{error.message}; tried for {timeout:g} s") from error
+                raise SshUnreachableError(
+                    f"{error.message}; tried for {timeout:g} s",
+                    remedy="check address, network and SSH server of the host, or raise ssh_seconds in the target file",
+                ) from error
             between()
         else:
             return

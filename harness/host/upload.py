@@ -239,7 +239,7 @@ class HostFiles:
         )
 
     def _remember_digest(self, path: str, digest: str) -> None:
-        """For a host without a tool: what was uploaded, in a file next to it."""
+        """Note what was uploaded in a file next to it, for a host without a tool for hashes."""
         if self._tool is None:
             with self._connection.translated("an upload"), self._connection.sftp().open(_note(path), "w") as file:
                 file.write(digest)

@@ -52,7 +52,8 @@ def selected(patterns: Sequence[str], names: Iterable[str] | None = None) -> lis
     for pattern in patterns:
         if not any(_fits(fault, pattern) for fault in faults):
             raise UsageError(
-                f"no fault and no group of faults matches '{pattern}'", remedy=f"the groups are {', '.join(MATCHING)}"
+                f"no fault and no group of faults matches '{pattern}'",
+                remedy=f"harness prove --list shows the faults; the groups are {', '.join(MATCHING)}",
             )
     return [fault for fault in faults if not patterns or any(_fits(fault, pattern) for pattern in patterns)]
 

@@ -61,7 +61,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _only_records(item: pytest.Item, known: dict[str, Requirement]) -> bool:
-    """An unknown identifier is the recorder's to refuse."""
+    """Whether a test only records; an unknown identifier is the recorder's to refuse."""
     kinds = {known[name].kind if name in known else "" for name in catalogue.requirements_of(item)}
     return kinds == {"characterise"}
 
@@ -80,7 +80,7 @@ def _module(item: pytest.Item) -> str:
 
 
 def _start(item: pytest.Item) -> str:
-    """A test without the parameter goes where chance puts it."""
+    """The start that a test belongs to; one without the parameter goes where chance puts it."""
     callspec = getattr(item, "callspec", None)
     return str(callspec.params.get("start", item.nodeid)) if callspec else item.nodeid
 

@@ -25,7 +25,7 @@ from harness.structured import structure, unstructure
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The two ends of the pipes."""
+    """Add the options: the two ends of the pipes."""
     group = parser.getgroup("proving")
     group.addoption("--prove-tasks", type=int, metavar="FD", help="descriptor from which the defects to try are read")
     group.addoption("--prove-answers", type=int, metavar="FD", help="descriptor to which the answers are written")

@@ -15,7 +15,7 @@
     one notify a 0x1            what begins with & happens at the same moment as the step before it,
     & two detach c              so both orders are right
 
-Empty lines and what follows ``#`` count for nothing. A guest without a line ``device`` has one without options. In
+Empty lines and what follows ``#`` are ignored. A guest without a line ``device`` has one without options. In
 names, ``%XX`` is any byte. A step about a connection that is not open, or by a guest that does not run, is left out.
 """
 

@@ -146,7 +146,7 @@ def last_words(report_dir: Path) -> str:
 
 
 def count(text: str) -> int:
-    """A number of sessions as an option of a command says it. Raises ArgumentTypeError."""
+    """A number of things as an option of a command says it. Raises ArgumentTypeError."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")

@@ -97,7 +97,7 @@ def benches_of(data: object, base: Path) -> dict[str, BenchConfig]:
     for name, target in file.targets.items():
         where = ("targets", name)
         if complaint := values.target_name(name):
-            faults.append(Fault(where, f"{name!r} is no name for a target; expected {complaint}"))
+            faults.append(Fault(where, f"{name!r} is not a name for a target; expected {complaint}"))
         faults += _empty_features(target.features, (*where, "features"))
         faults += _faults(target.options, (*where, "options"), base)
     if faults:
@@ -171,7 +171,7 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
         if not getattr(options, name):
             yield fault(" is []; expected at least one entry", name)
     if "mmio" in options.placements and not options.mmio:
-        yield fault(" is missing: where do the guests' memory-mapped devices go?", "mmio")
+        yield fault(" is missing: the placement mmio needs an address and an interrupt for each device", "mmio")
     for number, complaint in _locations(options.mmio):
         yield fault(complaint, "mmio", number)
     for name, reading in options.profile_overrides.items():
@@ -180,10 +180,10 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
         except UsageError as error:
             yield fault(f": {error.message}; {error.remedy}", "profile_overrides", name)
     if options.probe_image not in PROBES[options.architecture]:
-        yield fault(f" is {options.probe_image}, which is no image for {options.architecture}", "probe_image")
+        yield fault(f" is {options.probe_image}, which is not a probe image for {options.architecture}", "probe_image")
     folder = templates(base, options.templates)
     if not options.templates or not is_folder(folder):
-        what = f"{folder} is a file, no folder" if is_file(folder) else f"there is no folder {folder}"
+        what = f"{folder} is a file, not a folder" if is_file(folder) else f"there is no folder {folder}"
         yield fault(f": {what}", "templates")
     yield from (fault(f": {text}", "scope", *way) for way, text in scope_complaints(options.scope))
     if options.waivers and not is_file(resolved(base, options.waivers)):
@@ -210,11 +210,11 @@ def _locations(locations: Sequence[MmioLocation]) -> Iterator[tuple[int, str]]:
                 yield number, f": {name} is {address:#x}; expected the address of a page, a multiple of {_PAGE:#x}"
     for (first, one), (second, other) in combinations(enumerate(locations), 2):
         if one.loc == other.loc:
-            yield second, f": loc {other.loc:#x} is taken by location {first + 1}"
+            yield second, f": loc {other.loc:#x} is used by entry {first + 1} already"
         if one.intr == other.intr:
-            yield second, f": intr {other.intr} is taken by location {first + 1}"
+            yield second, f": intr {other.intr} is used by entry {first + 1} already"
         if one.window is not None and one.window == other.window:
-            yield second, f": window {other.window:#x} is taken by location {first + 1}"
+            yield second, f": window {other.window:#x} is used by entry {first + 1} already"
 
 
 def _release(value: object, _cls: object) -> Release:

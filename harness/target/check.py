@@ -70,7 +70,7 @@ def _look(document: Document) -> tuple[list[Fault], Mapping[str, BenchConfig]]:
 
 
 def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
-    """With their lines. What is wrong with a value on its own hides what follows from that."""
+    """Find the problems with their lines. What is wrong with a value on its own hides what follows from that."""
     reported = {problem.line for problem in document.problems}
     placed = (document.problem(fault) for fault in faults)
     return [*document.problems, *(problem for problem in placed if problem.line not in reported)]
@@ -83,5 +83,5 @@ def _templates(bench: BenchConfig) -> Iterator[Problem]:
 
 
 def _sorted(path: Path, problems: Iterable[Problem]) -> list[Problem]:
-    """In the order of the lines, the file's own first."""
+    """Sort by line, the file's own problems first."""
     return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file != str(path), problem.file, problem.line))

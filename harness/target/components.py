@@ -92,7 +92,7 @@ class Components:
             yield from self._part((*where, name), name, given, base)
         else:
             what = ", ".join(element) or "none"
-            self._error(where, f"an entry of this list has one class; here: {what}")
+            self._error(where, f"an entry of this list must have exactly one class, and has: {what}")
 
     def _part(self, where: Where, key: Any, given: Any, base: type[Any]) -> Iterator[Component]:
         known = target_factory.resources if base is Resource else target_factory.drivers
@@ -190,10 +190,10 @@ class Components:
         called = "" if chosen is None else f" named {chosen!r}"
         needed = chosen is not None or not optional
         if not found and needed and not (self.remote and any(issubclass(kind, Resource) for kind in kinds)):
-            self._error(where, f"{driver.cls.__name__} needs a {words}{called} ({name}), and none stands before it")
+            self._error(where, f"{driver.cls.__name__} needs a {words}{called} ({name}), and none is listed before it")
         elif len(found) > 1 and len({_priority(cls, kinds) for cls, _ in found}) < len(found):
             names = ", ".join(str(own) for _, own in found)
-            text = f"{driver.cls.__name__} finds several of {words} ({names}): choose with bindings: {name}"
+            text = f"{driver.cls.__name__} could use several of {words} ({names}): choose one under bindings: {name}"
             self._error(where, text)
 
 

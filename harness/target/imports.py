@@ -21,7 +21,7 @@ from harness.target.reading.document import Document
 
 @contextmanager
 def imported(document: Document) -> Iterator[None]:
-    """For the block, labgrid knows the classes that the file imports. Raises TargetFileError.
+    """Let labgrid know the classes that the file imports, for the block. Raises TargetFileError.
 
     A file with classes is run again by labgrid itself, which refuses a class that it knows; so it forgets them here,
     and Python forgets the modules that have them.
@@ -65,7 +65,7 @@ def _load(document: Document, names: list[str]) -> None:
 
 
 def _run(file: Path) -> None:
-    """As labgrid does it: the next file may import the one before it by name."""
+    """Run a file as labgrid does: the next file may import it by name."""
     loader = SourceFileLoader(file.stem, str(file))
     module = module_from_spec(present(spec_from_loader(loader.name, loader)))
     loader.exec_module(module)

@@ -32,19 +32,19 @@ Say = Callable[[str], object]
 
 
 def walk(file: Path, only: str | None, log: Path | None, say: Say) -> bool:
-    """Go over every target of a file, or ``only`` one. ``say`` gets a line per step. Whether all went well."""
+    """Go over every target of a file, or ``only`` one; returns whether all went well. ``say`` gets a line per step."""
     require(file)
     environment = Environment(str(file))
     names = list(environment.config.get_targets())
     if only is not None and only not in names:
-        raise UsageError(f"{file} has no target {only}", remedy=f"there are: {', '.join(names)}")
+        raise UsageError(f"{file} has no target {only}", remedy=f"choose among: {', '.join(names)}")
     benches = read_benches(environment.config)
     results = [_Walk(environment, benches[name], log, say).run() for name in names if only in (None, name)]
     return all(results)
 
 
 class _Walk:
-    """One target."""
+    """A walk over one target."""
 
     def __init__(self, environment: Any, bench: Any, log: Path | None, say: Say) -> None:
         self._environment = environment
@@ -54,7 +54,7 @@ class _Walk:
         self._failed = False
 
     def run(self) -> bool:
-        """Step by step until one fails; the board is off at the end in every case."""
+        """Go step by step until one fails; the board is off at the end in every case."""
         strategy: Any = None
         self._say(f"target {self._bench.name}")
         try:

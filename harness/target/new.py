@@ -34,6 +34,8 @@ _MMIO: Final[dict[Arch, list[dict[str, str]]]] = {
     "x86_64": [],
 }
 _ADDRESS_COMMAND: Final = "ifconfig"
+_NAMES: Final = "use lower-case letters, digits, - and _; the first is a letter or a digit"
+_CONSOLES: Final = "write a device (/dev/ttyUSB0), rfc2217://HOST:PORT, raw://HOST:PORT or none"
 _PLAIN: Final = re.compile(r"[\w./~-]+")
 
 
@@ -57,7 +59,7 @@ class Console:
             return cls("local", port=text)
         match = _NETWORK.fullmatch(text)
         if match is None:
-            raise UsageError(f"not a console: {text!r}", remedy="a device (/dev/ttyUSB0), rfc2217://HOST:PORT or none")
+            raise UsageError(f"not a console: {text!r}", remedy=_CONSOLES)
         return cls("network", host=match["host"], number=int(match["port"]), protocol=match["protocol"] or "rfc2217")
 
 
@@ -79,12 +81,14 @@ class Power:
             return cls("manual" if text == "manual" else "none")
         if text == "command":
             if not (on and off):
-                raise UsageError("power by command needs both commands", remedy="--power-on CMD --power-off CMD")
+                raise UsageError(
+                    "power by command needs both commands", remedy="add --power-on COMMAND and --power-off COMMAND"
+                )
             return cls("command", on=on, off=off)
         match = _POWER.fullmatch(text)
         if match is None:
             raise UsageError(
-                f"not a power switch: {text!r}", remedy="network:MODEL:HOST:INDEX, command, manual or none"
+                f"not a power switch: {text!r}", remedy="write network:MODEL:HOST:INDEX, command, manual or none"
             )
         return cls("network", model=match["model"], host=match["host"], index=match["index"])
 
@@ -118,11 +122,11 @@ class Answers:
 def text(answers: Answers) -> str:
     """The target file. Raises UsageError for a name that labgrid or a shell would trip over."""
     if not _NAME.fullmatch(answers.name):
-        raise UsageError(f"not a name for a target: {answers.name!r}", remedy="lower-case letters, digits, - and _")
+        raise UsageError(f"not a name for a target: {answers.name!r}", remedy=_NAMES)
     if answers.host_key == "console" and answers.console.kind == "none":
-        raise UsageError("without a console, the host key cannot be read from it", remedy="--host-key known_hosts")
+        raise UsageError("without a console, the host key cannot be read there", remedy="give --host-key known_hosts")
     if not answers.address and answers.console.kind == "none":
-        raise UsageError("without a console, the address cannot be found on it", remedy="--address HOST")
+        raise UsageError("without a console, the address cannot be found there", remedy="give --address HOST")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )

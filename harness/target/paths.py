@@ -10,7 +10,7 @@ from harness import shipped
 
 
 def resolved(base: Path, text: str) -> Path:
-    """As labgrid resolves a path of its configuration."""
+    """Resolve a path as labgrid does in its configuration."""
     # Path.expanduser raises for the home of an unknown user.
     return base / os.path.expandvars(os.path.expanduser(text))  # noqa: PTH111
 

@@ -78,14 +78,15 @@ def _unregistered(components: Components, document: Document) -> Iterator[Fault]
     for component in (*components.resources, *components.drivers):
         if component.cls.__module__.startswith("harness."):
             yield Fault(
-                component.where, f"{component.cls.__name__} is known only with imports: [harness.labgrid] in this file"
+                component.where,
+                f"{component.cls.__name__} is of the harness: add imports: [harness.labgrid] to this file",
             )
 
 
 def _host_key(host: Component, components: Components) -> Iterator[Fault]:
     way = host.argument("host_key")
     if way == "unchecked":
-        text = "the host key is not checked: anybody on the network can be this host"
+        text = "the host key is not checked: any machine on the network could pretend to be this host"
         yield Fault(host.where_of("host_key"), text, warning=True)
     if way == "console" and not components.of(ConsoleProtocol):
         yield Fault(host.where_of("host_key"), "host_key: console needs a console, and the target has none")
@@ -129,7 +130,7 @@ def _folder(host: Component) -> Iterator[Fault]:
     if problem := folder_problem(folder):
         yield Fault(where, problem)
     elif undocumented := sorted(set(folder) & set(_UNDOCUMENTED)):
-        text = f"folder: how a configuration writes {' and '.join(undocumented)} in a path is not documented"
+        text = f"folder: it is not documented how a configuration writes {' and '.join(undocumented)} in a path"
         yield Fault(where, text, warning=True)
     elif folder.startswith("~"):
         text = "folder: ~ has no meaning here; a path that is not absolute is below the account's home"
@@ -159,7 +160,7 @@ def _file(host: Component, name: str, path: Path) -> Iterator[Fault]:
         return
     file_path = resolved(path.absolute().parent, text)
     if is_folder(file_path):
-        yield Fault(where, f"{name}: {file_path} is a folder, no file")
+        yield Fault(where, f"{name}: {file_path} is a folder, not a file")
     elif not is_file(file_path):
         yield Fault(where, f"{name}: there is no file {file_path}", warning=True)
     else:
@@ -178,11 +179,11 @@ def _content(where: Where, name: str, file_path: Path) -> Iterator[Fault]:
     if not head.strip():
         yield Fault(where, f"{name}: {file_path} is empty", warning=True)
     elif name == "keyfile" and head.startswith(_PUBLIC_KEY):
-        yield Fault(where, f"keyfile: {file_path} is a public key; the private one is meant (its name has no .pub)")
+        yield Fault(where, f"keyfile: {file_path} is a public key: name the private key (without .pub)")
     elif name == "known_hosts" and b"PRIVATE KEY" in head:
-        yield Fault(where, f"known_hosts: {file_path} is a private key; the file of known hosts is meant")
+        yield Fault(where, f"known_hosts: {file_path} is a private key: name a file of known hosts")
     elif name == "keyfile" and stat.S_IMODE(mode) & 0o077:
-        text = f"keyfile: {file_path} is open to others; make it yours alone: chmod 600"
+        text = f"keyfile: {file_path} can be read by others: run chmod 600 on it"
         yield Fault(where, text, warning=True)
 
 
@@ -200,7 +201,7 @@ def _strategy(strategy: Component, components: Components) -> Iterator[Fault]:
         return
     for network in components.of(NetworkService):
         if network.arguments.get("address") == "":
-            text = "the address is empty, and the strategy has no address_command that would find it"
+            text = "the address is empty: write it here, or give the strategy an address_command that finds it"
             yield Fault(network.where_of("address"), text)
 
 
@@ -244,5 +245,5 @@ def _linux(name: str, components: Components, document: Document) -> Iterator[Fa
         return
     images, linux = options.get("guest_images"), options.get("linux", {})
     if isinstance(images, list) and "linux" in images and isinstance(linux, dict) and not linux.get("addresses"):
-        text = "guest_images has linux, whose guests on a board are reached by linux: addresses, and there are none"
+        text = "guest_images has linux: on a board, each Linux guest needs an address under linux: addresses"
         yield Fault(("targets", name, "options", "guest_images"), text)

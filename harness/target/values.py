@@ -64,11 +64,11 @@ def pattern(text: str, *, group: bool = False) -> str:
     try:
         compiled = re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        return f"a pattern; this is no regular expression: {error}"
+        return f"a regular expression; this is not one: {error}"
     if compiled.match(""):
-        return "a pattern that does not match an empty text, and so everything"
+        return "a regular expression that does not match an empty text, as that matches everything"
     if group and not compiled.groups:
-        return "a pattern with a group, (...), for what is looked for"
+        return "a regular expression with a group (...) around what is looked for"
     return ""
 
 

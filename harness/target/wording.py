@@ -9,15 +9,15 @@ from typing import Any, Final
 import yaml
 
 _REMEDIES: Final = {
-    "recursive": "an alias (*) stands inside of what it stands for",
-    "\\t": "a tab stands where only blanks may indent",
-    "2002:value": "= needs quotes",
-    "but found sequence": "a key is a text",
-    "but found mapping": "a key is a text",
+    "recursive": "an alias (*) is used inside the value that it names",
+    "\\t": "a tab is used for indentation: use spaces",
+    "2002:value": "a value of = needs quotes",
+    "but found sequence": "a key has to be a text, not a list or a mapping",
+    "but found mapping": "a key has to be a text, not a list or a mapping",
     "mapping values are not allowed": "a second ': ' in one line needs quotes, or the line is indented too far",
-    "sequence entries are not allowed": "a list begins in a line of its own, below its key",
-    "that cannot start any token": "a text that begins with such a character needs quotes",
-    "unknown escape character": "a backslash in double quotes needs another one; single quotes take it as it is",
+    "sequence entries are not allowed": "a list begins in a new line, below its key",
+    "that cannot start any token": "a text that begins with this character needs quotes",
+    "unknown escape character": "a backslash in double quotes has to be doubled; in single quotes it stays as it is",
 }
 """By words that are in what a library says."""
 _CONFLICT: Final = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
@@ -42,7 +42,7 @@ def explained(error: yaml.MarkedYAMLError | Any, text: str) -> tuple[int, str]:
     if "quoted scalar" in context:
         return began, "the quote that begins in this line is not closed"
     if "could not find expected ':'" in said:
-        return began, "this line needs a key, a colon and a blank: 'key: value'"
+        return began, "this line needs a key, a colon and a space: 'key: value'"
     if bracket := next((sign for kind, sign in _BRACKETS.items() if kind in context), ""):
         return began, f"the {bracket} of this line is not closed, or a comma is missing (read up to line {line})"
     if "expected <block end>" in said:
@@ -58,9 +58,9 @@ def _line(text: str, number: int) -> str:
 def _foreign(line: str) -> str:
     """What does not belong into a line in any case."""
     if line.startswith(_CONFLICT):
-        return "a mark of a merge conflict is left here"
+        return "a merge conflict marker is left here"
     odd = next((character for character in line if character != " " and re.match(r"[^\S\t]", character)), "")
-    return f"a blank that is none (U+{ord(odd):04X}) stands in this line" if odd else ""
+    return f"this line has a character that only looks like a space (U+{ord(odd):04X}): type a space" if odd else ""
 
 
 def _out_of_place(text: str, line: int) -> tuple[int, str]:
@@ -75,8 +75,8 @@ def _out_of_place(text: str, line: int) -> tuple[int, str]:
     except yaml.YAMLError:
         pass
     if quoted is not None and quoted.start_mark.line < quoted.end_mark.line == line - 1:
-        return quoted.start_mark.line + 1, f"the quote that begins in this line is closed in line {line} only"
+        return quoted.start_mark.line + 1, f"the quote that begins in this line is closed only in line {line}"
     value = _line(text, line).partition(": ")[2].lstrip()
     if value.startswith(_QUOTES):
-        return line, "text stands behind the closing quote: the quotes belong around the whole value"
-    return line, "the indentation of this line is not that of the lines that it belongs with"
+        return line, "there is text after the closing quote: put the quotes around the whole value"
+    return line, "the indentation of this line does not match the lines around it"

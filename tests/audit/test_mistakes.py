@@ -70,7 +70,11 @@ MISTAKES: Final = {
         '"pattern_dot": {"allow": "ordinary", "deny": "explicit"}',
         '"pattern_dot": {"allow": "ordinary", "deny": "ordinary"}',
     ),
-    "a reading is not looked at": ("combinations.py", '("unchanged", "prefixed")', '("unchanged",)'),
+    "a reading is not looked at": (
+        "combinations.py",
+        '"subst_unmatched": ("refused",)',
+        '"subst_unmatched": ("refused", "prefixed")',
+    ),
     "each VM is read otherwise": (
         "combinations.py",
         "found.setdefault((under(one, profile), under(other, profile)), profile)",

@@ -10,7 +10,7 @@ from harness.audit.names.lists import rules_list
 from harness.audit.names.reach import reach
 from harness.shmem.config import Create, Rule, ShmemOption, ShmemVdev, Subst
 from harness.shmem.oracle import decide
-from harness.shmem.profile import Profile
+from harness.shmem.profile import FIELDS, Profile
 
 _LISTS = {
     "narrow deny first": (("deny", "neo"), ("allow", "neo*")),
@@ -33,7 +33,7 @@ _EXPECTED = {
     ("wide deny first", "neon"): set(),
     ("apart", "zeta"): {"deny-only"},
 }
-_READINGS = ("first-match", "deny-wins", "most-specific", "last-match", "allow-only", "deny-only")
+_READINGS = [reading for reading in FIELDS["mixed_rules"].readings if reading != "rejected"]
 
 
 @pytest.mark.parametrize("reading", _READINGS)

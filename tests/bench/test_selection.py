@@ -96,7 +96,7 @@ def test_an_environment_file_that_is_missing_or_malformed_is_wrong_use(mini: Min
     mini.write("test_it.py", _TWO_TESTS)
     _expect_usage(mini.run(), "benches.yaml:1: error: cannot be read: No such file")
     mini.write("benches.yaml", "targets: [\n")
-    _expect_usage(mini.run(), "benches.yaml:1: error: no YAML: a value is missing here")
+    _expect_usage(mini.run(), "benches.yaml:1: error: not valid YAML: a value is missing here")
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def test_an_environment_file_that_is_missing_or_malformed_is_wrong_use(mini: Min
         (
             "features: []",
             "features: &f [*f]",
-            "benches.yaml:7: error: an alias (*) stands inside of what it stands for",
+            "benches.yaml:7: error: an alias (*) is used inside the value that it names",
         ),
         (
             "[serial]",
             '[!template "$LG_NOBODYS"]',
-            "error: !template: unknown variable 'LG_NOBODYS': it is not in the environment",
+            "error: !template: unknown variable 'LG_NOBODYS': it is not set in the environment",
         ),
         ("x86_64", "x86_64  # FILL IN", "benches.yaml:9: error: FILL IN is left here"),
     ],

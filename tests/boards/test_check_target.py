@@ -114,7 +114,7 @@ def _line(text: str, words: str) -> int:
 
 # name: what is replaced, by what, words of the wrong line afterwards, words of the message
 BROKEN: dict[str, tuple[str, str, str, str]] = {
-    "no YAML": ("    drivers:\n", "   drivers:\n", "   drivers:", "no YAML"),
+    "no YAML": ("    drivers:\n", "   drivers:\n", "   drivers:", "not valid YAML"),
     "a key twice": (
         'address: "192.0.2.10"',
         'address: "a"\n        address: "b"',
@@ -132,9 +132,14 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
         "      RawSerialPort:\n        port: /dev/ttyUSB0\n        speed: 115200\n",
         "",
         "      SerialDriver:",
-        "needs a NetworkSerialPort or SerialPort (port), and none stands before it",
+        "needs a NetworkSerialPort or SerialPort (port), and none is listed before it",
     ),
-    "no regular expression": ('boot: ["Starting|startup"', 'boot: ["Starting("', "Starting(", "no regular expression"),
+    "no regular expression": (
+        'boot: ["Starting|startup"',
+        'boot: ["Starting("',
+        "Starting(",
+        "a regular expression; this is not one",
+    ),
     "unknown option": ("      boot_seconds: 60\n", "      boot_secs: 60\n", "boot_secs", "unknown option boot_secs"),
     "unknown release": ('profile: "8.0"', 'profile: "9.0"', 'profile: "9.0"', "option profile is '9.0'"),
     "missing templates": ("templates: qnx-aarch64", "templates: qnx-arm", "templates: qnx-arm", "there is no folder"),

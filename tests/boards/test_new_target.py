@@ -83,7 +83,7 @@ def test_the_command_writes_a_checked_file_without_asking(tmp_path: Path) -> Non
     assert check(tmp_path / "desk.yaml", filled_in=False) == []
     left = check(tmp_path / "desk.yaml")
     assert [problem.text for problem in left] == ["FILL IN is left here: fill in the value, then remove the mark"] * 2
-    assert f"(line {left[0].line}, {left[1].line})" in done.stdout
+    assert f"({left[0].line} and {left[1].line})" in done.stdout
     assert "harness check-target --live" in done.stdout
     assert "boot: []  # FILL IN\n" in (tmp_path / "desk.yaml").read_text()
     assert (tmp_path / "desk/probe.qvmconf.j2").is_file()
@@ -114,6 +114,20 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     done = command(*words)
     assert done.returncode == 3
     assert "exists already" in done.stderr
+
+
+def test_a_person_who_ends_the_input_is_told_of_the_options(tmp_path: Path) -> None:
+    controller, terminal = pty.openpty()
+    program = "import sys; from harness.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", program, "new-target", "desk", "--folder", str(tmp_path)]
+    with programs.Program(words, cwd=CHECKOUT, stdin=terminal, stderr=subprocess.PIPE, text=True) as process:
+        os.write(controller, b"aarch64\n\x04")
+        _, said = process.communicate(timeout=programs.PATIENCE)
+    os.close(controller)
+    os.close(terminal)
+    assert process.returncode == 3, said
+    assert "the input ended before all questions were answered\n  remedy: give the answers as options" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_person_is_asked(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from harness import commit
 from tests import programs
 
+CHECKOUT = Path(__file__).parents[2]
 COMPLETED = """
 source /dev/stdin
 COMP_WORDS=({words})
@@ -38,11 +40,12 @@ def script() -> str:
         ("harness che", ["check-target"]),
         ("harness qualify --ben", ["--bench"]),
         ("harness boot-time --arch a", ["aarch64"]),
+        ("harness qualify --lg-env boards.y", ["boards.yaml"]),
     ],
 )
-def test_bash_completes_commands_options_and_choices(script: str, words: str, expected: list[str]) -> None:
+def test_bash_completes_commands_options_choices_and_files(script: str, words: str, expected: list[str]) -> None:
     shell = ["bash", "-c", COMPLETED.format(words=words)]
-    done = programs.run(shell, input=script, capture_output=True, text=True)
+    done = programs.run(shell, input=script, cwd=CHECKOUT, capture_output=True, text=True)
     assert done.stdout.split() == expected, done.stderr
 
 

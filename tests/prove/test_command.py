@@ -206,7 +206,7 @@ def test_a_session_that_breaks_says_nothing_about_the_order(tmp_path: Path) -> N
     [
         (["--select", "rules-of-thumb"], "no fault and no group of faults matches 'rules-of-thumb'"),
         (["--lg-env", "none.yaml"], "there is no environment file none.yaml"),
-        (["--suite", "nowhere"], "there are no suites"),
+        (["--suite", "nowhere"], "there is no suite"),
         (["--jobs", "0"], "must be at least 1"),
     ],
 )

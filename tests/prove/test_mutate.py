@@ -87,7 +87,7 @@ def test_wrong_use(tmp_path: Path) -> None:
     suite = MadeUp.of(tmp_path, SUITE)
     for options, message in (
         (["--select", "nowhere.py", "--mutants", "3"], "no source of the device fits nowhere.py"),
-        (["--resume", str(tmp_path)], "is no folder of a run of mutants"),
+        (["--resume", str(tmp_path)], "is not the folder of a run of mutants"),
     ):
         run = mutate(suite, *options)
         assert run.returncode == 3, run.stdout + run.stderr

@@ -217,7 +217,7 @@ def test_an_assertion_that_failed_unheard_is_no_pass(make_suite: MakeSuite) -> N
         ["test_good_decorator", "test_good_try", "test_good_thread"], "pass"
     )
     reasons = {case.test.partition("::")[2]: case.reason for case in session.report.cases}
-    assert "failed, and what is around the test went on" in reasons["test_swallowed"]
+    assert "failed, and something around the test, such as a decorator, caught it" in reasons["test_swallowed"]
     assert "an assertion failed in a thread, and the test went on: assert" in reasons["test_in_a_thread"]
 
 

@@ -26,7 +26,8 @@ def test_the_table_of_fields_is_the_code_s() -> None:
     table = ["| Field | Question | Readings | Meaning |", "|---|---|---|---|"]
     table += [_row(name, info) for name, info in FIELDS.items()]
     found = DOCUMENT[DOCUMENT.index("| Field |") :].strip().splitlines()
-    assert found == table, "\n".join(table)
+    wrong = [row for row in table if row not in found] or ["every row is there, in another order or beside others"]
+    assert found == table, "\n".join(["write these rows into docs/configuration.md:", *wrong])
 
 
 def test_every_code_is_explained() -> None:

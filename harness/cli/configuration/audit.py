@@ -25,7 +25,7 @@ HELP = "audit all qvm configurations of a host: which guests can meet in which r
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the command line."""
+    """Add the options: the configurations, the policy, and what to print."""
     parser.add_argument("files", metavar="FILE|FOLDER", nargs="*", help="the qvm configuration of each VM of the host")
     parser.add_argument(
         "--vm", action="append", default=[], metavar="WORDS", help="a VM that is started as 'qvm WORDS', in one text"
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--release",
         action="append",
         choices=list(PROFILES),
-        help="the release to read the rules for (default: 7.0); two of them: what changes from the first to the second",
+        help="the release to read the rules for (default: 7.0); given twice: what changes from the first to the second",
     )
     parser.add_argument("--compare", metavar="OLD", help="the folder or file with the earlier version of the system")
     parser.add_argument("--propose-policy", action="store_true", help="print a policy that lists every meeting")
@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--propose-rules", action="store_true", help="print the lists that make the files do what the policy says"
     )
     parser.add_argument("--policy-schema", action="store_true", help="print the JSON Schema of a policy file")
-    parser.add_argument("--strict", action="store_true", help="also fail on what is not understood")
+    parser.add_argument(
+        "--strict", action="store_true", help="also fail when a part of a configuration is not understood"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0, for code review tools")
@@ -69,9 +71,14 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     releases = args.release or ["7.0"]
     if len(releases) > 2 or (len(releases) == 2 and args.compare):
-        raise UsageError("too much to compare at once", remedy="give two releases, or --compare and one release")
+        raise UsageError(
+            "the audit compares two systems, and more are given",
+            remedy="give two releases, or --compare and one release",
+        )
     if args.html and (args.compare or len(releases) == 2 or args.propose_policy or args.propose_rules):
-        raise UsageError("--html is for the audit of one system", remedy="leave it out, or give one release alone")
+        raise UsageError(
+            "--html shows the audit of one system", remedy="leave it out, or audit one system for one release"
+        )
     system = read_system(args.files, args.vm)
     if args.compare or len(releases) == 2:
         return _compare(args, system, releases)
@@ -87,7 +94,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _propose_rules(args: argparse.Namespace, system: System, release: str, policy: Policy | None) -> int:
     if policy is None:
-        raise UsageError("--propose-rules needs to know what is wanted", remedy="add --policy FILE")
+        raise UsageError("--propose-rules needs a policy, which says what is wanted", remedy="add --policy FILE")
     found = propose.propose_rules(system, release, PROFILES[release], policy)
     if args.json:
         print(json.dumps(propose.as_json(found), indent=2))

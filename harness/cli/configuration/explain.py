@@ -16,7 +16,7 @@ HELP = "show which rule of a vdev shmem decides about a region's name, and the h
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the command line."""
+    """Add the options: the configuration, the name, and what to print."""
     parser.add_argument("file", metavar="FILE", help="a qvm configuration")
     parser.add_argument("--name", required=True, metavar="REGION", help="the name that the guest asks for")
     parser.add_argument("--vdev", metavar="N|NAME", help="one vdev shmem, by its name or counted from 0 (default: all)")

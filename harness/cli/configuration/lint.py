@@ -16,7 +16,7 @@ HELP = "check qvm configuration files: errors, rules that can never match, diffe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define the command line."""
+    """Add the options: the files, the release, and what to print."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="a qvm configuration")
     parser.add_argument(
         "--profile", choices=list(PROFILES), default="7.0", help="the release to check against (default: 7.0)"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.process.command import path
 from harness.report.comparing import pages
 from harness.report.comparing.comparison import compare
@@ -17,7 +17,8 @@ HELP = "compare two runs: changed verdicts first, then readings, then figures"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two runs, and where the comparison goes."""
+    """Add the options: the two runs, and where the comparison goes."""
+    parser.epilog = "exit status: 0 no verdict changed for the worse, 1 one did, 3 wrong usage"
     parser.add_argument("old", type=path, metavar="OLD", help="folder of the earlier run, or of the other item")
     parser.add_argument("new", type=path, metavar="NEW", help="folder of the later run")
     parser.add_argument(
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0 when no verdict changed for the worse, 1 when one did."""
+    """Compare the runs; exit status 0 when no verdict changed for the worse, 1 when one did."""
     comparison = compare(_report(args.old), _report(args.new))
     print(pages.markdown(comparison), end="")
     if args.out:
@@ -36,7 +37,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _report(target: Path) -> Report:
-    """By its journal; of an archive that kept only ``results.json``, what that says."""
-    if not target.is_dir():
-        raise UsageError(f"{target} is no folder", remedy="name the folder of one run, such as reports/latest")
+    """Derive the report from the journal; of an archive that has ``results.json`` alone, read that."""
+    folder.must_be_there(target)
     return reader.derive(target) if (target / folder.JOURNAL).is_file() else reader.read(target)

@@ -8,27 +8,27 @@ import shlex
 import sys
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.errors import STATUSES_OF_A_RUN
 from harness.process.command import path
 from harness.report.evidence import folder
 from harness.report.pages import html
 from harness.report.verdict import shortfalls
 from harness.runs.merging import merge
 
-HELP = "make one report of several runs, and name what they contradict each other in"
+HELP = "make one report of several runs, and list where they contradict each other"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The runs, and where the new one goes."""
+    """Add the options: the runs, and where the new one goes."""
+    parser.epilog = STATUSES_OF_A_RUN
     parser.add_argument("runs", type=path, nargs="+", metavar="DIR", help="folders of runs that are to be one")
     parser.add_argument("--out", type=path, default=Path("reports"), metavar="DIR", help="folder for reports")
 
 
 def run(args: argparse.Namespace) -> int:
-    """The exit status is that of the merged run."""
+    """Merge the runs; the exit status is that of the merged run."""
     for each in args.runs:
-        if not each.is_dir():
-            raise UsageError(f"{each} is no folder", remedy="name the folder of one run, such as reports/latest")
+        folder.must_be_there(each)
     target, report = merge(args.runs, args.out, shlex.join(["harness", *sys.argv[1:]]))
     for line in [*shortfalls.lines(report.run), *map(str, report.run.narrowed), *report.run.reasons]:
         print(line)

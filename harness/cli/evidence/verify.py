@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import argparse
 
-from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.paths import readable
 from harness.process.command import path
 from harness.report.chain import manifest, signature
 from harness.report.chain.verify import verify
+from harness.report.evidence import folder
 
 HELP = "derive all verdicts of a run again, and name what was changed, added or removed in its folder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder, and who may have signed it."""
+    """Add the options: the folder, and who may have signed it."""
+    parser.epilog = "exit status: 0 all is as the run wrote it, 1 something is not, 3 wrong usage"
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--allowed-signers",
@@ -26,9 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0 when all is as it was written, 1 when something is not."""
-    if not args.folder.is_dir():
-        raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
+    """Verify the run; exit status 0 when all is as it was written, 1 when something is not."""
+    folder.must_be_there(args.folder)
     run_folder = args.folder.resolve()
     found = verify(run_folder)
     complaints = [readable(str(each)) for each in found.discrepancies]

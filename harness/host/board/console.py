@@ -78,7 +78,7 @@ class BoardConsole:
             raise BenchError(f"the console of {self.name} does not accept input: {error}") from error
 
     def _send_quietly(self, data: bytes) -> None:
-        """As the driver's own ``write``, which labgrid's logs show with all that it was given."""
+        """Write like the driver's own ``write``, whose argument labgrid's logs would show."""
         pause = getattr(self._driver, "txdelay", 0.0)
         step = self._driver.txchunk if pause else len(data)
         for start in range(0, len(data), step):
@@ -93,11 +93,17 @@ class BoardConsole:
         """
         return self._expect(patterns, time.monotonic() + timeout, timeout, what)
 
-    def expect_all(self, patterns: Sequence[str], timeout: float, what: str) -> None:
-        """Wait for all patterns, one after the other; ``timeout`` is for all together. Raises BenchError."""
+    def expect_all(self, patterns: Sequence[str], timeout: float, what: str, remedy: str) -> None:
+        """Wait for all patterns, one after the other; ``timeout`` is for all together.
+
+        Raises BenchError, with the ``remedy``.
+        """
         deadline = time.monotonic() + timeout
         for pattern in patterns:
-            self._expect([pattern], deadline, timeout, f"{what} {pattern!r}")
+            try:
+                self._expect([pattern], deadline, timeout, f"{what} {pattern!r}")
+            except BenchError as error:
+                raise BenchError(error.message, remedy=remedy) from error
 
     def _expect(
         self, patterns: Sequence[str], deadline: float, timeout: float, what: str

@@ -69,7 +69,8 @@ class BoardShell:
             if time.monotonic() > deadline:
                 raise BenchError(
                     f"{self._console.name}: no login on its console within {timeout:g} s; its last lines:\n"
-                    f"{self._console.last_lines()}"
+                    f"{self._console.last_lines()}",
+                    remedy="correct login_prompt, shell_prompt or login_seconds of the strategy in the target file",
                 )
             refusals += self._try_login() if asked == "name" else 0
             if refusals >= _WRONG_PASSWORDS:
@@ -99,12 +100,12 @@ class BoardShell:
             return False
 
     def _try_login(self) -> int:
-        """One attempt at the login prompt; 1 if it was refused in so many words."""
+        """Try to log in once; returns 1 if the console said that the login was refused."""
         prompts, console = self._prompts, self._console
         try:
             console.forget()
             console.send(f"{self._user}\n")
-            console.expect([prompts.password], _PROMPT_SECONDS, "the question for the password")
+            console.expect([prompts.password], _PROMPT_SECONDS, "the password prompt")
             console.forget()
             console.send(f"{self._password}\n", secret=True)
             verdict, _ = console.expect([prompts.refused, prompts.shell + r"\Z"], _VERDICT_SECONDS, "a shell prompt")
@@ -133,7 +134,8 @@ class BoardShell:
                 return self._checked(command, *answer)
         raise BenchError(
             f"{self._console.name}: no two answers to {command!r} on its console agreed within {timeout:g} s"
-            f" ({sum(answers.values())} came); its last lines:\n{self._console.last_lines()}"
+            f" ({sum(answers.values())} came); its last lines:\n{self._console.last_lines()}",
+            remedy="try the command on the console; where the line loses characters, a shorter one comes through",
         )
 
     def send(self, command: str) -> None:
@@ -148,8 +150,8 @@ class BoardShell:
     def _must_fit(self, command: str) -> None:
         if len(command.encode()) > _LONGEST_COMMAND:
             raise PermanentHostError(
-                f"{self._console.name}: a command for a serial console is at most {_LONGEST_COMMAND} bytes long:"
-                f" {command!r}",
+                f"{self._console.name}: this command is too long for a serial console, which takes"
+                f" {_LONGEST_COMMAND} bytes: {command!r}",
                 remedy="shorten it in the target file, or put it into a script on the host",
             )
 

@@ -177,7 +177,8 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
                 self._listen()
         # A board that was on already has booted before the console was opened.
         if self._listening and self.power is not None:
-            self._listening.expect_all(self.boot, self.boot_seconds, "the boot message")
+            remedy = "check the console's cable and speed, and boot and boot_seconds of the strategy in the target file"
+            self._listening.expect_all(self.boot, self.boot_seconds, "the boot message", remedy)
 
     def _power_on(self) -> None:
         if self.power is None:
@@ -199,7 +200,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             self._listening = BoardConsole(self.console, self.target.name, self.host.journal)
 
     def _open_console(self) -> None:
-        """For this run alone: two that read the same port would get a part each of what the board says."""
+        """Open the console for this run alone: two readers of one port would get a part each of what the board says."""
         port = getattr(self.console, "port", None)
         if isinstance(port, SerialPort):
             self.console.serial.exclusive = True
@@ -232,7 +233,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             self.host.set_shown_keys([line for line in keys.splitlines() if line.strip()])
 
     def _connect(self) -> None:
-        """SSH up, host ready."""
+        """Connect over SSH and make the host ready."""
         self.target.activate(self.host)
         poll = select.poll()
         self.host.set_ways(self._ways())
@@ -242,7 +243,9 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             if self._listening is None:
                 raise
             lines = self._listening.last_lines()
-            raise SshUnreachableError(f"{error.message}; last lines of its console:\n{lines}") from error
+            raise SshUnreachableError(
+                f"{error.message}; last lines of its console:\n{lines}", remedy=error.remedy
+            ) from error
         self.host.start()
 
     def _ways(self) -> list[str]:
@@ -271,7 +274,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             self.status = BoardStatus.off
 
     def _cut_power(self) -> None:
-        """Power off, console closed; the console of a board whose power cannot be cut is closed too."""
+        """Switch the power off and close the console, also that of a board whose power cannot be cut."""
         try:
             if self.power is not None and not self._in_use:
                 self.target.activate(self.power)

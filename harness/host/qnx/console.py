@@ -120,7 +120,7 @@ def _unread(terminal: int) -> int:
 
 
 class _Carrier:
-    """The loop of a bridge."""
+    """Carry bytes until a side ends: the loop of a bridge."""
 
     def __init__(self, channel: paramiko.Channel, terminal: int, wake: int, first: bytes) -> None:
         self._channel = channel
@@ -130,7 +130,7 @@ class _Carrier:
         self._to_guest = b""
 
     def run(self) -> None:
-        """Until the channel ends or the wake-up pipe closes."""
+        """Carry bytes until the channel ends or the wake-up pipe closes."""
         channel = self._channel.fileno()
         while True:
             poll = select.poll()

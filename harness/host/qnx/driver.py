@@ -56,7 +56,7 @@ def _variables(_driver: object, _attribute: object, value: object) -> None:
     pairs = value.items() if isinstance(value, Mapping) else [("", None)]
     for name, text in pairs:
         if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or not isinstance(text, str) or "\0" in text:
-            raise ValueError(f"'environment' has names of variables with texts, not {value!r}")
+            raise ValueError(f"'environment' is {value!r}; expected NAME: TEXT for each variable")
 
 
 _text: Final = attr.validators.instance_of(str)
@@ -147,7 +147,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         self._address = address
 
     def set_ways(self, ways: Sequence[str]) -> None:
-        """In words, how else the host is reached: for the report."""
+        """Say how else the host is reached, for the report."""
         self._ways = list(ways)
 
     def set_shown_keys(self, keys: Sequence[str]) -> None:
@@ -197,7 +197,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         must_have(connection, self.target.name, self.qvm, self.raw_mode)
         files = HostFiles(connection, self.folder, self.say)
         files.prepare()
-        with connection.translated("its preparation"):
+        with connection.translated("the search for its /dev"):
             self._devices = connection.sftp().normalize(self.root)
         end_leftovers(connection, files, posixpath.join(self._devices, "dev/qvm"), self.say)
         self._files = files
@@ -211,7 +211,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             if connection and connection.connected:
                 self._take_back(guests, files)
         except BenchError as error:
-            self.say(f"could not be restored: {error}")
+            self.say(f"the host could not be left as it was found: {error}")
         finally:
             for guest in guests:
                 guest.close()
@@ -231,7 +231,9 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         """See ShmemHostProtocol."""
         answer = self._connected.run(["sh", "-c", "echo alive"], _COMMAND_SECONDS)
         if answer.output.strip() != "alive":
-            raise BenchError(f"{self.target.name} answers 'echo alive' with {answer.output!r}")
+            raise BenchError(
+                f"{self.target.name} does not run commands as expected: 'echo alive' printed {answer.output!r}"
+            )
 
     @active
     def components(self) -> Sequence[ManifestItem]:

@@ -109,7 +109,8 @@ class QnxGuest(HostGuest):
             if time.monotonic() > deadline:
                 raise BenchError(
                     f"guest {self.system} did not start within {timeout:g} s: there is no {self._launch.node} on"
-                    f" {self._connection.name}; qvm said:\n{self._shown()}"
+                    f" {self._connection.name}; qvm said:\n{self._shown()}",
+                    remedy="correct what qvm complains of, or raise boot_seconds under options in the target file",
                 )
         if self._launch.uart:
             return self._launch.uart
@@ -149,7 +150,7 @@ class QnxGuest(HostGuest):
         self._signal(_SIGNALS[how])
 
     def kill(self) -> None:
-        """See HostGuest. First as a power cut; SIGKILL, which the User's Guide advises against, only after that."""
+        """See HostGuest. A power cut comes first; SIGKILL, which the User's Guide advises against, only after that."""
         for signal in ("QUIT", "KILL"):
             if self._wait_ended(0.0):
                 break

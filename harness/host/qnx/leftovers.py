@@ -33,7 +33,7 @@ def end_leftovers(connection: SshConnection, files: HostFiles, nodes: str, say: 
             if exists(sftp, posixpath.join(nodes, system)):
                 with sftp.open(path, "r") as file:
                     pid = file.read().decode("ascii", "replace").strip()
-                say(f"guest {system} of an earlier run still lives, its power is cut (qvm is process {pid})")
+                say(f"guest {system} of an earlier run still runs, and is ended (qvm is process {pid})")
                 _end(connection, pid, posixpath.join(nodes, system))
             if exists(sftp, path):
                 sftp.remove(path)
@@ -48,4 +48,7 @@ def _end(connection: SshConnection, pid: str, node: str) -> None:
             # The command itself takes as long as a pause would.
             if not exists(sftp, node):
                 return
-    raise BenchError(f"{connection.name}: the guest of {node} does not end (qvm is process {pid})")
+    raise BenchError(
+        f"{connection.name}: a guest of an earlier run does not end: {node} (qvm is process {pid})",
+        remedy="end that process on the host, or restart the host",
+    )

@@ -40,16 +40,21 @@ _SOURCES: Final = "mutants"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What only mutants need beside the options of a proof."""
+    """Add the options that only mutants need beside those of a proof."""
     parser.add_argument(
-        "--mutants", type=count, metavar="N", help="no faults: N mechanical changes of the device, drawn at random"
+        "--mutants",
+        type=count,
+        metavar="N",
+        help="inject no faults, but N mechanical changes of the device, drawn at random",
     )
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="--mutants: what the draw depends on (1)")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="--mutants: seed of the random draw (default: 1)"
+    )
     parser.add_argument("--resume", type=path, metavar="DIR", help="--mutants: go on with the run in this folder")
 
 
 def run(args: argparse.Namespace, sessions: Sessions, folder_of_this_run: Callable[[], Path]) -> int:
-    """The exit status: 0 all were noticed, 1 some were not; ``folder_of_this_run`` makes a folder."""
+    """Try mutants; exit status 0: all were noticed, 1: some were not. ``folder_of_this_run`` makes a folder."""
     before = pages.read(args.resume) if args.resume else None
     every, chosen = _drawn(args, before)
     entries = equivalent.equivalents()
@@ -68,7 +73,7 @@ def run(args: argparse.Namespace, sessions: Sessions, folder_of_this_run: Callab
     try:
         return _mutate(campaign, sessions, base, args)
     except OSError as error:
-        raise BenchError(f"the results could not be written down: {error}", remedy=f"make room in {base}") from error
+        raise BenchError(f"the results could not be written: {error}", remedy=f"make room in {base}") from error
 
 
 def _drawn(args: argparse.Namespace, before: MutationReport | None) -> tuple[int, list[Mutant]]:
@@ -76,7 +81,7 @@ def _drawn(args: argparse.Namespace, before: MutationReport | None) -> tuple[int
     try:
         from harness.prove.mutation.mutants import mutants
     except ImportError as error:
-        raise UsageError(f"mutants need what is not installed: {error}", remedy="make venv-dev") from None
+        raise UsageError(f"a package that mutants need is not installed: {error}", remedy="run make venv-dev") from None
     select = before.select if before else args.select
     every = [mutant for mutant in mutants() if not select or any(fnmatch(mutant.file, one) for one in select)]
     if not every:
@@ -109,7 +114,7 @@ def _mutate(campaign: Campaign, sessions: Sessions, base: Path, args: argparse.N
 
 
 def _keep(base: Path, report: MutationReport) -> None:
-    """For a run that is killed. If there is no room for a page now, the last one will say so."""
+    """Write what is known so far, in case the run is killed. The last page says if there is no room."""
     with suppress(OSError):
         pages.write(base, report)
 

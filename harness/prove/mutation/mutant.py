@@ -41,5 +41,5 @@ class Mutant:
 
 
 def drawn(every: Sequence[Mutant], number: int, seed: int) -> list[Mutant]:
-    """So many of them at random, and in a random order: what is known of a run that was ended is a sample, too."""
+    """Draw so many at random and in a random order, so that what is known of a run that was ended is a sample, too."""
     return random.Random(seed).sample(every, min(number, len(every)))

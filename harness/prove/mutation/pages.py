@@ -26,5 +26,6 @@ def read(target: Path) -> MutationReport:
     try:
         report: MutationReport = structure(json.loads((target / RESULTS).read_text()), MutationReport, RESULTS)
     except (OSError, ValueError, StructureError) as error:
-        raise UsageError(f"{target} is no folder of a run of mutants: {error}") from None
+        why = f"{RESULTS}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise UsageError(f"{target} is not the folder of a run of mutants: {why}") from None
     return report

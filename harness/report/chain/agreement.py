@@ -124,7 +124,7 @@ def _junit(run: Path, report: Report) -> Iterator[Finding]:
 
 
 def _junit_name(case: Case) -> str:
-    """As pytest names a test case: without file and class, with its parameters."""
+    """Name a case as pytest's JUnit file does: without file and class, with its parameters."""
     path, bracket, parameters = case.test.partition("[")
     return f"{path.split('::')[-1]}{bracket}{parameters}"
 

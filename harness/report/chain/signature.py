@@ -13,6 +13,9 @@ from harness.report.chain.manifest import MANIFEST, SIGNATURE
 NAMESPACE: Final = "shmem-harness"
 """A signature for another purpose is none for a run."""
 
+UNKNOWN_SIGNER: Final = "an unknown key: name those that may sign with --allowed-signers"
+"""Who signed, as long as nobody has said who may."""
+
 _SECONDS: Final = 60
 
 
@@ -39,9 +42,7 @@ def verify(run: Path, allowed: Path | None) -> tuple[str, str]:
     signature, manifest = str(run / SIGNATURE), (run / MANIFEST).read_bytes()
     if allowed is None:
         done = _keygen(["check-novalidate", "-n", NAMESPACE, "-s", signature], manifest)
-        return (
-            ("", f"{SIGNATURE}: {_said(done)}") if done.returncode else ("somebody: no allowed signers were named", "")
-        )
+        return ("", f"{SIGNATURE}: {_said(done)}") if done.returncode else (UNKNOWN_SIGNER, "")
     if not allowed.is_file():
         raise UsageError(f"there is no file of allowed signers {allowed}")
     found = _keygen(["find-principals", "-f", str(allowed), "-s", signature], manifest)

@@ -47,7 +47,9 @@ def check(items: Sequence[pytest.Item], catalogue: Mapping[str, Requirement]) ->
     for item in items:
         for mark in item.iter_markers(MARKER):
             if not mark.args or mark.kwargs:
-                raise pytest.UsageError(f"{item.nodeid}: requirement takes ids of requirements and nothing else")
+                raise pytest.UsageError(
+                    f"{item.nodeid}: the mark requirement takes ids of requirements and nothing else"
+                )
         unknown |= {str(name): item.nodeid for name in requirements_of(item) if name not in catalogue}
     if unknown:
         lines = "\n".join(f"  {name} ({test})" for name, test in unknown.items())

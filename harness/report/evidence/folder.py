@@ -10,8 +10,9 @@ import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from harness.errors import BenchError
+from harness.errors import BenchError, UsageError
 from harness.paths import must_have_room
 
 RESULTS = "results.json"
@@ -24,6 +25,19 @@ BENCHES = "benches"
 LATEST = "latest"
 
 _LONGEST_NAME = 80
+
+
+NAME_A_RUN: Final = (
+    "name the folder of a run; every run of a suite makes one below reports, and reports/latest leads to the newest"
+)
+"""The remedy for a path that is none."""
+
+
+def must_be_there(run: Path) -> None:
+    """Raise UsageError unless ``run`` is a folder."""
+    if not run.is_dir():
+        wrong = f"{run} is a file, not a folder" if run.exists() else f"there is no folder {run}"
+        raise UsageError(wrong, remedy=NAME_A_RUN)
 
 
 def run_id(now: datetime | None = None) -> str:

@@ -24,7 +24,7 @@ def read(target: Path) -> Report:
         return build(merge.entries(target))
     raise ReportError(
         f"{target} holds no report: neither {folder.RESULTS} nor {folder.JOURNAL} is there",
-        remedy="name the folder of one run, such as reports/latest",
+        remedy=folder.NAME_A_RUN,
     )
 
 
@@ -36,7 +36,7 @@ def derive(target: Path) -> Report:
     if not (target / folder.JOURNAL).is_file():
         raise ReportError(
             f"{target} has no {folder.JOURNAL}, so its verdicts cannot be derived",
-            remedy="name the folder of one run, such as reports/latest; a run without its journal is no evidence",
+            remedy=f"{folder.NAME_A_RUN}; a run without its journal is no evidence",
         )
     return build(merge.entries(target))
 

@@ -157,7 +157,9 @@ class JudgementKeeper:
         if isinstance(item, pytest.DoctestItem) or not item.stash[BODY].ended:
             return
         if isinstance(item, pytest.Function) and self._lost is not None and (lost := self._lost.of(item.function)):
-            raise LostFindingError(lost, remedy="let what is raised leave the function of the test")
+            raise LostFindingError(
+                lost, remedy="make assertions in the test's own thread, and let their failures leave the test"
+            )
         named = catalogue.requirements_of(item)
         recorded = OBSERVATIONS in item.stash or METRICS in item.stash or ACCESS in item.stash
         only_recorded = len(catalogue.recorded_only(item, self._requirements)) == len(named)
@@ -176,7 +178,7 @@ class JudgementKeeper:
 
 
 def _block_says_nothing(frame: FrameType, arguments: tuple[Any, ...]) -> bool:
-    """Of ``pytest.raises`` and ``pytest.warns``, at the end of their block."""
+    """Whether a ``pytest.raises`` or ``pytest.warns`` says nothing, at the end of its block."""
     context = arguments[0]
     anything = calls.is_any(getattr(context, "expected_exceptions", ()))
     narrowed = getattr(context, "match", None) is not None or getattr(context, "check", None) is not None
@@ -184,7 +186,7 @@ def _block_says_nothing(frame: FrameType, arguments: tuple[Any, ...]) -> bool:
 
 
 def _assertion_says_nothing(name: str, frame: FrameType, arguments: tuple[Any, ...]) -> bool:
-    """Of an assertion of ``unittest``; those that it calls itself are not counted."""
+    """Whether an assertion of ``unittest`` says nothing; those that it calls itself are not counted."""
     if frame.f_globals.get("__name__", "").partition(".")[0] == "unittest" or calls.of_any_error(name, arguments):
         return True
     if calls.of_a_block(name, arguments):

@@ -56,7 +56,11 @@ class LostFindings:
             return f"an assertion failed in a thread, and the test went on: {self._threads[0]}"
         own: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)  # type: ignore[arg-type]
         lines = [line for code, line in self._failed if code is own and not _is_caught(code, line)]
-        return f"the assertion in line {lines[0]} failed, and what is around the test went on" if lines else ""
+        return (
+            f"the assertion in line {lines[0]} failed, and something around the test, such as a decorator, caught it"
+            if lines
+            else ""
+        )
 
     def _noting(self, explanation: str) -> str:
         frame = inspect.currentframe()

@@ -50,7 +50,7 @@ def reported_outcome(phase: Phase, report: pytest.TestReport) -> Outcome:
     crash = getattr(report.longrepr, "reprcrash", None)
     message = (crash.message if crash else report.longreprtext).strip()[:_LONGEST_REASON]
     if message.startswith(_PASSED_AGAINST_MARK):
-        return Outcome("error", f"the test passes against its mark: {message}")
+        return Outcome("error", f"the test passes, although it is marked as failing (xfail): {message}")
     # What pytest and its plugins call an expected failure is none: it has no end and no link.
     if report.failed or (report.skipped and hasattr(report, "wasxfail")):
         message = message or "a plugin reports a failure without a reason"

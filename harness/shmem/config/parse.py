@@ -58,8 +58,8 @@ class _Files:
         text = self._texts[resolved]
         if text.startswith(_BYTE_ORDER_MARK):
             parser.remarks.add(
-                "the file begins with a byte-order mark, which is read over here; save it without one, as another "
-                "reader may take it for a part of the first word",
+                "the file begins with a byte-order mark, which is ignored here; save it without one, as another "
+                "program may take it for a part of the first word",
                 Position(str(path), 1, 1),
                 "byte-order-mark",
             )

@@ -59,7 +59,7 @@ class Document:
 
 
 def read(path: Path, variables: Mapping[str, str] | None = None) -> Document:
-    """Read a file. Raises TargetFileError when it is no YAML that labgrid takes, or has no end.
+    """Read a file. Raises TargetFileError when it is not YAML that labgrid takes, or has no end.
 
     ``variables`` are what ``!template`` may use; without them, those that labgrid knows (``LG_...``) have some value.
     """
@@ -77,7 +77,9 @@ def read(path: Path, variables: Mapping[str, str] | None = None) -> Document:
     if data is None:
         raise TargetFileError(Problem(str(path), 1, "is empty: there are no targets"))
     if not isinstance(data, dict):
-        raise TargetFileError(Problem(str(path), walk.lines[()], "the file is not a mapping of keys"))
+        raise TargetFileError(
+            Problem(str(path), walk.lines[()], "the file has to be a mapping: lines of the form 'key: value'")
+        )
     return Document(path, data, walk.problems, list(marks.values()), walk.lines)
 
 
@@ -89,19 +91,21 @@ def _text(path: Path) -> str:
         words = error.strerror if isinstance(error, OSError) else error
         raise TargetFileError(Problem(str(path), 1, f"cannot be read: {words}")) from error
     if len(content) > _MOST_BYTES:
-        raise TargetFileError(Problem(str(path), 1, f"is larger than {_MOST_BYTES >> 10} KiB: no target file"))
+        raise TargetFileError(
+            Problem(str(path), 1, f"is larger than {_MOST_BYTES >> 10} KiB, so it is not a target file")
+        )
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise TargetFileError(Problem(str(path), 1, "is UTF-16 text: save it as UTF-8"))
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        text = f"is no UTF-8 text (byte {content[error.start]:#04x}): save it as UTF-8"
+        text = f"is not UTF-8 text (byte {content[error.start]:#04x}): save it as UTF-8"
         raise TargetFileError(Problem(str(path), line, text)) from error
 
 
 def _look_over(path: Path, text: str) -> None:
-    """What no loader may begin with: it would not end, or labgrid has no meaning for it. Raises TargetFileError."""
+    """Refuse what no loader may begin with: it has no end, or labgrid does not support it. Raises TargetFileError."""
     openings = _OPENINGS.search(text)
     if openings:
         raise TargetFileError(Problem(str(path), text.count("\n", 0, openings.start()) + 1, _TOO_DEEP))
@@ -117,11 +121,11 @@ def _look_over(path: Path, text: str) -> None:
         elif isinstance(event, DocumentStartEvent):
             documents += 1
             if event.version is not None:
-                complaint = "labgrid reads YAML 1.1 whatever a line above says (%YAML): remove that"
+                complaint = "labgrid always reads YAML 1.1: remove the %YAML line"
             if documents > 1:
-                complaint = "a second document begins (---): one file is one document"
+                complaint = "a second document begins here (---), and a file has one: remove the line"
         elif isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0] and event.tag is None:
-            complaint = "labgrid knows no merge keys (<<): write the keys out"
+            complaint = "labgrid does not support merge keys (<<): write the keys out"
         if isinstance(event, ScalarEvent | CollectionStartEvent) and not complaint:
             complaint = _tag_complaint(event)
         if complaint:
@@ -133,8 +137,8 @@ def _tag_complaint(event: Any) -> str:
     if tag in _TAGS or (tag == _TEMPLATE and isinstance(event, ScalarEvent)):
         return ""
     if tag == _TEMPLATE:
-        return f"{_TEMPLATE} is for a text"
-    return f'labgrid knows no tag {tag}; it has {_TEMPLATE} "$LG_NAME" for variables of the environment'
+        return f"{_TEMPLATE} takes a text"
+    return f'labgrid does not know the tag {tag}; it has {_TEMPLATE} "$LG_NAME" for variables of the environment'
 
 
 def _events(path: Path, text: str) -> Iterator[Any]:
@@ -183,10 +187,10 @@ def _translated(path: Path, text: str) -> Iterator[None]:
             line, words = error.problem_mark.line + 1, f"{(error.problem or '').split(chr(34))[1]} is there twice"
         elif isinstance(error, MarkedYAMLError | yaml.MarkedYAMLError):
             line, words = explained(error, text)
-            words = f"no YAML: {words}"
+            words = f"not valid YAML: {words}"
         elif isinstance(error, ReaderError | yaml.reader.ReaderError):
             line = text.count("\n", 0, error.position) + 1
             character = error.character
             shown = chr(character) if isinstance(character, int) else character
-            words = f"no YAML: the character {shown!r} may not be in it"
+            words = f"not valid YAML: the character {shown!r} is not allowed"
         raise TargetFileError(Problem(str(path), line, " ".join(words.split()))) from error

@@ -47,7 +47,7 @@ class Walk:
             raise self._stop(line, f"aliases make more than {_MOST_VALUES} values of this file")
         if isinstance(read, dict | list):
             if id(read) in self._open:
-                raise self._stop(line, "an alias (*) stands inside of what it stands for")
+                raise self._stop(line, "an alias (*) is used inside the value that it names")
             self._open.append(id(read))
             value: Any
             if isinstance(read, dict):
@@ -69,7 +69,7 @@ class Walk:
             if not isinstance(key, str) or not isinstance(own, str):
                 raise self._stop(at_line, f"the key {own} is not read as text: put it in quotes")
             if _CONTROL.search(key) or not key.strip():
-                raise self._stop(at_line, f"{key!r} is no key")
+                raise self._stop(at_line, f"{key!r} cannot be a key")
             same_line = at and at[2] == at[0]
             found[key] = self.value((*where, key), value, beside, at_line, at[3] if at and same_line else None)
         return found
@@ -97,7 +97,7 @@ class Walk:
         elif isinstance(read, str | UserString):
             self._check_text(str(read), line)
         elif isinstance(read, int) and abs(read) > _LARGEST:
-            self._say(line, "the number has more than 64 bits")
+            self._say(line, "the number does not fit into 64 bits")
             return 0
         if isinstance(placed, TaggedScalar):
             placed = placed.value
@@ -120,13 +120,16 @@ class Walk:
             for name in missing:
                 if not name.startswith("LG_"):
                     self._say(
-                        line, f"!template: unknown variable {name!r}; labgrid fills in BASE and those with LG_ in front"
+                        line,
+                        f"!template: unknown variable {name!r}; labgrid fills in BASE and names with LG_ in front",
                     )
                 elif self._variables is not None:
-                    self._say(line, f"!template: unknown variable {name!r}: it is not in the environment")
+                    self._say(line, f"!template: unknown variable {name!r}: it is not set in the environment")
             return template.substitute({**missing, **names})
         except ValueError:
-            self._say(line, f"!template {template.template!r}: a $ needs a name behind it; write $$ for a dollar sign")
+            self._say(
+                line, f"!template {template.template!r}: a $ has to be followed by a name; write $$ for a dollar sign"
+            )
             return template.template
 
     def _written(self, line: int, column: int | None) -> str:
