@@ -80,7 +80,7 @@ YAML: dict[str, Case] = {
     "odd blank": ("        qvm: qvm\n", "        qvm:\u00a0qvm\n", "\u00a0", "a blank that is none (U+00A0)"),
     "backslash": (BOOT, '        boot: ["a\\.b"]\n', 'boot: ["a', "a backslash in double quotes needs another one"),
     "at": (BOOT, "        boot: [@a]\n", "boot: [@", "begins with such a character needs quotes"),
-    "half a pair in a path": ("folder: /tmp/shmem-harness", 'folder: "\\ud800"', "\\ud800", "control character"),
+    "half a pair in a path": (HOST, HOST + '        folder: "\\ud800"\n', "\\ud800", "control character"),
     "half a pair in a template": (ADDRESS, '        address: !template "\\ud800"\n', "\\ud800", "control character"),
     "deep lists": (SECONDS, SECONDS + f"      linux: {'[' * 9999}\n", "[[[[", "nested more than"),
     "deep mappings": (SECONDS, SECONDS + f"      linux: {'{a: ' * 99}\n", "{a: {a:", "nested more than"),

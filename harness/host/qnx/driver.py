@@ -45,6 +45,7 @@ from harness.provision import ManifestItem
 
 _COMMAND_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 10.0
+_FOLDER: Final = "shmem-harness"
 _PSEUDO_TERMINAL: Final = re.compile(r"/dev/pty([p-zP-T][0-9a-f])")
 """The controlling sides of devc-pty; their user sides are ``/dev/tty...`` with the same letter and digit."""
 
@@ -68,7 +69,8 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     """A host that is reached over SSH.
 
     Args:
-        folder (str): folder on the host for images and configurations; relative to the account's home if not absolute
+        folder (str): folder on the host for images and configurations; relative to the account's home if not absolute;
+            left out, one that can be made, below /data, /var, the account's home or /tmp
         qvm (str): how qvm is called on the host; a path where it is not on the PATH of SSH sessions
         keyfile (str): private key, relative to the target file; without one the agent's keys, then the password of the
             NetworkService
@@ -82,13 +84,13 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         raw_mode (str): command that puts the terminal on its standard input into raw mode
         environment (dict): variables that every command on the host gets, such as PATH and LD_LIBRARY_PATH: a server of
             SSH reads no profile for a command
-        root (str): where the host's ``/dev`` is; ``/`` on every real host
+        root (str): where the host's ``/dev``, ``/data``, ``/var`` and ``/tmp`` are; ``/`` on every real host
         keep_images (bool): leave uploaded images on the host, so that the next run need not upload them
     """
 
     bindings = {"network": NetworkService}  # noqa: RUF012 - labgrid's own form
 
-    folder: str = attr.ib(default="/tmp/shmem-harness", validator=_text)
+    folder: str | None = attr.ib(default=None, validator=attr.validators.optional(_text))
     qvm: str = attr.ib(default="qvm", validator=_text)
     keyfile: str = attr.ib(default="", validator=_text)
     agent: bool = attr.ib(default=True, validator=attr.validators.instance_of(bool))
@@ -195,12 +197,19 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             return
         # First of all: without them, every other command fails with words that mislead.
         must_have(connection, self.target.name, self.qvm, self.raw_mode)
-        files = HostFiles(connection, self.folder, self.say)
-        files.prepare()
         with connection.translated("its preparation"):
             self._devices = connection.sftp().normalize(self.root)
+        files = HostFiles(connection, self._folders(), self.say)
+        files.prepare()
         end_leftovers(connection, files, posixpath.join(self._devices, "dev/qvm"), self.say)
         self._files = files
+
+    def _folders(self) -> list[str]:
+        """Where files may go, the best first: disks, the account's home, then what may have no folders."""
+        if self.folder is not None:
+            return [self.folder]
+        below = [posixpath.join(self._devices, place, _FOLDER) for place in ("data", "var")]
+        return [*below, _FOLDER, posixpath.join(self._devices, "tmp", _FOLDER)]
 
     def stop(self) -> None:
         """See ShmemHostProtocol. What cannot be taken back, because the host is gone, is said in its log."""

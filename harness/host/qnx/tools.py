@@ -23,10 +23,20 @@ NEEDED: Final = {
 
 
 def missing(connection: SshConnection, programs: list[str]) -> tuple[list[str], str]:
-    """Those that the host does not have, and the PATH on which they were looked for. Raises BenchError."""
+    """Those that the host does not have, and the PATH on which they were looked for.
+
+    Raises PermanentHostError for a host without a shell that could be asked, and BenchError.
+    """
     asked = " ".join(shlex.quote(program) for program in programs)
     text = f'for each in {asked}; do command -v "$each" >/dev/null 2>&1 || echo "@$each"; done; echo "$PATH"'
-    *lacking, path = connection.run_builtin(text, _SECONDS).output.splitlines() or [""]
+    said = connection.run_builtin(text, _SECONDS)
+    if said.status:
+        raise PermanentHostError(
+            f"{connection.name} runs no 'sh' for commands over SSH (exit status {said.status}): {said.output.strip()}",
+            remedy="add a POSIX shell of that name to the host's image, or its folder to the PATH of its SSH server"
+            " (SetEnv)",
+        )
+    *lacking, path = said.output.splitlines() or [""]
     return [line[1:] for line in lacking if line.startswith("@")], path
 
 
