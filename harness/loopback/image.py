@@ -22,6 +22,8 @@ from harness.loopback.wrappers import Wrappers
 Kind = Literal["posix", "qnx"]
 
 ROOT: Final = "root"
+HOST_CLIENT: Final = "shmem-host-client"
+"""The host's client of regions, as a board of QNX would have it (docs/host-client.md)."""
 _HOST: Final = "host"
 """The board's link to its running hypervisor."""
 _APPLETS: Final = (
@@ -84,7 +86,8 @@ def _qnx(folder: Path, wrappers: Wrappers) -> Image:
     for applet in _APPLETS:
         wrappers.write(programs / applet, "/usr/bin/toybox", applet, variables=image.variables)
     _replace(programs / "stty", _own_stty())
-    _replace(programs / "qvm", folder / "bin/qvm")
+    for name in ("qvm", HOST_CLIENT):
+        _replace(programs / name, folder / "bin" / name)
     return image
 
 

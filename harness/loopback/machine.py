@@ -12,6 +12,7 @@ import logging
 import secrets
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from harness.emulator.service.client import EmulatedHost
 from harness.errors import BenchError
 from harness.loopback.disturbance import Disturbance
 from harness.loopback.guestlines import GuestLine
-from harness.loopback.image import IMAGES, ROOT, Image, Kind
+from harness.loopback.image import HOST_CLIENT, IMAGES, ROOT, Image, Kind
 from harness.loopback.line import Line
 from harness.loopback.login import Credentials, Login
 from harness.loopback.openssh import OpenSsh, account_library
@@ -94,6 +95,8 @@ class Machine:
         (self.folder / "bin").mkdir(parents=True, exist_ok=True)
         socket_path = str(self.folder / HOST / "control")
         write_script(self.folder / "bin/qvm", qvm_command(), {"QVM_HOST": socket_path})
+        client = [sys.executable, "-m", "harness.emulator.hostclient"]
+        write_script(self.folder / "bin" / HOST_CLIENT, client, {"QVM_HOST": socket_path})
         wrappers = Wrappers(self.folder / "libexec", board_programs(), account_library())
         self._image = IMAGES[self._kind](self.folder, wrappers)
         password = secrets.token_urlsafe()

@@ -23,7 +23,9 @@ from harness.host.board.log import HostLog
 from harness.host.errors import PermanentHostError
 from harness.host.hostkeys import CHECKS, HostKeys
 from harness.host.protocol import (
+    HOST_CLIENT,
     PATHS,
+    PULSES,
     REPORTS,
     ConsoleLocation,
     HostGuest,
@@ -35,6 +37,7 @@ from harness.host.protocol import (
 from harness.host.qnx import identity
 from harness.host.qnx.guest import Launch, QnxGuest
 from harness.host.qnx.leftovers import end_leftovers
+from harness.host.qnx.program import QnxHostProgram
 from harness.host.qnx.tools import must_have
 from harness.host.sftp import exists
 from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, wait_for_ssh
@@ -84,6 +87,8 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         raw_mode (str): command that puts the terminal on its standard input into raw mode
         environment (dict): variables that every command on the host gets, such as PATH and LD_LIBRARY_PATH: a server of
             SSH reads no profile for a command
+        host_client (str): how the host's client of regions is called there (docs/host-client.md); without it, there is
+            none
         root (str): where the host's ``/dev``, ``/data``, ``/var`` and ``/tmp`` are; ``/`` on every real host
         keep_images (bool): leave uploaded images on the host, so that the next run need not upload them
     """
@@ -99,6 +104,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     consoles: Sequence[Mapping[str, Any]] = attr.ib(factory=list, validator=attr.validators.instance_of(list))
     raw_mode: str = attr.ib(default="stty raw -echo", validator=_text)
     environment: Mapping[str, str] = attr.ib(factory=dict, validator=_variables)
+    host_client: str = attr.ib(default="", validator=_text)
     root: str = attr.ib(default="/", validator=_text)
     keep_images: bool = attr.ib(default=True, validator=attr.validators.instance_of(bool))
 
@@ -118,7 +124,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     @property
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
-        return frozenset({PATHS, REPORTS})
+        return frozenset({PATHS, REPORTS, *([HOST_CLIENT, PULSES] if self.host_client else [])})
 
     @property
     def journal(self) -> HostLog:
@@ -196,7 +202,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         if self._files is not None:
             return
         # First of all: without them, every other command fails with words that mislead.
-        must_have(connection, self.target.name, self.qvm, self.raw_mode)
+        must_have(connection, self.qvm, self.raw_mode, self.host_client)
         with connection.translated("its preparation"):
             self._devices = connection.sftp().normalize(self.root)
         files = HostFiles(connection, self._folders(), self.say)
@@ -344,8 +350,10 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
 
     @active
     def program(self) -> HostProgram:
-        """See ShmemHostProtocol; not one of this host's capabilities."""
-        raise BenchError(f"{self.target.name} has no program that uses shared regions")
+        """See ShmemHostProtocol; a capability of hosts with a ``host_client``."""
+        if not self.host_client:
+            raise BenchError(f"{self.target.name} has no program that uses shared regions")
+        return QnxHostProgram(self._connected, self.host_client)
 
     @active
     def inject(self, fault: str, **arguments: Any) -> None:

@@ -45,10 +45,13 @@ def send_signal(connection: SshConnection, signal: str, process: str) -> Command
     return connection.run(["sh", "-c", 'kill -s "$0" "$1"', signal, process], _SECONDS)
 
 
-def must_have(connection: SshConnection, name: str, qvm: str, raw_mode: str) -> None:
-    """Raise PermanentHostError for a program that the host ``name`` lacks, with what it is for."""
+def must_have(connection: SshConnection, qvm: str, raw_mode: str, host_client: str) -> None:
+    """Raise PermanentHostError for a program that the host lacks, with what it is for."""
+    name = connection.name
     hypervisor, terminal = shlex.split(qvm)[0], shlex.split(raw_mode)[0]
     needed = NEEDED | {terminal: "sets the consoles of guests ('raw_mode')"}
+    if host_client:
+        needed[shlex.split(host_client)[0]] = "is the host's client of regions ('host_client')"
     lacking, path = missing(connection, [*needed, hypervisor])
     if hypervisor in lacking:
         raise PermanentHostError(
