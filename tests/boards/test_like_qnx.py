@@ -22,6 +22,7 @@ from tests.boards.qnx_lab import FOLDER, QnxLab
 
 MOST_SECONDS = 30.0
 EIGHT = 8
+NAMED_BY_THE_HOST = "test_a_host_program_reaches_the_region_under_its_host_side_name"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,7 @@ def qnx(like_qnx: LoopbackBoard, tmp_path: Path) -> Iterator[QnxLab]:
     lab.end()
 
 
+@pytest.mark.long
 def test_eight_guests_run_on_it(qnx: QnxLab) -> None:
     qnx.use(EIGHT)
     log = qnx.log.read_text()
@@ -59,7 +61,7 @@ def _suites(tmp_path: Path, *words: str) -> None:
 
 
 def test_a_part_of_the_suites_passes_on_it(tmp_path: Path) -> None:
-    _suites(tmp_path, "suites/access/test_both_placements.py")
+    _suites(tmp_path, f"suites/access/test_both_placements.py::{NAMED_BY_THE_HOST}")
 
 
 @pytest.mark.long
@@ -79,6 +81,18 @@ def test_it_is_as_it_is_described(qnx: QnxLab) -> None:
         assert "not implemented" in run(command, MOST_SECONDS).output
     assert run(["mkdir", f"{qnx.root}/tmp-folder"], MOST_SECONDS).status == 0
     (qnx.root / "tmp-folder").rmdir()
+
+
+def test_its_shell_ends_guests_when_the_harness_dies(qnx: QnxLab) -> None:
+    """The guards of commands are made of what a pdksh understands."""
+    host = qnx.ready()
+    guest = qnx.start_guest(host)
+    guest.wait_console(programs.PATIENCE)
+    pid = int((qnx.root / "data" / FOLDER / "guest0.pid").read_text())
+    host._connection._client.get_transport().sock.close()
+    programs.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
+    with pytest.raises(BenchError, match="connection was lost while guest guest0 ran"):
+        guest.wait_end(programs.PATIENCE)
 
 
 def _nowhere(qnx: QnxLab) -> None:
