@@ -29,9 +29,8 @@ class QnxLab(Lab):
         super().__init__(board, place)
         self.root = board.folder / ROOT
         self.tools = place / "tools"
-        shutil.copytree(self.root / "system/bin", self.tools, symlinks=True)
         self.start_seconds = programs.PATIENCE
-        command_board(self.folder, "behave", path=str(self.tools))
+        self.restore()
 
     def _target(self) -> dict[str, Any]:
         data = super()._target()
@@ -40,6 +39,12 @@ class QnxLab(Lab):
         command = "cat $BOARD_ROOT/data/var/ssh/ssh_host_*_key.pub 2>/dev/null; true"
         data["drivers"]["ShmemBoardStrategy"] |= {"host_key_command": command, "power_cycles": 0}
         return data
+
+    def restore(self) -> None:
+        """The host has all its tools, sessions and terminals again, from its next boot on."""
+        shutil.rmtree(self.tools, ignore_errors=True)
+        shutil.copytree(self.root / "system/bin", self.tools, symlinks=True)
+        command_board(self.folder, "behave", path=str(self.tools), max_sessions=None, terminals=None)
 
     def end(self) -> None:
         """As of every lab; and the disk is as it was."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,11 @@ from harness.loopback.resource import LoopbackBoard
 from tests import programs
 from tests.boards.lab import CHECKOUT, within
 from tests.boards.qnx_lab import FOLDER, QnxLab
+from tests.boards.session import Session
 
 MOST_SECONDS = 30.0
 EIGHT = 8
+SUITES = ("characterisation/test_rules.py", "access/test_allow.py", "host/test_qvm.py")
 NAMED_BY_THE_HOST = "test_a_host_program_reaches_the_region_under_its_host_side_name"
 
 
@@ -205,6 +208,46 @@ def test_what_is_taken_away_is_named(
     assert re.search(said, str(error), re.S), error
     # Only a refused configuration (65) can be an answer, and then its message has to name the tested lines.
     assert not isinstance(error, GuestEndedError) or error.exit_status != 65 or "hostdev" in error.messages
+
+
+@pytest.mark.long
+def test_what_is_taken_away_changes_no_verdict(qnx: QnxLab, tmp_path: Path) -> None:
+    """A run of suites that start guests, and that try configurations which may be refused: error, or as before."""
+    whole = _run(qnx, tmp_path / "whole")
+    assert set(whole.verdicts.values()) <= {"pass", "recorded", "skipped"}
+    for what, take in {
+        "all terminals but one": _behaving(terminals=1),
+        "use of stty": _with("stty", "exit 1"),
+        "a hypervisor that takes something": _with("qvm", "echo 'qvm: no'; exit 65"),
+    }.items():
+        take(qnx)
+        less = _run(qnx, tmp_path / what)
+        assert less.status == 2, what
+        assert "error" in less.verdicts.values(), what
+        changed = {
+            name: verdict for name, verdict in less.verdicts.items() if verdict not in (whole.verdicts[name], "error")
+        }
+        assert changed == {}, what
+        assert less.readings <= whole.readings, what
+        qnx.restore()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's exit status, its verdicts by test, and what it has recorded of open questions."""
+
+    status: int
+    verdicts: dict[str, str]
+    readings: set[tuple[str, str]]
+
+
+def _run(qnx: QnxLab, folder: Path) -> Run:
+    folder.mkdir()
+    session = Session(qnx, folder)
+    done = session.run(*(str(CHECKOUT / "suites" / name) for name in SUITES))
+    entries = session.results["results"]
+    readings = {(seen["name"], seen["value"]) for entry in entries for seen in entry["observations"]}
+    return Run(done.returncode, {entry["test"]: entry["verdict"] for entry in entries}, readings)
 
 
 @pytest.mark.parametrize("places", [["etc/ssh"], ["data/var/ssh"], ["etc/ssh", "data/var/ssh"], []])

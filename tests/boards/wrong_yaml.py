@@ -66,7 +66,12 @@ YAML: dict[str, Case] = {
     ),
     "quote without an end": (SECONDS, "      boot_seconds: 'a\n", "boot_seconds: 'a", "this line is not closed"),
     "behind a quote": ('password: ""', 'password: "" # a\n        username: "a" b', '"a" b', "around the whole value"),
-    "no blank": ("        boot_seconds: 120\n", "        boot_seconds:120\n", "boot_seconds:120", "needs a key, a colon and a blank"),
+    "no blank": (
+        "        boot_seconds: 120\n",
+        "        boot_seconds:120\n",
+        "boot_seconds:120",
+        "needs a key, a colon and a blank",
+    ),
     "two colons": (ADDRESS, "        address: ssh: a\n", "ssh: a", "a second ': ' in one line needs quotes"),
     "indentation": (
         "        username: root\n",
@@ -77,7 +82,12 @@ YAML: dict[str, Case] = {
     "options too deep": ("    options:\n", "      options:\n", "      options:", "the indentation of this line"),
     "open list": (BOOT, "        boot: [a, b\n", "boot: [a", "the [ of this line is not closed, or a comma is missing"),
     "merge conflict": ("    options:\n", "<<<<<<< HEAD\n    options:\n", "<<<<<<<", "a mark of a merge conflict"),
-    "odd blank": ("        boot_seconds: 120\n", "        boot_seconds:\u00a0120\n", "\u00a0", "a blank that is none (U+00A0)"),
+    "odd blank": (
+        "        boot_seconds: 120\n",
+        "        boot_seconds:\u00a0120\n",
+        "\u00a0",
+        "a blank that is none (U+00A0)",
+    ),
     "backslash": (BOOT, '        boot: ["a\\.b"]\n', 'boot: ["a', "a backslash in double quotes needs another one"),
     "at": (BOOT, "        boot: [@a]\n", "boot: [@", "begins with such a character needs quotes"),
     "half a pair in a path": (HOST, HOST + '        folder: "\\ud800"\n', "\\ud800", "control character"),
