@@ -57,6 +57,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--profile", default="7.0", help="release whose documented behaviour the host has")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=READING", help="override a profile field")
     parser.add_argument("--chip-set", choices=get_args(ChipSet), default="q35", help="of guests that are PCs")
+    parser.add_argument(
+        "--terminals", type=int, default=0, help="pseudo-terminals, as devc-pty makes them; 0: as guests ask for them"
+    )
     parser.add_argument("--lifeline", type=int, metavar="FD", help="end when this inherited descriptor closes")
     parser.add_argument("--linger", action="store_true", help="end when the last guest has ended")
     parser.add_argument("--log-level", default="warning")
@@ -71,7 +74,7 @@ async def _run(arguments: argparse.Namespace, defects: Defects) -> int:
     _want_descriptors()
     ending = asyncio.Event()
     watch_for_the_end(ending, arguments.lifeline)
-    host = Host(arguments.run_dir, profile, arguments.chip_set)
+    host = Host(arguments.run_dir, profile, arguments.chip_set, terminals=arguments.terminals)
     service = Service(host, defects, ending, linger=arguments.linger)
     try:
         await service.listen(arguments.run_dir / SOCKET_NAME)

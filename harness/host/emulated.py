@@ -23,6 +23,7 @@ from harness.errors import BenchError
 from harness.host.protocol import (
     FAULTS,
     HOST_CLIENT,
+    HOST_STATUS,
     PATHS,
     PULSES,
     REGIONS,
@@ -176,7 +177,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
     @property
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
-        return frozenset({REGIONS, HOST_CLIENT, PULSES, RESOURCES, PATHS, REPORTS, FAULTS})
+        return frozenset({REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, FAULTS})
 
     def components(self) -> Sequence[ManifestItem]:
         """QEMU with its packages, the guest images, the library inside QEMU, the compiler."""

@@ -23,6 +23,9 @@ REGIONS: Final = "regions"
 HOST_CLIENT: Final = "host-client"
 """Capability: the host itself can be a client of a region (``ShmemHostProtocol.program``)."""
 
+HOST_STATUS: Final = "host-status"
+"""Capability: a program of the host is refused with a status of the device, as a guest is; ``create`` raises it."""
+
 PULSES: Final = "pulses"
 """Capability: a program of the host can report the pulses that it received (``HostConnection.wait_pulses``)."""
 

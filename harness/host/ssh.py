@@ -8,6 +8,7 @@ clock that is set back would make them hours long.
 from __future__ import annotations
 
 import contextlib
+import logging
 import select
 import shlex
 import threading
@@ -26,6 +27,9 @@ from harness.host.hostkeys import HostKeys
 from harness.host.keyfile import KEY_ERRORS, load_key
 from harness.host.sockets import SILENCE_MILLISECONDS, silent_socket
 from harness.narrow import present
+
+# What it has to say of sessions that are refused and of connections that break comes as an exception, too.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 _KEEPALIVE_SECONDS: Final = 5
 _STEP_SECONDS: Final = 10.0

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 import shlex
@@ -15,18 +14,13 @@ from typing import IO, Final
 import paramiko
 
 from harness.errors import BenchError
+from harness.host.checksums import TOOLS, ChecksumTool, Content, content_of, content_of_file
 from harness.host.errors import PermanentHostError
 from harness.host.sftp import remove, replace, status
 from harness.host.ssh import SshConnection
 from harness.shmem.config.variables import references
 
 _CHUNK_BYTES: Final = 32768
-_HASH_TOOLS: Final[tuple[tuple[str, ...], ...]] = (
-    ("sha256sum",),
-    ("openssl", "dgst", "-sha256"),
-    ("shasum", "-a", "256"),
-    ("digest", "-a", "sha256"),
-)
 _HASH_SECONDS: Final = 60.0
 _COMMAND_SECONDS: Final = 15.0
 _FOR_ALL: Final = 0o444
@@ -53,7 +47,10 @@ def folder_problem(folder: str) -> str:
 
 
 class HostFiles:
-    """A folder on a host. ``say`` gets what a person may want to know afterwards.
+    """A folder on a host: the first of ``folders`` that can be used, for as long as this object is there.
+
+    ``say`` gets what a person may want to know afterwards. Of several folders, each is made only where the one above it
+    is there already: a host may have no ``/data``.
 
     A file is written under a temporary name in the same folder, ``.NAME.new``, and renamed, so that a reader sees
     the old one or the new one. A connection that breaks leaves a temporary file, which the next upload replaces.
@@ -61,11 +58,11 @@ class HostFiles:
     A file that is for its owner alone here is so there, and goes away with ``clean``: a key, or an image with one.
     """
 
-    def __init__(self, connection: SshConnection, folder: str, say: Callable[[str], None]) -> None:
+    def __init__(self, connection: SshConnection, folders: Sequence[str], say: Callable[[str], None]) -> None:
         self._connection = connection
-        self._folder = folder
+        self._folders = list(folders)
         self._say = say
-        self._tool: tuple[str, ...] | None = None
+        self._tool: ChecksumTool | None = None
         self._there: dict[str, str] = {}
         self._made: set[str] = set()
         self._uploaded: set[str] = set()
@@ -75,56 +72,77 @@ class HostFiles:
 
     def prepare(self) -> None:
         """Make the folder and see what the host can do; again after a new connection. Raises BenchError."""
-        if problem := folder_problem(self._folder):
+        self._there.clear()
+        with self._connection.translated("the preparation of its folder"):
+            self._choose(self._connection.sftp())
+        self._tool = self._find_tool()
+
+    def _choose(self, sftp: paramiko.SFTPClient) -> None:
+        """Make the first folder that can be made and written; then that one only. Raises PermanentHostError."""
+        alone = len(self._folders) == 1
+        reasons: list[str] = []
+        for folder in self._folders:
+            path = self._place(sftp, folder)
+            try:
+                self._make_folder(sftp, path, parents=alone)
+                if not alone:
+                    _must_be_writable(sftp, path)
+            except OSError as error:
+                reasons.append(f"{path} cannot be made: {error}" if alone else f"{path}: {error}")
+                continue
+            self.path, self._folders = path, [folder]
+            if not alone:
+                self._say(f"files go to {path}; {'; '.join(reasons) or 'the first choice'}")
+            return
+        which = "the folder" if alone else "no folder for files can be made:"
+        raise PermanentHostError(
+            f"{self._connection.name}: {which} {'; '.join(reasons)}",
+            remedy="name a folder of the host that can be written as 'folder' in the target file",
+        )
+
+    def _place(self, sftp: paramiko.SFTPClient, folder: str) -> str:
+        """The absolute path of a folder that is fit for files of ours. Raises PermanentHostError."""
+        if problem := folder_problem(folder):
             raise PermanentHostError(
                 f"{self._connection.name}: {problem}", remedy="name another folder in the target file"
             )
-        self._there.clear()
-        sftp = self._connection.sftp()
-        with self._connection.translated("the preparation of its folder"):
-            try:
-                home = sftp.normalize(".")
-                self.path = posixpath.normpath(posixpath.join(home, self._folder))
-                self._must_be_a_folder_below(home)
-                self._make_folder(sftp)
-            except OSError as error:
-                raise PermanentHostError(
-                    f"{self._connection.name}: the folder {self.path or self._folder} cannot be made: {error}",
-                    remedy="name a folder of the host that can be written in the target file",
-                ) from error
-        self._tool = self._find_hash_tool()
-
-    def _must_be_a_folder_below(self, home: str) -> None:
-        if posixpath.commonpath([home, self.path]) == self.path:
+        home = sftp.normalize(".")
+        path = posixpath.normpath(posixpath.join(home, folder))
+        if posixpath.commonpath([home, path]) == path:
             raise PermanentHostError(
-                f"{self._connection.name}: the folder {self._folder!r} is {self.path}, which contains files of others",
+                f"{self._connection.name}: the folder {folder!r} is {path}, which contains files of others",
                 remedy="name a folder of its own in the target file; what is not an absolute path is below the"
                 " account's home",
             )
+        return path
 
-    def _make_folder(self, sftp: paramiko.SFTPClient) -> None:
+    def _make_folder(self, sftp: paramiko.SFTPClient, path: str, *, parents: bool) -> None:
         missing: list[str] = []
-        path = self.path
         while status(sftp, path) is None:
             missing.append(path)
             path = posixpath.dirname(path)
+        if len(missing) > 1 and not parents:
+            raise FileNotFoundError(f"there is no {missing[-1]}")
         for path in reversed(missing):
             sftp.mkdir(path)
             self._made_folders.append(path)
 
-    def _find_hash_tool(self) -> tuple[str, ...] | None:
-        """The first command of the host that knows the SHA-256 of nothing."""
-        nothing = hashlib.sha256(b"").hexdigest()
-        for tool in _HASH_TOOLS:
-            said = self._connection.run([*tool, "/dev/null"], _COMMAND_SECONDS)
-            if said.status == 0 and nothing in said.output:
+    def _find_tool(self) -> ChecksumTool | None:
+        """The first command of the host that knows the checksum of nothing."""
+        nothing = content_of(BytesIO())
+        for tool in TOOLS:
+            said = self._connection.run([*tool.words, "/dev/null"], _COMMAND_SECONDS)
+            if said.status == 0 and tool.expected(nothing) in said.output.split():
+                if not tool.exact:
+                    self._say(f"the host has no tool for SHA-256: uploads are compared with {shlex.join(tool.words)}")
                 return tool
-        self._say("the host has no tool for SHA-256: uploads are compared by size alone")
+        self._say("the host has no tool for checksums: uploads are compared by size alone")
         return None
 
     def put(self, source: Path) -> str:
         """Put a file there unless the host has it; returns its path on the host. Raises BenchError, SshLostError."""
-        digest = _digest(source)
+        content = content_of_file(source)
+        digest = content.sha256
         path = posixpath.join(self.path, source.name)
         if self._there.get(source.name) == digest:
             return path
@@ -132,12 +150,12 @@ class HostFiles:
         names = {source.name, posixpath.basename(_temporary(path)), posixpath.basename(_note(path))}
         if not about.st_mode & _FOR_OTHERS:
             self._made |= names
-        if not self._has(path, about.st_size, digest):
+        if not self._has(path, content):
             self._uploaded |= names
             with source.open("rb") as stream:
-                self._upload(path, stream, about.st_size, digest, about.st_mode & 0o777)
+                self._upload(path, stream, content, about.st_mode & 0o777)
             self._remember_digest(path, digest)
-            self._say(f"uploaded {source.name}, {about.st_size} bytes, SHA-256 {digest}")
+            self._say(f"uploaded {source.name}, {content.size} bytes, SHA-256 {digest}")
         self._there[source.name] = digest
         return path
 
@@ -146,7 +164,7 @@ class HostFiles:
         data = text.encode()
         path = posixpath.join(self.path, name)
         self._made.add(name)
-        self._upload(path, BytesIO(data), len(data), hashlib.sha256(data).hexdigest(), _FOR_ALL)
+        self._upload(path, BytesIO(data), content_of(BytesIO(data)), _FOR_ALL)
         return path
 
     def own(self, name: str) -> str:
@@ -180,43 +198,49 @@ class HostFiles:
         while self._made_folders and not sftp.listdir(self._made_folders[-1]):
             sftp.rmdir(self._made_folders.pop())
 
-    def _has(self, path: str, size: int, digest: str) -> bool:
+    def _has(self, path: str, content: Content) -> bool:
         """Whether the host has this content already."""
         with self._connection.translated("the inspection of its files"):
             found = status(self._connection.sftp(), path)
-            if found is None or found.st_size != size:
+            if found is None or found.st_size != content.size:
                 return False
-            if self._tool is None:
-                return self._remembered_digest(path) == digest
-        return self._digest_there(self._tool, path) == digest
+            if not self._is_exact and self._remembered_digest(path) != content.sha256:
+                return False
+        return self._tool is None or self._sum_there(self._tool, path) == self._tool.expected(content)
 
-    def _upload(self, path: str, stream: IO[bytes], size: int, digest: str, mode: int) -> None:
+    @property
+    def _is_exact(self) -> bool:
+        """Whether the host itself can tell one content from all others."""
+        return self._tool is not None and self._tool.exact
+
+    def _upload(self, path: str, stream: IO[bytes], content: Content, mode: int) -> None:
         temporary = _temporary(path)
         with self._connection.translated(f"the upload of {posixpath.basename(path)}"):
             sftp = self._connection.sftp()
             try:
                 _write(sftp, temporary, stream, mode)
-                self._verify(sftp, temporary, size, digest)
+                self._verify(sftp, temporary, content)
                 self._rename(sftp, temporary, path)
             except OSError as error:
                 if not self._connection.connected:
                     raise
-                raise self._refused(sftp, temporary, path, size, error) from error
+                raise self._refused(sftp, temporary, path, content.size, error) from error
 
-    def _verify(self, sftp: paramiko.SFTPClient, temporary: str, size: int, digest: str) -> None:
+    def _verify(self, sftp: paramiko.SFTPClient, temporary: str, content: Content) -> None:
         there = sftp.stat(temporary).st_size
-        if there != size:
-            raise OSError(f"{there} of {size} bytes arrived")
-        if self._tool and self._digest_there(self._tool, temporary) != digest:
+        if there != content.size:
+            raise OSError(f"{there} of {content.size} bytes arrived")
+        if self._tool and self._sum_there(self._tool, temporary) != self._tool.expected(content):
             raise OSError("the host has read back other bytes than were sent")
 
-    def _digest_there(self, tool: Sequence[str], path: str) -> str:
+    def _sum_there(self, tool: ChecksumTool, path: str) -> str:
         # As its input: what a tool writes of a file's name, and how, is its own business.
-        said = self._connection.run(["sh", "-c", 'exec "$@" <"$0"', path, *tool], _HASH_SECONDS)
-        words = [word for word in said.output.split() if len(word) == 64]
-        if said.status or not words:
-            raise BenchError(f"{self._connection.name}: {shlex.join([*tool, path])} failed: {said.output.strip()}")
-        return words[0]
+        said = self._connection.run(["sh", "-c", 'exec "$@" <"$0"', path, *tool.words], _HASH_SECONDS)
+        found = tool.find(said.output)
+        if said.status or not found:
+            words = shlex.join([*tool.words, path])
+            raise BenchError(f"{self._connection.name}: {words} failed: {said.output.strip()}")
+        return found
 
     def _rename(self, sftp: paramiko.SFTPClient, temporary: str, path: str) -> None:
         if not replace(sftp, temporary, path):
@@ -239,8 +263,8 @@ class HostFiles:
         )
 
     def _remember_digest(self, path: str, digest: str) -> None:
-        """Note what was uploaded in a file next to it, for a host without a tool for hashes."""
-        if self._tool is None:
+        """Note what was uploaded in a file next to it, for a host without a tool for SHA-256."""
+        if not self._is_exact:
             with self._connection.translated("an upload"), self._connection.sftp().open(_note(path), "w") as file:
                 file.write(digest)
 
@@ -250,6 +274,13 @@ class HostFiles:
                 return file.read().decode("ascii", "replace").strip()
         except FileNotFoundError:
             return ""
+
+
+def _must_be_writable(sftp: paramiko.SFTPClient, folder: str) -> None:
+    """Raise OSError where no file can be made in the folder: it may be another account's."""
+    path = _temporary(posixpath.join(folder, "folder"))
+    sftp.open(path, "w").close()
+    sftp.remove(path)
 
 
 def _temporary(path: str) -> str:
@@ -268,16 +299,3 @@ def _write(sftp: paramiko.SFTPClient, path: str, stream: IO[bytes], mode: int) -
         file.set_pipelined(True)
         while data := stream.read(_CHUNK_BYTES):
             file.write(data)
-
-
-_digests: dict[tuple[str, int, int, int], str] = {}
-"""Hashes of local files, as long as they do not change: an image is put on the host before every start of a guest."""
-
-
-def _digest(source: Path) -> str:
-    status = source.stat()
-    key = (str(source), status.st_ino, status.st_mtime_ns, status.st_size)
-    if key not in _digests:
-        with source.open("rb") as stream:
-            _digests[key] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return _digests[key]

@@ -18,6 +18,7 @@ from pathlib import Path
 from harness.errors import EXIT_PASS
 from harness.loopback.command import CONTROL
 from harness.loopback.control import Controls, install_switch
+from harness.loopback.image import IMAGES
 from harness.loopback.machine import Behaviour, Machine
 from harness.loopback.processes import adopt_orphans
 from harness.paths import must_be_plain
@@ -44,6 +45,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--profile", default="7.0", help="release whose documented behaviour the device has")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=READING", help="override a profile field")
     parser.add_argument("--guest-lines", type=int, default=0, help="serial lines for consoles of guests")
+    parser.add_argument("--image", choices=IMAGES, default="posix", help="what is on its disk")
     parser.add_argument("--lifeline", type=int, metavar="FD", help="end when this inherited descriptor closes")
     parser.add_argument("--remove", action="store_true", help="remove the folder at the end")
     return parser.parse_args(argv)
@@ -59,7 +61,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     behaviour = Behaviour(profile=arguments.profile, overrides=overrides, guest_lines=arguments.guest_lines)
     ending = asyncio.Event()
     watch_for_the_end(ending, arguments.lifeline)
-    machine = Machine(folder, behaviour)
+    machine = Machine(folder, behaviour, arguments.image)
     try:
         machine.install()
         install_switch(folder)

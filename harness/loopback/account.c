@@ -6,9 +6,14 @@
  * user id is that of the process, so no privilege is needed. A server that runs as root wants two things more, which a
  * machine without an installed server lacks: the account "sshd", which becomes the usual unprivileged one, and the
  * empty directory /run/sshd, which becomes the one that BOARD_EMPTY names.
+ *
+ * In the folder BOARD_FLAT no directories can be made, as in the shared-memory file system of QNX. So it is for file
+ * transfer, and for the programs of the board that are loaded with this library too.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,4 +87,41 @@ int stat(const char *restrict path, struct stat *restrict status)
 int stat64(const char *restrict path, struct stat64 *restrict status)
 {
     return fstatat64(AT_FDCWD, redirected(path), status, 0);
+}
+
+static const char *flat = nothing;
+
+/* Once: what transfers files for a user has the environment of that user. */
+__attribute__((constructor)) static void remember_flat(void)
+{
+    flat = strdup(variable("BOARD_FLAT"));
+}
+
+static int is_below_flat(const char *path)
+{
+    size_t length = strlen(flat);
+    char whole[PATH_MAX];
+    if (!length)
+        return 0;
+    if (path[0] != '/') {
+        if (!getcwd(whole, sizeof whole) || strlen(whole) + strlen(path) + 2 > sizeof whole)
+            return 0;
+        strcat(strcat(whole, "/"), path);
+        path = whole;
+    }
+    return strncmp(path, flat, length) == 0 && path[length] == '/';
+}
+
+int mkdirat(int folder, const char *path, mode_t mode)
+{
+    if (is_below_flat(path)) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return (int)syscall(SYS_mkdirat, folder, path, mode);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    return mkdirat(AT_FDCWD, path, mode);
 }

@@ -8,9 +8,9 @@ import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
+from harness.loopback.image import Image
 from harness.loopback.line import Line
 
 _CHUNK_BYTES: Final = 65536
@@ -30,10 +30,10 @@ class Credentials:
 class Login:
     """Asks for a name and a password, runs a shell if they are right, and asks again."""
 
-    def __init__(self, line: Line, credentials: Credentials, home: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, line: Line, credentials: Credentials, image: Image, environment: Mapping[str, str]) -> None:
         self._line = line
         self._credentials = credentials
-        self._home = home
+        self._image = image
         self._environment = dict(environment)
         self.shell_pid = 0
         self._input: asyncio.Queue[int] = asyncio.Queue()
@@ -75,9 +75,9 @@ class Login:
         controller, terminal = os.openpty()
         try:
             process = await asyncio.create_subprocess_exec(
-                "/bin/sh",
+                str(self._image.shell),
                 "-i",
-                cwd=self._home,
+                cwd=self._image.home,
                 env=self._environment,
                 # It becomes the leader of a session with this terminal, as a login makes it.
                 preexec_fn=lambda: os.login_tty(terminal),

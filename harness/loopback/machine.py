@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import shlex
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,13 +25,16 @@ from harness.emulator.service.client import EmulatedHost
 from harness.errors import BenchError
 from harness.loopback.disturbance import Disturbance
 from harness.loopback.guestlines import GuestLine
+from harness.loopback.image import HOST_CLIENT, IMAGES, ROOT, Image, Kind
 from harness.loopback.line import Line
 from harness.loopback.login import Credentials, Login
-from harness.loopback.openssh import HOST_KEY, Account, OpenSsh
+from harness.loopback.openssh import OpenSsh, account_library
 from harness.loopback.processes import bury, kill_all
+from harness.loopback.wrappers import Wrappers, write_script
+from harness.narrow import present
+from harness.provision.programs import board_programs
 
 SERIAL: Final = "serial"
-HOME: Final = "home"
 HOST: Final = "host"
 USER: Final = "root"
 PASSWORD: Final = "loopback"
@@ -39,7 +42,6 @@ PASSWORD: Final = "loopback"
 SSH_PASSWORD: Final = "etc/password"
 """Every user of this machine can reach the SSH server: its password is made for one board and kept in its folder."""
 READY: Final = "hypervisor host ready"
-_SCRIPT_MODE: Final = 0o755
 _LISTEN_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.02
 _BURY_SECONDS: Final = 1.0
@@ -53,7 +55,8 @@ class Behaviour:
 
     ``profile`` and ``overrides`` are of its hypervisor's device. ``hanging_boots``: so many times from now, the boot
     stops in its middle. ``sftp_options`` are of OpenSSH's sftp-server, ``max_sessions`` is how many sessions a
-    connection has, ``path`` the PATH of commands over SSH, all three in force from the next boot. ``guest_lines``:
+    connection has, ``path`` the PATH of commands over SSH, ``terminals`` how many pseudo-terminals there are, all four
+    in force from the next boot; left out, the image decides. ``guest_lines``:
     the consoles ``/dev/ttyp0``, ``/dev/ttyp1``, ... of guests are on so many serial lines, for the board's life; then
     nothing else may open them.
     """
@@ -62,24 +65,25 @@ class Behaviour:
     overrides: Mapping[str, str] = field(default_factory=dict)
     hanging_boots: int = 0
     sftp_options: str = ""
-    max_sessions: int = 100
+    max_sessions: int | None = None
     path: str = ""
+    terminals: int | None = None
     guest_lines: int = 0
 
 
 class Machine:
     """One board, with everything it has below ``folder``."""
 
-    def __init__(self, folder: Path, behaviour: Behaviour) -> None:
+    def __init__(self, folder: Path, behaviour: Behaviour, kind: Kind = "posix") -> None:
+        """``kind`` is what is on its disk (``harness.loopback.image``)."""
         self.folder = folder
         self.behaviour = behaviour
         self.powered = False
+        self._kind = kind
         self._port = _kept_port()
         self.port: int = self._port.getsockname()[1]
-        self._path = f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        self._ssh_password = secrets.token_urlsafe()
-        hashed = bcrypt.hashpw(self._ssh_password.encode(), bcrypt.gensalt(4)).decode()
-        self._ssh = OpenSsh(folder, Account(folder / HOME, hashed), self._path)
+        self._image: Image | None = None
+        self._ssh: OpenSsh | None = None
         self._lines: dict[str, Line] = {}
         self._host: EmulatedHost | None = None
         self._server: subprocess.Popen[bytes] | None = None
@@ -88,15 +92,18 @@ class Machine:
 
     def install(self) -> None:
         """Build the board: its disk, its keys, its serial lines. It has no power yet. Raises HarnessError."""
-        for name in (HOME, "bin"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
-        qvm = self.folder / "bin/qvm"
-        socket_path = shlex.quote(str(self.folder / HOST / "control"))
-        command = shlex.join(qvm_command())
-        qvm.write_text(f'#!/bin/sh\nQVM_HOST={socket_path} exec {command} "$@"\n')
-        qvm.chmod(_SCRIPT_MODE)
-        self._ssh.install()
-        (self.folder / SSH_PASSWORD).write_text(self._ssh_password)
+        (self.folder / "bin").mkdir(parents=True, exist_ok=True)
+        socket_path = str(self.folder / HOST / "control")
+        write_script(self.folder / "bin/qvm", qvm_command(), {"QVM_HOST": socket_path})
+        client = [sys.executable, "-m", "harness.emulator.hostclient"]
+        write_script(self.folder / "bin" / HOST_CLIENT, client, {"QVM_HOST": socket_path})
+        wrappers = Wrappers(self.folder / "libexec", board_programs(), account_library())
+        self._image = IMAGES[self._kind](self.folder, wrappers)
+        password = secrets.token_urlsafe()
+        hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+        self._ssh = OpenSsh(self.folder, self._image, hashed)
+        self._ssh.install(wrappers)
+        (self.folder / SSH_PASSWORD).write_text(password)
         (self.folder / "port").write_text(f"{self.port}\n")
         self._lines = {name: Line(self.folder / name) for name in (SERIAL, *guest_lines(self.behaviour.guest_lines))}
 
@@ -146,20 +153,24 @@ class Machine:
 
     async def _run(self) -> None:
         """From power on until power off."""
+        image, ssh = present(self._image), present(self._ssh)
         serial = self._lines[SERIAL]
         serial.write(b"\r\n\r\nLoopback board, boot loader\r\nLoading image")
         if self.behaviour.hanging_boots:
             self.behaviour = replace(self.behaviour, hanging_boots=self.behaviour.hanging_boots - 1)
             return
         host = EmulatedHost(
-            profile=self.behaviour.profile, overrides=self.behaviour.overrides, log=self.folder / "host.log"
+            profile=self.behaviour.profile,
+            overrides=self.behaviour.overrides,
+            log=self.folder / "host.log",
+            terminals=image.terminals if self.behaviour.terminals is None else self.behaviour.terminals,
         )
         # Before it has started: what a power cut in the middle leaves behind is its to remove.
         self._host = host
         await asyncio.to_thread(host.start)
         serial.write(b"....... done\r\n")
         (self.folder / HOST).symlink_to(host.run_directory)
-        self._server = self._ssh.start(
+        self._server = ssh.start(
             self.port,
             self.folder / "sshd.log",
             sftp_options=self.behaviour.sftp_options,
@@ -172,8 +183,7 @@ class Machine:
             asyncio.create_task(GuestLine(self._lines[name], host.root / f"dev/ttyp{number}").serve())
             for number, name in enumerate(guest_lines(self.behaviour.guest_lines))
         ]
-        home = self.folder / HOME
-        login = Login(serial, Credentials(USER, PASSWORD), home, self._variables(home))
+        login = Login(serial, Credentials(USER, PASSWORD), image, self._variables(image, ssh))
         tasks.append(asyncio.create_task(self._bury_orphans(login)))
         try:
             await login.serve()
@@ -181,16 +191,16 @@ class Machine:
             for task in tasks:
                 task.cancel()
 
-    def _variables(self, home: Path) -> dict[str, str]:
+    def _variables(self, image: Image, ssh: OpenSsh) -> dict[str, str]:
         """The environment of the shell on the serial line."""
-        key = self._ssh.etc / f"{HOST_KEY}.pub"
         return {
-            "PATH": self._path,
-            "HOME": str(home),
+            "PATH": image.path,
+            "HOME": str(image.home),
             "USER": USER,
             "TERM": "dumb",
             "PS1": "# ",
-            "BOARD_HOST_KEY": str(key),
+            "BOARD_HOST_KEY": str(ssh.host_key),
+            "BOARD_ROOT": str(self.folder / ROOT),
         }
 
     async def _bury_orphans(self, login: Login) -> None:

@@ -17,6 +17,7 @@ from labgrid.resource.common import Resource
 
 from harness.errors import BenchError
 from harness.loopback.command import CONTROL
+from harness.loopback.image import IMAGES
 from harness.loopback.machine import SERIAL, SSH_PASSWORD, guest_lines
 from harness.loopback.openssh import USER, account_library
 from harness.paths import plain_folder
@@ -107,6 +108,8 @@ class ShmemLoopbackBoard(Resource):  # type: ignore[misc]
 
     Args:
         guest_lines (int): consoles of guests that are on serial lines of the board
+        image (str): what is on its disk: ``posix``, or ``qnx``, which is like an image of QNX 8.0; there, the login of
+            the NetworkService is a password that is asked for
     """
 
     guest_lines: int = attr.ib(
@@ -114,18 +117,22 @@ class ShmemLoopbackBoard(Resource):  # type: ignore[misc]
         validator=[attr.validators.instance_of(int), attr.validators.ge(0), attr.validators.le(_MOST_LINES)],
     )
 
+    image: str = attr.ib(default="posix", validator=attr.validators.in_(tuple(IMAGES)))
+
     @staticmethod
-    def provided(guest_lines: int) -> list[tuple[type[Resource], str | None]]:
-        """What it adds to the target, for a check of the target file that starts nothing."""
+    def provided(guest_lines: int, image: str) -> list[tuple[type[Resource], str | None]]:
+        """What it adds to the target with these arguments, for a check of the target file that starts nothing."""
+        del image  # none adds another resource
         return [(NetworkService, None), *((RawSerialPort, name) for name in _ports(guest_lines))]
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self.board = LoopbackBoard("--guest-lines", str(self.guest_lines), *self._profile())
+        self.board = LoopbackBoard("--guest-lines", str(self.guest_lines), "--image", self.image, *self._profile())
         os.environ[board_variable(self.target.name)] = str(self.board.folder)
         for name, line in _ports(self.guest_lines).items():
             RawSerialPort(self.target, name, port=os.path.realpath(self.board.folder / line))
-        NetworkService(self.target, None, address="127.0.0.1", username=USER, port=self.board.port)
+        password = self.board.password if self.image == "qnx" else ""
+        NetworkService(self.target, None, address="127.0.0.1", username=USER, port=self.board.port, password=password)
 
     def _profile(self) -> list[str]:
         """The device of this board behaves as the target's options say."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of the distribution in a private prefix: unpacked from packages, run through their own dynamic loader.
 
-The loopback board needs a real SSH server and a real server of serial ports, in the same version on every machine and
-without a privilege. Nothing is installed; what the machine itself has does not matter.
+The loopback board needs a real SSH server, a real server of serial ports, and a shell and tools like those of QNX, in
+the same version on every machine and without a privilege. Nothing is installed; what the machine itself has does not
+matter.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from harness.provision.qemu_program import own_architecture
 _UNPACK_SECONDS: Final = 120
 _KIND: Final = "board"
 _RECIPE: Final = "2"
-_PACKAGES: Final = ("openssh-server", "ser2net")
+_PACKAGES: Final = ("openssh-server", "ser2net", "mksh", "toybox")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ class Programs:
 
 
 def board_programs() -> Programs:
-    """OpenSSH's server and ser2net, fetched and unpacked now if the cache has them not. Raises HarnessError."""
+    """OpenSSH's server, ser2net, mksh, toybox: fetched and unpacked now if the cache has them not.
+
+    Raises HarnessError.
+    """
     return Programs(board_prefix().path)
 
 

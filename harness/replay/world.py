@@ -21,6 +21,7 @@ from harness.errors import BenchError
 from harness.guest.probe import Probe, ProbeError
 from harness.host.protocol import (
     HOST_CLIENT,
+    HOST_STATUS,
     PULSES,
     REGIONS,
     HostConnection,
@@ -243,7 +244,7 @@ class World:
             for name in self.asleep:
                 self.guests[name].end()
             self.program: Program | None = None
-            if HOST_CLIENT in self.host.capabilities:
+            if HOST_CLIENT in self.abilities:
                 tells_modes = self.config.profile.permission_options == "accepted"
                 program = stack.enter_context(self.host.program())
                 self.program = Program(self.host, program, tells_modes=tells_modes)
@@ -258,8 +259,12 @@ class World:
 
     @property
     def abilities(self) -> frozenset[str]:
-        """What the host can do of ``regions``, ``host-client`` and ``pulses``."""
-        return self.host.capabilities & {REGIONS, HOST_CLIENT, PULSES}
+        """What the host can do of ``regions``, ``host-client`` and ``pulses``.
+
+        The model knows with which status a program is refused. A host that does not tell it has no program here.
+        """
+        ours = {REGIONS, HOST_CLIENT, PULSES} if HOST_STATUS in self.host.capabilities else {REGIONS}
+        return self.host.capabilities & ours
 
     def facts(self) -> Facts:
         """What the reference model has to know."""

@@ -165,7 +165,13 @@ class Profile:
         ),
     ] = "bypass"
     create_slot: Annotated[
-        Literal["free", "held"], Q(11, "Whether qvm holds a client index in the regions that it creates.")
+        Literal["free", "held"],
+        Q(
+            11,
+            "Whether qvm holds a client index in the regions that it creates. In public, one project saw the host"
+            " at 0 and a guest's first attach at 2 each time, another one the guest at 1; whether their "
+            "configurations have a create is not known.",
+        ),
     ] = "free"
     create_rounding: Annotated[
         Literal["up", "rejected"], Q(12, "A create whose size is not a multiple of a page: rounded up, or status 65.")
@@ -238,7 +244,8 @@ class Profile:
             17,
             "Accesses that reach a register: any; 1, 2, 4 or 8 bytes that are aligned to their width; only the "
             "register's own width (name: single bytes and aligned words; 64-bit registers: also two words). Default: "
-            "clients use byte, word and doubleword accesses and library string functions.",
+            "clients use byte, word and doubleword accesses and library string functions. A bus error that was seen in "
+            "public came from a block copy to memory without caching, which shows nothing about widths.",
         ),
     ] = "any"
     bad_access: Annotated[
@@ -262,7 +269,11 @@ class Profile:
     ] = "applied"
     flags: Annotated[
         Literal["absent", "creation", "creation-and-attach"],
-        Q(15, "The flags register: none (before 8.0), permissions of what is created, also checked at attach."),
+        Q(
+            15,
+            "The flags register: none (before 8.0), permissions of what is created, also checked at attach. One "
+            "revision of the register page of 8.0 ends before it.",
+        ),
     ] = "absent"
     flags_access: Annotated[Literal["read-write", "write-only"], Q(15, "What flags reads: the last value, or 0.")] = (
         "read-write"
@@ -306,7 +317,12 @@ class Profile:
     ] = "status-change"
     interrupt_shape: Annotated[
         Literal["level", "edge"],
-        Q(14, "The line: asserted until status is read, or one edge per interrupt. Default: clients request a level."),
+        Q(
+            14,
+            "The line: asserted until status is read, or one edge per interrupt. Default: clients request a "
+            "level. A public handler, perhaps of another vdev, looks at flags of its own and does not read status"
+            " each time: an edge per change would leave it waiting.",
+        ),
     ] = "level"
     detached_window: Annotated[
         Literal["scratch", "ones", "guest-abort", "qvm-exit"],
@@ -325,7 +341,8 @@ class Profile:
         Q(
             25,
             "When a region that a request made is gone: its last client leaves; also the qvm that made it has ended; "
-            "the host restarts.",
+            "the host restarts. In public, indices of guests that crashed stayed taken until the host restarted (one "
+            "project of 8.0).",
         ),
     ] = "last-client"
     create_lifetime: Annotated[
@@ -333,7 +350,13 @@ class Profile:
         Q(25, "The same for a region that create made; with 'last-client' it lasts at least until the first one left."),
     ] = "creating-qvm"
     new_content: Annotated[
-        Literal["zeroed", "stale"], Q(26, "Content of a region that is made under a name that was in use before.")
+        Literal["zeroed", "stale"],
+        Q(
+            26,
+            "Content of a region that is made under a name that was in use before. In public, one project of 8.0 "
+            "saw content survive a stop and start of the guest while the host held nothing, after it had said the"
+            " opposite.",
+        ),
     ] = "zeroed"
 
     # Placement.
@@ -350,7 +373,12 @@ class Profile:
         ),
     ] = "bit-10-unless-all-ones"
     arm_pci: Annotated[
-        Literal["present", "absent"], Q(32, "Whether an ARM guest has a PCI bus, so that a vdev without loc works.")
+        Literal["present", "absent"],
+        Q(
+            32,
+            "Whether an ARM guest has a PCI bus, so that a vdev without loc works. A comment in a public ARM "
+            "configuration says to leave out loc and intr where the guest has PCI.",
+        ),
     ] = "present"
     dev_node: Annotated[
         Literal["present", "absent"],

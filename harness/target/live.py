@@ -25,8 +25,8 @@ from harness.target.check import require
 
 _STOP_SECONDS = 10.0
 _SYSTEM = "check"
-MOST_GUESTS = 9
-"""Guests that the suites have at once: eight, and one more with a configuration that is tried."""
+MOST_GUESTS = 8
+"""Guests that the suites have at once, those with a configuration that is tried among them."""
 
 Say = Callable[[str], object]
 

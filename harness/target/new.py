@@ -113,7 +113,6 @@ class Answers:
     boot: Sequence[str] = ()
     boot_seconds: int = 120
     ssh_seconds: int = 60
-    folder: str = "/tmp/shmem-harness"
     qvm: str = "qvm"
     placements: Sequence[str] = ()
     uarts: Sequence[dict[str, str]] = field(default_factory=list)

@@ -94,11 +94,16 @@ def _command(pid: int) -> str:
 class Lab:
     """The board and its target file. ``target`` is created again by ``open``; ``folder`` is the board's."""
 
+    HOME = "home"
+    """The account's home, below the folder of the board."""
+    KEYS = "etc"
+    """The folder of the server's keys, there too."""
+
     def __init__(self, board: LoopbackBoard, place: Path) -> None:
         self.board = board
         self.folder = board.folder
         self.place = place
-        self.home = board.folder / "home"
+        self.home = board.folder / self.HOME
         self.actions: list[events.Action] = []
         self.network: dict[str, Any] = {"address": "127.0.0.1", "username": "board", "port": board.port}
         self.data: dict[str, Any] = self._target()
@@ -158,7 +163,7 @@ class Lab:
 
     def trust(self) -> None:
         """Write the board's real key into the file of known hosts."""
-        key = (self.folder / "etc/ssh_host_ed25519_key.pub").read_text()
+        key = (self.folder / self.KEYS / "ssh_host_ed25519_key.pub").read_text()
         self.known_hosts.write_text(f"[127.0.0.1]:{self.network['port']} {key}")
 
     def file(self) -> Path:
@@ -199,7 +204,8 @@ class Lab:
         finally:
             self._unsubscribe()
             command_board(self.folder, "off")
-            command_board(self.folder, "behave", hanging_boots=0, sftp_options="", max_sessions=100, path="")
+            usual = {"hanging_boots": 0, "sftp_options": "", "max_sessions": None, "path": "", "terminals": None}
+            command_board(self.folder, "behave", **usual)
             self.disturb("serial")
 
     def disturb(self, line: str, **disturbance: object) -> None:

@@ -46,9 +46,12 @@ def _uploads(lab: Lab) -> int:
     return lab.log.read_text().count("# uploaded ")
 
 
-def _without_tool(lab: Lab, host: Any) -> None:
-    """A host that has no tool for SHA-256, from its next start on."""
-    for name in ("sha256sum", "openssl", "shasum", "digest"):
+SHA256 = ("sha256sum", "openssl", "shasum", "digest")
+
+
+def _without_tool(lab: Lab, host: Any, *others: str) -> None:
+    """A host that has no tool for SHA-256, nor these others, from its next start on."""
+    for name in (*SHA256, *others):
         tool = lab.folder / "bin" / name
         tool.write_text("#!/bin/sh\nexit 127\n")
         tool.chmod(0o755)
@@ -61,7 +64,7 @@ def _without_tool(lab: Lab, host: Any) -> None:
 def tools(lab: Lab) -> Iterator[None]:
     """The board has its tools back afterwards."""
     yield
-    for name in ("sha256sum", "openssl", "shasum", "digest"):
+    for name in (*SHA256, "cksum"):
         (lab.folder / "bin" / name).unlink(missing_ok=True)
 
 
@@ -83,21 +86,30 @@ def test_a_file_is_uploaded_when_it_changed_and_not_otherwise(lab: Lab, tmp_path
 
 
 @pytest.mark.usefixtures("tools")
-def test_without_a_tool_for_hashes_the_host_keeps_a_note_of_them(lab: Lab, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("others", "said"), [((), "uploads are compared with cksum"), (("cksum",), "no tool for checksums")]
+)
+def test_without_a_tool_for_hashes_the_host_keeps_a_note_of_them(
+    lab: Lab, tmp_path: Path, others: tuple[str, ...], said: str
+) -> None:
     host = lab.ready()
-    _without_tool(lab, host)
+    _without_tool(lab, host, *others)
     source = _file(tmp_path, _MEGABYTE)
     host.put(source)
-    _without_tool(lab, host)
+    _without_tool(lab, host, *others)
     host.put(source)
     assert _uploads(lab) == 1
-    assert "no tool for SHA-256" in lab.log.read_text()
+    assert said in lab.log.read_text()
     _file(tmp_path, _MEGABYTE, seed=2)
     assert Path(host.put(source)).read_bytes() == source.read_bytes()
 
 
-def test_a_file_that_was_damaged_on_the_host_is_uploaded_again(lab: Lab, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("sha256", [True, False], ids=["by SHA-256", "by cksum"])
+def test_a_file_that_was_damaged_on_the_host_is_uploaded_again(lab: Lab, tmp_path: Path, sha256: bool) -> None:
     host = lab.ready()
+    if not sha256:
+        _without_tool(lab, host)
     source = _file(tmp_path, _MEGABYTE)
     place = Path(host.put(source))
     host.stop()

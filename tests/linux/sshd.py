@@ -16,7 +16,10 @@ from labgrid.factory import target_factory
 from labgrid.resource import NetworkService
 
 from harness.guest.ssh.driver import ShmemSSHDriver
-from harness.loopback.openssh import CLIENT_KEY, HOST_KEY, USER, Account, OpenSsh
+from harness.loopback.image import Image
+from harness.loopback.openssh import CLIENT_KEY, USER, OpenSsh, account_library
+from harness.loopback.wrappers import Wrappers
+from harness.provision.programs import board_programs
 from tests import programs
 
 CONNECT_SECONDS = 15.0
@@ -29,14 +32,16 @@ class Server:
         self.home, self.tools = folder / "home", folder / "tools"
         for place in (self.home, self.tools):
             place.mkdir()
-        self._ssh = OpenSsh(folder, Account(self.home, "*"), f"{self.tools}:/usr/bin:/bin")
-        self._ssh.install()
-        self.keyfile = self._ssh.etc / CLIENT_KEY
-        self.host_key = (self._ssh.etc / f"{HOST_KEY}.pub").read_text().strip()
+        etc = folder / "etc"
+        image = Image(self.home, Path("/bin/sh"), f"{self.tools}:/usr/bin:/bin", etc)
+        self._ssh = OpenSsh(folder, image, "*")
+        self._ssh.install(Wrappers(folder / "libexec", board_programs(), account_library()))
+        self.keyfile = etc / CLIENT_KEY
+        self.host_key = self._ssh.host_key.read_text().strip()
         self.log = folder / "sshd.log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
-        self._process = self._ssh.start(self.port, self.log, sftp_options=sftp_options, max_sessions=100, path="")
+        self._process = self._ssh.start(self.port, self.log, sftp_options=sftp_options, max_sessions=None, path="")
 
     def close(self) -> None:
         """End the server. Its sessions are processes of their own and go when their connections do."""

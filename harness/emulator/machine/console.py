@@ -3,6 +3,10 @@
 
 On a QNX host ``hostdev /dev/ptyp0`` makes qvm hold the controlling side of a pseudo-terminal whose user side is
 ``/dev/ttyp0``. The emulated host does the same below its own root directory.
+
+``devc-pty`` makes a number of pseudo-terminals once, and their user sides begin in edited mode with echo (utilities
+reference). A host with a ``count`` of terminals is so; without one, it has as many as guests ask for, each raw and only
+while a guest has it.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import select
 import sys
 import termios
 import tty
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -33,6 +38,7 @@ class OpenConsole:
     inherit: list[int] = field(default_factory=list)
     keep: list[int] = field(default_factory=list)
     link: Path | None = None
+    give_back: Callable[[], None] | None = None
 
     @property
     def unread(self) -> int:
@@ -47,31 +53,77 @@ class OpenConsole:
 
     def close(self) -> None:
         """Take the user side away and close both ends."""
-        if self.link is not None:
-            self.link.unlink(missing_ok=True)
+        if self.give_back is not None:
+            self.give_back()
         for fd in {*self.inherit, *self.keep}:
             os.close(fd)
 
 
-def open_console(console: Console, number: int, root: Path) -> OpenConsole:
+class Terminals:
+    """The pseudo-terminals of a host whose root is ``root``: a fixed ``count``, or as many as guests ask for."""
+
+    def __init__(self, root: Path, count: int = 0) -> None:
+        self._root = root
+        self._fixed = count > 0
+        self._idle: dict[Path, tuple[int, int]] = {}
+        for number in range(count):
+            self._make(self._link(f"p{number:x}"))
+
+    def take(self, console: Console) -> tuple[Path, int, int, Callable[[], None]]:
+        """The user side's name, the controlling side, the user side, and what gives the terminal back.
+
+        Raises ConfigError for a device that this host has not, or one that is in use.
+        """
+        match = _PTY.fullmatch(console.hostdev)
+        link = self._link(match[1]) if match else None
+        if link is None or (self._fixed and not link.is_symlink()):
+            raise ConfigError(
+                "the emulated host has no such device",
+                console.position,
+                found=console.hostdev,
+                expected="/dev/ptypN (its other side is /dev/ttypN) or >-",
+            )
+        if self._fixed:
+            if link not in self._idle:
+                raise _in_use(console)
+            controller, user = self._idle.pop(link)
+            # The next guest's, in edited mode again: what a reader has of this one ends with its guest.
+            return link, controller, user, lambda: self._make(link)
+        if link.is_symlink():
+            raise _in_use(console)
+        controller, user = os.openpty()
+        # Nothing of the host's terminal handling may change bytes on their way, not even before it is opened.
+        tty.setraw(user)
+        link.symlink_to(os.ttyname(user))
+        return link, controller, user, lambda: link.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close those that no guest has."""
+        for ends in self._idle.values():
+            for fd in ends:
+                os.close(fd)
+        self._idle.clear()
+
+    def _link(self, name: str) -> Path:
+        return self._root / "dev" / f"tty{name}"
+
+    def _make(self, link: Path) -> None:
+        controller, user = os.openpty()
+        temporary = link.with_name(f".{link.name}.new")
+        temporary.symlink_to(os.ttyname(user))
+        temporary.replace(link)
+        self._idle[link] = controller, user
+
+
+def _in_use(console: Console) -> ConfigError:
+    return ConfigError("this pseudo-terminal is in use by another guest", console.position, found=console.hostdev)
+
+
+def open_console(console: Console, number: int, terminals: Terminals) -> OpenConsole:
     """Make the port. Raises ConfigError for a device that this host has not, or one that is in use."""
     if console.hostdev == STANDARD_STREAMS:
         return OpenConsole(["-chardev", f"stdio,id=console{number},signal=off", "-serial", f"chardev:console{number}"])
-    match = _PTY.fullmatch(console.hostdev)
-    if match is None:
-        raise ConfigError(
-            "the emulated host has no such device",
-            console.position,
-            found=console.hostdev,
-            expected="/dev/ptypN (its other side is /dev/ttypN) or >-",
-        )
-    link = root / "dev" / f"tty{match[1]}"
-    if link.is_symlink():
-        raise ConfigError("this pseudo-terminal is in use by another guest", console.position, found=console.hostdev)
-    controller, user = os.openpty()
-    # Nothing of the host's terminal handling may change bytes on their way, not even before the user side is opened.
-    tty.setraw(user)
-    link.symlink_to(os.ttyname(user))
+    link, controller, user, give_back = terminals.take(console)
     # The host keeps the user side open, so that the guest's output waits for a reader instead of failing.
     arguments = ["-add-fd", f"fd={controller},set={number}"]
     # "serial" opens the descriptor for both directions; "pty" would look for a reader only once a second.
@@ -81,4 +133,4 @@ def open_console(console: Console, number: int, root: Path) -> OpenConsole:
         "-serial",
         f"chardev:console{number}",
     ]
-    return OpenConsole(arguments, [controller], [user], link)
+    return OpenConsole(arguments, [controller], [user], link, give_back)

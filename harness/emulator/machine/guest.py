@@ -24,7 +24,7 @@ from harness.emulator import shortages
 from harness.emulator.device.regions import Registry
 from harness.emulator.machine import Plan, plan
 from harness.emulator.machine.board import ChipSet
-from harness.emulator.machine.console import STANDARD_STREAMS, OpenConsole, open_console
+from harness.emulator.machine.console import STANDARD_STREAMS, OpenConsole, Terminals, open_console
 from harness.emulator.machine.devices import VmDevices
 from harness.emulator.machine.devicetree import with_devices
 from harness.emulator.machine.qemu import Ending, Qemu, QemuDied
@@ -82,6 +82,7 @@ class Guest:
         run_directory: Path,
         registry: Registry,
         profile: Profile,
+        terminals: Terminals,
         chip_set: ChipSet = "q35",
     ) -> None:
         self.config = config
@@ -93,6 +94,7 @@ class Guest:
         self._directory = directory
         self._profile = profile
         self._chip_set = chip_set
+        self._terminals = terminals
         self._mapper = Mapper()
         self._devices = VmDevices(self.name, run_directory, registry, profile, self._mapper, self._break)
         self._consoles: list[OpenConsole] = []
@@ -139,7 +141,7 @@ class Guest:
         self._has_power_button = planned.arch == "x86_64"
         arguments = [*planned.arguments, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
         for number, console in enumerate(planned.consoles):
-            self._consoles.append(open_console(console, number, self.root))
+            self._consoles.append(open_console(console, number, self._terminals))
             arguments += self._consoles[-1].arguments
         self._reserve_node()
         arguments += self._devices.add(planned.placements)

@@ -194,8 +194,10 @@ class EmulatedHost:
         overrides: Mapping[str, str] | None = None,
         log: Path | None = None,
         chip_set: ChipSet = "q35",
+        terminals: int = 0,
     ) -> None:
         self._profile = profile
+        self._terminals = terminals
         self._chip_set = chip_set
         self._overrides = dict(overrides or {})
         self._log = log
@@ -246,7 +248,7 @@ class EmulatedHost:
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", self.program, "--run-dir", str(self.run_directory)]
-        command += ["--profile", self._profile, "--chip-set", self._chip_set]
+        command += ["--profile", self._profile, "--chip-set", self._chip_set, "--terminals", str(self._terminals)]
         for field, reading in self._overrides.items():
             command += ["--set", f"{field}={reading}"]
         return command

@@ -11,6 +11,7 @@ from typing import Final
 
 from harness.emulator.device.regions import Registry
 from harness.emulator.machine.board import ChipSet
+from harness.emulator.machine.console import Terminals
 from harness.emulator.machine.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
 from harness.errors import UsageError
 from harness.shmem.config import NOWHERE, ConfigError, VmConfig, parse_arguments
@@ -24,10 +25,11 @@ _CLOSE_SECONDS: Final = 5.0
 class Host:
     """One host; everything it owns is below ``run_directory`` or an anonymous memory file.
 
-    ``chip_set`` is that of guests that are PCs.
+    ``chip_set`` is that of guests that are PCs. ``terminals`` is how many pseudo-terminals it has, as devc-pty makes
+    them; 0: as many as guests ask for (``harness.emulator.machine.console``).
     """
 
-    def __init__(self, run_directory: Path, profile: Profile, chip_set: ChipSet = "q35") -> None:
+    def __init__(self, run_directory: Path, profile: Profile, chip_set: ChipSet = "q35", *, terminals: int = 0) -> None:
         check_possible(profile)
         self.run_directory = run_directory
         self.root = run_directory / "root"
@@ -38,6 +40,7 @@ class Host:
         self.registry.lives = self.guests.__contains__
         self._changed = asyncio.Condition()
         (self.root / "dev" / "qvm").mkdir(parents=True, exist_ok=True)
+        self._terminals = Terminals(self.root, terminals)
 
     async def start_guest(self, arguments: Sequence[str], directory: Path, streams: Streams) -> Guest | Exit:
         """What a qvm process does first: read the configuration and start the VM."""
@@ -51,6 +54,7 @@ class Host:
             run_directory=self.run_directory,
             registry=self.registry,
             profile=self.profile,
+            terminals=self._terminals,
             chip_set=self._chip_set,
         )
         refused = await guest.start(streams)
@@ -107,6 +111,7 @@ class Host:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS), self._changed:
                 await self._changed.wait_for(lambda: not self.guests)
+        self._terminals.close()
         self.registry.close()
 
 

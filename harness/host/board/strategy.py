@@ -44,6 +44,8 @@ from harness.host.typed import stepped, unrepeatable
 
 _BETWEEN_MILLISECONDS: Final = 100
 _KEYS_SECONDS: Final = 30.0
+HOST_KEY_COMMAND: Final = "cat /etc/ssh/ssh_host_*_key.pub /data/var/ssh/ssh_host_*_key.pub 2>/dev/null; true"
+"""Where OpenSSH's server keeps its keys, and where images of mkqnximage keep them; either place will do."""
 
 _text: Final = attr.validators.instance_of(str)
 
@@ -99,7 +101,7 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
     address_command: str = attr.ib(default="", validator=_text)
     address_pattern: str = attr.ib(default=r"inet (?:addr:)?(\d+\.\d+\.\d+\.\d+)", validator=_text)
     address_seconds: float = attr.ib(default=30.0, validator=attr.validators.gt(0.0))
-    host_key_command: str = attr.ib(default="cat /etc/ssh/ssh_host_*_key.pub", validator=_text)
+    host_key_command: str = attr.ib(default=HOST_KEY_COMMAND, validator=_text)
     ssh_seconds: float = attr.ib(default=60.0, validator=attr.validators.gt(0.0))
     power_seconds: float = attr.ib(default=120.0, validator=attr.validators.gt(0.0))
     power_cycles: int = attr.ib(default=2, validator=attr.validators.ge(0))
@@ -230,7 +232,13 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
             self.host.set_address(address)
         if self.host.host_key == "console":
             keys = shell.run(self.host_key_command, _KEYS_SECONDS)
-            self.host.set_shown_keys([line for line in keys.splitlines() if line.strip()])
+            shown = [line for line in keys.splitlines() if line.strip()]
+            if not shown:
+                raise BenchError(
+                    f"{self.target.name}: {self.host_key_command!r} shows no key on its console",
+                    remedy="name a command that shows the public keys of the host's SSH server as 'host_key_command'",
+                )
+            self.host.set_shown_keys(shown)
 
     def _connect(self) -> None:
         """Connect over SSH and make the host ready."""

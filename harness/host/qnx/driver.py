@@ -23,7 +23,9 @@ from harness.host.board.log import HostLog
 from harness.host.errors import PermanentHostError
 from harness.host.hostkeys import CHECKS, HostKeys
 from harness.host.protocol import (
+    HOST_CLIENT,
     PATHS,
+    PULSES,
     REPORTS,
     ConsoleLocation,
     HostGuest,
@@ -35,6 +37,7 @@ from harness.host.protocol import (
 from harness.host.qnx import identity
 from harness.host.qnx.guest import Launch, QnxGuest
 from harness.host.qnx.leftovers import end_leftovers
+from harness.host.qnx.program import QnxHostProgram
 from harness.host.qnx.tools import must_have
 from harness.host.sftp import exists
 from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, wait_for_ssh
@@ -45,6 +48,7 @@ from harness.provision import ManifestItem
 
 _COMMAND_SECONDS: Final = 15.0
 _STOP_SECONDS: Final = 10.0
+_FOLDER: Final = "shmem-harness"
 _PSEUDO_TERMINAL: Final = re.compile(r"/dev/pty([p-zP-T][0-9a-f])")
 """The controlling sides of devc-pty; their user sides are ``/dev/tty...`` with the same letter and digit."""
 
@@ -68,7 +72,8 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     """A host that is reached over SSH.
 
     Args:
-        folder (str): folder on the host for images and configurations; relative to the account's home if not absolute
+        folder (str): folder on the host for images and configurations; relative to the account's home if not absolute;
+            left out, one that can be made, below /data, /var, the account's home or /tmp
         qvm (str): how qvm is called on the host; a path where it is not on the PATH of SSH sessions
         keyfile (str): private key, relative to the target file; without one the agent's keys, then the password of the
             NetworkService
@@ -82,13 +87,15 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         raw_mode (str): command that puts the terminal on its standard input into raw mode
         environment (dict): variables that every command on the host gets, such as PATH and LD_LIBRARY_PATH: a server of
             SSH reads no profile for a command
-        root (str): where the host's ``/dev`` is; ``/`` on every real host
+        host_client (str): how the host's client of regions is called there (docs/host-client.md); without it, there is
+            none
+        root (str): where the host's ``/dev``, ``/data``, ``/var`` and ``/tmp`` are; ``/`` on every real host
         keep_images (bool): leave uploaded images on the host, so that the next run need not upload them
     """
 
     bindings = {"network": NetworkService}  # noqa: RUF012 - labgrid's own form
 
-    folder: str = attr.ib(default="/tmp/shmem-harness", validator=_text)
+    folder: str | None = attr.ib(default=None, validator=attr.validators.optional(_text))
     qvm: str = attr.ib(default="qvm", validator=_text)
     keyfile: str = attr.ib(default="", validator=_text)
     agent: bool = attr.ib(default=True, validator=attr.validators.instance_of(bool))
@@ -97,6 +104,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     consoles: Sequence[Mapping[str, Any]] = attr.ib(factory=list, validator=attr.validators.instance_of(list))
     raw_mode: str = attr.ib(default="stty raw -echo", validator=_text)
     environment: Mapping[str, str] = attr.ib(factory=dict, validator=_variables)
+    host_client: str = attr.ib(default="", validator=_text)
     root: str = attr.ib(default="/", validator=_text)
     keep_images: bool = attr.ib(default=True, validator=attr.validators.instance_of(bool))
 
@@ -116,7 +124,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     @property
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
-        return frozenset({PATHS, REPORTS})
+        return frozenset({PATHS, REPORTS, *([HOST_CLIENT, PULSES] if self.host_client else [])})
 
     @property
     def journal(self) -> HostLog:
@@ -194,13 +202,20 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
         if self._files is not None:
             return
         # First of all: without them, every other command fails with words that mislead.
-        must_have(connection, self.target.name, self.qvm, self.raw_mode)
-        files = HostFiles(connection, self.folder, self.say)
-        files.prepare()
+        must_have(connection, self.qvm, self.raw_mode, self.host_client)
         with connection.translated("the search for its /dev"):
             self._devices = connection.sftp().normalize(self.root)
+        files = HostFiles(connection, self._folders(), self.say)
+        files.prepare()
         end_leftovers(connection, files, posixpath.join(self._devices, "dev/qvm"), self.say)
         self._files = files
+
+    def _folders(self) -> list[str]:
+        """Where files may go, the best first: disks, the account's home, then what may have no folders."""
+        if self.folder is not None:
+            return [self.folder]
+        below = [posixpath.join(self._devices, place, _FOLDER) for place in ("data", "var")]
+        return [*below, _FOLDER, posixpath.join(self._devices, "tmp", _FOLDER)]
 
     def stop(self) -> None:
         """See ShmemHostProtocol. What cannot be taken back, because the host is gone, is said in its log."""
@@ -337,8 +352,10 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
 
     @active
     def program(self) -> HostProgram:
-        """See ShmemHostProtocol; not one of this host's capabilities."""
-        raise BenchError(f"{self.target.name} has no program that uses shared regions")
+        """See ShmemHostProtocol; a capability of hosts with a ``host_client``."""
+        if not self.host_client:
+            raise BenchError(f"{self.target.name} has no program that uses shared regions")
+        return QnxHostProgram(self._connected, self.host_client)
 
     @active
     def inject(self, fault: str, **arguments: Any) -> None:

@@ -23,10 +23,20 @@ NEEDED: Final = {
 
 
 def missing(connection: SshConnection, programs: list[str]) -> tuple[list[str], str]:
-    """Those that the host does not have, and the PATH on which they were looked for. Raises BenchError."""
+    """Those that the host does not have, and the PATH on which they were looked for.
+
+    Raises PermanentHostError for a host without a shell that could be asked, and BenchError.
+    """
     asked = " ".join(shlex.quote(program) for program in programs)
     text = f'for each in {asked}; do command -v "$each" >/dev/null 2>&1 || echo "@$each"; done; echo "$PATH"'
-    *lacking, path = connection.run_builtin(text, _SECONDS).output.splitlines() or [""]
+    said = connection.run_builtin(text, _SECONDS)
+    if said.status:
+        raise PermanentHostError(
+            f"{connection.name} runs no 'sh' for commands over SSH (exit status {said.status}): {said.output.strip()}",
+            remedy="add a POSIX shell of that name to the host's image, or its folder to the PATH of its SSH server"
+            " (SetEnv)",
+        )
+    *lacking, path = said.output.splitlines() or [""]
     return [line[1:] for line in lacking if line.startswith("@")], path
 
 
@@ -35,10 +45,13 @@ def send_signal(connection: SshConnection, signal: str, process: str) -> Command
     return connection.run(["sh", "-c", 'kill -s "$0" "$1"', signal, process], _SECONDS)
 
 
-def must_have(connection: SshConnection, name: str, qvm: str, raw_mode: str) -> None:
-    """Raise PermanentHostError for a program that the host ``name`` lacks, with what it is for."""
+def must_have(connection: SshConnection, qvm: str, raw_mode: str, host_client: str) -> None:
+    """Raise PermanentHostError for a program that the host lacks, with what it is for."""
+    name = connection.name
     hypervisor, terminal = shlex.split(qvm)[0], shlex.split(raw_mode)[0]
     needed = NEEDED | {terminal: "sets the consoles of guests ('raw_mode')"}
+    if host_client:
+        needed[shlex.split(host_client)[0]] = "is the host's client of regions ('host_client')"
     lacking, path = missing(connection, [*needed, hypervisor])
     if hypervisor in lacking:
         raise PermanentHostError(
