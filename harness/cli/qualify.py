@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"there is no folder {args.system}", remedy="--system takes the folder with all configurations"
         )
-    environment = args.lg_env or _default_environment()
-    benches = _benches(environment, args.bench)
+    environment = args.lg_env or default_environment()
+    benches = benches_of(environment, args.bench)
     options = _options(args)
     sessions = _sessions(environment.resolve(), args.suite, options, of_system=bool(args.system))
     for text in sessions.ignored:
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     progress = Progress(sys.stdout, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
     qualification = Qualification(
         sessions,
-        _reports_folder(args.out),
+        reports_folder(args.out),
         shlex.join(["harness", *sys.argv[1:]]),
         progress,
         {name: value for name in ("operator", "purpose") if (value := getattr(args, name))},
@@ -135,7 +135,7 @@ def _finish(qualification: Qualification, status: int | None) -> int:
     return report.run.exit_status if status is None else status
 
 
-def _benches(environment: Path, names: list[str]) -> list[str]:
+def benches_of(environment: Path, names: list[str]) -> list[str]:
     """The benches to run, in the order of the file. Raises UsageError when there is no such file or bench."""
     if not environment.is_file():
         raise UsageError(f"there is no environment file {environment}")
@@ -147,12 +147,12 @@ def _benches(environment: Path, names: list[str]) -> list[str]:
     return [name for name in known if not names or name in names]
 
 
-def _reports_folder(out: Path | None) -> Path:
+def reports_folder(out: Path | None) -> Path:
     """As the user may write it: the last line shows this path."""
     return Path(_REPORTS) if out is None else out.absolute()
 
 
-def _default_environment() -> Path:
+def default_environment() -> Path:
     own = Path(shipped.BENCHES.name)
     return own if own.is_file() else shipped.BENCHES
 

@@ -6,6 +6,7 @@ Two guests work at the same moment, each on its own console, so the one that wai
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from harness.guest.probe import TIMEOUT, Probe
 from harness.guest.probe_measurements import RoundTrips
+from harness.measure.clock import Reading
 
 How = Literal["poll", "signal"]
 
@@ -31,7 +33,7 @@ class Party:
     """One of two guests: its probe, the handle of the region that it shares with the other, and its index there."""
 
     probe: Probe
-    handle: int
+    handle: int | None
     index: int
 
     def command(self, text: str) -> dict[str, Any]:
@@ -84,6 +86,13 @@ class Stream:
         return self.messages_per_second * self.size / 1e6
 
 
+def clock_reading(probe: Probe) -> Reading:
+    """What the guest's clock says, and when it was asked, by the harness's."""
+    before = time.monotonic()
+    guest = probe.command("clock")["ns"] / 1e9
+    return Reading(before, guest, time.monotonic())
+
+
 def samples(probe: Probe) -> list[int]:
     """All times of the guest's last measurement, in their order, in nanoseconds.
 
@@ -110,11 +119,12 @@ def stream(sender: Party, receiver: Party, *, size: int, messages: int, how: How
     """Send messages of ``size`` bytes (a multiple of 64) through a ring in the region that both have attached.
 
     Who has to wait polls the ring, or with ``signal`` sleeps until the other wakes it; then both have to listen.
+    Parties without a handle have the memory of an ivshmem device, and poll.
     """
     session = next(_sessions)
-    words = f"{size} {messages}"
-    with _meanwhile(lambda: receiver.command(f"stream receive {words} {sender.index} {session} {how}")) as other:
-        sent = sender.command(f"stream send {words} {receiver.index} {session} {how}")
+    words, end = f"{size} {messages}", how if sender.handle is not None else f"{how} ivshmem"
+    with _meanwhile(lambda: receiver.command(f"stream receive {words} {sender.index} {session} {end}")) as other:
+        sent = sender.command(f"stream send {words} {receiver.index} {session} {end}")
     return Stream(size, messages, End(**sent), End(**other.result()))
 
 

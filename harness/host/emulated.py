@@ -25,6 +25,7 @@ from harness.host.protocol import (
     HOST_CLIENT,
     PATHS,
     PULSES,
+    REFERENCES,
     REGIONS,
     REPORTS,
     RESOURCES,
@@ -176,7 +177,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
     @property
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
-        return frozenset({REGIONS, HOST_CLIENT, PULSES, RESOURCES, PATHS, REPORTS, FAULTS})
+        return frozenset({REGIONS, HOST_CLIENT, PULSES, RESOURCES, PATHS, REPORTS, FAULTS, REFERENCES})
 
     def components(self) -> Sequence[ManifestItem]:
         """QEMU with its packages, the guest images, the library inside QEMU, the compiler."""

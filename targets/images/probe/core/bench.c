@@ -9,7 +9,7 @@
 #include "statistics.h"
 #include "text.h"
 
-enum { PIECES_MAX = 4096, TRIED = 1 << 20 };
+enum { PIECES_MAX = 4096, TRIED = 1 << 20, LARGE = 4096 };
 
 /* Memory that is shared, and where it is: private RAM that is compared with it has the same page sizes. */
 struct memory {
@@ -73,6 +73,8 @@ static bool amount(struct call *call, unsigned first, const struct work *work, s
 static void warm_up(const struct work *work, struct run run)
 {
     run.total = run.span;
+    if (run.block < LARGE && run.span >= 2 * LARGE)
+        run.block = LARGE;
     work_time(work, &run);
 }
 

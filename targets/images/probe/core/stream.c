@@ -5,6 +5,7 @@
  *
  * The first page of the data has the words of both sides, each in a cache line of its own; the ring follows.
  */
+#include "ivshmem.h"
 #include "mmio.h"
 #include "shmem.h"
 #include "text.h"
@@ -27,7 +28,9 @@ struct message {
 };
 
 struct stream {
-    struct region *region;
+    struct region *region;        /* NULL: the memory is an ivshmem device's, and signals there are none */
+    char *data;
+    uint64_t physical, length;
     uint64_t size, count, peer, session;
     bool by_signal;
     volatile uint64_t *opened;    /* the session, once the sender has put everything in order */
@@ -184,7 +187,7 @@ static bool receive(struct stream *stream)
 
 static void lay_out(struct stream *stream)
 {
-    char *data = (char *)stream->region->data;
+    char *data = stream->data;
 
     stream->opened = (volatile uint64_t *)data;
     stream->sent = (volatile uint64_t *)(data + LINE);
@@ -193,7 +196,7 @@ static void lay_out(struct stream *stream)
     stream->sender_waits = (volatile uint64_t *)(data + 4 * LINE);
     stream->ring = data + HEADER;
     stream->slot = sizeof(struct message) + stream->size;
-    stream->slots = stream->region->length <= HEADER ? 0 : (stream->region->length - HEADER) / stream->slot;
+    stream->slots = stream->length <= HEADER ? 0 : (stream->length - HEADER) / stream->slot;
     if (stream->slots > SLOTS_MAX)
         stream->slots = SLOTS_MAX;
 }
@@ -215,11 +218,24 @@ static bool opened(const struct stream *stream)
     return true;
 }
 
-/* The words send|receive SIZE COUNT PEER SESSION poll|signal. */
+/* The memory that the last word means: that of the current region, or of an ivshmem device. */
+static bool memory_wanted(struct call *call, struct stream *stream)
+{
+    if (call->words > 7)
+        return ivshmem_memory(call, &stream->data, &stream->physical, &stream->length);
+    stream->region = region_selected(call);
+    if (!stream->region)
+        return false;
+    stream->data = (char *)stream->region->data;
+    stream->physical = stream->region->physical + SHMEM_PAGE;
+    stream->length = stream->region->length;
+    return true;
+}
+
+/* The words send|receive SIZE COUNT PEER SESSION poll|signal [ivshmem]. */
 static bool wanted(struct call *call, struct stream *stream)
 {
-    stream->region = region_selected(call);
-    if (!stream->region || !call_timed(call) || !call_number(call, 2, UINT32_MAX, &stream->size) ||
+    if (!memory_wanted(call, stream) || !call_timed(call) || !call_number(call, 2, UINT32_MAX, &stream->size) ||
         !call_number(call, 3, COUNT_MAX, &stream->count) || !call_number(call, 4, SHMEM_CLIENTS - 1, &stream->peer) ||
         !call_number(call, 5, UINT64_MAX, &stream->session))
         return false;
@@ -229,7 +245,7 @@ static bool wanted(struct call *call, struct stream *stream)
         call_fail(call, FAIL_USAGE, "a guest sends or receives", call->word[1]);
     else if (stream->size == 0 || stream->size % LINE || stream->slots < 2)
         call_fail(call, FAIL_USAGE, "a message has a multiple of 64 bytes, and two fit behind the first page", NULL);
-    else if (stream->by_signal && !stream->region->device->listening)
+    else if (stream->by_signal && (!stream->region || !stream->region->device->listening))
         call_fail(call, FAIL_STATE, "interrupts are off", NULL);
     else if (stream->session == 0 || stream->count == 0)
         call_fail(call, FAIL_USAGE, "session and count are not 0", NULL);
@@ -245,7 +261,7 @@ static void run_stream(struct call *call)
     if (!wanted(call, &stream))
         return;
     if (sending) {
-        source = memory_private(stream.region->physical + SHMEM_PAGE, stream.size);
+        source = memory_private(stream.physical, stream.size);
         if (!source) {
             call_fail(call, FAIL_LIMIT, "the guest has not as much private RAM", NULL);
             return;
@@ -270,6 +286,6 @@ static void run_stream(struct call *call)
 }
 
 const struct command stream_commands[] = {
-    {"stream", "send|receive SIZE COUNT PEER SESSION poll|signal", 6, 6, run_stream},
+    {"stream", "send|receive SIZE COUNT PEER SESSION poll|signal [ivshmem]", 6, 7, run_stream},
     {0},
 };
