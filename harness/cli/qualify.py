@@ -19,6 +19,8 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import shipped
+from harness.arch import Arch
+from harness.bench.bare import bare_start
 from harness.errors import EXIT_BENCH_ERROR, UsageError
 from harness.process import ending
 from harness.process.command import path
@@ -26,13 +28,16 @@ from harness.process.interpreter import refuse_optimised
 from harness.report.evidence.folder import INDEX
 from harness.report.pages import html
 from harness.report.recording.progress import Progress
+from harness.runs import cost
 from harness.runs.qualify import Qualification
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
+from harness.target.benches import read_benches
 from harness.target.check import require
 
 HELP = "run the suites on every bench, write the report, and print the verdict"
 
 _REPORTS: Final = "reports"
+_EMBEDDED: Final = "ShmemEmulatedHostDriver"
 _OF_SYSTEM: Final = f"{shipped.SUITES.name}/system"
 
 
@@ -105,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.close()
     with ending.held():
-        return _finish(qualification, status)
+        return _finish(qualification, environment, status)
 
 
 def _options(args: argparse.Namespace) -> list[str]:
@@ -123,12 +128,15 @@ def _options(args: argparse.Namespace) -> list[str]:
     return options
 
 
-def _finish(qualification: Qualification, status: int | None) -> int:
+def _finish(qualification: Qualification, environment: Path, status: int | None) -> int:
     try:
         report = qualification.finish()
     except OSError as error:
         print(html.without_report(error, qualification.shown))
         return EXIT_BENCH_ERROR
+    if status is None:
+        for line in cost.lines(qualification.spent(report), _embedded(environment), bare_start):
+            print(line)
     for line in qualification.summary(report):
         print(line)
     print(html.last_line(report.run, qualification.shown / INDEX))
@@ -145,6 +153,18 @@ def benches_of(environment: Path, names: list[str]) -> list[str]:
     if unknown:
         raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"there are: {', '.join(known)}")
     return [name for name in known if not names or name in names]
+
+
+def _embedded(environment: Path) -> dict[str, Arch]:
+    """Benches whose guests are processes of this machine, with their architecture."""
+    config = Config(str(environment))
+    known = read_benches(config)
+    targets = config.get_targets().items()
+    return {
+        name: known[name].architecture
+        for name, target in targets
+        if any(_EMBEDDED in driver for driver in target.get("drivers", ()))
+    }
 
 
 def reports_folder(out: Path | None) -> Path:
