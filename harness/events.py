@@ -20,6 +20,10 @@ class Event:
     at: float = field(default_factory=time.time)
 
 
+START = "start"
+"""The action of every guest that is started."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Action(Event):
     """One step on a bench: ``what`` in a few words ("start guest"), the guest and the bench that it concerns."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from harness import events
 from harness.bench.configuration import configuration_text
 from harness.bench.images import probe_variables
 from harness.bench.linux import LinuxKit, LinuxSide, check_memory
@@ -189,6 +190,7 @@ class Starter:
 
     def launch(self, wanted: Wanted, text: str) -> StartedGuest:
         """Write a configuration, into the evidence too, and let qvm read it."""
+        events.session.emit(events.Action(what=events.START, bench=self._bench.name, guest=wanted.system))
         wanted.path("qvmconf").write_text(text)
         path = self._host.put_text(wanted.path("qvmconf").name, text)
         started = time.monotonic()

@@ -19,6 +19,8 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import shipped
+from harness.arch import Arch
+from harness.bench.bare import bare_start
 from harness.errors import EXIT_BENCH_ERROR, STATUSES_OF_A_RUN, UsageError
 from harness.process import ending
 from harness.process.command import path
@@ -26,13 +28,16 @@ from harness.process.interpreter import refuse_optimised
 from harness.report.evidence.folder import INDEX
 from harness.report.pages import html
 from harness.report.recording.progress import Progress
+from harness.runs import cost
 from harness.runs.qualify import Qualification
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
+from harness.target.benches import read_benches
 from harness.target.check import require
 
 HELP = "run the suites on every bench, write the report, and print the verdict"
 
 _REPORTS: Final = "reports"
+_EMBEDDED: Final = "ShmemEmulatedHostDriver"
 _OF_SYSTEM: Final = f"{shipped.SUITES.name}/system"
 
 
@@ -88,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
             f"there is no folder {args.system}",
             remedy="give --system the folder with the qvm configurations of all VMs",
         )
-    environment = args.lg_env or _default_environment()
-    benches = _benches(environment, args.bench)
+    environment = args.lg_env or default_environment()
+    benches = benches_of(environment, args.bench)
     options = _options(args)
     sessions = _sessions(environment.resolve(), args.suite, options, of_system=bool(args.system))
     for text in sessions.ignored:
@@ -97,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     progress = Progress(sys.stdout, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
     qualification = Qualification(
         sessions,
-        _reports_folder(args.out),
+        reports_folder(args.out),
         shlex.join(["harness", *sys.argv[1:]]),
         progress,
         {name: value for name in ("operator", "purpose") if (value := getattr(args, name))},
@@ -111,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.close()
     with ending.held():
-        return _finish(qualification, status)
+        return _finish(qualification, environment, status)
 
 
 def _options(args: argparse.Namespace) -> list[str]:
@@ -129,19 +134,22 @@ def _options(args: argparse.Namespace) -> list[str]:
     return options
 
 
-def _finish(qualification: Qualification, status: int | None) -> int:
+def _finish(qualification: Qualification, environment: Path, status: int | None) -> int:
     try:
         report = qualification.finish()
     except OSError as error:
         print(html.without_report(error, qualification.shown))
         return EXIT_BENCH_ERROR
+    if status is None:
+        for line in cost.lines(qualification.spent(report), _embedded(environment), bare_start):
+            print(line)
     for line in qualification.summary(report):
         print(line)
     print(html.last_line(report.run, qualification.shown / INDEX))
     return report.run.exit_status if status is None else status
 
 
-def _benches(environment: Path, names: list[str]) -> list[str]:
+def benches_of(environment: Path, names: list[str]) -> list[str]:
     """The benches to run, in the order of the file. Raises UsageError when there is no such file or bench."""
     if not environment.is_file():
         raise UsageError(
@@ -156,12 +164,24 @@ def _benches(environment: Path, names: list[str]) -> list[str]:
     return [name for name in known if not names or name in names]
 
 
-def _reports_folder(out: Path | None) -> Path:
+def _embedded(environment: Path) -> dict[str, Arch]:
+    """Benches whose guests are processes of this machine, with their architecture."""
+    config = Config(str(environment))
+    known = read_benches(config)
+    targets = config.get_targets().items()
+    return {
+        name: known[name].architecture
+        for name, target in targets
+        if any(_EMBEDDED in driver for driver in target.get("drivers", ()))
+    }
+
+
+def reports_folder(out: Path | None) -> Path:
     """Return the folder as the user may write it, because the last line shows this path."""
     return Path(_REPORTS) if out is None else out.absolute()
 
 
-def _default_environment() -> Path:
+def default_environment() -> Path:
     own = Path(shipped.BENCHES.name)
     return own if own.is_file() else shipped.BENCHES
 

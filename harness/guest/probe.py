@@ -72,6 +72,9 @@ _BYTES_PER_SECOND: Final = 2_000_000
 _SCAN_WORDS_PER_SECOND: Final = 10_000
 _WINDOW_WORDS: Final = 1_000_000
 
+# Seconds that a guest which measures is left alone.
+_BUSY: Final = 30.0
+
 _MASK: Final = (1 << 64) - 1
 
 
@@ -230,7 +233,10 @@ class Probe:
 
         The peer must serve as many. Raises ProbeError when not even the first round has an answer.
         """
-        return RoundTrips.of(self.command(f"pingpong {peer} {rounds}", handle=handle, timeout=TIMEOUT + rounds * 0.02))
+        seconds = TIMEOUT + rounds * 0.02
+        # The line of the console would interrupt the guest between two rounds if the command came again.
+        command = f"pingpong {peer} {rounds}"
+        return RoundTrips.of(self.command(command, handle=handle, timeout=seconds + _BUSY, busy=_BUSY))
 
     # Data of a region
 
@@ -276,7 +282,7 @@ class Probe:
         span: int | None = None,
         handle: int | None = None,
     ) -> Throughput:
-        """Move ``total`` bytes in blocks of ``block`` (a multiple of 64) and time it.
+        """Move ``total`` bytes in blocks of ``block`` (a multiple of 64; below 64 one of 8) and time it.
 
         ``copy`` goes from the first half of the span to the second. The span is the region's size, or ``span`` bytes.
         """

@@ -14,12 +14,14 @@ from harness.guest.probe_results import Answer, number
 
 @dataclass(frozen=True)
 class Timing:
-    """How long single operations took."""
+    """How long single operations took; ``p999`` is what one in a thousand exceeds."""
 
     count: int
     min_ns: int
     median_ns: int
+    p90_ns: int
     p99_ns: int
+    p999_ns: int
     max_ns: int
     mean_ns: int
 
@@ -53,12 +55,16 @@ class Verification:
 
 @dataclass(frozen=True)
 class Throughput:
-    """``bytes`` moved in ``ns`` in blocks of ``block`` over a piece of memory of ``span`` bytes."""
+    """``bytes`` moved in ``ns`` in blocks of ``block`` over a piece of memory of ``span`` bytes.
+
+    ``loop`` is which of the guest's loops it was, the fastest on its machine.
+    """
 
     ns: int
     bytes: int
     block: int
     span: int
+    loop: str
 
     @property
     def megabytes_per_second(self) -> float:
@@ -67,16 +73,17 @@ class Throughput:
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
-        return cls(answer["ns"], answer["bytes"], answer["block"], answer["span"])
+        return cls(answer["ns"], answer["bytes"], answer["block"], answer["span"], answer["loop"])
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How long pieces of ``bytes`` bytes took in the region and in private memory."""
+    """How long pieces of ``bytes`` bytes took in the region and in private memory, by the loop called ``loop``."""
 
     bytes: int
     block: int
     span: int
+    loop: str
     region: Timing
     private: Timing
 
@@ -88,7 +95,7 @@ class Comparison:
     @classmethod
     def of(cls, answer: Answer) -> Self:
         region, private = Timing.of(answer["region"]), Timing.of(answer["private"])
-        return cls(answer["bytes"], answer["block"], answer["span"], region, private)
+        return cls(answer["bytes"], answer["block"], answer["span"], answer["loop"], region, private)
 
 
 @dataclass(frozen=True)
@@ -186,7 +193,7 @@ class InterruptCount:
 
 @dataclass(frozen=True)
 class RoundTrips:
-    """Times from a signal to the peer's answering signal, both by interrupt.
+    """Times from a signal to the peer's answering signal, both by interrupt or both by polling.
 
     ``lost`` is whether a round had no answer within a second, which ended the measurement. ``interrupts`` is how many
     were taken meanwhile; ``histogram`` has pairs of (upper limit in ns, count).

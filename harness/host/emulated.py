@@ -26,6 +26,7 @@ from harness.host.protocol import (
     HOST_STATUS,
     PATHS,
     PULSES,
+    REFERENCES,
     REGIONS,
     REPORTS,
     RESOURCES,
@@ -177,7 +178,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
     @property
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
-        return frozenset({REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, FAULTS})
+        return frozenset({REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, FAULTS, REFERENCES})
 
     def components(self) -> Sequence[ManifestItem]:
         """QEMU with its packages, the guest images, the library inside QEMU, the compiler."""

@@ -38,6 +38,9 @@ PATHS: Final = "paths"
 REPORTS: Final = "reports"
 """Capability: qvm can be asked for its state, and its messages can be read (``HostGuest.request_report``)."""
 
+REFERENCES: Final = "references"
+"""Capability: guests are QEMU's on this machine, so that others of stock QEMU can be measured beside them."""
+
 FAULTS: Final = "faults"
 """Capability: the host supports fault injection (``ShmemHostProtocol.inject``)."""
 

@@ -10,9 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 _MAD_TO_SIGMA = 1.4826
 """MAD times this is the standard deviation, were the samples normally distributed."""
+
+
+PERCENTILES: Final = ("min", "p50", "p90", "p99", "p99.9", "max")
+"""What tells a distribution of times, by the names that reports give it."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,35 @@ def relative_noise(samples: Sequence[float]) -> float:
     if middle == 0:
         return 0.0
     return _MAD_TO_SIGMA * mad(samples) / abs(middle) * math.sqrt(math.pi / 2 / len(samples))
+
+
+def spread(middle: float, low: float | None, high: float | None) -> float | None:
+    """Half the width of a 95 % interval, relative to its middle: how well a figure is known; None if it is not."""
+    return None if low is None or high is None or middle == 0 else (high - low) / 2 / abs(middle)
+
+
+def median_spread(samples: Sequence[float]) -> float | None:
+    """The same for the median of samples; None when they are too few."""
+    interval = median_interval(samples) if samples else None
+    return spread(median(samples), *interval) if interval else None
+
+
+def quantiles(samples: Sequence[float], most: int) -> list[float]:
+    """At most so many samples in rising order that have the same distribution; the smallest and the largest stay."""
+    ordered = sorted(samples)
+    if len(ordered) <= most:
+        return ordered
+    return [ordered[round(index * (len(ordered) - 1) / (most - 1))] for index in range(most)]
+
+
+def distribution(samples: Sequence[float]) -> dict[str, float]:
+    """The percentiles that tell a latency, by name; those with fewer than one sample behind them are left out."""
+    found = {"min": min(samples), "p50": median(samples)}
+    for name, share in (("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)):
+        value = _supported(samples, share)
+        if value is not None:
+            found[name] = value
+    return found | {"max": max(samples)}
 
 
 def _supported(samples: Sequence[float], q: float) -> float | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import EXIT_USAGE, BenchError
+from harness.events import Event
 from harness.process.command import sentence
 from harness.report.chain import manifest
 from harness.report.evidence import catalogue, folder, merge, reader
@@ -23,6 +24,7 @@ from harness.report.pages import html, readings
 from harness.report.recording.progress import Progress
 from harness.report.scope import provenance
 from harness.report.verdict import shortfalls
+from harness.runs.cost import Meter, Spent
 from harness.runs.sessions import SessionResult, Sessions, last_words
 from harness.shmem.requirements import CATALOGUE
 
@@ -45,6 +47,7 @@ class Qualification:
         self._folder = folder.create(reports.absolute(), name)
         self._sessions = sessions
         self._progress = progress
+        self._meter = Meter()
         self._said: list[str] = []
         self._journal = Journal(self._folder / folder.JOURNAL)
         around = {**order, **({"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {})}
@@ -69,11 +72,19 @@ class Qualification:
     async def _session(self, bench: str, options: Sequence[str]) -> None:
         report_dir = self._folder / folder.BENCHES / bench
         try:
-            finished = await self._sessions.run(report_dir, "--bench", bench, *options, watch=self._progress)
+            finished = await self._sessions.run(report_dir, "--bench", bench, *options, watch=self._see)
         except (BenchError, OSError) as error:
             self.add_error(f"{bench}: {sentence(error)}")
         else:
             self._judge(bench, report_dir, finished)
+
+    def _see(self, event: Event) -> None:
+        self._meter(event)
+        self._progress(event)
+
+    def spent(self, report: Report) -> Spent:
+        """What the run has cost, and how many access verdicts it gave."""
+        return self._meter.spent(len(report.access))
 
     def _judge(self, bench: str, report_dir: Path, finished: SessionResult) -> None:
         """Record errors that pytest could not write into its journal."""

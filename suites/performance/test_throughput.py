@@ -11,6 +11,7 @@ from statistics import median
 import pytest
 
 from fixtures.deployment import Deploy
+from fixtures.figures.fixture import Reference, Watch
 from fixtures.guest import Work
 from fixtures.records import Metrics
 
@@ -20,11 +21,18 @@ pytestmark = [pytest.mark.lg_feature("performance"), pytest.mark.quiet]
 # (Linux: huge ones for a guest's own RAM, small ones for shared memory; 4 MiB: 8 % slower), and not how it is shared.
 PAGES = 512
 BLOCKS = {"4KiB": 4096, "64KiB": 65536, "1MiB": 1 << 20}
+# With the control page, the largest region for which there is always room; beyond the caches of today's cores.
+FAR_PAGES = 4095
+ALL_BLOCKS = {"8B": 8, "64B": 64, "4KiB": 4096, "64KiB": 65536, "1MiB": 1 << 20, "4MiB": 4 << 20}
 CALIBRATION_BYTES = 8 << 20
 # By turns, and short beside the time slices of a busy machine: what disturbs one kind of memory disturbs the other.
 PIECE_SECONDS = 0.001
 PIECES = 24
 ROUNDS = 8
+MANY_ROUNDS = 16
+FEW_PIECES = 6
+LOOP_BLOCK = 65536
+LOOP_PIECE = 4 << 20
 
 
 @pytest.mark.requirement("SHM-PERF-02")
@@ -41,6 +49,7 @@ def test_throughput_of_a_region(deploy: Deploy, metrics: Metrics, work: Work, bl
     """Write, read and copy, in blocks of several sizes."""
     (guest,) = deploy("")
     region = guest.attach("common", pages=PAGES)
+    watch = Watch(guest)
     rate = region.speeds(work, block=block, piece=CALIBRATION_BYTES, count=1).private
     piece = max(block, int(rate * 1e6 * PIECE_SECONDS))
     rounds = [region.speeds(work, block=block, piece=piece, count=PIECES) for _ in range(ROUNDS)]
@@ -53,4 +62,82 @@ def test_throughput_of_a_region(deploy: Deploy, metrics: Metrics, work: Work, bl
         block_bytes=block,
         samples=shared,
         reference_samples=private,
+        against="private RAM",
+        conditions=watch.conditions(pages=PAGES, loop=rounds[0].loop),
     )
+
+
+@pytest.mark.figures
+@pytest.mark.one_placement
+@pytest.mark.parametrize("block", ALL_BLOCKS.values(), ids=ALL_BLOCKS)
+@pytest.mark.parametrize("work", ["write", "read", "copy"])
+@pytest.mark.requirement("SHM-PERF-01")
+def test_throughput_beside_references(
+    deploy: Deploy, metrics: Metrics, reference: Reference | None, work: Work, block: int
+) -> None:
+    """From single words to beyond the caches: against private memory, and by turns against QEMU's own device.
+
+    The device of QEMU is in a guest of its own, so each of the two is taken relative to its guest's private memory. Of
+    each batch the best piece counts.
+    """
+    (guest,) = deploy("")
+    region = guest.attach("far", pages=FAR_PAGES)
+    watch = Watch(guest)
+    rate = region.speeds(work, block=block, piece=CALIBRATION_BYTES, count=1).private
+    piece = max(block, int(rate * 1e6 * PIECE_SECONDS))
+    rounds, beside = [], []
+    for _ in range(MANY_ROUNDS):
+        rounds.append(region.speeds(work, block=block, piece=piece, count=FEW_PIECES))
+        if reference:
+            beside.append(reference.speeds(work, block=block, piece=piece, count=FEW_PIECES))
+    conditions = watch.conditions(pages=FAR_PAGES, loop=rounds[0].loop)
+    metrics.record(
+        name=f"throughput {work}, far",
+        unit="MB/s",
+        value=median(speeds.best_region for speeds in rounds),
+        reference=median(speeds.best_private for speeds in rounds),
+        block_bytes=block,
+        samples=[speeds.best_region for speeds in rounds],
+        reference_samples=[speeds.best_private for speeds in rounds],
+        against="private RAM",
+        conditions=conditions,
+    )
+    if beside:
+        metrics.record(
+            name=f"throughput {work}, far, beside ivshmem-plain",
+            unit="of private RAM",
+            value=median(speeds.best_ratio for speeds in rounds),
+            reference=median(speeds.best_ratio for speeds in beside),
+            block_bytes=block,
+            samples=[speeds.best_ratio for speeds in rounds],
+            reference_samples=[speeds.best_ratio for speeds in beside],
+            against="ivshmem-plain",
+            conditions=conditions,
+        )
+
+
+@pytest.mark.figures
+@pytest.mark.one_placement
+@pytest.mark.requirement("SHM-PERF-01")
+def test_the_loops_beside_each_other(deploy: Deploy, metrics: Metrics) -> None:
+    """In private memory: what changes here is the probe's loop, and neither the region nor the machine."""
+    (guest,) = deploy("")
+    region = guest.attach("loops", pages=PAGES)
+    watch = Watch(guest)
+    best: dict[Work, list[float]] = {"read": [], "write": [], "copy": []}
+    for _ in range(MANY_ROUNDS):
+        for work, speeds in best.items():
+            seen = region.speeds(work, block=LOOP_BLOCK, piece=LOOP_PIECE, count=FEW_PIECES)
+            speeds.append(seen.best_private)
+    for work in ("write", "copy"):
+        metrics.record(
+            name=f"loop, {work} beside read",
+            unit="MB/s",
+            value=median(best[work]),
+            reference=median(best["read"]),
+            block_bytes=LOOP_BLOCK,
+            samples=best[work],
+            reference_samples=best["read"],
+            against="the loop for read",
+            conditions=watch.conditions(pages=PAGES),
+        )

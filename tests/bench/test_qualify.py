@@ -32,6 +32,12 @@ def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) ->
     assert run.returncode == 4, run.stdout + run.stderr
     match = re.fullmatch(r"qualification: PARTIAL  report: (.*)", run.stdout.splitlines()[-1])
     assert match
+    # Two or three guests for each test module, and what they would cost alone.
+    assert re.search(r"^processor time: \d+\.\d s in \d+\.\d s$", run.stdout, re.MULTILINE)
+    assert re.search(
+        r"^bare guest starts: .*\d aarch64 x \d+ ms, \d+ x86_64 x \d+ ms\); ratio", run.stdout, re.MULTILINE
+    )
+    assert re.search(r"^access verdicts: \d+, \d+\.\d per second of processor time$", run.stdout, re.MULTILINE)
     page = Path(match[1])
     assert page.is_file()
     results = json.loads((page.parent / "results.json").read_text())["results"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import subprocess
 import tempfile
@@ -15,12 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from harness.arch import Arch
-from harness.console.buffer import ConsoleEndedError
+from harness.guest.socket_console import SocketConsole
 from harness.provision import probe_image, qemu
 from harness.provision.compiler import compile_c, load_recipe
 from tests import programs
-
-_WRITE_SECONDS: Final = programs.PATIENCE
 
 MACHINES: Final[dict[str, tuple[Arch, tuple[str, ...]]]] = {
     "aarch64-gicv2": ("aarch64", ("-machine", "virt,gic-version=2", "-cpu", "cortex-a72")),
@@ -29,52 +26,14 @@ MACHINES: Final[dict[str, tuple[Arch, tuple[str, ...]]]] = {
 }
 
 
-class SocketTransport:
-    """The probe's console as `harness.guest.probe.Transport`; what it says is kept for error messages and tests."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._socket.setblocking(False)
-        self._unread = bytearray()
-        self.said = bytearray()
-
-    def write(self, data: bytes) -> None:
-        """Send all of it, and take meanwhile what comes: a guest that waits to be heard hears nothing itself."""
-        end = time.monotonic() + _WRITE_SECONDS
-        while data:
-            readable, writable, _ = select.select([self._socket], [self._socket], [], max(0.0, end - time.monotonic()))
-            if readable:
-                self._take()
-            if writable:
-                data = data[self._socket.send(data) :]
-            if not readable and not writable:
-                raise TimeoutError
-
-    def read(self, deadline: float) -> bytes:
-        if not self._unread:
-            ready, _, _ = select.select([self._socket], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            self._take()
-        data = bytes(self._unread)
-        self._unread.clear()
-        return data
-
-    def _take(self) -> None:
-        data = self._socket.recv(65536)
-        if not data:
-            raise ConsoleEndedError("QEMU has gone")
-        self.said += data
-        self._unread += data
+class Console(SocketConsole):
+    """The probe's console, as a person reads it."""
 
     def drain(self, silence: float = 0.1) -> None:
         """Take everything until nothing has come for a while."""
         with contextlib.suppress(TimeoutError):
             while True:
                 self.read(time.monotonic() + silence)
-
-    def last_lines(self, n: int = 20) -> str:
-        return "\n".join(self.said.decode("latin-1").splitlines()[-n:])
 
     def line(self, wanted: str, seconds: float = 10.0) -> str:
         """Wait for a line that contains `wanted`, as a person at the console would."""
@@ -96,7 +55,7 @@ class Machine:
     """A running QEMU and the transport to its guest."""
 
     def __init__(
-        self, architecture: Arch, process: subprocess.Popen[bytes], transport: SocketTransport, started: float
+        self, architecture: Arch, process: subprocess.Popen[bytes], transport: Console, started: float
     ) -> None:
         self.architecture = architecture
         self.process = process
@@ -148,7 +107,7 @@ def booted(
                 stderr=subprocess.STDOUT,
             )
         try:
-            yield Machine(arch, process, SocketTransport(here), started)
+            yield Machine(arch, process, Console(here), started)
         finally:
             process.kill()
             process.wait()

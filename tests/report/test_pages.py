@@ -90,6 +90,11 @@ def _metrics(where: Where) -> list[Metric]:
         *(Metric("write/copy", "MB/s", 99.0, 100.0, 0.99, site, block_bytes=size, ratio_low=0.9, ratio_high=1.1)
           for size in sizes),
         Metric("round trip", "us", 5.0, None, None, site, better="lower", samples=[5 + n / 1000 for n in range(50)]),
+        Metric("ring", "us", 7.25, 3.5, 2.125, site, better="lower", ratio_low=2.0, ratio_high=2.25,
+               against="a doorbell", noise=0.06, count=12000, pages=12,
+               percentiles={"min": 6.5, "p50": 7.25, "p99.9": 812.0},
+               mapping="device", clock="PIT", clock_check="1 s in 1 s", times=[6.5, 7.25, 812.0]),
+        Metric("noise", "us", 31.25, 5.5, 5.682, site, better="lower", ratio_low=2.0, ratio_high=9.0, noise=0.62),
     ]  # fmt: skip
 
 
@@ -217,12 +222,27 @@ def test_page_shows_what_was_not_as_expected(folder: Path) -> None:
     assert HOSTILE in text
 
 
+def test_a_figure_has_its_conditions_and_its_distribution(folder: Path) -> None:
+    text = " ".join(Page(folder / "index.html").text.split())
+    assert "2.125 (2.000 to 2.250) 7.25 us 3.5 us, a doorbell" in text
+    assert "12 pages; device; 12000 samples; known to 6.0 %; clock: PIT (1 s in 1 s)" in text
+    table = text[text.index("Distributions of times") :]
+    assert "12000 6.5 7.25 812" in table
+
+
+def test_no_number_of_a_figure_that_is_too_noisy_is_shown(folder: Path) -> None:
+    text = Page(folder / "index.html").text
+    assert "too noisy to judge (± 62 %)" in text
+    assert "31.2" not in text
+    assert "5.68" not in text
+
+
 def _pictures(folder: Path) -> list[Path]:
     return sorted((folder / "pictures").iterdir())
 
 
 def test_pictures_need_no_styles(folder: Path) -> None:
-    assert len(_pictures(folder)) == 5
+    assert len(_pictures(folder)) == 6
     for path in _pictures(folder):
         for element in ElementTree.parse(path).iter():
             assert not element.tag.endswith(("}style", "}script")), path
@@ -276,7 +296,7 @@ def test_baseline_shows_what_became_worse(folder: Path, tmp_path: Path, capsys: 
     olds = [write(tmp_path / run, _older(report, run, factor)) for run, factor in (("1", 1.0), ("2", 1.5))]
     options = [option for old in olds for option in ("--baseline", str(old))]
     assert main(["report", str(here), *options]) == 1
-    assert "figures since 2: 9 worse, 3 better" in capsys.readouterr().out
+    assert "figures since 2: 9 worse, 6 better" in capsys.readouterr().out
     page = Page(here / "index.html")
     assert "-33.3 % worse" in page.text
     assert any("trend-" in source for source in page.attributes("img", "src"))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.measure import statistics as ours
 from harness.measure.baseline import Figure, compare
+from harness.measure.clock import Reading, check
 
 VALUES = st.floats(min_value=-1e9, max_value=1e9, allow_subnormal=False)
 SPEEDS = st.floats(min_value=1e-3, max_value=1e9)
@@ -140,3 +141,41 @@ def test_noise_widens_the_tolerance() -> None:
 def test_old_value_of_zero() -> None:
     with pytest.raises(ValueError, match="not above zero"):
         compare(Figure(0.0), Figure(1.0), "higher")
+
+
+@given(st.lists(SPEEDS, min_size=1, max_size=300), st.integers(min_value=2, max_value=100))
+def test_thinned_samples_keep_their_ends(samples: list[float], most: int) -> None:
+    thinned = ours.quantiles(samples, most)
+    assert len(thinned) == min(len(samples), most)
+    assert (thinned[0], thinned[-1]) == (min(samples), max(samples))
+    assert thinned == sorted(thinned)
+
+
+def test_percentiles_need_samples_behind_them() -> None:
+    few, many = ([float(n) for n in range(1, count + 1)] for count in (50, 2000))
+    assert list(ours.distribution(few)) == ["min", "p50", "p90", "max"]
+    assert tuple(ours.distribution(many)) == ours.PERCENTILES
+    assert ours.distribution(many)["p99.9"] == pytest.approx(1998, abs=1)
+
+
+@given(st.lists(SPEEDS, min_size=6, max_size=40))
+def test_the_spread_of_a_median_is_that_of_its_interval(samples: list[float]) -> None:
+    interval = ours.median_interval(samples)
+    assert interval is not None
+    expected = (interval[1] - interval[0]) / 2 / ours.median(samples)
+    assert ours.median_spread(samples) == pytest.approx(expected)
+    assert ours.median_spread(samples[:5]) is None
+
+
+@pytest.mark.parametrize(
+    ("guest", "right"), [(10.0, True), (10.09, True), (9.91, True), (10.3, False), (9.7, False), (0.0, False)]
+)
+def test_a_clock_is_right_when_it_may_be(guest: float, right: bool) -> None:
+    """Ten seconds of the harness's clock, give or take a tenth for the way there and back."""
+    checked = check(Reading(100.0, 5.0, 100.1), Reading(110.05, 5.0 + guest, 110.15))
+    assert checked.right == right
+    assert checked.text.startswith("wrong") != right
+
+
+def test_a_clock_that_was_watched_for_no_time_at_all_is_not_wrong() -> None:
+    assert check(Reading(1.0, 5.0, 1.5), Reading(1.1, 5.2, 1.6)).right

@@ -9,7 +9,7 @@ fields of a ``site`` stand among those of its record.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from harness.errors import HarnessError
 from harness.report.evidence.system import SystemTried
@@ -122,12 +122,22 @@ class Result:
     observations: list[Observation] = field(default_factory=list)
 
 
+TOO_NOISY: Final = 0.15
+"""A figure that is not known better than this, relative to itself (95 %), is not judged."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A figure. ``ratio`` is value / reference. With ``samples`` (in ``unit``), ``median`` and ``mad`` describe them.
 
     ``better`` says which way is an improvement; ``block_bytes`` is the size of the block that was moved, if one was.
-    ``ratio_low`` and ``ratio_high`` bound the ratio (95 % confidence) when the samples allow it.
+    ``ratio_low`` and ``ratio_high`` bound the ratio (95 % confidence) when the samples allow it. ``against`` is what
+    the reference is. ``noise`` is half the width of the interval of the ratio, or without one of the median of the
+    samples, relative to it. ``count`` single times have the ``percentiles`` and, thinned out, the distribution
+    ``times``.
+
+    Conditions: ``pages`` of the region, the ``mapping`` of its memory, the ``loop`` of the guest that moved it, the
+    ``clock`` that was read and how it compares with the harness's (``clock_check``).
     """
 
     name: str
@@ -144,6 +154,21 @@ class Metric:
     mad: float | None = None
     ratio_low: float | None = None
     ratio_high: float | None = None
+    against: str = ""
+    noise: float | None = None
+    count: int = 0
+    percentiles: dict[str, float] = field(default_factory=dict)
+    times: list[float] = field(default_factory=list)
+    pages: int | None = None
+    mapping: str = ""
+    loop: str = ""
+    clock: str = ""
+    clock_check: str = ""
+
+    @property
+    def too_noisy(self) -> bool:
+        """Whether its noise is so large that no number of it is to be believed."""
+        return self.noise is not None and self.noise > TOO_NOISY
 
 
 @dataclass(frozen=True)

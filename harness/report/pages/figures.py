@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from harness.report.evidence.model import Metric
+from harness.report.pages import view
 from harness.site import Site
 
 TARGET_RATIO: Final = 0.95
@@ -33,3 +34,55 @@ def block_size(size: float) -> str:
         if size >= factor:
             return f"{size / factor:g} {unit}"
     return f"{size:g} B"
+
+
+def shown_ratio(metric: Metric) -> str:
+    """The ratio to the reference, with its 95 % interval; empty when there is no reference."""
+    if metric.ratio is None:
+        return ""
+    if metric.too_noisy:
+        return _too_noisy(metric)
+    return f"{metric.ratio:.3f}" + (f" ({shown_interval(metric)})" if metric.ratio_low is not None else "")
+
+
+def shown_interval(metric: Metric) -> str:
+    """The 95 % interval of the ratio; empty when it is not known."""
+    if metric.ratio_low is None or metric.ratio_high is None or metric.too_noisy:
+        return ""
+    return f"{metric.ratio_low:.3f} to {metric.ratio_high:.3f}"
+
+
+def shown_value(metric: Metric) -> str:
+    """The value with its unit. A figure that is too noisy says so, once: its ratio does where it has one."""
+    if metric.too_noisy:
+        return _too_noisy(metric) if metric.ratio is None else ""
+    return f"{view.figure(metric.value)} {metric.unit}"
+
+
+def shown_reference(metric: Metric) -> str:
+    """The reference's value and what it is."""
+    if metric.reference is None or metric.too_noisy:
+        return metric.against
+    return f"{view.figure(metric.reference)} {metric.unit}" + (f", {metric.against}" if metric.against else "")
+
+
+def conditions(metric: Metric) -> str:
+    """Under which conditions a figure was taken, in one line."""
+    parts = (
+        f"{metric.pages} pages" if metric.pages else "",
+        metric.mapping,
+        f"loop: {metric.loop}" if metric.loop else "",
+        f"{metric.count} samples" if metric.count else "",
+        f"known to {100 * metric.noise:.1f} %" if metric.noise is not None else "",
+        f"clock: {metric.clock} ({metric.clock_check})" if metric.clock else "",
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def distributions(metrics: Iterable[Metric]) -> list[Metric]:
+    """Those that have percentiles."""
+    return [metric for metric in ordered(metrics) if metric.percentiles]
+
+
+def _too_noisy(metric: Metric) -> str:
+    return f"too noisy to judge (± {100 * (metric.noise or 0):.0f} %)"

@@ -17,6 +17,7 @@ from typing import Any, Final
 import jinja2
 
 from harness.errors import BenchError
+from harness.measure.statistics import PERCENTILES
 from harness.paths import readable
 from harness.process.command import reason
 from harness.report.evidence import folder
@@ -123,6 +124,8 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
         "placements": view.placement_table(report),
         "figures": figures.ordered(report.metrics),
+        "distributions": figures.distributions(report.metrics),
+        "percentiles": PERCENTILES,
         "site_labels": figures.site_labels(report.metrics),
         "plots": _plots(report, earlier, target / _PICTURES),
         "baseline": baseline,
@@ -158,7 +161,7 @@ def _plots(report: Report, earlier: Sequence[Report], pictures: Path) -> list[Im
     # matplotlib takes half a second to import: only a report with figures pays for it.
     from harness.report.pages import plots
 
-    drawn = [*plots.throughput(report.metrics), *plots.latency(report.metrics)]
+    drawn = [*plots.throughput(report.metrics), *plots.rates(report.metrics), *plots.latency(report.metrics)]
     images = []
     for plot in [*drawn, *plots.trends(trend.series([*earlier, report]))]:
         name = f"{folder.safe_name(plot.stem)}.svg"
@@ -179,6 +182,10 @@ def _environment() -> jinja2.Environment:
         "file_name": view.file_name,
         "shown": view.shown_verdict,
         "block_size": figures.block_size,
+        "shown_ratio": figures.shown_ratio,
+        "shown_value": figures.shown_value,
+        "shown_reference": figures.shown_reference,
+        "conditions": figures.conditions,
         "change_key": trend.metric_key,
     }
     made.tests["deviating"] = matrix.deviates

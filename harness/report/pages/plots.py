@@ -57,9 +57,16 @@ def throughput(metrics: Sequence[Metric]) -> list[Plot]:
     return [_ratio_plot(name, group) for name, group in _grouped(sized).items()]
 
 
+def rates(metrics: Sequence[Metric]) -> list[Plot]:
+    """Values by block size with their references, one plot per name, one line per site."""
+    sized = [metric for metric in metrics if metric.block_bytes and metric.unit.endswith("/s")]
+    grouped = _grouped(sized)
+    return [_rate_plot(name, group) for name, group in grouped.items() if len({m.block_bytes for m in group}) > 1]
+
+
 def latency(metrics: Sequence[Metric]) -> list[Plot]:
-    """Distribution of the samples of each figure that is a time, one plot per name, one line per site."""
-    times = [metric for metric in metrics if metric.unit in _TIME_UNITS and len(metric.samples) >= 10]
+    """Distribution of the times of each figure that is a time, one plot per name, one line per site."""
+    times = [metric for metric in metrics if metric.unit in _TIME_UNITS and len(_times(metric)) >= 10]
     return [_distribution_plot(name, group) for name, group in _grouped(times).items()]
 
 
@@ -69,6 +76,11 @@ def trends(all_series: Sequence[Series]) -> list[Plot]:
     for series in all_series:
         grouped.setdefault(series.metric.name, []).append(series)
     return [_trend_plot(name, group) for name, group in grouped.items()]
+
+
+def _times(metric: Metric) -> list[float]:
+    """All single times, as far as they were kept."""
+    return metric.times or metric.samples
 
 
 def _grouped(metrics: Sequence[Metric]) -> dict[str, list[Metric]]:
@@ -98,6 +110,29 @@ def _ratio_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     return Plot(f"ratio-{name}", title, document, f"{title}. {'; '.join(notes)}. The aim is {TARGET_RATIO}.")
 
 
+def _rate_plot(name: str, metrics: Sequence[Metric]) -> Plot:
+    title = f"{name}: by block size"
+    notes = []
+    unit = metrics[0].unit
+    with mpl.rc_context(_SETTINGS):
+        figure, axes = _axes("block size", unit)
+        for index, (site, label) in enumerate(site_labels(metrics).items()):
+            line = sorted((m for m in metrics if m.site == site), key=lambda m: m.block_bytes or 0)
+            sizes, values = [metric.block_bytes or 0 for metric in line], [metric.value for metric in line]
+            axes.plot(sizes, values, label=label, **_look(index))
+            notes.append(f"{label} {min(values):.4g} to {max(values):.4g} {unit}")
+            beside = [metric.reference for metric in line if metric.reference is not None]
+            if len(beside) == len(line):
+                look = _look(index) | {"linewidth": 0.8, "markersize": 3, "alpha": 0.6}
+                axes.plot(sizes, beside, label=f"{label}, {line[0].against or 'reference'}", **look)
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: block_size(size)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        document = _finish(figure, axes)
+    return Plot(f"rate-{name}", title, document, f"{title}. {'; '.join(notes)}.")
+
+
 def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
     unit = metrics[0].unit
     title = f"{name}: distribution"
@@ -107,12 +142,16 @@ def _distribution_plot(name: str, metrics: Sequence[Metric]) -> Plot:
         figure, axes = _axes(f"time in {unit}", "share of the samples")
         for index, metric in enumerate(sorted(metrics, key=lambda metric: metric.site)):
             label = labels[metric.site]
-            ordered = sorted(metric.samples)
+            ordered = sorted(_times(metric))
             shares = [(position + 1) / len(ordered) for position in range(len(ordered))]
             look = _look(index) | {"marker": None}
-            axes.step(ordered, shares, where="post", label=f"{label} (n={len(ordered)})", **look)
+            axes.step(ordered, shares, where="post", label=f"{label} (n={metric.count or len(ordered)})", **look)
             half, most = percentile(ordered, 0.5), percentile(ordered, 0.95)
             notes.append(f"{label} median {half:.4g} {unit}, 95 % below {most:.4g} {unit}")
+        if min(_times(metric)[0] for metric in metrics) > 0:
+            # The rarest thousandth may take a hundred times as long as the median.
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: f"{time:g}"))
         document = _finish(figure, axes)
     return Plot(f"distribution-{name}", title, document, f"{title}. {'; '.join(notes)}.")
 
@@ -136,7 +175,8 @@ def _trend_plot(name: str, group: Sequence[Series]) -> Plot:
 
 
 def _axes(x_label: str, y_label: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    # In a column of a page, and on a telephone, all of it is seen at once: the legend is below, and not beside.
+    figure = Figure(figsize=(5.6, 4.4), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
     axes.set_xlabel(x_label)
@@ -157,7 +197,8 @@ def _intervals(metrics: Sequence[Metric]) -> list[list[float]] | None:
 
 
 def _finish(figure: Figure, axes: Any) -> str:
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    columns = 1 if max((len(text) for text in axes.get_legend_handles_labels()[1]), default=0) > 30 else 2
+    figure.legend(loc="outside lower left", ncols=columns, frameon=False, fontsize=9)
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return without_styles(out.getvalue())

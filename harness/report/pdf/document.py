@@ -172,17 +172,11 @@ def _labelled(report: Report) -> list[tuple[Metric, str]]:
 
 
 def _figure(metric: Metric, label: str) -> dict[str, str]:
-    interval = (
-        f"{metric.ratio_low:.3f} to {metric.ratio_high:.3f}"
-        if metric.ratio_low is not None and metric.ratio_high is not None
-        else ""
-    )
     return {
         "name": metric.name,
         "site": label,
         "block": figures.block_size(metric.block_bytes) if metric.block_bytes else "",
-        "value": f"{view.figure(metric.value)} {metric.unit}",
-        "reference": f"{view.figure(metric.reference)} {metric.unit}" if metric.reference is not None else "",
-        "ratio": f"{metric.ratio:.3f}" if metric.ratio is not None else "",
-        "interval": interval,
+        "value": figures.shown_value(metric),
+        "reference": figures.shown_reference(metric),
+        "ratio": figures.shown_ratio(metric),
     }

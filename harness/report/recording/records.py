@@ -8,17 +8,42 @@ session writes them down with the verdict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import pytest
 
-from harness.measure.statistics import mad, median, ratio_of_interleaved
+from harness.measure.statistics import (
+    Ratio,
+    distribution,
+    mad,
+    median,
+    median_spread,
+    quantiles,
+    ratio_of_interleaved,
+    spread,
+)
 from harness.report.evidence.model import Access, Metric, Observation, Seen
 from harness.report.recording.keys import BENCH, site
 
 METRICS = pytest.StashKey[list[Metric]]()
 ACCESS = pytest.StashKey[list[Access]]()
 OBSERVATIONS = pytest.StashKey[list[Observation]]()
+
+
+_TIMES: Final = 1000
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a figure was taken: pages of the region, mapping of its memory, the guest's loop, its clock and how
+    that compares with the harness's."""
+
+    pages: int | None = None
+    mapping: str = ""
+    loop: str = ""
+    clock: str = ""
+    clock_check: str = ""
 
 
 class Metrics:
@@ -39,6 +64,9 @@ class Metrics:
         better: Literal["higher", "lower"] = "higher",
         samples: Sequence[float] = (),
         reference_samples: Sequence[float] = (),
+        against: str = "",
+        times: Sequence[float] = (),
+        conditions: Conditions | None = None,
     ) -> Metric:
         """Record one figure; returns it as the report will show it.
 
@@ -47,6 +75,7 @@ class Metrics:
         median of the pairs' ratios and gets an interval. ``ratio`` is taken from the argument, else from the samples,
         else it is value / reference. Raises ValueError for samples that cannot be paired.
         """
+        under = conditions or Conditions()
         paired = ratio_of_interleaved(samples, reference_samples) if reference_samples else None
         if ratio is None and paired:
             ratio = paired.median
@@ -66,6 +95,16 @@ class Metrics:
             mad=mad(samples) if samples else None,
             ratio_low=paired.low if paired else None,
             ratio_high=paired.high if paired else None,
+            against=against,
+            noise=_noise(paired, samples, times),
+            count=len(times) or len(samples),
+            percentiles=distribution(times) if times else {},
+            times=quantiles(times, _TIMES),
+            pages=under.pages,
+            mapping=under.mapping,
+            loop=under.loop,
+            clock=under.clock,
+            clock_check=under.clock_check,
             site=site(self._item),
         )
         self._item.stash.setdefault(METRICS, []).append(metric)
@@ -127,6 +166,14 @@ class Observations:
         facts = self._item.stash.get(BENCH, None)
         declared = facts.readings.get(name, "") if facts else ""
         self._item.stash.setdefault(OBSERVATIONS, []).append(Observation(name, str(value), declared))
+
+
+def _noise(paired: Ratio | None, samples: Sequence[float], times: Sequence[float]) -> float | None:
+    """How well a figure is known. Medians of batches tell more than the times in them, which are of one moment."""
+    if paired:
+        return spread(paired.median, paired.low, paired.high)
+    known = median_spread(samples)
+    return median_spread(times) if known is None else known
 
 
 def _word(allowed: bool) -> Seen:

@@ -1,146 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Throughput of a region, and of private RAM by the same machine code. Blocks walk over a span again and again until
- * the total is reached; the span is as large for private RAM as for the region, so caches and TLBs see the same.
+ * Throughput of a region, and of private RAM by the same machine code. The span is as large for private RAM as for the
+ * region, so caches and TLBs see the same.
  */
+#include "ivshmem.h"
+#include "loops.h"
 #include "shmem.h"
 #include "statistics.h"
 #include "text.h"
 
-enum { BLOCK_STEP = 64, PIECES_MAX = 4096 };
+enum { PIECES_MAX = 4096, TRIED = 1 << 20, LARGE = 4096 };
 
-typedef uint64_t vector __attribute__((vector_size(16)));
-
-/* The image is built without vector registers (exceptions do not save them); these loops alone use them. */
-#if defined(__aarch64__)
-#define WITH_VECTORS __attribute__((target("+simd"), noinline))
-#else
-#define WITH_VECTORS __attribute__((target("sse2"), noinline))
-#endif
-
-struct run {
+/* Memory that is shared, and where it is: private RAM that is compared with it has the same page sizes. */
+struct memory {
     char *base;
-    uint64_t span, block, total;
+    uint64_t physical, length;
 };
 
-WITH_VECTORS static void write_block(vector *to, const vector *end, uint64_t value)
+/* The current region, as what private RAM is compared with too; with NAME "ivshmem" the memory of that device. */
+static bool shared_named(struct call *call, const char *name, struct memory *memory)
 {
-    vector pattern = {value, value};
+    struct region *region;
 
-    for (; to < end; to += 4) {
-        to[0] = pattern;
-        to[1] = pattern;
-        to[2] = pattern;
-        to[3] = pattern;
+    if (text_equal(name, "ivshmem"))
+        return ivshmem_memory(call, &memory->base, &memory->physical, &memory->length);
+    if (!text_equal(name, "region") && !text_equal(name, "private")) {
+        call_fail(call, FAIL_USAGE, "memory is region, private or ivshmem", name);
+        return false;
     }
+    region = region_selected(call);
+    if (!region)
+        return false;
+    *memory = (struct memory){(char *)region->data, region->physical + SHMEM_PAGE, region->length};
+    return true;
 }
 
-WITH_VECTORS static uint64_t read_block(const vector *from, const vector *end)
-{
-    vector sum = {0, 0};
-
-    for (; from < end; from += 4)
-        sum ^= from[0] ^ from[1] ^ from[2] ^ from[3];
-    return sum[0] ^ sum[1];
-}
-
-WITH_VECTORS static void copy_block(vector *to, const vector *from, const vector *end)
-{
-    for (; from < end; from += 4, to += 4) {
-        vector a = from[0], b = from[1], c = from[2], d = from[3];
-
-        to[0] = a;
-        to[1] = b;
-        to[2] = c;
-        to[3] = d;
-    }
-}
-
-static void *at(const struct run *run, uint64_t offset)
-{
-    return run->base + offset;
-}
-
-static void run_writes(const struct run *run)
-{
-    for (uint64_t done = 0, offset = 0; done < run->total; done += run->block) {
-        write_block(at(run, offset), at(run, offset + run->block), done);
-        offset = offset + 2 * run->block > run->span ? 0 : offset + run->block;
-        __asm__ volatile("" ::: "memory");
-    }
-}
-
-static void run_reads(const struct run *run)
-{
-    for (uint64_t done = 0, offset = 0; done < run->total; done += run->block) {
-        uint64_t sum = read_block(at(run, offset), at(run, offset + run->block));
-
-        offset = offset + 2 * run->block > run->span ? 0 : offset + run->block;
-        __asm__ volatile("" : : "r"(sum) : "memory");
-    }
-}
-
-/*
- * From the first half of the span to the second, which is walked backwards: at a constant distance, source and target
- * would again and again compete for the same place in a direct-mapped TLB.
- */
-static void run_copies(const struct run *run)
-{
-    uint64_t half = run->span / 2 / BLOCK_STEP * BLOCK_STEP;
-
-    for (uint64_t done = 0, offset = 0; done < run->total; done += run->block) {
-        copy_block(at(run, 2 * half - offset - run->block), at(run, offset), at(run, offset + run->block));
-        offset = offset + 2 * run->block > half ? 0 : offset + run->block;
-        __asm__ volatile("" ::: "memory");
-    }
-}
-
-typedef void loop(const struct run *run);
-
-static loop *loop_named(const char *name)
-{
-    if (text_equal(name, "write"))
-        return run_writes;
-    if (text_equal(name, "read"))
-        return run_reads;
-    return text_equal(name, "copy") ? run_copies : NULL;
-}
-
-/* The memory that the words mean: region, or as much private RAM as the region has (or as SPAN says). */
+/* The memory that the words mean: shared memory, or as much private RAM as the region has (or as SPAN says). */
 static bool memory_named(struct call *call, struct run *run)
 {
     bool private = text_equal(call->word[2], "private");
-    struct region *region = NULL;
+    struct memory memory = {0};
     uint64_t span;
 
-    if (!private && !text_equal(call->word[2], "region")) {
-        call_fail(call, FAIL_USAGE, "memory is region or private", call->word[2]);
+    if ((!private || call->words < 6) && !shared_named(call, call->word[2], &memory))
         return false;
-    }
-    if (!private || call->words < 6) {
-        region = region_selected(call);
-        if (!region)
-            return false;
-    }
-    span = region ? region->length : 0;
+    span = memory.length;
     if (call->words > 5 && !call_number(call, 5, private ? UINT32_MAX : span, &span))
         return false;
-    run->span = span / BLOCK_STEP * BLOCK_STEP;
-    run->base = private ? memory_private(region ? region->physical + SHMEM_PAGE : 0, span) : (char *)region->data;
+    run->span = span / LOOP_STEP * LOOP_STEP;
+    run->base = private ? memory_private(memory.physical, span) : memory.base;
     if (!run->base)
         call_fail(call, FAIL_LIMIT, "the guest has not as much private RAM", NULL);
     return run->base;
 }
 
 /* Block and total from the words FIRST and FIRST + 1. */
-static bool amount(struct call *call, unsigned first, loop *body, struct run *run)
+static bool amount(struct call *call, unsigned first, const struct work *work, struct run *run)
 {
-    uint64_t limit = body == run_copies ? run->span / 2 : run->span;
+    uint64_t limit = work->copies ? run->span / 2 : run->span;
 
     if (!call_number(call, first, limit, &run->block) || !call_number(call, first + 1, UINT64_MAX / 2, &run->total))
         return false;
-    if (run->block == 0 || run->block % BLOCK_STEP || run->total == 0) {
-        call_fail(call, FAIL_USAGE, "block is a multiple of 64 and nothing is 0", call->word[first]);
+    if (run->block == 0 || run->block % (run->block < LOOP_STEP ? LOOP_WORD : LOOP_STEP) || run->total == 0) {
+        call_fail(call, FAIL_USAGE, "block is a multiple of 64, below 64 of 8, and nothing is 0", call->word[first]);
         return false;
     }
     run->total = (run->total + run->block - 1) / run->block * run->block;
@@ -148,85 +70,98 @@ static bool amount(struct call *call, unsigned first, loop *body, struct run *ru
 }
 
 /* Once over the span: first touches cost page faults in the host, which are not what is measured. */
-static void warm_up(loop *body, struct run run)
+static void warm_up(const struct work *work, struct run run)
 {
     run.total = run.span;
-    body(&run);
+    if (run.block < LARGE && run.span >= 2 * LARGE)
+        run.block = LARGE;
+    work_time(work, &run);
 }
 
-static uint64_t time_of(loop *body, const struct run *run)
-{
-    uint64_t start = clock_now_ns();
-
-    body(run);
-    return clock_now_ns() - start;
-}
-
-static void describe(struct json *json, const struct run *run)
+static void describe(struct json *json, const struct work *work, const struct run *run)
 {
     json_number(json, "bytes", run->total);
     json_number(json, "block", run->block);
     json_number(json, "span", run->span);
+    json_string(json, "loop", run->block < LOOP_STEP ? "single words" : work->best->name);
 }
 
-static bool work_named(struct call *call, loop **body)
+/* The work that the command names, in the way that is the fastest here; NULL, and the call has failed. */
+static const struct work *work_wanted(struct call *call)
 {
-    *body = loop_named(call->word[1]);
-    if (!*body)
+    struct work *work = work_named(call->word[1]);
+    char *scratch;
+
+    if (!call_timed(call))
+        return NULL;
+    if (!work) {
         call_fail(call, FAIL_USAGE, "the work is write, read or copy", call->word[1]);
-    return *body;
+        return NULL;
+    }
+    scratch = memory_private(0, TRIED);
+    if (scratch)
+        work_choose(work, scratch, TRIED);
+    if (!work->best)
+        call_fail(call, FAIL_LIMIT, "the guest has not as much private RAM", NULL);
+    return work->best ? work : NULL;
 }
 
 static void run_bench(struct call *call)
 {
+    const struct work *work = work_wanted(call);
     struct run run = {0};
-    loop *body;
 
-    if (!call_timed(call) || !work_named(call, &body) || !memory_named(call, &run) || !amount(call, 3, body, &run))
+    if (!work || !memory_named(call, &run) || !amount(call, 3, work, &run))
         return;
-    warm_up(body, run);
-    json_number(&call->json, "ns", time_of(body, &run));
-    describe(&call->json, &run);
+    warm_up(work, run);
+    json_number(&call->json, "ns", work_time(work, &run));
+    describe(&call->json, work, &run);
 }
 
-/* Region and private RAM by turns in short pieces, so that what else the machine does hits both alike. */
+static void tell(struct json *json, const char *name, size_t first, uint64_t count)
+{
+    json_object(json, name);
+    statistics_describe(json, first, 2, count);
+    json_object_end(json);
+}
+
+/*
+ * Shared memory and private RAM by turns in short pieces, so that what else the machine does hits both alike. The kept
+ * samples are pairs of these two.
+ */
 static void run_compare(struct call *call)
 {
-    static uint64_t samples[2][PIECES_MAX];
-    struct region *region = region_selected(call);
     struct run run[2] = {0};
+    struct memory memory;
+    const struct work *work;
     uint64_t count;
-    loop *body;
 
-    if (!region || !call_timed(call) || !work_named(call, &body))
+    if (!shared_named(call, call->words > 5 ? call->word[5] : "region", &memory) || !(work = work_wanted(call)))
         return;
-    run[0].base = (char *)region->data;
-    run[0].span = region->length;
-    if (!amount(call, 2, body, &run[0]) || !call_number(call, 4, PIECES_MAX, &count))
+    run[0].base = memory.base;
+    run[0].span = memory.length;
+    if (!amount(call, 2, work, &run[0]) || !call_number(call, 4, PIECES_MAX, &count))
         return;
     run[1] = run[0];
-    run[1].base = memory_private(region->physical + SHMEM_PAGE, region->length);
+    run[1].base = memory_private(memory.physical, memory.length);
     if (!run[1].base || count == 0) {
         call_fail(call, FAIL_LIMIT, "not as much private RAM, or no piece at all", NULL);
         return;
     }
-    warm_up(body, run[0]);
-    warm_up(body, run[1]);
+    warm_up(work, run[0]);
+    warm_up(work, run[1]);
     for (uint64_t i = 0; i < count; i++) {
-        samples[i % 2][i] = time_of(body, &run[i % 2]);
-        samples[(i + 1) % 2][i] = time_of(body, &run[(i + 1) % 2]);
+        statistics_samples[2 * i + i % 2] = work_time(work, &run[i % 2]);
+        statistics_samples[2 * i + (i + 1) % 2] = work_time(work, &run[(i + 1) % 2]);
     }
-    describe(&call->json, &run[0]);
-    json_object(&call->json, "region");
-    statistics_describe(&call->json, samples[0], count);
-    json_object_end(&call->json);
-    json_object(&call->json, "private");
-    statistics_describe(&call->json, samples[1], count);
-    json_object_end(&call->json);
+    statistics_keep(2 * count);
+    describe(&call->json, work, &run[0]);
+    tell(&call->json, "region", 0, count);
+    tell(&call->json, "private", 1, count);
 }
 
 const struct command bench_commands[] = {
-    {"bench", "write|read|copy region|private BLOCK TOTAL [SPAN]", 4, 5, run_bench},
-    {"compare", "write|read|copy BLOCK BYTES COUNT", 4, 4, run_compare},
+    {"bench", "write|read|copy region|private|ivshmem BLOCK TOTAL [SPAN]", 4, 5, run_bench},
+    {"compare", "write|read|copy BLOCK BYTES COUNT [region|ivshmem]", 4, 5, run_compare},
     {0},
 };

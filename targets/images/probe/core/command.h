@@ -30,7 +30,8 @@ struct command {
 /* Each file of commands ends its table with a row whose name is NULL. */
 extern const struct command core_commands[], device_commands[], shmem_commands[], register_commands[],
     data_commands[], bench_commands[], scan_commands[], interrupt_commands[], hostile_commands[],
-    name_commands[], batch_commands[], system_commands[];
+    name_commands[], batch_commands[], system_commands[], statistics_commands[], round_commands[],
+    stream_commands[], ivshmem_commands[];
 
 /* The kinds of failure: see docs/probe.md. */
 #define FAIL_USAGE "usage"

@@ -5,10 +5,9 @@
  */
 #include "mmio.h"
 #include "shmem.h"
-#include "statistics.h"
 #include "text.h"
 
-enum { MILLISECOND = 1000000, WAIT_MAX = 600000, ROUNDS_MAX = 16384, BUCKETS = 64 * 4, ROUND_MS = 1000 };
+enum { MILLISECOND = 1000000, WAIT_MAX = 600000 };
 
 struct handling {
     struct region *region;
@@ -224,78 +223,9 @@ static void run_notify(struct call *call)
     json_hex(&call->json, "mask", mask);
 }
 
-/* Four buckets for each power of two: the highest bit and the two after it. */
-static unsigned bucket_of(uint64_t nanoseconds)
-{
-    unsigned top = nanoseconds < 4 ? 2 : 63 - (unsigned)__builtin_clzll(nanoseconds);
-
-    return 4 * top + (nanoseconds >> (top - 2) & 3);
-}
-
-static uint64_t bucket_end(unsigned bucket)
-{
-    return (uint64_t)(bucket % 4 + 5) << (bucket / 4 - 2);
-}
-
-static void describe_histogram(struct json *json, const uint64_t *sample, size_t count)
-{
-    static uint32_t bucket[BUCKETS];
-
-    memset(bucket, 0, sizeof bucket);
-    for (size_t i = 0; i < count; i++)
-        bucket[bucket_of(sample[i])]++;
-    json_array(json, "histogram");
-    for (unsigned i = 0; i < BUCKETS; i++) {
-        if (!bucket[i])
-            continue;
-        json_array(json, NULL);
-        json_number(json, NULL, bucket_end(i));
-        json_number(json, NULL, bucket[i]);
-        json_array_end(json);
-    }
-    json_array_end(json);
-}
-
-/* One signal to PEER and its answer; the time, or 0 when no answer came. */
-static uint64_t round_trip(struct region *region, unsigned peer)
-{
-    uint64_t seen = region->signals[peer], start = clock_now_ns();
-
-    mmio_write(region->control + CONTROL_NOTIFY, 4, 1u << peer);
-    interrupt_wait(&region->signals[peer], seen, start + (uint64_t)ROUND_MS * MILLISECOND);
-    return region->signals[peer] == seen ? 0 : clock_now_ns() - start;
-}
-
-static void run_pingpong(struct call *call)
-{
-    static uint64_t sample[ROUNDS_MAX];
-    struct region *region = region_selected(call);
-    uint64_t peer, rounds, done = 0, before;
-
-    if (!region || !call_timed(call) || !call_number(call, 1, SHMEM_CLIENTS - 1, &peer) ||
-        !call_number(call, 2, ROUNDS_MAX, &rounds))
-        return;
-    if (!region->device->listening || rounds == 0) {
-        call_fail(call, FAIL_STATE, "interrupts are off, or no rounds are wanted", NULL);
-        return;
-    }
-    before = region->device->taken;
-    while (done < rounds && (sample[done] = round_trip(region, (unsigned)peer)))
-        done++;
-    if (done == 0) {
-        call_fail(call, FAIL_STATE, "no answer from the peer", call->word[1]);
-        return;
-    }
-    json_number(&call->json, "lost", done < rounds);
-    json_number(&call->json, "interrupts", region->device->taken - before);
-    statistics_describe(&call->json, sample, done);
-    describe_histogram(&call->json, sample, done);
-}
-
 const struct command interrupt_commands[] = {
     {"irq", "on [pin|message|vector|LINE [edge|level]] | off | wait TIMEOUT_MS [COUNT] | count | serve COUNT", 1, 3,
      run_irq},
     {"notify", "MASK", 1, 1, run_notify},
-    {"pingpong", "PEER ROUNDS", 2, 2, run_pingpong},
     {0},
 };

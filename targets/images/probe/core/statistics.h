@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The times of single measurements: kept in their order, so that the client can have all of them, and described. */
 #ifndef STATISTICS_H
 #define STATISTICS_H
 
@@ -6,7 +7,15 @@
 #include <stdint.h>
 #include "json.h"
 
-/* Sorts SAMPLE (nanoseconds) and writes count, min, median, p99, max and mean. COUNT is at least 1. */
-void statistics_describe(struct json *json, uint64_t *sample, size_t count);
+enum { SAMPLES_MAX = 16384 };
+
+/* Where a command that measures leaves its times, in nanoseconds. */
+extern uint64_t statistics_samples[SAMPLES_MAX];
+
+/* The first COUNT of them are those of the last measurement: what "samples" tells. */
+void statistics_keep(size_t count);
+
+/* Describes COUNT of the kept samples, every STRIDE-th from FIRST on; there is at least one. */
+void statistics_describe(struct json *json, size_t first, size_t stride, size_t count);
 
 #endif

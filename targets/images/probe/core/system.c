@@ -39,6 +39,12 @@ static void run_identify(struct call *call)
     json_number(json, "devices", devices_find(false));
 }
 
+static void run_clock(struct call *call)
+{
+    if (call_timed(call))
+        json_number(&call->json, "ns", clock_now_ns());
+}
+
 static void run_poweroff(struct call *call)
 {
     call->after = power_off;
@@ -63,6 +69,7 @@ static void run_crash(struct call *call)
 
 const struct command system_commands[] = {
     {"identify", "", 0, 0, run_identify},
+    {"clock", "", 0, 0, run_clock},
     {"poweroff", "", 0, 0, run_poweroff},
     {"reboot", "", 0, 0, run_reboot},
     {"crash", "read|write|jump|undefined|stack|hang [ADDRESS]", 1, 2, run_crash},

@@ -39,7 +39,17 @@ enum {
     INTID_MASK = 0xffffff,
 };
 
+/* The frame of GICv2m (Arm's Server Base System Architecture, appendix E). */
+enum {
+    V2M_SIZE = 0x1000,
+    V2M_TYPER = 0x008,
+    V2M_SETSPI = 0x040,
+    V2M_BASE_SHIFT = 16,
+    V2M_MASK = 0x3ff,
+};
+
 static volatile uint8_t *distributor, *processor;
+static unsigned first_message, messages;
 
 static void gic_v2_start(void)
 {
@@ -71,6 +81,25 @@ static void start(void *nothing)
         gic_v3_start();
     else
         gic_v2_start();
+    if (machine.gic_messages) {
+        uint64_t type = mmio_read((uint8_t *)memory_map(machine.gic_messages, V2M_SIZE, MEMORY_DEVICE) + V2M_TYPER, 4);
+
+        first_message = type >> V2M_BASE_SHIFT & V2M_MASK;
+        messages = type & V2M_MASK;
+    }
+}
+
+bool gic_message_target(unsigned number, uint64_t *address, uint32_t *data)
+{
+    *address = machine.gic_messages + V2M_SETSPI;
+    *data = first_message + number;
+    return number < messages;
+}
+
+bool gic_message(unsigned intid, unsigned *number)
+{
+    *number = intid - first_message;
+    return intid >= first_message && *number < messages;
 }
 
 /* An assumed one need not be there. */

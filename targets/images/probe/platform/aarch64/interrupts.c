@@ -16,7 +16,7 @@ void processor_interrupts_start(void)
 
 void processor_interrupt(void)
 {
-    unsigned intid;
+    unsigned intid, number;
 
     if (!gic_take(&intid))
         return;
@@ -24,6 +24,8 @@ void processor_interrupt(void)
         SYSTEM_WRITE(cntv_ctl_el0, 0);
     else if (intid == machine.uart_intid)
         uart_interrupt();
+    else if (gic_message(intid, &number))
+        interrupt_dispatch_number(number);
     else
         interrupt_dispatch_line(intid);
     gic_end(intid);
@@ -71,11 +73,11 @@ void line_disable(unsigned line)
     gic_disable(line);
 }
 
-/* A GIC takes messages through an ITS only, which this image does without. */
+/* A GIC of version 3 takes messages through an ITS, which this image does without. */
 bool message_target(unsigned number, uint64_t *address, uint32_t *data)
 {
-    (void)number;
-    (void)address;
-    (void)data;
-    return false;
+    if (!gic_message_target(number, address, data))
+        return false;
+    gic_enable(*data, true);
+    return true;
 }

@@ -52,6 +52,14 @@ static void take_gic(const struct fdt_node *node)
     gic_address_cells = fdt_cell(node, "#address-cells", 0);
 }
 
+static void take_messages(const struct fdt_node *node)
+{
+    uint64_t size;
+
+    if (fdt_compatible(node, "arm,gic-v2m-frame"))
+        fdt_reg(node, 0, &machine.gic_messages, &size);
+}
+
 /* "ranges" of a PCI host: three cells of PCI address, the processor's address, the size. */
 static void take_windows(const struct fdt_node *node)
 {
@@ -137,6 +145,7 @@ static void take_tree(const void *device_tree, struct platform_facts *facts)
         take_memory(&node, facts);
         take_uart(&node);
         take_gic(&node);
+        take_messages(&node);
         take_pci(&node);
         take_other(&node);
     }

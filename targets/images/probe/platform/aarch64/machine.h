@@ -17,6 +17,7 @@ struct machine {
     unsigned gic_version;
     uint64_t gic_distributor;
     uint64_t gic_processor;       /* the CPU interface (version 2) or the redistributors (version 3) */
+    uint64_t gic_messages;        /* the frame that turns messages into interrupts (GICv2m); 0: none */
     uint64_t ecam, ecam_size;     /* size 0: no PCI */
     struct pci_windows windows;
     unsigned pci_lines[4];        /* interrupt ids of pin A of devices 0 to 3; the rest rotates */
@@ -44,6 +45,10 @@ void gic_enable(unsigned intid, bool edge);
 void gic_disable(unsigned intid);
 bool gic_take(unsigned *intid);   /* false: nothing is pending */
 void gic_end(unsigned intid);
+
+/* Where message NUMBER must be written, and what; false: there is no frame for that, or it has too few interrupts. */
+bool gic_message_target(unsigned number, uint64_t *address, uint32_t *data);
+bool gic_message(unsigned intid, unsigned *number);  /* whether an interrupt is a message, and which */
 
 /* Interrupts of the processor. */
 void processor_interrupts_start(void);

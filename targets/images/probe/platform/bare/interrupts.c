@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who wants which interrupt; several may share a line. */
 #include "bare.h"
+#include "mmio.h"
 
 enum {
     PCI_STATUS = 0x06,
@@ -12,6 +13,15 @@ enum {
     MSI_CONTROL_MULTIPLE = 7 << 4,
     MSI_CONTROL_WIDE = 1 << 7,
     MSI_ADDRESS = 4,
+    CAPABILITY_MSIX = 0x11,
+    MSIX_CONTROL = 2,
+    MSIX_CONTROL_ENABLE = 1 << 15,
+    MSIX_CONTROL_MASKED = 1 << 14,
+    MSIX_TABLE = 4,
+    MSIX_TABLE_BAR = 7,
+    MSIX_ENTRY = 16,
+    MSIX_ENTRY_DATA = 8,
+    MSIX_ENTRY_CONTROL = 12,
 };
 
 static struct opened {
@@ -21,8 +31,8 @@ static struct opened {
     void *context;
 } opened[INTERRUPTS_MAX];
 
-/* The place of the capability in configuration space; 0 when there is none. */
-static unsigned msi_capability(const struct pci_function *function)
+/* The place of a capability in configuration space; 0 when there is none. */
+static unsigned capability(const struct pci_function *function, unsigned wanted)
 {
     unsigned at;
 
@@ -30,35 +40,65 @@ static unsigned msi_capability(const struct pci_function *function)
         return 0;
     at = pci_config_read(function, PCI_CAPABILITIES, 1) & 0xfc;
     for (unsigned hops = 0; at && hops < 48; hops++, at = pci_config_read(function, at + 1, 1) & 0xfc)
-        if (pci_config_read(function, at, 1) == CAPABILITY_MSI)
+        if (pci_config_read(function, at, 1) == wanted)
             return at;
     return 0;
 }
 
-static bool message_enable(const struct pci_function *function, unsigned number)
+static void msi_enable(const struct pci_function *function, unsigned at, uint64_t address, uint32_t data)
 {
-    unsigned at = msi_capability(function);
-    uint32_t control, data;
-    uint64_t address;
+    uint32_t control =
+        pci_config_read(function, at + MSI_CONTROL, 2) & ~(uint32_t)(MSI_CONTROL_ENABLE | MSI_CONTROL_MULTIPLE);
 
-    if (!at || !message_target(number, &address, &data))
-        return false;
-    control = pci_config_read(function, at + MSI_CONTROL, 2) & ~(uint32_t)(MSI_CONTROL_ENABLE | MSI_CONTROL_MULTIPLE);
     pci_config_write(function, at + MSI_CONTROL, 2, control);
     pci_config_write(function, at + MSI_ADDRESS, 4, (uint32_t)address);
     if (control & MSI_CONTROL_WIDE)
         pci_config_write(function, at + MSI_ADDRESS + 4, 4, (uint32_t)(address >> 32));
     pci_config_write(function, at + MSI_ADDRESS + (control & MSI_CONTROL_WIDE ? 8 : 4), 2, data);
     pci_config_write(function, at + MSI_CONTROL, 2, control | MSI_CONTROL_ENABLE);
+}
+
+/* The first entry of the table, which is in a BAR, is all that is used. */
+static bool msix_enable(const struct pci_function *function, unsigned at, uint64_t address, uint32_t data)
+{
+    uint32_t place = pci_config_read(function, at + MSIX_TABLE, 4), bar = place & MSIX_TABLE_BAR;
+    uint32_t control = pci_config_read(function, at + MSIX_CONTROL, 2) & ~(uint32_t)MSIX_CONTROL_MASKED;
+    volatile uint8_t *entry;
+
+    if (bar >= PCI_BARS || !function->bar[bar].base)
+        return false;
+    entry = memory_map(function->bar[bar].base + place - bar, MSIX_ENTRY, MEMORY_DEVICE);
+    if (!entry)
+        return false;
+    pci_config_write(function, at + MSIX_CONTROL, 2, control | MSIX_CONTROL_ENABLE);
+    mmio_write(entry, 4, (uint32_t)address);
+    mmio_write(entry + 4, 4, (uint32_t)(address >> 32));
+    mmio_write(entry + MSIX_ENTRY_DATA, 4, data);
+    mmio_write(entry + MSIX_ENTRY_CONTROL, 4, 0);
+    return true;
+}
+
+static bool message_enable(const struct pci_function *function, unsigned number)
+{
+    unsigned msi = capability(function, CAPABILITY_MSI), msix = capability(function, CAPABILITY_MSIX);
+    uint64_t address;
+    uint32_t data;
+
+    if ((!msi && !msix) || !message_target(number, &address, &data))
+        return false;
+    if (!msi)
+        return msix_enable(function, msix, address, data);
+    msi_enable(function, msi, address, data);
     return true;
 }
 
 static void message_disable(const struct pci_function *function)
 {
-    unsigned at = msi_capability(function);
-    uint32_t control = pci_config_read(function, at + MSI_CONTROL, 2);
+    unsigned msi = capability(function, CAPABILITY_MSI), msix = capability(function, CAPABILITY_MSIX);
+    unsigned at = msi ? msi + MSI_CONTROL : msix + MSIX_CONTROL;
+    uint32_t enable = msi ? MSI_CONTROL_ENABLE : MSIX_CONTROL_ENABLE;
 
-    pci_config_write(function, at + MSI_CONTROL, 2, control & ~(uint32_t)MSI_CONTROL_ENABLE);
+    pci_config_write(function, at, 2, pci_config_read(function, at, 2) & ~enable);
 }
 
 static bool same_line(const struct interrupt *a, const struct interrupt *b)

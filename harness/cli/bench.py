@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness bench``: take the figures of benches with many samples, print their ratios, and say what has become worse.
+
+It is a run as ``harness qualify`` makes one, of the suite about performance alone, with a report of its own. The
+history of figures lies in the folder of reports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from labgrid.config import Config
+from rich.console import Console
+from rich.table import Table
+
+from harness import shipped
+from harness.cli.qualify import benches_of, default_environment, reports_folder
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError
+from harness.measure.changes import Regression
+from harness.measure.statistics import PERCENTILES
+from harness.process import ending
+from harness.process.command import path
+from harness.process.interpreter import refuse_optimised
+from harness.report.comparing import nights
+from harness.report.evidence.folder import INDEX
+from harness.report.evidence.model import Metric, Report
+from harness.report.pages import figures, html, view
+from harness.report.recording.progress import Progress
+from harness.runs.qualify import Qualification
+from harness.runs.sessions import Sessions, until_interrupted
+from harness.target.benches import read_benches
+
+HELP = "take the figures of benches, with references, and compare them with earlier nights"
+
+_SUITE: Final = f"{shipped.SUITES.name}/performance"
+_FEATURE: Final = "performance"
+_WIDE: Final = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where, and what is printed."""
+    parser.add_argument(
+        "--lg-env",
+        type=path,
+        metavar="FILE",
+        help="labgrid environment file (default: boards.yaml of this folder, else the embedded benches)",
+    )
+    parser.add_argument(
+        "--bench",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="on this bench only; repeatable (default: all with the feature performance)",
+    )
+    parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="take only these figures (as pytest's -k)")
+    parser.add_argument(
+        "--out", type=path, metavar="DIR", help="folder for reports and the history of figures (default: reports)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures and what has become worse as JSON")
+    parser.epilog = (
+        "exit status: 0 measured, 1 a figure has become worse or a requirement failed, 2 bench error, 3 wrong usage"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure; see the epilog for the exit status, which is 130 after an interrupt."""
+    refuse_optimised()
+    environment = args.lg_env or default_environment()
+    benches = benches_of(environment, args.bench)
+    if not args.bench:
+        known = read_benches(Config(str(environment)))
+        benches = [name for name in benches if _FEATURE in known[name].features]
+    options = ["--figures", *(["-k", args.keyword] if args.keyword else [])]
+    sessions = Sessions(environment.resolve(), (_SUITE,), options=options)
+    out = sys.stderr if args.json else sys.stdout
+    progress = Progress(out, shutil.get_terminal_size().columns if out.isatty() else None)
+    qualification = Qualification(
+        sessions,
+        reports_folder(args.out),
+        shlex.join(["harness", *sys.argv[1:]]),
+        progress,
+        {"purpose": "figures"},
+    )
+    interrupted = False
+    try:
+        # One bench at a time: figures of one are noise to those of another.
+        until_interrupted(qualification.run(benches, 1))
+    except KeyboardInterrupt:
+        qualification.add_error("the run was interrupted")
+        interrupted = True
+    finally:
+        progress.close()
+    with ending.held():
+        status = _finish(qualification, reports_folder(args.out), as_json=args.json)
+    return ending.INTERRUPTED if interrupted else status
+
+
+def _finish(qualification: Qualification, reports: Path, *, as_json: bool) -> int:
+    try:
+        report = qualification.finish()
+    except OSError as error:
+        print(html.without_report(error, qualification.shown), file=sys.stderr)
+        return EXIT_BENCH_ERROR
+    worse: list[Regression] = []
+    trouble = ""
+    try:
+        worse = nights.remember(reports, report)
+    except BenchError as error:
+        trouble = str(error)
+    if as_json:
+        print(json.dumps(_document(report, worse), indent=1))
+    else:
+        for table in _tables(report):
+            # Into a file as wide as it takes: who reads it there can scroll.
+            width = None if sys.stdout.isatty() else _WIDE
+            Console(width=width, highlight=False).print(table)
+    out = sys.stderr if as_json else sys.stdout
+    for line in (*_failures(report), *map(str, worse), *([f"error: {trouble}"] if trouble else [])):
+        print(line, file=out)
+    print(f"figures: {_outcome(report, worse)}  report: {qualification.shown / INDEX}", file=out)
+    return EXIT_BENCH_ERROR if trouble else _status(report, worse)
+
+
+def _failures(report: Report) -> list[str]:
+    bad = [case for case in report.cases if case.verdict in ("fail", "error")]
+    reasons = [case.reason.strip().partition("\n")[0] for case in bad]
+    return [f"{case.verdict}: {case.test}: {reason}" for case, reason in zip(bad, reasons, strict=True)]
+
+
+def _status(report: Report, worse: Sequence[Regression]) -> int:
+    """That the run is less than a qualification is no finding here."""
+    verdicts = {case.verdict for case in report.cases}
+    if "error" in verdicts or not report.metrics or not report.run.finished:
+        return EXIT_BENCH_ERROR
+    return EXIT_REQUIREMENT_FAILED if worse or "fail" in verdicts else EXIT_PASS
+
+
+def _outcome(report: Report, worse: Sequence[Regression]) -> str:
+    status = _status(report, worse)
+    noisy = sum(metric.too_noisy for metric in report.metrics)
+    judged = f"{len(report.metrics) - noisy} judged, {noisy} too noisy to judge"
+    if status == EXIT_REQUIREMENT_FAILED:
+        return f"{'regressed' if worse else 'FAIL'}, {judged}"
+    return f"{'bench error' if status == EXIT_BENCH_ERROR else 'measured'}, {judged}"
+
+
+def _document(report: Report, worse: Sequence[Regression]) -> dict[str, Any]:
+    def figure(metric: Metric) -> dict[str, Any]:
+        fields = {name: value for name, value in asdict(metric).items() if name not in ("samples", "times")}
+        return fields | {"too_noisy": metric.too_noisy}
+
+    regressed = [asdict(one.key) | asdict(one.step) | {"relative": one.step.relative} for one in worse]
+    return {"run": report.run.id, "figures": [figure(metric) for metric in report.metrics], "regressed": regressed}
+
+
+def _tables(report: Report) -> list[Table]:
+    """Ratios first, then what has none, then distributions."""
+    labels = figures.site_labels(report.metrics)
+    ordered = figures.ordered(report.metrics)
+    ratios = _table("Ratios", "ratio (95 %)", "value", "reference")
+    values = _table("Without a reference", "value")
+    times = _table("Distributions of times", "times", *PERCENTILES)
+    for metric in ordered:
+        block = figures.block_size(metric.block_bytes) if metric.block_bytes else ""
+        head = (metric.name, labels[metric.site], block)
+        if metric.ratio is not None:
+            shown = (figures.shown_ratio(metric), figures.shown_value(metric), figures.shown_reference(metric))
+            ratios.add_row(*head, *shown)
+        else:
+            values.add_row(*head, figures.shown_value(metric))
+    for metric in figures.distributions(report.metrics):
+        cells = [view.figure(metric.percentiles[name]) if name in metric.percentiles else "" for name in PERCENTILES]
+        times.add_row(f"{metric.name}, {metric.unit}", labels[metric.site], "", str(metric.count), *cells)
+    return [table for table in (ratios, values, times) if table.row_count]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in ("figure", "bench", "block"):
+        table.add_column(name)
+    for name in columns:
+        table.add_column(name, justify="right")
+    return table

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the probe measures with another guest, and that it notices what goes wrong meanwhile."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.guest.probe import ProbeError, Work
+from harness.guest.probe_figures import How, Party, polled_round_trips, samples, stream
+from harness.measure.statistics import percentile
+from tests.probe.pair import Pair
+
+ROUNDS = 40
+PAGES = 64
+RING = 4096
+MESSAGE_HEADER = 64
+SENT = 64
+
+
+def parties(pair: Pair, *, listening: bool = False) -> tuple[Party, Party]:
+    """Both guests in one region, and with ``listening`` both take its interrupts."""
+    found = []
+    for probe in (pair.one, pair.two):
+        answer = probe.attach("figures", PAGES)
+        assert answer.handle is not None
+        assert answer.index is not None
+        found.append(Party(probe, answer.handle, answer.index))
+        if listening:
+            probe.irq_on("message" if pair.architecture == "x86_64" else "pin")
+    return found[0], found[1]
+
+
+def test_every_time_of_polled_round_trips_is_told(pair: Pair) -> None:
+    one, two = parties(pair)
+    trips = polled_round_trips(one, two, ROUNDS)
+    times = sorted(samples(pair.one))
+    assert (trips.lost, trips.timing.count, len(times)) == (False, ROUNDS, ROUNDS)
+    assert (trips.timing.min_ns, trips.timing.max_ns) == (times[0], times[-1])
+    assert trips.timing.median_ns == times[ROUNDS // 2]
+    assert trips.timing.p90_ns == times[ROUNDS * 9 // 10 - 1]
+    assert trips.timing.p99_ns == trips.timing.p999_ns == times[-1]
+
+
+def test_many_times_come_in_several_answers(pair: Pair) -> None:
+    parties(pair)
+    count = 4500
+    timing = pair.one.timed("data", 0, 8, count)
+    times = samples(pair.one)
+    assert len(times) == count
+    assert timing.p99_ns <= timing.p999_ns <= timing.max_ns == max(times)
+    assert timing.mean_ns == sum(times) // count
+
+
+@pytest.mark.parametrize("how", ["poll", "signal"])
+@pytest.mark.parametrize("size", [64, 4096, 65536])
+def test_messages_arrive_once_and_unchanged(pair: Pair, how: How, size: int) -> None:
+    one, two = parties(pair, listening=how == "signal")
+    for sender, receiver in ((one, two), (two, one)):
+        seen = stream(sender, receiver, size=size, messages=300, how=how)
+        assert seen.intact, seen
+        assert (seen.receiver.moved, seen.receiver.wrong) == (300, 0)
+        signals, sleeps = (getattr(seen.sender, what) + getattr(seen.receiver, what) for what in ("signals", "sleeps"))
+        # Three large messages fit into the ring, so that the faster side has to wait a hundred times.
+        assert how == "poll" or size < 65536 or (signals > 0 and sleeps > 0)
+        assert how == "signal" or (signals, sleeps) == (0, 0)
+
+
+def sent_while(pair: Pair, size: int, messages: int, meddle: str) -> int:
+    """How many messages of a stream are wrong after a command to the receiver before it has taken any."""
+    one, two = parties(pair)
+    session = 0x5EED
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(one.command, f"stream send {size} {messages} {two.index} {session} poll")
+        while two.probe.read("data", SENT, 8) < messages:
+            assert not sending.done()
+        if meddle:
+            two.command(meddle)
+        received = two.command(f"stream receive {size} {messages} {one.index} {session} poll")
+        sending.result()
+    return int(received["wrong"])
+
+
+@pytest.mark.parametrize(
+    ("meddle", "wrong"),
+    [
+        ("", 0),
+        (f"poke {RING + MESSAGE_HEADER + 17:#x} 5a", 1),
+        (f"poke {RING:#x} 07", 1),
+        (f"poke {RING + 8:#x} 07", 1),
+    ],
+    ids=["untouched", "payload", "number", "length"],
+)
+def test_a_changed_message_is_noticed(pair: Pair, meddle: str, wrong: int) -> None:
+    assert sent_while(pair, 128, 5, meddle) == wrong
+
+
+def test_pieces_of_a_payload_that_change_places_are_noticed(pair: Pair) -> None:
+    """A plain sum of the words would not."""
+    one, two = parties(pair)
+    session = 0x5EEE
+    first = RING + MESSAGE_HEADER
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(one.command, f"stream send 128 1 {two.index} {session} poll")
+        while two.probe.read("data", SENT, 8) < 1:
+            assert not sending.done()
+        payload = two.probe.peek(first, 128)
+        two.probe.poke(first, payload[64:] + payload[:64])
+        received = two.command(f"stream receive 128 1 {one.index} {session} poll")
+        sending.result()
+    assert payload[64:] != payload[:64]
+    assert received["wrong"] == 1
+
+
+@pytest.mark.long
+def test_a_signal_that_does_not_come_is_lost(pair: Pair) -> None:
+    """The receiver listens to a line that nobody has; it sleeps until its limit of ten seconds."""
+    one, two = parties(pair, listening=True)
+    two.probe.irq_off()
+    two.probe.irq_on(9 if pair.architecture == "x86_64" else 90)
+    seen = stream(one, two, size=64, messages=1000, how="signal")
+    assert seen.receiver.lost
+    assert not seen.intact
+
+
+@pytest.mark.parametrize("work", ["write", "read", "copy"])
+def test_comparisons_are_told_as_pairs(pair: Pair, work: Work) -> None:
+    parties(pair)
+    for block, loops in ((8, {"single words"}), (64, {"vectors", "words"}), (4096, {"vectors", "words"})):
+        compared = pair.one.compare(work, block, 1 << 16, 11)
+        times = samples(pair.one)
+        assert compared.loop in loops
+        assert len(times) == 22
+        assert percentile(times[::2], 0.5) == compared.region.median_ns
+        assert percentile(times[1::2], 0.5) == compared.private.median_ns
+
+
+def test_copies_move_the_bytes(pair: Pair) -> None:
+    """From the first half of the span to the second, which is walked backwards; for every size of block."""
+    parties(pair)
+    half = PAGES * 4096 // 2
+    for seed, block in enumerate((8, 24, 64, 192, 4096)):
+        pair.one.fill(0, half, seed)
+        pair.one.bench("copy", "region", block, half)
+        last = 2 * half - block
+        assert pair.one.peek(last, block) == pair.one.peek(0, block)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("bench write region 12 4096", "usage"),
+        ("bench write region 96 4096", "usage"),
+        ("compare write 64 64 1 somewhere", "usage"),
+        ("compare write 64 64 1 ivshmem", "state"),
+        ("doorbell on", "state"),
+        ("samples 99999", "usage"),
+        ("pingpong 1 5", "state"),
+        ("stream send 63 1 1 1 poll", "usage"),
+        ("stream send 64 1 1 0 poll", "usage"),
+        ("stream send 64 1 1 1 signal", "state"),
+        ("stream fly 64 1 1 1 poll", "usage"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(pair: Pair, command: str, kind: str) -> None:
+    parties(pair)
+    with pytest.raises(ProbeError) as caught:
+        pair.one.command(command)
+    assert caught.value.kind == kind
+
+
+def test_who_listens_does_not_poll(pair: Pair) -> None:
+    """Its interrupt handler takes what it would read."""
+    one, two = parties(pair, listening=True)
+    for command in (f"pingpong {two.index} 5 poll", f"answer {two.index} 5"):
+        with pytest.raises(ProbeError, match="interrupts are"):
+            one.command(command)
