@@ -22,6 +22,7 @@ from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
 from harness.report.pages import figures, matrix, readings, system, titles, trend, view
+from harness.report.pages.labels import labelled
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
@@ -52,8 +53,7 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
     context = _context(report, earlier, target)
     pages = _environment()
     for page in _PAGES:
-        text = pages.get_template(f"{page}.j2").render(context)
-        folder.write_whole(target / page, text.encode())
+        folder.write_whole(target / page, rendered(pages, f"{page}.j2", context).encode())
     write_style(target)
 
 
@@ -75,9 +75,14 @@ def environment(package: str) -> jinja2.Environment:
     )
 
 
+def rendered(pages: jinja2.Environment, template: str, context: Mapping[str, Any]) -> str:
+    """What one of these templates makes, with tables that can be read in a narrow window."""
+    return labelled(pages.get_template(template).render(context))
+
+
 def render(template: str, context: Mapping[str, Any]) -> str:
     """A page of its own, made with the means of a report."""
-    return _environment().get_template(template).render(context)
+    return rendered(_environment(), template, context)
 
 
 def head(report: Report) -> str:
@@ -114,10 +119,9 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "report": report,
         "run": report.run,
         "titles": titles.titles(report),
-        "cell_reason": titles.NotTried(report).why,
         "counts": view.counts(report),
         "sites": view.sites(report),
-        "groups": view.requirement_groups(report),
+        "groups": view.requirement_groups(report, titles.NotTried(report).why),
         "statements": {requirement.id: requirement for requirement in report.requirements},
         "matrices": _matrices(report, target / _PICTURES),
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
@@ -177,6 +181,7 @@ def _environment() -> jinja2.Environment:
         "with_code": view.with_code,
         "short_test": view.short_test,
         "file_name": view.file_name,
+        "breakable": view.breakable,
         "shown": view.shown_verdict,
         "block_size": figures.block_size,
         "change_key": trend.metric_key,
