@@ -23,10 +23,12 @@ from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
 from harness.report.pages import figures, matrix, readings, system, titles, trend, view
 from harness.report.pages.labels import labelled
+from harness.report.scope import proofs
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
 _PAGES: Final = (folder.INDEX, TESTS_PAGE, ACCESS_PAGE)
+_LINKED: Final = (folder.RESULTS, folder.JUNIT, folder.JOURNAL, proofs.COPY)
 _HEAD: Final = "verdict.html.j2"
 _STYLE: Final = "style.css"
 _PICTURES: Final = "pictures"
@@ -138,7 +140,7 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "components": view.notable_components(report),
         "libraries": view.libraries_by_kind(report),
         "systems": system.chapters(report),
-        "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],
+        "files": [name for name in _LINKED if (target / name).is_file()],
     }
 
 
