@@ -75,8 +75,8 @@ class Scope:
 class BenchConfig:
     """One target of the environment file, as far as a run cares.
 
-    ``mmio`` are the locations of a guest's memory-mapped devices, the first one first. With ``beyond``, only those
-    requirements run that are stated for the bench's release and not for the release ``beyond``. ``probe_image`` is for
+    ``mmio`` are the locations of a guest's memory-mapped devices, the first one first. With ``beyond``, what
+    the release ``beyond`` states as well is tried by one test for each requirement. ``probe_image`` is for
     probe guests whose machine is not laid out as QEMU's. ``scope`` is what has to be judged there, without one all that
     is stated for the release; ``waivers`` is the file of the failures that are accepted;
     ``item`` is what its owner adds to the name of what is under test. ``system`` is the folder with the configurations

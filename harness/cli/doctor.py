@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Final
 
 from rich.console import Console
@@ -19,13 +20,18 @@ _STYLES: Final = {State.OK: "green", State.MISSING: "bold red", State.UNUSED: "d
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add no options: the command looks at everything."""
+    """Add the option for other tools; the command looks at everything."""
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     parser.epilog = "exit status: 0 a bench can run, 2 something is missing"
 
 
-def run(_args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the table; 0 when a bench can run."""
     found = checks()
+    if args.json:
+        rows = [{"name": each.name, "state": each.state, "found": each.found, "remedy": each.remedy} for each in found]
+        print(json.dumps(rows, indent=1))
+        return EXIT_BENCH_ERROR if any(each.state is State.MISSING for each in found) else EXIT_PASS
     console = Console()
     console.print(_table(found))
     missing = [check for check in found if check.state is State.MISSING]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from harness.arch import ARCHES
 from harness.errors import EXIT_PASS
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loopback", action="store_true", help="also what the loopback board needs (docs/boards.md): about 30 MB"
     )
+    parser.add_argument("--json", action="store_true", help="print where everything is as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,6 +31,9 @@ def run(args: argparse.Namespace) -> int:
     found = provision(args.arch or ARCHES, args.image or IMAGES)
     if args.loopback:
         found |= provision_board() | {"account library of the loopback board": account_library()}
+    if args.json:
+        print(json.dumps({name: str(path) for name, path in found.items()}, indent=1))
+        return EXIT_PASS
     for name, path in found.items():
         print(f"{name}: {path}")
     return EXIT_PASS

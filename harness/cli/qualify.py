@@ -9,10 +9,10 @@ pytest's life in the same way.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
-import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +26,12 @@ from harness.process import ending
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
 from harness.report.evidence.folder import INDEX
+from harness.report.evidence.model import Report
+from harness.report.exports.outcome import outcome
 from harness.report.pages import html
+from harness.report.recording.live import LiveTable
 from harness.report.recording.progress import Progress
-from harness.runs import cost
+from harness.runs import cost, rerun
 from harness.runs.qualify import Qualification
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
 from harness.target.benches import read_benches
@@ -81,12 +84,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--purpose", default="", metavar="TEXT", help="what the run is for; the first page of the report shows it"
     )
     parser.add_argument(
+        "--rerun", type=path, metavar="DIR", help="continue this run: try again what failed, broke or did not run"
+    )
+    parser.add_argument(
         "--out", type=path, metavar="DIR", help="folder for reports, each run in its own (default: reports)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the verdict and its reasons as JSON, the rest to stderr"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the sessions to their end; the exit status is the verdict's (0 to 4), 130 after an interrupt."""
+    if not args.json:
+        return _run(args, lambda _report, _page: None)
+    output = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        return _run(args, lambda report, page: print(outcome(report, page), file=output))
+
+
+def _run(args: argparse.Namespace, tell: Callable[[Report, Path], None]) -> int:
     refuse_optimised()
     if args.system and not args.system.is_dir():
         raise UsageError(
@@ -95,17 +112,23 @@ def run(args: argparse.Namespace) -> int:
         )
     environment = args.lg_env or default_environment()
     benches = benches_of(environment, args.bench)
+    earlier = rerun.earlier(args.rerun) if args.rerun else None
+    if earlier:
+        benches = [bench for bench in benches if earlier.wanted(bench) != []]
+        if not benches:
+            raise UsageError(f"nothing failed, broke or was left in {args.rerun}")
     options = _options(args)
     sessions = _sessions(environment.resolve(), args.suite, options, of_system=bool(args.system))
     for text in sessions.ignored:
         print(f"ignored: {text} (a qualification runs the suites as they are)")
-    progress = Progress(sys.stdout, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+    progress = LiveTable(sys.stdout) if sys.stdout.isatty() else Progress(sys.stdout, None)
     qualification = Qualification(
         sessions,
         reports_folder(args.out),
         shlex.join(["harness", *sys.argv[1:]]),
         progress,
         {name: value for name in ("operator", "purpose") if (value := getattr(args, name))},
+        earlier,
     )
     status = None
     try:
@@ -116,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.close()
     with ending.held():
-        return _finish(qualification, environment, status)
+        return _finish(qualification, environment, status, tell)
 
 
 def _options(args: argparse.Namespace) -> list[str]:
@@ -134,7 +157,9 @@ def _options(args: argparse.Namespace) -> list[str]:
     return options
 
 
-def _finish(qualification: Qualification, environment: Path, status: int | None) -> int:
+def _finish(
+    qualification: Qualification, environment: Path, status: int | None, tell: Callable[[Report, Path], None]
+) -> int:
     try:
         report = qualification.finish()
     except OSError as error:
@@ -146,6 +171,7 @@ def _finish(qualification: Qualification, environment: Path, status: int | None)
     for line in qualification.summary(report):
         print(line)
     print(html.last_line(report.run, qualification.shown / INDEX))
+    tell(report, qualification.shown / INDEX)
     return report.run.exit_status if status is None else status
 
 

@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
+from functools import partial
 
 from harness.errors import STATUSES_OF_A_RUN
 from harness.process.command import path
+from harness.report.chain import manifest
 from harness.report.evidence import folder, reader
 from harness.report.evidence.model import Report
+from harness.report.exports import markdown, sdoc, statement
+from harness.report.exports.outcome import outcome
 from harness.report.pages import html, trend
 
 HELP = "rebuild the pages of a report from the evidence of its run, and print its verdict"
@@ -29,10 +35,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pdf", type=path, metavar="FILE", help="write the report as one PDF file, too, for print and archive (PDF/A)"
     )
+    parser.add_argument("--markdown", type=path, metavar="FILE", help="write a summary for chat and pull requests, too")
+    parser.add_argument(
+        "--in-toto", type=path, metavar="FILE", help="write an in-toto statement (test-result) about the run, too"
+    )
+    parser.add_argument(
+        "--sdoc", type=path, metavar="FILE", help="write the catalogue with verdicts for StrictDoc, too (for ReqIF)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the verdict and its reasons as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the pages; the exit status is the one of the run."""
+    with contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext():
+        report = _report(args)
+    if args.json:
+        print(outcome(report, args.folder / folder.INDEX))
+    return report.run.exit_status
+
+
+def _report(args: argparse.Namespace) -> Report:
     folder.must_be_there(args.folder)
     report = reader.derive(args.folder)
     earlier = [reader.read(old) for old in args.baseline]
@@ -47,9 +69,16 @@ def run(args: argparse.Namespace) -> int:
 
         pdf.write(args.pdf, args.folder, report)
         print(f"  PDF: {args.pdf}")
+    for target, text in (
+        (args.markdown, markdown.summary),
+        (args.sdoc, sdoc.document),
+        (args.in_toto, partial(statement.statement, args.folder, manifest=args.folder / manifest.MANIFEST)),
+    ):
+        if target:
+            folder.write_whole(target, text(report).encode())
     _print(report, earlier)
     print(html.last_line(report.run, args.folder / folder.INDEX))
-    return report.run.exit_status
+    return report
 
 
 def _print(report: Report, earlier: list[Report]) -> None:

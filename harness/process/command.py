@@ -13,12 +13,12 @@ import locale
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 import harness
-from harness.errors import EXIT_BENCH_ERROR, BenchError, HarnessError
+from harness.errors import EXIT_BENCH_ERROR, BenchError, HarnessError, UsageError
 from harness.process import ending, streams
 
 TRACEBACK: Final = "HARNESS_TRACEBACK"
@@ -45,6 +45,13 @@ def path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("is empty: name a path")
     return Path(text)
+
+
+def must_exist(paths: Iterable[str | Path]) -> None:
+    """Raise UsageError for the first path of a command line that names nothing: the wrong word, not a wrong file."""
+    for each in paths:
+        if not Path(each).exists():
+            raise UsageError(f"there is no {each}", remedy="name a file that is there")
 
 
 def guarded(name: str, work: Callable[[], int], *, error_status: int = EXIT_BENCH_ERROR) -> int:

@@ -32,7 +32,7 @@ def write_report(
     """Write ``report`` with a ``summary`` as JSON, and the page that ``template`` makes of it. Raises OSError."""
     text = json.dumps({**asdict(report), **summary}, indent=1, ensure_ascii=False) + "\n"
     folder.write_whole(target / results, text.encode())
-    page = html.environment("harness.prove").get_template(template).render(report=report)
+    page = html.rendered(html.environment("harness.prove"), template, {"report": report})
     folder.write_whole(target / folder.INDEX, page.encode())
     html.write_style(target)
 

@@ -33,6 +33,7 @@ from harness.report.recording import known
 from harness.report.recording.interrupt import InterruptKeeper
 from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE
 from harness.report.recording.records import AccessMatrix, Metrics, Observations
+from harness.report.recording.rerun import RERUN, OnlyThese
 from harness.report.recording.session import SELECTION, RunRecorder
 from harness.report.scope import plugins, surroundings
 from harness.shmem.requirements import CATALOGUE
@@ -133,6 +134,12 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         help="write a JSON line for each event to this open descriptor (harness qualify)",
     )
     group.addoption(
+        "--only-tests",
+        type=path,
+        metavar="FILE",
+        help="run only the tests of this list (harness qualify --rerun)",
+    )
+    group.addoption(
         "--requirements",
         type=path,
         default=CATALOGUE,
@@ -205,6 +212,8 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[_RECORDER] = RunRecorder(config, requirements)
         except HarnessError as error:
             pytest.exit(str(error), returncode=error.exit_status)
+        if config.getoption("--only-tests"):
+            config.pluginmanager.register(OnlyThese(config.getoption("--only-tests")), RERUN)
         config.pluginmanager.register(judging.JudgementKeeper(requirements), judging.KEEPER)
         config.pluginmanager.register(config.stash[_RECORDER], _RUN)
         sudden.refused(config.stash[_RECORDER].ended_suddenly)

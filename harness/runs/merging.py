@@ -46,13 +46,13 @@ def merge(runs: Sequence[Path], reports: Path, command: str) -> tuple[Path, Repo
 
     Raises UsageError for a run that is not as it was written, and for one that is named twice.
     """
-    parts = [_part(run.resolve()) for run in runs]
+    parts = [part_of(run.resolve()) for run in runs]
     if len({part.began.id for part in parts}) < len(parts):
         raise UsageError("the same run is named twice")
     name = folder.run_id()
     target = folder.create(reports.absolute(), name)
     for part in parts:
-        _copy_sessions(part, target)
+        copy_sessions(part, target)
     with Journal(target / folder.JOURNAL) as written:
         for entry in _own_entries(parts, name, command):
             written.write(entry)
@@ -64,7 +64,8 @@ def merge(runs: Sequence[Path], reports: Path, command: str) -> tuple[Path, Repo
     return target, report
 
 
-def _part(run: Path) -> Part:
+def part_of(run: Path) -> Part:
+    """The run in a folder. Raises UsageError when it is not as it was written."""
     found = verify(run)
     if found.report is None or found.discrepancies:
         first = found.discrepancies[0]
@@ -72,7 +73,7 @@ def _part(run: Path) -> Part:
     return Part(run, journal.read(run / folder.JOURNAL), sessions.entries(run), found.report)
 
 
-def _copy_sessions(part: Part, target: Path) -> None:
+def copy_sessions(part: Part, target: Path) -> None:
     """The sessions of a run; a run of one session is that itself."""
     for session in sessions.sessions(part.path) or [part.path]:
         bench = _SESSION if session == part.path else session.parent.name
@@ -97,13 +98,13 @@ def _own_entries(parts: Sequence[Part], name: str, command: str) -> Iterator[Ent
             yield from (entry for entry in part.own[1:] if not isinstance(entry, Ended))
         if not any(isinstance(entry, Ended) for entry in part.own):
             yield RunError(f"the run {part.began.id} did not finish")
-    conflicts = [text for one, other in combinations(parts, 2) for text in _conflicts(one, other)]
+    conflicts = [text for one, other in combinations(parts, 2) for text in conflicts_of(one, other)]
     if conflicts:
         yield FellShort([Shortfall("conflict", text) for text in conflicts])
     yield Ended(max(part.report.run.ended for part in parts), sum(part.report.run.duration_s for part in parts))
 
 
-def _conflicts(one: Part, other: Part) -> Iterator[str]:
+def conflicts_of(one: Part, other: Part) -> Iterator[str]:
     """What two runs contradict each other in."""
     names = f"{one.began.id} and {other.began.id}"
     if one.began.harness_commit != other.began.harness_commit:

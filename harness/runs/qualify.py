@@ -4,42 +4,53 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from harness.account import make_private
 from harness.errors import EXIT_USAGE, BenchError
 from harness.events import Event
 from harness.process.command import sentence
 from harness.report.chain import manifest
 from harness.report.evidence import catalogue, folder, merge, reader
 from harness.report.evidence.document import accepted, build
-from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, RunError
+from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, ProofFound, RunError
 from harness.report.evidence.model import Case, Report
 from harness.report.pages import html, readings
-from harness.report.recording.progress import Progress
-from harness.report.scope import provenance
+from harness.report.scope import proofs, provenance
 from harness.report.verdict import shortfalls
 from harness.runs.cost import Meter, Spent
+from harness.runs.rerun import Earlier
 from harness.runs.sessions import SessionResult, Sessions, last_words
 from harness.shmem.requirements import CATALOGUE
 
-_SHARED: Final = "machine-lock"
+_SHARED: Final = "shmem-machine-lock"
 _SHOWN_CASES: Final = 20
+_CHOSEN: Final = "only-tests.json"
 
 
 class Qualification:
     """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it.
 
-    ``order`` says who wants the run and what for, by name.
+    ``order`` says who wants the run and what for, by name. With ``earlier`` this run continues that one: only what it
+    left is tried, and both are in the report.
     """
 
     def __init__(
-        self, sessions: Sessions, reports: Path, command: str, progress: Progress, order: Mapping[str, str]
+        self,
+        sessions: Sessions,
+        reports: Path,
+        command: str,
+        progress: Callable[[Event], None],
+        order: Mapping[str, str],
+        earlier: Earlier | None = None,
     ) -> None:
         self._began = time.monotonic()
         name = folder.run_id()
@@ -52,14 +63,21 @@ class Qualification:
         self._journal = Journal(self._folder / folder.JOURNAL)
         around = {**order, **({"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {})}
         requirements = list(catalogue.load(CATALOGUE).values())
-        self._journal.write(provenance.began(name, command, requirements, around, sessions.places))
+        self._earlier = earlier
+        began = provenance.began(name, command, requirements, around, sessions.places)
+        self._journal.write(earlier.began(began) if earlier else began)
+        for entry in earlier.take_up(self._folder) if earlier else ():
+            self._journal.write(entry)
+        if found := proofs.newest(reports, began.harness_commit):
+            proofs.take(found[0], self._folder)
+            self._journal.write(ProofFound(found[1]))
         if self._journal.lost is not None:
             raise BenchError(f"no report can be written: {sentence(self._journal.lost)}")
 
     async def run(self, benches: Sequence[str], jobs: int) -> None:
         """Run all sessions, ``jobs`` at a time. One that breaks stops no other."""
         free = asyncio.Semaphore(jobs)
-        shared = [f"--machine-lock={self._folder / _SHARED}"] if jobs > 1 and len(benches) > 1 else []
+        shared = [f"--machine-lock={self._machine_lock()}"]
 
         async def one(bench: str) -> None:
             async with free:
@@ -69,9 +87,23 @@ class Qualification:
             for bench in benches:
                 group.create_task(one(bench))
 
+    def _machine_lock(self) -> Path:
+        """The folder of the lock that all qualifications of this user on the machine share: measurements are alone.
+
+        One of this run's own where somebody else has taken that name.
+        """
+        shared = Path(f"/tmp/{_SHARED}-{os.getuid()}")
+        try:
+            make_private(shared)
+        except OSError as error:
+            self._said.append(f"measurements may not have been alone on this machine: {sentence(error)}")
+            return self._folder / _SHARED
+        return shared
+
     async def _session(self, bench: str, options: Sequence[str]) -> None:
         report_dir = self._folder / folder.BENCHES / bench
         try:
+            options = [*options, *self._selection(bench, report_dir)]
             finished = await self._sessions.run(report_dir, "--bench", bench, *options, watch=self._see)
         except (BenchError, OSError) as error:
             self.add_error(f"{bench}: {sentence(error)}")
@@ -85,6 +117,16 @@ class Qualification:
     def spent(self, report: Report) -> Spent:
         """What the run has cost, and how many access verdicts it gave."""
         return self._meter.spent(len(report.access))
+
+    def _selection(self, bench: str, report_dir: Path) -> list[str]:
+        """The options for what an earlier run has left."""
+        wanted = self._earlier.wanted(bench) if self._earlier else None
+        if wanted is None:
+            return []
+        report_dir.mkdir(parents=True, exist_ok=True)
+        chosen = report_dir / _CHOSEN
+        chosen.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+        return ["--only-tests", str(chosen)]
 
     def _judge(self, bench: str, report_dir: Path, finished: SessionResult) -> None:
         """Record errors that pytest could not write into its journal."""
@@ -101,6 +143,8 @@ class Qualification:
 
     def finish(self) -> Report:
         """Make the report of what there is. Raises OSError when it cannot be written."""
+        if self._earlier:
+            self._journal.write(self._earlier.conflicts(self._folder))
         self._journal.write(Ended(datetime.now(UTC).isoformat(), time.monotonic() - self._began))
         self._journal.close()
         shutil.rmtree(self._folder / _SHARED, ignore_errors=True)

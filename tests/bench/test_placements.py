@@ -109,9 +109,8 @@ def test_recorded(bench, observations): observations.record("answer", "yes")
 """,
     )
     placed = fake(PLACES).replace("[pci]", "[pci, mmio]")
-    mini.benches(
-        old=placed, new=placed.replace("7.0", "8.0"), further=fake(PLACES + "\n  beyond: '7.0'").replace('"7.0"', "8.0")
-    )
+    beyond = fake(PLACES + "\n  beyond: '7.0'").replace('"7.0"', "8.0").replace("[pci]", "[pci, mmio]")
+    mini.benches(old=placed, new=placed.replace("7.0", "8.0"), further=beyond)
     assert mini.run().returncode == 0
     ran = {(r["requirement"], r["bench"], r["placement"], r["verdict"]) for r in mini.results()["results"]}
     assert ran == {
@@ -120,7 +119,41 @@ def test_recorded(bench, observations): observations.record("answer", "yes")
         ("SHM-PERM-01", "new", "mmio", "pass"),
         ("SHM-ALLOW-08", "old", "pci", "recorded"),
         ("SHM-ALLOW-08", "new", "pci", "recorded"),
+        # There for what 8.0 states beyond 7.0: of the rest one test each, in one placement.
+        ("SHM-ALLOW-01", "further", "pci", "pass"),
+        ("SHM-PERM-01", "further", "mmio", "pass"),
     }
+
+
+def test_a_bench_for_a_further_release_samples_what_both_state(mini: MiniSuite) -> None:
+    """In the placements in turn, by a test that is not skipped; what a test has judged needs no other."""
+    mini.write(
+        "test_it.py",
+        """
+import pytest
+@pytest.mark.requirement("SHM-ALLOW-02")
+@pytest.mark.lg_feature("missing")
+def test_skipped(bench): assert bench
+@pytest.mark.requirement("SHM-ALLOW-01", "SHM-ALLOW-02")
+@pytest.mark.parametrize("n", range(3))
+def test_both(bench, n): assert bench
+@pytest.mark.requirement("SHM-ALLOW-03")
+def test_other(bench): assert bench
+@pytest.mark.requirement("SHM-ALLOW-01")
+def test_again(bench): assert bench
+""",
+    )
+    mini.benches(
+        further=fake(PLACES + "\n  beyond: '7.0'").replace('"7.0"', "8.0").replace("[pci]", "[pci, mmio]"),
+    )
+    assert mini.run().returncode == 0
+    report = mini.results()
+    ran = [(case["test"].partition("::")[2].partition("[")[0], case["placement"]) for case in report["cases"]]
+    assert sorted(ran) == [("test_both", "pci"), ("test_other", "pci")]
+    (item,) = report["scope"]
+    assert item["name"] == "all that is stated for 8.0, with one test each of what is stated for 7.0 as well"
+    assert {"SHM-ALLOW-01", "SHM-ALLOW-02", "SHM-ALLOW-03"}.isdisjoint(each["requirement"] for each in item["unjudged"])
+    assert not report["run"]["narrowed"]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from harness.events import Action, CaseEnded, CasesPlanned, CaseStarted, Event, Stream
+from harness.report.recording.live import LiveTable
 from harness.report.recording.progress import Progress
 
 
@@ -107,3 +109,26 @@ def test_progress_on_a_terminal_keeps_to_one_line(clock: Callable[[], float]) ->
     assert all(len(line) < 40 for line in lines if "fail" not in line)
     assert shown.count("\n") == 1
     assert "test_y" in shown.split("\n")[0]
+
+
+def test_a_table_of_all_benches_on_a_terminal(clock: Callable[[], float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    out = io.StringIO()
+    table = LiveTable(out, clock)
+    table(CasesPlanned(total=4))
+    table(CaseStarted(case="a/test_a.py::test_0", bench="left", requirements=("R-1",)))
+    table(Action(what="start", bench="right", guest="guest1"))
+    table(CaseEnded(case="a/test_a.py::test_0", verdict="pass", duration_s=1.0, bench="left"))
+    table(CaseEnded(case="a/test_a.py::test_[1]", verdict="fail", duration_s=1.0, bench="right"))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert "R-1 test_a.py::test_0" in shown
+    assert "start guest1" in shown
+    assert "fail   right test_a.py::test_[1]" in shown
+    table.close()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    rows = [line.split() for line in shown.replace("\r", "\n").splitlines()]
+    assert [row for row in rows if row[:1] == ["left"]][-1] == ["left", "1", "0", "0", "0", "0"]
+    assert [row for row in rows if row[:1] == ["right"]][-1] == ["right", "0", "1", "0", "0", "0"]
+    assert any("2 of 4 tests" in " ".join(row) and "left" in row for row in rows)

@@ -32,6 +32,7 @@ from harness.report.evidence.model import (
     Seen,
     Verdict,
 )
+from harness.report.pages.labels import labelled
 from harness.report.pages.matrix import ROWS_PER_PICTURE, pictures
 from harness.report.pages.svg import without_styles
 from harness.report.pages.trend import changes, series
@@ -40,7 +41,7 @@ from harness.site import Site
 EVIDENCE = "evidence/suites/a b#1%/guest <1>.qvmconf"
 PLACES = [("left", "x86_64", "pci"), ("left", "x86_64", "mmio"), ("right", "aarch64", "pci")]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-VOID = frozenset({"meta", "link", "img", "br"})
+VOID = frozenset({"meta", "link", "img", "br", "wbr"})
 HOSTILE = "<script>alert(1)</script> & 'quotes' \"too\""
 
 
@@ -352,3 +353,28 @@ def test_names_of_any_characters_make_a_whole_picture() -> None:
 def test_styles_become_attributes() -> None:
     before = '<svg a="1"><defs><style type="text/css">*{x: y; z: t}</style></defs><g style="fill: none; q: r"/></svg>'
     assert without_styles(before) == '<svg x="y" z="t" a="1"><g fill="none" q="r"/></svg>'
+
+
+def test_no_rule_and_no_guest_is_cut_in_a_picture() -> None:
+    rule = "allow telemetry_of_the_front_axle_and_of_the_rear_axle* subst front_axle,vm0-of-the-cluster-"
+    access = Access(f"{rule}, deny *", "cluster-of-the-instruments", "a" * 200, "allowed", "allowed", "b", "x", "pci")
+    (picture,) = pictures([access], "b")
+    words = [element.text or "" for element in ElementTree.fromstring(picture.document).iter() if "text" in element.tag]
+    assert rule.replace(" ", "") in "".join(words).replace(" ", "")
+    assert "cluster-of-the-instruments" in "".join(words).replace(" ", "")
+    assert f"{'a' * 40}… (200 characters)" in words
+
+
+def test_cells_of_a_table_know_their_heading() -> None:
+    table = (
+        '<table><thead><tr><th scope="col">A</th><th colspan="2">B &amp; <i>C</i><br>d</th><th>E</th></tr></thead>'
+        '<tbody><tr class="group"><th colspan="4">g</th></tr><tr><th scope="row">1</th><td>2</td><td class="x">3</td>'
+        "<td>4</td></tr></tbody></table>"
+    )
+    headed = labelled(f"{table}<table><tr><td>1</td><td>2</td></tr></table>")
+    assert re.findall(r'<t[dh][^>]*data-head="([^"]*)"[^>]*>(\d)', headed) == [
+        ("B &amp; C d", "2"),
+        ("B &amp; C d", "3"),
+        ("E", "4"),
+    ]
+    assert re.sub(' data-head="[^"]*"', "", headed).startswith(table)

@@ -51,12 +51,15 @@ def test_lint_is_stricter_when_asked(file: Path) -> None:
 
 def test_lint_reports_what_cannot_be_read(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text("system g\nvdev shmem\n  umask u+x\n")
-    assert main(["lint", str(file), str(file.parent / "none")]) == 1
+    # What is there and cannot be read is a finding; a name of nothing is a mistake of the command line.
+    assert main(["lint", str(file), str(file.parent)]) == 1
     assert capsys.readouterr().out.splitlines() == [
         f"{file}:3:9: error: 'umask' is not a set of permission bits: found 'u+x', expected an octal number such as "
         "0640 [syntax]",
-        f"{file.parent / 'none'}:1:1: error: cannot read '{file.parent / 'none'}': No such file or directory [syntax]",
+        f"{file.parent}:1:1: error: cannot read '{file.parent}': Is a directory [syntax]",
     ]
+    assert main(["lint", str(file), str(file.parent / "none")]) == 3
+    assert f"there is no {file.parent / 'none'}" in capsys.readouterr().err
 
 
 def test_lint_looks_for_files_below_a_given_folder(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,3 +151,14 @@ def test_the_command_itself(file: Path) -> None:
         [sys.executable, "-m", "harness", "lint", str(file)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 2)
+
+
+def test_lint_as_sarif(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text("system g\nvdev shmem\n  umask u+x\n")
+    assert main(["lint", str(file), "--sarif"]) == 1
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert run["tool"]["driver"]["rules"] == [{"id": "syntax", "shortDescription": {"text": "syntax"}}]
+    (result,) = run["results"]
+    assert (result["ruleId"], result["level"]) == ("syntax", "error")
+    place = result["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": str(file)}, "region": {"startLine": 3, "startColumn": 9}}

@@ -18,6 +18,7 @@ from harness.audit.sarif import as_sarif
 from harness.audit.system import System, read_system
 from harness.audit.text import as_text, findings
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.process.command import must_exist
 from harness.shmem.config import ConfigError
 from harness.shmem.profile import PROFILES
 
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.policy_schema:
         print(schema())
         return EXIT_PASS
+    must_exist([*args.files, *filter(None, (args.policy, args.compare))])
     try:
         return _run(args)
     except ConfigError as error:

@@ -8,6 +8,7 @@ import json
 import sys
 
 from harness.errors import UsageError
+from harness.process.command import must_exist
 from harness.shmem.config import ConfigError, ShmemVdev, VmConfig, parse_file, shmems_of
 from harness.shmem.explanation import Explanation, as_json, as_text, explain
 from harness.shmem.profile import PROFILES
@@ -53,6 +54,7 @@ def _explanations(args: argparse.Namespace) -> list[Explanation]:
 
 def run(args: argparse.Namespace) -> int:
     """Print the explanations."""
+    must_exist([args.file])
     try:
         explanations = _explanations(args)
     except ConfigError as error:

@@ -7,7 +7,8 @@ import argparse
 import json
 from pathlib import Path
 
-from harness.process.command import path
+from harness import sarif
+from harness.process.command import must_exist, path
 from harness.shmem.config import ConfigError, missing_files, parse_file
 from harness.shmem.lint import Warning_, lint, of_error, strictly
 from harness.shmem.profile import PROFILES, Profile
@@ -24,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="exit with status 1 also for warnings and for text that is not understood"
     )
-    parser.add_argument("--json", action="store_true", help="print the findings as a JSON list")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the findings as a JSON list")
+    form.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0, for code review tools")
     parser.add_argument(
         "--base", metavar="DIR", type=path, help="also check that the files named by 'load' exist, relative to DIR"
     )
@@ -52,13 +55,21 @@ def _as_json(finding: Warning_) -> dict[str, object]:
     }
 
 
+def _as_result(finding: Warning_) -> sarif.Result:
+    at = finding.position
+    return sarif.Result(finding.code, finding.severity, finding.text, at.file, at.line, at.column)
+
+
 def run(args: argparse.Namespace) -> int:
     """Check the files; 1 when one has errors, or with --strict warnings."""
+    must_exist(args.files)
     findings = [finding for file in args.files for finding in _findings(file, PROFILES[args.profile], args.base)]
     if args.strict:
         findings = [strictly(finding) for finding in findings]
     if args.json:
         print(json.dumps([_as_json(finding) for finding in findings], indent=2))
+    elif args.sarif:
+        print(json.dumps(sarif.log("shmem-harness lint", [_as_result(finding) for finding in findings], {}), indent=2))
     else:
         for finding in findings:
             print(finding)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
@@ -24,15 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=path, metavar="DIR", help="also write compare.html, compare.md and compare.json into this folder"
     )
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare the runs; exit status 0 when no verdict changed for the worse, 1 when one did."""
     comparison = compare(_report(args.old), _report(args.new))
-    print(pages.markdown(comparison), end="")
+    print(pages.as_json(comparison) if args.json else pages.markdown(comparison), end="")
     if args.out:
         pages.write(args.out, comparison)
-        print(f"comparison: {args.out / pages.PAGE}")
+        print(f"comparison: {args.out / pages.PAGE}", file=sys.stderr if args.json else sys.stdout)
     return EXIT_REQUIREMENT_FAILED if comparison.worse else EXIT_PASS
 
 

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.paths import readable
 from harness.process.command import path
 from harness.report.chain import manifest, signature
-from harness.report.chain.verify import verify
+from harness.report.chain.verify import Verification, verify
 from harness.report.evidence import folder
 
 HELP = "derive all verdicts of a run again, and name what was changed, added or removed in its folder"
@@ -25,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="demand a signature by one of these keys (the format of ssh-keygen's allowed signers)",
     )
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,6 +40,9 @@ def run(args: argparse.Namespace) -> int:
     if args.allowed_signers or (run_folder / manifest.SIGNATURE).is_file():
         signer, wrong = signature.verify(run_folder, args.allowed_signers)
         complaints += [f"signature: {wrong}"] if wrong else []
+    if args.json:
+        print(_as_json(run_folder, found, complaints, signer))
+        return EXIT_REQUIREMENT_FAILED if complaints else EXIT_PASS
     for line in complaints:
         print(line)
     if found.report is not None:
@@ -47,3 +53,18 @@ def run(args: argparse.Namespace) -> int:
         print(f"signed by {signer}")
     print(f"evidence: {'NOT AS IT WAS WRITTEN' if complaints else 'INTACT'}")
     return EXIT_REQUIREMENT_FAILED if complaints else EXIT_PASS
+
+
+def _as_json(run_folder: Path, found: Verification, complaints: list[str], signer: str) -> str:
+    written = run_folder / manifest.MANIFEST
+    return json.dumps(
+        {
+            "intact": not complaints,
+            "complaints": complaints,
+            "files": sorted({each.path for each in found.discrepancies}),
+            "verdict": found.report.run.verdict if found.report else None,
+            "manifest": manifest.digest(written) if written.is_file() else None,
+            "signer": signer or None,
+        },
+        indent=1,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -131,7 +132,9 @@ def _junit_name(case: Case) -> str:
 
 def _events(run: Path, report: Report) -> Iterator[Finding]:
     """Each session told the end of each test to whoever listened, and wrote that down as well."""
-    verdicts = {(case.site.bench, case.test): view.shown_verdict(case) for case in report.cases}
+    verdicts: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for case in report.cases:
+        verdicts[case.site.bench, case.test] |= {view.shown_verdict(case), *(each.verdict for each in case.attempts)}
     for session in merge.sessions(run) or [run]:
         path = session / folder.EVENTS
         name = path.relative_to(run).as_posix()
@@ -146,8 +149,8 @@ def _events(run: Path, report: Report) -> Iterator[Finding]:
             except (ValueError, KeyError, AttributeError, TypeError):
                 yield name, "is damaged"
                 break
-            if verdicts.get(key, verdict) != verdict:
-                yield name, f"{key[1]} ended as {verdict}, the journal gives {verdicts[key]}"
+            if key in verdicts and verdict not in verdicts[key]:
+                yield name, f"{key[1]} ended as {verdict}, the journal gives {' and '.join(sorted(verdicts[key]))}"
 
 
 def _evidence(run: Path, report: Report) -> Iterator[Finding]:
@@ -157,7 +160,7 @@ def _evidence(run: Path, report: Report) -> Iterator[Finding]:
             if not (run / path).is_file():
                 yield path, f"evidence of {case.test} is not there"
         told = [path for path in case.evidence if PurePosixPath(path).name.startswith(_FAILURE)]
-        if told and case.verdict in ("pass", "recorded", "skipped"):
+        if told and not case.attempts and case.verdict in ("pass", "recorded", "skipped"):
             yield told[0], f"tells of a failure of {case.test}, the journal gives {case.verdict}"
 
 

@@ -11,8 +11,8 @@ from typing import Final
 from harness.report.comparing.comparison import KINDS, Comparison, VerdictChange
 from harness.report.evidence import folder
 from harness.report.evidence.codec import encode
+from harness.report.exports.markdown import place, plain
 from harness.report.pages import figures, html
-from harness.site import Site
 
 PAGE: Final = "compare.html"
 _SHOWN: Final = 50
@@ -24,8 +24,13 @@ def write(target: Path, comparison: Comparison) -> None:
     page = html.render("compare.html.j2", {"comparison": comparison, "kinds": by_kind(comparison)})
     folder.write_whole(target / PAGE, page.encode())
     folder.write_whole(target / "compare.md", markdown(comparison).encode())
-    folder.write_whole(target / "compare.json", (json.dumps(encode(comparison), indent=1) + "\n").encode())
+    folder.write_whole(target / "compare.json", as_json(comparison).encode())
     html.write_style(target)
+
+
+def as_json(comparison: Comparison) -> str:
+    """All of it, for other tools."""
+    return json.dumps(encode(comparison), indent=1) + "\n"
 
 
 def by_kind(comparison: Comparison) -> dict[str, list[VerdictChange]]:
@@ -43,21 +48,21 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     yield f"# {comparison.old.verdict.upper()} to {comparison.new.verdict.upper()}"
     yield ""
     for word, side in (("old", comparison.old), ("new", comparison.new)):
-        yield f"* {word}: {side.run}, {side.verdict.upper()}: {_plain('; '.join(side.items))}"
+        yield f"* {word}: {side.run}, {side.verdict.upper()}: {plain('; '.join(side.items))}"
     yield from _verdict_lines(comparison)
     yield from ("", f"## Readings that changed: {len(comparison.readings)}")
     if comparison.readings:
         yield ""
     for reading in comparison.readings:
-        values = f"{_plain(' and '.join(reading.old))} to {_plain(' and '.join(reading.new))}"
-        yield f"* {_plain(reading.question)} ({_site(reading.site)}): {values}"
+        values = f"{plain(' and '.join(reading.old))} to {plain(' and '.join(reading.new))}"
+        yield f"* {plain(reading.question)} ({place(reading.site)}): {values}"
     worse = [change for change in comparison.figures if change.verdict == "worse"]
     yield from ("", f"## Figures: {len(worse)} worse, {len(comparison.figures) - len(worse)} better")
     if comparison.figures:
         yield ""
     for change in comparison.figures:
         size = f", {figures.block_size(change.block_bytes)}" if change.block_bytes else ""
-        yield f"* {_plain(change.name)}{size} ({_site(change.site)}): {change.relative:+.1%}, {change.verdict}"
+        yield f"* {plain(change.name)}{size} ({place(change.site)}): {change.relative:+.1%}, {change.verdict}"
 
 
 def _verdict_lines(comparison: Comparison) -> Iterator[str]:
@@ -67,17 +72,8 @@ def _verdict_lines(comparison: Comparison) -> Iterator[str]:
         for change in changes[:_SHOWN]:
             reason = change.reason.strip().partition("\n")[0]
             yield (
-                f"* {change.requirement} ({_site(change.site)}): {change.old} to {change.new}"
-                f"{f': {_plain(reason)}' if reason else ''}"
+                f"* {change.requirement} ({place(change.site)}): {change.old} to {change.new}"
+                f"{f': {plain(reason)}' if reason else ''}"
             )
         if len(changes) > _SHOWN:
             yield f"* and {len(changes) - _SHOWN} more"
-
-
-def _site(site: Site) -> str:
-    return " ".join(part for part in (site.bench, site.placement, site.guest_image, site.via) if part)
-
-
-def _plain(text: str) -> str:
-    """A text of a test or a device, which must not become markup."""
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|" else letter for letter in text.replace("\n", " "))

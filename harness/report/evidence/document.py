@@ -24,6 +24,7 @@ from harness.report.evidence.journal import (
     ItemIdentified,
     Narrowed,
     PlanMade,
+    ProofFound,
     RunError,
     ScopeSet,
 )
@@ -102,6 +103,7 @@ def build(entries: Sequence[Entry]) -> Report:
         scope=scope,
         waivers=waivers,
         # The last record of a bench has all that the ones before it have.
+        proof=next((entry.proof for entry in _of(entries, ProofFound)), None),
         systems=list({tried.bench: tried for tried in _of(entries, SystemTried)}.values()),
     )
 

@@ -22,6 +22,7 @@ from harness.report.evidence.model import (
     Metric,
     Narrowing,
     Planned,
+    Proof,
     ReportError,
     Requirement,
     Shortfall,
@@ -126,6 +127,21 @@ class ComponentsRecorded:
 
 
 @dataclass(frozen=True)
+class Rerun:
+    """The run continues earlier ``runs``; ``sessions`` has the names of each earlier attempt's, the first one first."""
+
+    runs: list[str]
+    sessions: list[list[str]]
+
+
+@dataclass(frozen=True)
+class ProofFound:
+    """There is a proof of the suites, of the same commit."""
+
+    proof: Proof
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run came to its own end, after so many seconds of a clock that nobody sets."""
 
@@ -145,6 +161,8 @@ Entry = (
     | RunError
     | ComponentsRecorded
     | SystemTried
+    | Rerun
+    | ProofFound
     | Ended
 )
 _ENTRIES: Final[dict[str, type[Entry]]] = {
@@ -161,6 +179,8 @@ _ENTRIES: Final[dict[str, type[Entry]]] = {
         RunError,
         ComponentsRecorded,
         SystemTried,
+        Rerun,
+        ProofFound,
         Ended,
     )
 }

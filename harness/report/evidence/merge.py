@@ -8,12 +8,12 @@ folder for each bench with its session's own run in it.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.report.evidence import folder, journal
-from harness.report.evidence.journal import NOTHING_SELECTED, Began, CaseDone, Ended, Entry, PlanMade, RunError
+from harness.report.evidence import folder, journal, rerun
+from harness.report.evidence.journal import NOTHING_SELECTED, Began, CaseDone, Ended, Entry, PlanMade, Rerun, RunError
 from harness.report.evidence.model import ReportError
 
 
@@ -23,15 +23,35 @@ def entries(run: Path) -> list[Entry]:
     Raises ReportError when a journal is damaged.
     """
     own = journal.read(run / folder.JOURNAL)
-    journals = {session_dir: journal.read(session_dir / folder.JOURNAL) for session_dir in sessions(run)}
-    inside = [
-        entry
-        for session_dir, session in journals.items()
-        for entry in _of_one_run(session, session_dir.relative_to(run))
-    ]
+    inside = rerun.together([_inside(run, attempt) for attempt in _attempts(run, own)])
     # A bench that has none of the selected tests is no error as long as another one has some.
     seen = {NOTHING_SELECTED} if any(entry.cases for entry in inside if isinstance(entry, PlanMade)) else set()
     return [*own[:1], *(entry for entry in inside if not _known_before(entry, seen)), *own[1:]]
+
+
+def of_last_attempt(run: Path) -> list[Entry]:
+    """As ``entries``, of the newest attempt of a run alone."""
+    own = journal.read(run / folder.JOURNAL)
+    return [*own[:1], *_inside(run, _attempts(run, own)[-1])]
+
+
+def _attempts(run: Path, own: Sequence[Entry]) -> list[list[Path]]:
+    """The folders of the sessions, those of each attempt together, the first one first."""
+    earlier = next((entry.sessions for entry in own if isinstance(entry, Rerun)), [])
+    number = {name: index for index, names in enumerate(earlier) for name in names}
+    found: list[list[Path]] = [[] for _ in range(len(earlier) + 1)]
+    for session_dir in sessions(run):
+        found[number.get(session_dir.name, len(earlier))].append(session_dir)
+    return found
+
+
+def _inside(run: Path, session_dirs: Sequence[Path]) -> list[Entry]:
+    """What these sessions add to the run."""
+    return [
+        entry
+        for session_dir in session_dirs
+        for entry in _of_one_run(journal.read(session_dir / folder.JOURNAL), session_dir.relative_to(run))
+    ]
 
 
 def sessions(run: Path) -> list[Path]:

@@ -25,7 +25,7 @@ Verdict = Literal["pass", "fail", "error", "skipped", "recorded"]
 RunVerdict = Literal["pass", "partial", "fail"]
 """partial: nothing failed, and the run is less than a qualification."""
 
-ShortfallKind = Literal["selection", "bench", "source", "fault", "scope", "profile", "waiver", "conflict"]
+ShortfallKind = Literal["selection", "bench", "source", "fault", "scope", "profile", "waiver", "conflict", "rerun"]
 
 Seen = Literal["allowed", "refused"]
 
@@ -72,7 +72,7 @@ class Case:
     """One pytest item that ran. ``recorded_only`` are those of its requirements that are observed, not judged.
 
     In the journal each attempt at a test is a case, numbered by ``attempt``. The report has one case for all of them,
-    and ``attempts`` lists them when there was more than one.
+    and ``attempts`` lists them when there was more than one. ``superseded``: the bench broke, and a rerun has judged.
     """
 
     test: str
@@ -91,6 +91,7 @@ class Case:
     observations: list[Observation] = field(default_factory=list)
     attempt: int = 1
     attempts: list[Attempt] = field(default_factory=list)
+    superseded: bool = False
 
 
 @dataclass(frozen=True)
@@ -323,6 +324,19 @@ class Waiver:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """A proof that the suites notice faults of the device, of one commit: how many it put in, and caught."""
+
+    id: str
+    started: str
+    commit: str
+    command: str
+    verdict: str
+    faults: int
+    caught: int
+
+
+@dataclass(frozen=True)
 class Run:
     """The run as a whole. ``reasons`` say why the verdict is fail; ``finished`` is false when it was cut short.
 
@@ -369,4 +383,5 @@ class Report:
     scope: list[ItemCoverage] = field(default_factory=list)
     waivers: list[Waiver] = field(default_factory=list)
     systems: list[SystemTried] = field(default_factory=list)
+    proof: Proof | None = None
     schema: int = SCHEMA

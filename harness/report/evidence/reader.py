@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import json
+import lzma
 from pathlib import Path
+from typing import Final
 
 from harness.report.evidence import folder, merge
 from harness.report.evidence.codec import decode, encode
 from harness.report.evidence.document import build
 from harness.report.evidence.model import SCHEMA, Report, ReportError
+
+COMPRESSED: Final = f"{folder.RESULTS}.xz"
+"""What a history keeps of a run."""
 
 
 def read(target: Path) -> Report:
@@ -17,9 +22,9 @@ def read(target: Path) -> Report:
 
     Raises ReportError, naming file and position, when there is neither or what is there is damaged.
     """
-    results = target / folder.RESULTS
-    if results.is_file():
-        return _from_results(results)
+    for name in (folder.RESULTS, COMPRESSED):
+        if (target / name).is_file():
+            return _from_results(target / name)
     if (target / folder.JOURNAL).is_file():
         return build(merge.entries(target))
     raise ReportError(
@@ -48,8 +53,9 @@ def to_json(report: Report) -> bytes:
 
 def _from_results(path: Path) -> Report:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = path.read_bytes()
+        data = json.loads(lzma.decompress(content) if path.name == COMPRESSED else content)
+    except (OSError, ValueError, lzma.LZMAError) as error:
         raise ReportError(f"{path} is damaged: {error}", remedy=_remedy(path)) from error
     try:
         report = decode(Report, data, path.name)

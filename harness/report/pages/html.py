@@ -23,10 +23,13 @@ from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
 from harness.report.pages import figures, matrix, readings, system, titles, trend, view
+from harness.report.pages.labels import labelled
+from harness.report.scope import proofs
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
 _PAGES: Final = (folder.INDEX, TESTS_PAGE, ACCESS_PAGE)
+_LINKED: Final = (folder.RESULTS, folder.JUNIT, folder.JOURNAL, proofs.COPY)
 _HEAD: Final = "verdict.html.j2"
 _STYLE: Final = "style.css"
 _PICTURES: Final = "pictures"
@@ -53,8 +56,7 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
     context = _context(report, earlier, target)
     pages = _environment()
     for page in _PAGES:
-        text = pages.get_template(f"{page}.j2").render(context)
-        folder.write_whole(target / page, text.encode())
+        folder.write_whole(target / page, rendered(pages, f"{page}.j2", context).encode())
     write_style(target)
 
 
@@ -76,9 +78,14 @@ def environment(package: str) -> jinja2.Environment:
     )
 
 
+def rendered(pages: jinja2.Environment, template: str, context: Mapping[str, Any]) -> str:
+    """What one of these templates makes, with tables that can be read in a narrow window."""
+    return labelled(pages.get_template(template).render(context))
+
+
 def render(template: str, context: Mapping[str, Any]) -> str:
     """A page of its own, made with the means of a report."""
-    return _environment().get_template(template).render(context)
+    return rendered(_environment(), template, context)
 
 
 def head(report: Report) -> str:
@@ -115,10 +122,9 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "report": report,
         "run": report.run,
         "titles": titles.titles(report),
-        "cell_reason": titles.NotTried(report).why,
         "counts": view.counts(report),
         "sites": view.sites(report),
-        "groups": view.requirement_groups(report),
+        "groups": view.requirement_groups(report, titles.NotTried(report).why),
         "statements": {requirement.id: requirement for requirement in report.requirements},
         "matrices": _matrices(report, target / _PICTURES),
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
@@ -137,7 +143,7 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "components": view.notable_components(report),
         "libraries": view.libraries_by_kind(report),
         "systems": system.chapters(report),
-        "files": [name for name in (folder.RESULTS, folder.JUNIT, folder.JOURNAL) if (target / name).is_file()],
+        "files": [name for name in _LINKED if (target / name).is_file()],
     }
 
 
@@ -180,6 +186,7 @@ def _environment() -> jinja2.Environment:
         "with_code": view.with_code,
         "short_test": view.short_test,
         "file_name": view.file_name,
+        "breakable": view.breakable,
         "shown": view.shown_verdict,
         "block_size": figures.block_size,
         "shown_ratio": figures.shown_ratio,

@@ -8,6 +8,7 @@ expectation has a heavy red frame and says what was expected.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +28,9 @@ _CELL_STEP: Final = 30
 _GAP: Final = 8
 _HEAD: Final = 34
 _MARK: Final = 22
+_GUEST_LETTERS: Final = 12
+_MOST_LETTERS: Final = 64
+_NAME_LETTERS: Final = 40
 
 _COLOURS: Final = {
     # verdict: fill, frame and mark, text
@@ -136,7 +140,8 @@ def _draw_row(row: Row, y: float, with_rules: bool) -> list[str]:
     if with_rules:
         for number, words in enumerate(_wrap(row.configuration or "(no rule)")):
             drawn.append(svg.text(words, 8, y + 20 + number * _LINE, fill="#1b1f27"))
-    drawn.append(svg.text(_fit(row.guest, 12), _RULES_WIDTH + 8, y + 20, fill="#1b1f27"))
+    for number, words in enumerate(_broken(row.guest, _GUEST_LETTERS)):
+        drawn.append(svg.text(words, _RULES_WIDTH + 8, y + 20 + number * _LINE, fill="#1b1f27"))
     for cell, x, line in _placed(row.cells):
         drawn += _cell(cell, x, y + 3 + line * _CELL_STEP, _label(cell))
     return drawn
@@ -169,12 +174,17 @@ def _mark(seen: str, x: float, y: float, colour: str) -> str:
 
 
 def _label(access: Access) -> str:
-    words = [access.name or "(empty)"]
+    words = [_name(access.name)]
     if access.operation not in ("", "create"):
         words.append(access.operation)
     if deviates(access):
         words.append(f"expected {access.expected}")
     return ", ".join(words)
+
+
+def _name(name: str) -> str:
+    """A region's name; one that no picture has room for says how long it is."""
+    return f"{name[:_NAME_LETTERS]}… ({len(name)} characters)" if len(name) > _MOST_LETTERS else name or "(empty)"
 
 
 def _cell_width(label: str) -> float:
@@ -197,7 +207,8 @@ def _placed(cells: Sequence[Access]) -> list[tuple[Access, float, int]]:
 def _row_height(row: Row, with_rules: bool) -> float:
     lines = _placed(row.cells)[-1][2] + 1
     rules = len(_wrap(row.configuration)) * _LINE + 14 if with_rules else 0
-    return max(lines * _CELL_STEP, rules, _CELL_STEP)
+    guest = len(_broken(row.guest, _GUEST_LETTERS)) * _LINE + 14
+    return max(lines * _CELL_STEP, rules, guest, _CELL_STEP)
 
 
 def _wrap(rules: str) -> list[str]:
@@ -209,9 +220,10 @@ def _wrap(rules: str) -> list[str]:
         if len(joined) <= room:
             lines[-1] = joined
         else:
-            lines.append(rule)
-    return [_fit(line, room) for line in lines if line]
+            lines += _broken(rule, room)
+    return [line for line in lines if line]
 
 
-def _fit(words: str, room: int) -> str:
-    return words if len(words) <= room else f"{words[: room - 1]}…"
+def _broken(words: str, room: int) -> list[str]:
+    """A text on lines that fit, whole: broken at blanks, and where there is none, anywhere."""
+    return textwrap.wrap(words, room, subsequent_indent="  ", break_on_hyphens=False) or [words]

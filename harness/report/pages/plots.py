@@ -107,7 +107,13 @@ def _ratio_plot(name: str, metrics: Sequence[Metric]) -> Plot:
         low, high = axes.get_ylim()
         axes.set_ylim(min(low, 0.9), max(high, 1.1))
         document = _finish(figure, axes)
-    return Plot(f"ratio-{name}", title, document, f"{title}. {'; '.join(notes)}. The aim is {TARGET_RATIO}.")
+    least = min(metric.ratio or 0.0 for metric in metrics)
+    found = (
+        f"No block size is below the aim of {TARGET_RATIO}"
+        if least >= TARGET_RATIO
+        else f"The least ratio is {least:.3f} and the aim is {TARGET_RATIO}"
+    )
+    return Plot(f"ratio-{name}", title, document, f"{title}. {found}: {'; '.join(notes)}.")
 
 
 def _rate_plot(name: str, metrics: Sequence[Metric]) -> Plot:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,6 +26,8 @@ SIGNS: Final = {
     "recorded": "●",
     "skipped": "○",
 }
+# After these a name may be broken; entities of HTML have none of them.
+_PARTS_END: Final = re.compile(r"([/_:,.\[\]=@-]+)(?=\w)")
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class RequirementRow:
-    """A line of the requirement table; a cell is None where the requirement was not tried."""
+    """A line of the requirement table. ``missing`` names the settings where it was not tried, by the reason."""
 
     requirement: Requirement
-    cells: list[Result | None]
+    results: list[Result]
+    missing: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,38 @@ def counts(report: Report) -> list[Counts]:
     return counted
 
 
-def requirement_groups(report: Report) -> dict[str, list[RequirementRow]]:
-    """The requirement table, grouped as the catalogue does, else by the subject in the ids (SHM-ALLOW)."""
+def requirement_groups(report: Report, why_not: Callable[[Requirement, Site], str]) -> dict[str, list[RequirementRow]]:
+    """The requirement table, grouped as the catalogue does, else by the subject in the ids (SHM-ALLOW).
+
+    ``why_not`` says why a requirement was not tried in a setting.
+    """
     columns = sites(report)
     known = {requirement.id: requirement for requirement in report.requirements}
     by_key = {(result.requirement, result.site): result for result in report.results}
     groups: dict[str, list[RequirementRow]] = {}
     for name in sorted({result.requirement for result in report.results}, key=_order(report)):
-        row = RequirementRow(known.get(name, Requirement(name, "")), [by_key.get((name, column)) for column in columns])
-        groups.setdefault(row.requirement.group or name.rpartition("-")[0] or name, []).append(row)
+        requirement = known.get(name, Requirement(name, ""))
+        missing: dict[str, list[Site]] = defaultdict(list)
+        for site in columns:
+            if (name, site) not in by_key:
+                missing[why_not(requirement, site)].append(site)
+        row = RequirementRow(
+            requirement,
+            [by_key[name, site] for site in columns if (name, site) in by_key],
+            {reason: _named(these, columns) for reason, these in missing.items()},
+        )
+        groups.setdefault(requirement.group or name.rpartition("-")[0] or name, []).append(row)
     return groups
+
+
+def _named(some: Sequence[Site], every: Sequence[Site]) -> list[str]:
+    """Settings in words: a bench of which all are meant by its name alone."""
+    named = []
+    for bench in dict.fromkeys(site.bench for site in some):
+        ways = [site.way for site in some if site.bench == bench]
+        whole = len(ways) == sum(site.bench == bench for site in every)
+        named.append((bench or "no bench") + ("" if whole else f" ({', '.join(ways)})"))
+    return named
 
 
 def _order(report: Report) -> Callable[[str], tuple[int, str]]:
@@ -161,6 +187,11 @@ def with_code(text: str) -> Markup:
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
     )
+
+
+def breakable(text: str) -> Markup:
+    """A long name or path that may be broken after its parts, so that no word of it has to be."""
+    return Markup(_PARTS_END.sub(r"\1<wbr>", str(Markup.escape(text))))
 
 
 def anchor(test: str) -> str:

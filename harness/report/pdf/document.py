@@ -146,20 +146,19 @@ def _site(bench: str, way: str) -> str:
 
 def _groups(report: Report) -> list[dict[str, Any]]:
     sites = view.sites(report)
-    why = titles.NotTried(report).why
     groups = []
-    for group, rows in view.requirement_groups(report).items():
+    for group, rows in view.requirement_groups(report, titles.NotTried(report).why).items():
         lines = []
         for row in rows:
-            missing = {why(row.requirement, site) for site, cell in zip(sites, row.cells, strict=True) if cell is None}
+            shown = {result.site: view.shown_verdict(result) for result in row.results}
             lines.append(
                 {
                     "id": row.requirement.id,
                     "text": row.requirement.text,
                     "source": row.requirement.source,
-                    "cells": [view.shown_verdict(cell) if cell else "" for cell in row.cells],
-                    "tests": sum(len(cell.tests) for cell in row.cells if cell),
-                    "missing": sorted(missing),
+                    "cells": [shown.get(site, "") for site in sites],
+                    "tests": sum(len(result.tests) for result in row.results),
+                    "missing": sorted(row.missing),
                 }
             )
         groups.append({"name": group, "rows": lines})

@@ -2,7 +2,8 @@
 """Several attempts at one test, as a retry plugin makes them: a retry takes nothing back.
 
 A device that does once what it must not do has failed its requirement, and a bench that broke once has left it
-unjudged; that a later attempt went well is reported with it. So the worst attempt decides.
+unjudged; that a later attempt went well is reported with it. So the worst attempt decides. Only a rerun that somebody
+asked for (:mod:`harness.report.evidence.rerun`) supersedes an error of the bench.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def whole(attempts: Sequence[Case]) -> Case:
     first, last = attempts[0], attempts[-1]
     if first is last:
         return first
-    deciding = min(attempts, key=_badness)
+    deciding = min([case for case in attempts if not case.superseded] or attempts, key=_badness)
     return replace(
         deciding,
         started=first.started,
@@ -47,6 +48,7 @@ def whole(attempts: Sequence[Case]) -> Case:
         observations=[observation for case in attempts for observation in case.observations],
         reason="\n".join(_summary(number, len(attempts), case) for number, case in enumerate(attempts, 1)),
         attempt=1,
+        superseded=False,
         attempts=[Attempt(case.verdict, case.duration_s, case.reason) for case in attempts],
     )
 

@@ -35,7 +35,7 @@ class Progress:
             # Sessions that run side by side plan one after the other.
             self._total += event.total
         elif isinstance(event, CaseStarted):
-            self._label = _label(event)
+            self._label = label(event)
             self._status(self._label)
         elif isinstance(event, Action):
             self._status(f"{self._label}: {event}" if self._label else str(event))
@@ -50,7 +50,7 @@ class Progress:
 
     def _ended(self, event: CaseEnded) -> None:
         self._done += 1
-        line = f"{self._count()} {event.verdict:<8} {_label(event)}  {event.duration_s:.2f} s{self._remaining()}"
+        line = f"{self._count()} {event.verdict:<8} {label(event)}  {event.duration_s:.2f} s{self._remaining()}"
         if self._columns is None:
             self._out.write(line + "\n")
         elif event.verdict in ("fail", "error"):
@@ -72,15 +72,17 @@ class Progress:
         if not self._done or self._done >= self._total:
             return ""
         seconds = (self._clock() - self._began) / self._done * (self._total - self._done)
-        return f", about {_duration(seconds)} left"
+        return f", about {duration(seconds)} left"
 
 
-def _label(event: CaseStarted | CaseEnded) -> str:
+def label(event: CaseStarted | CaseEnded) -> str:
+    """A case in a few words."""
     short = event.case.rsplit("/", 1)[-1]
     what = f"{' '.join(event.requirements)} {short}" if event.requirements else short
     return f"{event.bench} {what}" if event.bench else what
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time for people."""
     whole = round(seconds)
     return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

@@ -20,7 +20,9 @@ from typing import Any, Final
 import pytest
 
 from harness.report.evidence.model import Narrowing
+from harness.report.evidence.rerun import SELECTED_BY
 from harness.report.recording.keys import SUITES
+from harness.report.recording.rerun import RERUN
 from harness.report.scope import surroundings
 from harness.report.scope.left_out import FilesLeftOut, Function, functions_below
 from harness.report.scope.narrowing import FUNCTIONS, TESTS
@@ -142,6 +144,7 @@ class Selection:
         option, config = self._config.getoption, self._config
         keyword, mark, deselected = option("keyword"), option("markexpr"), option("deselect") or []
         return {
+            RERUN: SELECTED_BY,
             "-k": f"-k {keyword!r} ({surroundings.source(config, keyword or '-k')})",
             "-m": f"-m {mark!r} ({surroundings.source(config, mark or '-m')})",
             "main": ", ".join(f"--deselect {text} ({surroundings.source(config, text)})" for text in deselected),
