@@ -391,9 +391,7 @@ def wait_for_ssh(connection: SshConnection, timeout: float, between: Callable[[]
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return str(error) or "no answer came"
-    return str(error) or type(error).__name__
+    return str(error) or ("no answer came" if isinstance(error, TimeoutError) else type(error).__name__)
 
 
 def _text(output: bytes | bytearray) -> str:
