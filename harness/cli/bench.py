@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from labgrid.config import Config
 from rich.console import Console
@@ -116,17 +116,14 @@ def _finish(qualification: Qualification, reports: Path, *, as_json: bool) -> in
     except BenchError as error:
         trouble = str(error)
     if as_json:
-        print(json.dumps(_document(report, worse), indent=1))
+        print(json.dumps(document(report, worse), indent=1))
     else:
-        for table in _tables(report):
-            # Into a file as wide as it takes: who reads it there can scroll.
-            width = None if sys.stdout.isatty() else _WIDE
-            Console(width=width, highlight=False).print(table)
+        show(report, sys.stdout)
     out = sys.stderr if as_json else sys.stdout
     for line in (*_failures(report), *map(str, worse), *([f"error: {trouble}"] if trouble else [])):
         print(line, file=out)
-    print(f"figures: {_outcome(report, worse)}  report: {qualification.shown / INDEX}", file=out)
-    return EXIT_BENCH_ERROR if trouble else _status(report, worse)
+    print(f"figures: {outcome(report, worse)}  report: {qualification.shown / INDEX}", file=out)
+    return EXIT_BENCH_ERROR if trouble else status_of(report, worse)
 
 
 def _failures(report: Report) -> list[str]:
@@ -135,16 +132,17 @@ def _failures(report: Report) -> list[str]:
     return [f"{case.verdict}: {case.test}: {reason}" for case, reason in zip(bad, reasons, strict=True)]
 
 
-def _status(report: Report, worse: Sequence[Regression]) -> int:
-    """That the run is less than a qualification is no finding here."""
+def status_of(report: Report, worse: Sequence[Regression]) -> int:
+    """The exit status. That the run is less than a qualification is no finding here."""
     verdicts = {case.verdict for case in report.cases}
     if "error" in verdicts or not report.metrics or not report.run.finished:
         return EXIT_BENCH_ERROR
     return EXIT_REQUIREMENT_FAILED if worse or "fail" in verdicts else EXIT_PASS
 
 
-def _outcome(report: Report, worse: Sequence[Regression]) -> str:
-    status = _status(report, worse)
+def outcome(report: Report, worse: Sequence[Regression]) -> str:
+    """What came of the run, for its last line."""
+    status = status_of(report, worse)
     noisy = sum(metric.too_noisy for metric in report.metrics)
     judged = f"{len(report.metrics) - noisy} judged, {noisy} too noisy to judge"
     if status == EXIT_REQUIREMENT_FAILED:
@@ -152,13 +150,22 @@ def _outcome(report: Report, worse: Sequence[Regression]) -> str:
     return f"{'bench error' if status == EXIT_BENCH_ERROR else 'measured'}, {judged}"
 
 
-def _document(report: Report, worse: Sequence[Regression]) -> dict[str, Any]:
+def document(report: Report, worse: Sequence[Regression]) -> dict[str, Any]:
+    """The figures without their samples, and what has become worse."""
+
     def figure(metric: Metric) -> dict[str, Any]:
         fields = {name: value for name, value in asdict(metric).items() if name not in ("samples", "times")}
         return fields | {"too_noisy": metric.too_noisy}
 
     regressed = [asdict(one.key) | asdict(one.step) | {"relative": one.step.relative} for one in worse]
     return {"run": report.run.id, "figures": [figure(metric) for metric in report.metrics], "regressed": regressed}
+
+
+def show(report: Report, out: TextIO) -> None:
+    """The tables, as wide as it takes where ``out`` is no terminal: who reads it there can scroll."""
+    console = Console(file=out, width=None if out.isatty() else _WIDE, highlight=False)
+    for table in _tables(report):
+        console.print(table)
 
 
 def _tables(report: Report) -> list[Table]:

@@ -2,9 +2,10 @@
 """Where in a series of nights a figure has changed for good.
 
 The series is cut into the parts whose nights lie closest to the medians of their parts, where each further part has to
-be worth its price (optimal partitioning with absolute deviations). How far nights stray is taken from what they say of
-themselves and from how much neighbours differ, which a step among them hardly moves. Logarithms are compared, so that
-changes are relative.
+be worth its price (optimal partitioning with absolute deviations). How far a night may stray is taken from what it says
+of itself and from how much neighbours differ, which a step among them hardly moves. Logarithms are compared, so that
+changes are relative. A night that is too noisy to be believed counts all the same, but only for what it can tell: that
+a figure has become a thousandth is certain although that thousandth is not known within half of it.
 """
 
 from __future__ import annotations
@@ -67,56 +68,70 @@ class Regression:
 
 
 def steps(nights: Sequence[Night]) -> list[Step]:
-    """The steps of a series, the oldest first. Nights whose figure was too noisy are left out."""
-    known = [night for night in nights if night.believed and night.value > 0][-WATCHED:]
-    if len(known) < 2:
-        return []
-    values = [math.log(night.value) for night in known]
-    cuts = _telling(values, _cuts(values, _sigma(values, known)))
-    edges = [0, *cuts, len(values)]
-    parts = [median(values[low:high]) for low, high in pairwise(edges)]
-    return [
-        Step(known[cut].run, known[cut].started, known[cut].source, math.exp(parts[index]), math.exp(parts[index + 1]))
-        for index, cut in enumerate(cuts)
-    ]
+    """The steps of a series, the oldest first."""
+    known, parts = _parts(nights)
+    return [_step(known, one, other) for one, other in pairwise(parts)]
 
 
 def regressions(series: Mapping[Key, Sequence[Night]], run: str) -> list[Regression]:
     """Figures of ``run`` that are worse since a step, the largest change first.
 
-    A figure is worse when its last part is worse than the one before; the night that is named is the first of it.
+    A figure is worse when its last part is worse than an earlier one. The latest of these is what it has come down
+    from, and the night that is named is the first one after it.
     """
     found = []
     for key, nights in series.items():
-        seen = [night for night in nights if night.believed]
-        if not seen or seen[-1].run != run:
+        if not nights or nights[-1].run != run:
             continue
-        changes = steps(nights)
-        if changes and _worse(changes[-1], key):
-            found.append(Regression(key, changes[-1]))
-    return sorted(found, key=lambda one: (-abs(math.log1p(one.step.relative)), one.key))
+        known, parts = _parts(nights)
+        better = [index for index, part in enumerate(parts) if _is_worse(parts[-1].level, part.level, key)]
+        if better:
+            before, after = parts[better[-1]], parts[better[-1] + 1]
+            came_to = _Part(after.begin, parts[-1].level)
+            found.append(Regression(key, _step(known, before, came_to)))
+    return sorted(found, key=lambda one: (-abs(math.log(one.step.after / one.step.before)), one.key))
 
 
-def _worse(step: Step, key: Key) -> bool:
-    return (step.after < step.before) == (key.better == "higher")
+@dataclass(frozen=True)
+class _Part:
+    """Nights from number ``begin`` on whose logarithms have the median ``level``."""
+
+    begin: int
+    level: float
 
 
-def _sigma(values: Sequence[float], nights: Sequence[Night]) -> float:
-    """How far one night strays: as far as neighbours differ, and at least as far as the nights say themselves.
+def _parts(nights: Sequence[Night]) -> tuple[list[Night], list[_Part]]:
+    """The nights that are looked at, and their parts; at least one where there are nights."""
+    known = [night for night in nights if night.value > 0][-WATCHED:]
+    values = [math.log(night.value) for night in known]
+    cuts = _telling(values, _cuts(values, _sigmas(values, known))) if len(known) > 1 else []
+    edges = [0, *cuts, len(values)] if known else [0]
+    return known, [_Part(begin, median(values[begin:end])) for begin, end in pairwise(edges)]
+
+
+def _step(nights: Sequence[Night], before: _Part, after: _Part) -> Step:
+    first = nights[after.begin]
+    return Step(first.run, first.started, first.source, math.exp(before.level), math.exp(after.level))
+
+
+def _is_worse(level: float, than: float, key: Key) -> bool:
+    down = than - level if key.better == "higher" else level - than
+    return down >= math.log1p(LEAST)
+
+
+def _sigmas(values: Sequence[float], nights: Sequence[Night]) -> list[float]:
+    """How far each night may stray: as far as neighbours usually differ, and as far as it says itself.
 
     Of a few nights it is not known how much they differ, so nothing less than what is usual is believed.
     """
-    within = median([(night.noise or 0.0) / _INTERVAL_TO_SIGMA for night in nights])
-    if len(values) < _FEW:
-        return max(_UNKNOWN_SIGMA, math.hypot(within, _UNKNOWN_SIGMA))
-    neighbours = [after - before for before, after in pairwise(values)]
-    between = _MAD_TO_SIGMA * mad(neighbours) / math.sqrt(2)
-    return max(between, within, _LEAST_SIGMA)
+    between = _UNKNOWN_SIGMA
+    if len(values) >= _FEW:
+        between = max(_LEAST_SIGMA, _MAD_TO_SIGMA * mad([b - a for a, b in pairwise(values)]) / math.sqrt(2))
+    return [max(between, (night.noise or 0.0) / _INTERVAL_TO_SIGMA) for night in nights]
 
 
-def _cuts(values: Sequence[float], sigma: float) -> list[int]:
+def _cuts(values: Sequence[float], sigmas: Sequence[float]) -> list[int]:
     """Where the series is cut. A single night is a part at its ends alone: in between it is one bad night."""
-    unit = sigma / math.sqrt(2)
     cheapest: list[tuple[float, list[int]]] = [(-_PRICE, [])]
     for end in range(1, len(values) + 1):
         best = (math.inf, [0])
@@ -124,7 +139,7 @@ def _cuts(values: Sequence[float], sigma: float) -> list[int]:
             if end - begin == 1 and begin > 0 and end < len(values):
                 continue
             before, cuts = cheapest[begin]
-            cost = before + _PRICE + _strays(values[begin:end]) / unit
+            cost = before + _PRICE + _strays(values[begin:end], sigmas[begin:end])
             if cost < best[0]:
                 best = (cost, [*cuts, begin] if begin else [])
         cheapest.append(best)
@@ -141,6 +156,7 @@ def _telling(values: Sequence[float], cuts: Sequence[int]) -> list[int]:
     return kept
 
 
-def _strays(values: Sequence[float]) -> float:
+def _strays(values: Sequence[float], sigmas: Sequence[float]) -> float:
+    """How far the values are from their median, in the unit in which parts have their price."""
     middle = median(values)
-    return sum(abs(value - middle) for value in values)
+    return math.sqrt(2) * sum(abs(value - middle) / sigma for value, sigma in zip(values, sigmas, strict=True))

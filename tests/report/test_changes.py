@@ -89,10 +89,23 @@ def test_a_night_says_how_noisy_it_is() -> None:
     assert steps([night(number, value, 0.6) for number, value in enumerate(values)]) == []
 
 
-def test_a_figure_that_is_too_noisy_is_no_night() -> None:
+def test_a_noisy_night_counts_for_what_it_can_tell() -> None:
+    """Within 80 %, a half is nothing; a thousandth is, whatever it is exactly, and stays so when it moves."""
     nights = [night(number, 100.0) for number in range(8)]
-    assert steps([*nights, night(8, 40.0, believed=False)]) == []
-    assert steps([*nights, night(8, 40.0)]) != []
+    assert steps([*nights, *(night(number, 50.0, 0.8, believed=False) for number in range(8, 10))]) == []
+    collapsed = [0.1, 0.08, 0.24, 0.3]
+    noisy = [night(8 + number, value, 0.8, believed=False) for number, value in enumerate(collapsed)]
+    for end in range(1, 5):
+        (found,) = regressions({key(): [*nights, *noisy[:end]]}, noisy[end - 1].run)
+        assert found.step.run == "run008"
+        assert found.step.before == pytest.approx(100.0)
+
+
+def test_a_figure_that_got_worse_and_a_little_better_is_still_worse() -> None:
+    nights = [night(number, 100.0 if number < 8 else 50.0 if number < 12 else 70.0) for number in range(16)]
+    (found,) = regressions({key(): nights}, "run015")
+    assert found.step.run == "run008"
+    assert found.step.relative == pytest.approx(-0.3)
 
 
 def test_one_bad_night_that_is_over_is_no_regression() -> None:

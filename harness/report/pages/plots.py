@@ -52,14 +52,14 @@ class Plot:
 
 
 def throughput(metrics: Sequence[Metric]) -> list[Plot]:
-    """Ratio by block size, one plot per figure name, one line per site."""
-    sized = [metric for metric in metrics if metric.block_bytes and metric.ratio is not None]
+    """Ratio by block size, one plot per figure name, one line per site; without figures that are too noisy."""
+    sized = [metric for metric in metrics if metric.block_bytes and metric.ratio is not None and not metric.too_noisy]
     return [_ratio_plot(name, group) for name, group in _grouped(sized).items()]
 
 
 def rates(metrics: Sequence[Metric]) -> list[Plot]:
-    """Values by block size with their references, one plot per name, one line per site."""
-    sized = [metric for metric in metrics if metric.block_bytes and metric.unit.endswith("/s")]
+    """Values by block size with their references, one plot per name, one line per site; without those too noisy."""
+    sized = [metric for metric in metrics if metric.block_bytes and metric.unit.endswith("/s") and not metric.too_noisy]
     grouped = _grouped(sized)
     return [_rate_plot(name, group) for name, group in grouped.items() if len({m.block_bytes for m in group}) > 1]
 
@@ -134,7 +134,8 @@ def _rate_plot(name: str, metrics: Sequence[Metric]) -> Plot:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: block_size(size)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            ticks(FuncFormatter(lambda value, _: f"{value:g}"))
         document = _finish(figure, axes)
     return Plot(f"rate-{name}", title, document, f"{title}. {'; '.join(notes)}.")
 

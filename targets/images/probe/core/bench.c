@@ -9,7 +9,7 @@
 #include "statistics.h"
 #include "text.h"
 
-enum { PIECES_MAX = 4096, TRIED = 1 << 20, LARGE = 4096 };
+enum { PIECES_MAX = 4096, TRIED = 1 << 18, LARGE = 4096 };
 
 /* Memory that is shared, and where it is: private RAM that is compared with it has the same page sizes. */
 struct memory {

@@ -8,7 +8,7 @@
 #include "platform.h"
 #include "text.h"
 
-enum { TRIALS = 5 };
+enum { TRIALS = 31 };
 
 /* The image is built without vector registers (exceptions do not save them); these loops alone use them. */
 #if defined(__aarch64__)
@@ -156,7 +156,10 @@ static uint64_t time_of(const struct run *run, mover *move, bool copies)
     return clock_now_ns() - start;
 }
 
-/* The least of several times, by turns: what else the machine does makes a way slower and never quicker. */
+/*
+ * The least of many short times, by turns: what else the machine does makes a way slower and never quicker, and hardly so
+ * each time. A wrong choice would be a wrong figure.
+ */
 void work_choose(struct work *work, char *scratch, uint64_t length)
 {
     struct run run = {scratch, length, length / 2, length};

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports of several nights: what goes into the history, and what is said of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.cli import bench
+from harness.cli import main as harness
+from harness.errors import BenchError
+from harness.measure.history import FILE, History
+from harness.report.comparing import nights
+from harness.report.evidence.document import build
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry
+from harness.report.evidence.model import Case, Metric, Report, Verdict
+from harness.site import Site
+
+SITE = Site("desk", "x86_64", "pci", "probe", "serial")
+
+
+def night(number: int, *metrics: Metric, verdict: Verdict = "recorded") -> Report:
+    """The report of a run of one test that took these figures."""
+    started = f"2026-01-{number + 1:02}T02:00:00+00:00"
+    case = Case("suites/performance/test_a.py::test_b", ["SHM-PERF-01"], SITE, verdict, 1.0, 0.5, 0.4, 0.1, "")
+    entries: list[Entry] = [
+        Began(f"run{number:02}", started, "harness bench", "1", "c" * 40, "P", "L"),
+        CaseDone(case, list(metrics)),
+        Ended(started),
+    ]
+    return build(entries)
+
+
+def copy(ratio: float, noise: float = 0.01) -> Metric:
+    return Metric(
+        "copy", "MB/s", 5000.0, 5000.0 / ratio, ratio, SITE, block_bytes=4096, against="private RAM", noise=noise,
+        ratio_low=ratio * (1 - noise), ratio_high=ratio * (1 + noise),
+    )  # fmt: skip
+
+
+def trip(value: float) -> Metric:
+    return Metric("round trip", "us", value, None, None, SITE, better="lower", noise=0.02)
+
+
+def test_the_night_in_which_a_figure_became_worse_is_named(tmp_path: Path) -> None:
+    for number in range(12):
+        found = nights.remember(tmp_path, night(number, copy(0.98 if number < 9 else 0.7), trip(200.0)))
+        names = [(one.key.name, one.step.run) for one in found]
+        assert names == ([] if number < 9 else [("copy", "run09")])
+    known = {key for key, _ in nights.entries(night(0, copy(1.0), trip(1.0)))}
+    assert History(tmp_path / FILE).series().keys() == known
+
+
+def test_equal_nights_say_nothing(tmp_path: Path) -> None:
+    for number in range(20):
+        assert nights.remember(tmp_path, night(number, copy(0.98), trip(200.0 + number % 3))) == []
+
+
+def test_a_night_that_was_too_noisy_counts_for_what_it_can_tell(tmp_path: Path) -> None:
+    for number in range(10):
+        nights.remember(tmp_path, night(number, copy(0.98)))
+    assert nights.remember(tmp_path, night(10, copy(0.6, noise=0.9))) == []
+    assert nights.remember(tmp_path, night(11, copy(0.001, noise=0.9))) != []
+
+
+def test_a_run_that_is_remembered_twice_counts_once(tmp_path: Path) -> None:
+    report = night(0, copy(0.98))
+    for _ in range(3):
+        nights.remember(tmp_path, report)
+    ((_, known),) = History(tmp_path / FILE).series().items()
+    assert len(known) == 1
+
+
+def test_a_ratio_to_another_reference_is_another_series(tmp_path: Path) -> None:
+    for number, against in enumerate(("private RAM", "ivshmem-plain")):
+        nights.remember(tmp_path, night(number, replace(copy(0.98), against=against)))
+    assert sorted(key.unit for key in History(tmp_path / FILE).series()) == ["of ivshmem-plain", "of private RAM"]
+
+
+def test_a_broken_history_is_a_bench_error(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("no database, but a text that is long enough to be looked at as one" * 3)
+    with pytest.raises(BenchError, match="move the file away"):
+        nights.remember(tmp_path, night(0, copy(0.98)))
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ratios", "status", "outcome"),
+    [
+        ("recorded", [0.98] * 8, 0, "measured, 1 judged, 0 too noisy to judge"),
+        ("recorded", [0.98] * 6 + [0.5] * 2, 1, "regressed, 1 judged, 0 too noisy to judge"),
+        ("fail", [0.98] * 3, 1, "FAIL, 1 judged, 0 too noisy to judge"),
+        ("error", [0.98] * 3, 2, "bench error, 1 judged, 0 too noisy to judge"),
+    ],
+)
+def test_what_came_of_a_run(tmp_path: Path, verdict: Verdict, ratios: list[float], status: int, outcome: str) -> None:
+    for number, ratio in enumerate(ratios):
+        report = night(number, copy(ratio), verdict=verdict)
+        worse = nights.remember(tmp_path, report)
+    assert (bench.status_of(report, worse), bench.outcome(report, worse)) == (status, outcome)
+
+
+def test_a_run_without_figures_is_a_bench_error() -> None:
+    assert bench.status_of(night(0), []) == 2
+
+
+def test_the_document_has_figures_and_what_became_worse(tmp_path: Path) -> None:
+    for number in range(8):
+        report = night(number, copy(0.98 if number < 6 else 0.5))
+        worse = nights.remember(tmp_path, report)
+    document = json.loads(json.dumps(bench.document(report, worse)))
+    assert [(one["name"], one["ratio"], one["too_noisy"]) for one in document["figures"]] == [("copy", 0.5, False)]
+    ((name, run, relative),) = [(one["name"], one["run"], one["relative"]) for one in document["regressed"]]
+    assert (name, run) == ("copy", "run06")
+    assert relative == pytest.approx(0.5 / 0.98 - 1)
+
+
+def test_ratios_come_first_and_what_is_too_noisy_has_no_number() -> None:
+    out = io.StringIO()
+    many = replace(trip(200.0), name="many", percentiles={"min": 150.0, "p50": 200.0}, count=10080)
+    bench.show(night(0, trip(31.25), copy(0.98), replace(copy(0.456), name="noisy", noise=0.4), many), out)
+    text = " ".join(out.getvalue().split())
+    titles = [text.index(title) for title in ("Ratios", "Without a reference", "Distributions of times")]
+    assert titles == sorted(titles)
+    assert "copy desk 4 KiB 0.980 (0.970 to 0.990) 5,000 MB/s 5,102 MB/s, private RAM" in text
+    assert "noisy desk 4 KiB too noisy to judge (± 40 %) private RAM" in text
+    assert "0.456" not in text
+    assert "many, us desk 10080 150 200" in text
+
+
+def test_an_unknown_bench_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness(["bench", "--bench", "nowhere"]) == 3
+    assert "no bench nowhere" in capsys.readouterr().err
