@@ -127,3 +127,17 @@ def test_what_cannot_be_continued_is_refused(world: World, run_folder: Path, spo
         "no folder": "nowhere is no folder",
     }
     assert said[spoil] in refused.said
+
+
+@pytest.mark.long
+def test_a_rerun_can_be_merged_and_continued(world: World) -> None:
+    mended = _spoil(world, BROKE)
+    first = world.qualify("--bench", "left")
+    mended.touch()
+    left = world.qualify("--bench", "left", "--rerun", str(first.folder))
+    right = world.qualify("--bench", "right")
+    merged = world.command("merge", str(left.folder), str(right.folder))
+    assert merged.verdict == "PARTIAL", merged.said
+    assert [each["kind"] for each in merged.results["run"]["shortfalls"]] == ["rerun"]
+    assert _attempts(merged)["left test_1"] == ["error", "pass"]
+    assert world.command("verify", str(merged.folder)).status == 0
