@@ -35,11 +35,12 @@ class Earlier:
         """Copy the sessions into the folder of the new run; gives what its own journal has to say of them."""
         own = self.part.own
         names = [session.name for session in sessions.sessions(self.part.path)] or [self.part.path.name]
-        past = next((entry for entry in own if isinstance(entry, Rerun)), Rerun([], []))
-        known = {name for layer in past.sessions for name in layer}
+        past = sessions.earlier_attempts(own)
+        runs = [run for entry in own if isinstance(entry, Rerun) for run in entry.runs]
+        known = {name for layer in past for name in layer}
         newest = [name for name in names if name not in known]
         copy_sessions(self.part, target)
-        yield Rerun([*past.runs, self.part.began.id], [*past.sessions, newest])
+        yield Rerun([*runs, self.part.began.id], [*past, newest])
         if sessions.sessions(self.part.path):
             # A run of one session has its errors in that session's journal.
             yield from (before(entry.message) for entry in own if isinstance(entry, RunError))

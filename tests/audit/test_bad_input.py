@@ -79,7 +79,7 @@ def test_a_wrong_policy_is_named_with_its_line(text: str, line: int, vm, tmp_pat
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", str(tmp_path / "nothing.qvmconf")]) == 1
+    assert main(["audit", str(tmp_path / "nothing.qvmconf")]) == 3
     assert "nothing.qvmconf" in capsys.readouterr().err
     assert main(["audit", str(tmp_path)]) == 3
     assert main(["audit"]) == 3

@@ -35,12 +35,13 @@
     if (!node.data.trim() || hidden(element)) continue;
     const [light, dark] = [luminance(numbers(getComputedStyle(element).color)), luminance(paper(element))].sort((a, b) => b - a);
     if ((light + 0.05) / (dark + 0.05) < 4.5) say('contrast', element);
-    // A short word on two lines was broken. Long ones are names, which may be.
-    for (const word of node.data.matchAll(/[A-Za-z]{2,14}/g)) {
+    // A short word on two lines was broken. Long ones are names and paths, which may be.
+    for (const word of node.data.matchAll(/(?<!\S)\S{2,24}(?!\S)/g)) {
+      if (!/^[A-Za-z]{2,}[.,:;]?$/.test(word[0])) continue;
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);
       const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
-      if (lines.size > 1 && !/[A-Za-z0-9]{24}/.test(node.data)) say(`the word ${word[0]} is broken`, element);
+      if (lines.size > 1) say(`the word ${word[0]} is broken`, element);
     }
   }
   return [...new Set(wrong)].slice(0, 12);

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pypdf
 import pytest
 
+from harness.cli import main
 from tests import programs
 from tests.pages import browser, whole
 
@@ -19,8 +20,9 @@ pytestmark = pytest.mark.long
 WIDTHS: Final = (400, 900, 1600)
 # A4 less the margins of a browser, at 96 dots per inch.
 PAPER: Final = 718
+SYSTEM: Final = Path(__file__).parents[2] / "examples/systems/wildcard-too-wide"
 LOOKS: Final = (Path(__file__).parent / "looks.js").read_text()
-PAGES: Final = ("index.html", "tests.html", "access.html")
+PAGES: Final = ("index.html", "tests.html", "access.html", "compare.html", "audit.html")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,9 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Tab]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a whole run."""
-    return whole.written(tmp_path_factory.mktemp("whole") / "run")
+    run = whole.written(tmp_path_factory.mktemp("whole") / "run")
+    assert main(["audit", str(SYSTEM), "--html", str(run / "audit.html")]) == 1
+    return run
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -83,7 +87,7 @@ def test_the_evidence_of_a_requirement_is_two_clicks_away(tab: browser.Tab, fold
 def test_no_link_is_dead(tab: browser.Tab, folder: Path, page: str) -> None:
     tab.open(folder / page, 1600)
     links = set(tab.evaluate("[...document.links].map(link => link.href)"))
-    assert len(links) > 1
+    assert len(links) > 1 or page in ("compare.html", "audit.html")
     named: dict[Path, set[str]] = {}
     for link in sorted(links):
         address, _, fragment = link.partition("#")

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from harness import shipped
+from harness.report.comparing import pages as comparing
+from harness.report.comparing.comparison import compare
 from harness.report.evidence.catalogue import load
 from harness.report.evidence.folder import safe_name
 from harness.report.evidence.model import (
@@ -144,4 +146,11 @@ def written(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(case.reason or "system guest0\n")
     html.write(folder, made)
+    earlier = [replace_verdict(result) for result in made.results]
+    comparing.write(folder, compare(dataclasses.replace(made, results=earlier, metrics=[]), made))
     return folder
+
+
+def replace_verdict(result: Result) -> Result:
+    """A result as it may have been in another run."""
+    return dataclasses.replace(result, verdict="pass" if result.verdict in ("fail", "error") else "error")

@@ -10,13 +10,17 @@ import pytest
 
 from tests.verdict.world import Ran, World
 
-BREAKS = 'def test_1(bench, evidence):\n    import os\n    if bench.name == "left" and not os.path.exists({!r}): '
+BREAKS = '\n    import os\n    if bench.name == "left" and not os.path.exists({!r}): '
+FAILS = "assert bench.name == 'other'"
+BROKE = "raise RuntimeError('the bench broke')"
 
 
-def _spoil(world: World, statement: str) -> Path:
-    """Let the first test misbehave on the left bench until a file is there."""
+def _spoil(world: World, first: str, second: str = "") -> Path:
+    """Let the tests misbehave on the left bench until a file is there."""
     mended = world.folder.parent / "mended"
-    world.edit("test_it.py", "def test_1(bench, evidence):\n", BREAKS.format(str(mended)) + statement + "\n")
+    for head, statement in (("def test_1(bench, evidence):", first), ("def test_2(bench):", second)):
+        if statement:
+            world.edit("test_it.py", head, f"{head}{BREAKS.format(str(mended))}{statement}")
     world.commit()
     return mended
 
@@ -30,23 +34,29 @@ def _attempts(run: Ran) -> dict[str, list[str]]:
     }
 
 
-def test_a_failure_stays_one(world: World) -> None:
-    mended = _spoil(world, "assert bench.name == 'other'")
+def test_a_failure_stays_one_and_an_error_does_not(world: World) -> None:
+    mended = _spoil(world, FAILS, BROKE)
     first = world.qualify()
     assert first.verdict == "FAIL"
     mended.touch()
     again = world.qualify("--rerun", str(first.folder))
     assert (again.verdict, again.status) == ("FAIL", 1), again.said
     assert _attempts(again)["left test_1"] == ["fail", "pass"]
+    assert _attempts(again)["left test_2"] == ["error", "pass"]
     assert _attempts(again)["right test_1"] == []
+    verdicts = {(each["bench"], each["requirement"]): each["verdict"] for each in again.results["results"]}
+    assert verdicts["left", "SHM-ALLOW-01"] == "fail"
+    assert verdicts["left", "SHM-ALLOW-02"] == "pass"
+    assert "the bench broke in the first attempt at 1 test that a later one judged" in again.page
     assert f"passed in one and failed in the other of {first.folder.name} and {again.folder.name}" in again.page
     assert "attempt 1 of 2: fail" in again.page
     verified = world.command("verify", str(again.folder))
     assert verified.status == 0, verified.said
 
 
+@pytest.mark.long
 def test_a_bench_that_broke_is_told_with_the_verdict(world: World) -> None:
-    mended = _spoil(world, "raise RuntimeError('the bench broke')")
+    mended = _spoil(world, BROKE)
     first = world.qualify()
     assert (first.verdict, first.status) == ("FAIL", 2)
     mended.touch()
@@ -63,7 +73,7 @@ def test_a_bench_that_broke_is_told_with_the_verdict(world: World) -> None:
 
 @pytest.mark.long
 def test_it_goes_on_after_a_second_attempt_that_broke_too(world: World) -> None:
-    mended = _spoil(world, "raise RuntimeError('the bench broke')")
+    mended = _spoil(world, BROKE)
     second = world.qualify("--rerun", str(world.qualify().folder))
     assert second.verdict == "FAIL"
     mended.touch()
@@ -117,3 +127,17 @@ def test_what_cannot_be_continued_is_refused(world: World, run_folder: Path, spo
         "no folder": "nowhere is no folder",
     }
     assert said[spoil] in refused.said
+
+
+@pytest.mark.long
+def test_a_rerun_can_be_merged_and_continued(world: World) -> None:
+    mended = _spoil(world, BROKE)
+    first = world.qualify("--bench", "left")
+    mended.touch()
+    left = world.qualify("--bench", "left", "--rerun", str(first.folder))
+    right = world.qualify("--bench", "right")
+    merged = world.command("merge", str(left.folder), str(right.folder))
+    assert merged.verdict == "PARTIAL", merged.said
+    assert [each["kind"] for each in merged.results["run"]["shortfalls"]] == ["rerun"]
+    assert _attempts(merged)["left test_1"] == ["error", "pass"]
+    assert world.command("verify", str(merged.folder)).status == 0

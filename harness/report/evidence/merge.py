@@ -35,9 +35,14 @@ def of_last_attempt(run: Path) -> list[Entry]:
     return [*own[:1], *_inside(run, _attempts(run, own)[-1])]
 
 
+def earlier_attempts(own: Sequence[Entry]) -> list[list[str]]:
+    """The names of the sessions of each attempt but the last one; a merged run may have those of several runs."""
+    return [names for entry in own if isinstance(entry, Rerun) for names in entry.sessions]
+
+
 def _attempts(run: Path, own: Sequence[Entry]) -> list[list[Path]]:
     """The folders of the sessions, those of each attempt together, the first one first."""
-    earlier = next((entry.sessions for entry in own if isinstance(entry, Rerun)), [])
+    earlier = earlier_attempts(own)
     number = {name: index for index, names in enumerate(earlier) for name in names}
     found: list[list[Path]] = [[] for _ in range(len(earlier) + 1)]
     for session_dir in sessions(run):

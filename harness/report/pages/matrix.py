@@ -125,8 +125,8 @@ def _legend() -> list[str]:
     samples: tuple[tuple[str, Seen, Seen | None], ...] = (
         ("allowed", "allowed", "allowed"),
         ("refused", "refused", "refused"),
-        ("not judged", "allowed", None),
-        ("deviates", "allowed", "refused"),
+        ("dashed: not judged", "allowed", None),
+        ("red: deviates", "allowed", "refused"),
     )
     for label, seen, expected in samples:
         sample = Access("", "", label, expected, seen, "", "", "")

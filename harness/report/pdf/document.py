@@ -14,7 +14,7 @@ import typst
 from harness.errors import BenchError
 from harness.report.chain.manifest import MANIFEST, digest
 from harness.report.evidence import folder
-from harness.report.evidence.model import ItemCoverage, Metric, Report
+from harness.report.evidence.model import ItemCoverage, Metric, Proof, Report
 from harness.report.pages import figures, readings, titles, view
 from harness.report.pdf import accesses
 
@@ -92,6 +92,7 @@ def content(run: Path, report: Report) -> dict[str, Any]:
             {"name": part.name, "version": part.version, "sha256": part.sha256, "source": part.source}
             for part in view.notable_components(report)
         ],
+        "confidence": _confidence(report.proof),
         "manifest": digest(run / MANIFEST) if (run / MANIFEST).is_file() else "",
     }
 
@@ -110,6 +111,14 @@ def _printable(value: Any) -> Any:
 
 def _has_glyph(char: str) -> bool:
     return char == "\n" or " " <= char <= "~" or "\xa1" <= char <= "\xff" or char in _SIGNS
+
+
+def _confidence(proof: Proof | None) -> str:
+    """The last proof of the suites, in a sentence."""
+    if proof is None:
+        return "There was no proof of this commit (harness prove) when it was run."
+    caught = f"{proof.caught} of {proof.faults} faults that were put into the device were noticed"
+    return f"Proof of {view.moment(proof.started)}, of commit {proof.commit}: {proof.verdict}, {caught}."
 
 
 def _date(moment: str) -> list[int]:
