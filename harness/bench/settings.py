@@ -115,7 +115,7 @@ def select(benches: Mapping[str, BenchConfig], names: Iterable[str]) -> dict[str
     if unknown:
         raise UsageError(
             f"no bench {', '.join(sorted(unknown))} in the environment file",
-            remedy=f"choose among: {', '.join(benches)}",
+            remedy=f"choose one of {', '.join(benches)}",
         )
     return {name: bench for name, bench in benches.items() if not wanted or name in wanted}
 

@@ -186,7 +186,7 @@ def benches_of(environment: Path, names: list[str]) -> list[str]:
     known = list(Config(str(environment)).get_targets())
     unknown = sorted(set(names) - set(known))
     if unknown:
-        raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"choose among: {', '.join(known)}")
+        raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"choose one of {', '.join(known)}")
     return [name for name in known if not names or name in names]
 
 

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     labgrid = Environment(str(environment))
     benches = read_benches(labgrid.config)
     if steps.bench not in benches:
-        raise UsageError(f"no bench {steps.bench} in {environment}", remedy=f"choose among: {', '.join(benches)}")
+        raise UsageError(f"no bench {steps.bench} in {environment}", remedy=f"choose one of {', '.join(benches)}")
     with tempfile.TemporaryDirectory(prefix="shmem-replay-") as name:
         folder = Path(name)
         bench = Bench(benches[steps.bench], labgrid, folder / "host.log", args.fault or None)

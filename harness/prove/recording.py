@@ -21,7 +21,7 @@ async def record(
     """The folders of the record below ``base``, one for each bench that is wanted. Raises BenchError, UsageError."""
     known = list(Config(str(sessions.environment)).get_targets())
     if unknown := sorted(set(benches) - set(known)):
-        raise UsageError(f"no bench {', '.join(unknown)}", remedy=f"choose among: {', '.join(known)}")
+        raise UsageError(f"no bench {', '.join(unknown)}", remedy=f"choose one of {', '.join(known)}")
     wanted = [name for name in known if not benches or name in benches]
     free = asyncio.Semaphore(jobs)
 

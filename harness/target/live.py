@@ -37,7 +37,7 @@ def walk(file: Path, only: str | None, log: Path | None, say: Say) -> bool:
     environment = Environment(str(file))
     names = list(environment.config.get_targets())
     if only is not None and only not in names:
-        raise UsageError(f"{file} has no target {only}", remedy=f"choose among: {', '.join(names)}")
+        raise UsageError(f"{file} has no target {only}", remedy=f"choose one of {', '.join(names)}")
     benches = read_benches(environment.config)
     results = [_Walk(environment, benches[name], log, say).run() for name in names if only in (None, name)]
     return all(results)

@@ -109,7 +109,7 @@ def test_an_environment_file_that_is_missing_or_malformed_is_wrong_use(mini: Min
             "benches.yaml:7: error: target left: features is 'access'; expected a list",
         ),
         ("  left:", "  1234:", "benches.yaml:3: error: the key 1234 is not read as text: put it in quotes"),
-        ("features: []", "<<: *all", "benches.yaml:7: error: labgrid knows no merge keys"),
+        ("features: []", "<<: *all", "benches.yaml:7: error: labgrid does not support merge keys"),
         (
             "features: []",
             "features: &f [*f]",

@@ -146,6 +146,14 @@ def test_a_board_that_never_boots_is_given_up_after_the_power_cycles_it_may_have
     assert "did not appear on its console within 1 s" in _reason(error)
 
 
+def test_a_serial_port_that_is_not_there_is_named(lab: Lab) -> None:
+    lab.data["resources"]["RawSerialPort"]["port"] = "/dev/nowhere"
+    lab.set("ShmemBoardStrategy", power_cycles=0)
+    with pytest.raises(StrategyError) as error:
+        lab.open().transition("booting")
+    assert "the serial port /dev/nowhere of its console cannot be opened: No such file" in _reason(error)
+
+
 def test_the_time_for_the_boot_is_for_all_its_messages_together(lab: Lab, tmp_path: Path) -> None:
     """A board that is never long silent, and never done."""
     controller, terminal = os.openpty()

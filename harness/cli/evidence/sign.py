@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Sign the run; exit status 0 when it is signed, 1 when it is not as it was written."""
     folder.must_be_there(args.folder)
     if not args.key.is_file():
-        raise UsageError(f"there is no key {args.key}")
+        raise UsageError(f"there is no key {args.key}", remedy="name an SSH key; ssh-keygen -t ed25519 makes one")
     found = verify(args.folder.resolve())
     for discrepancy in found.discrepancies:
         print(discrepancy)

@@ -150,7 +150,7 @@ class BoardShell:
     def _must_fit(self, command: str) -> None:
         if len(command.encode()) > _LONGEST_COMMAND:
             raise PermanentHostError(
-                f"{self._console.name}: this command is too long for a serial console, which takes"
+                f"{self._console.name}: this command is too long for a serial console, which takes at most"
                 f" {_LONGEST_COMMAND} bytes: {command!r}",
                 remedy="shorten it in the target file, or put it into a script on the host",
             )

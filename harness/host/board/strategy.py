@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import os
 import select
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -211,7 +212,12 @@ class ShmemBoardStrategy(Strategy):  # type: ignore[misc]
         except serial.SerialException as error:
             self._in_use = getattr(error.__cause__, "errno", None) == errno.EWOULDBLOCK
             if not self._in_use:
-                raise
+                number = getattr(error.__cause__, "errno", None)
+                raise BenchError(
+                    f"{self.target.name}: the serial port {_where(port)} of its console cannot be opened:"
+                    f" {os.strerror(number) if number else error}",
+                    remedy="correct the port in the target file, plug the adapter in, or join its group (dialout)",
+                ) from error
             raise PermanentHostError(
                 f"{self.target.name}: the serial port {_where(port)} of its console is in use by another run",
                 remedy="wait for that run or end it; the board's power was not touched",

@@ -44,7 +44,9 @@ def verify(run: Path, allowed: Path | None) -> tuple[str, str]:
         done = _keygen(["check-novalidate", "-n", NAMESPACE, "-s", signature], manifest)
         return ("", f"{SIGNATURE}: {_said(done)}") if done.returncode else (UNKNOWN_SIGNER, "")
     if not allowed.is_file():
-        raise UsageError(f"there is no file of allowed signers {allowed}")
+        raise UsageError(
+            f"there is no file of allowed signers {allowed}", remedy="name one; docs/report.md shows what is in it"
+        )
     found = _keygen(["find-principals", "-f", str(allowed), "-s", signature], manifest)
     names = found.stdout.decode(errors="replace").split()
     if found.returncode or not names:
