@@ -211,18 +211,19 @@ async def _ready(line: _Line, running: asyncio.Task[SessionResult]) -> None:
 
 
 async def _end(running: asyncio.Task[SessionResult]) -> None:
-    """Wait for the end of a session that has nothing more to do, or bring it down."""
+    """Wait for the end of a session that has nothing more to do, or bring it down.
+
+    ``asyncio.wait`` raises only when the waiting itself is cancelled, so an interrupt is never taken for the end of
+    the session.
+    """
     try:
         async with asyncio.timeout(_END_SECONDS):
-            await asyncio.shield(running)
+            await asyncio.wait({running})
     except TimeoutError:
-        running.cancel()
-        with suppress(asyncio.CancelledError, BenchError):
-            await running
-    except BenchError:
         pass
-    except asyncio.CancelledError:
+    finally:
         running.cancel()
-        with suppress(asyncio.CancelledError, BenchError):
-            await running
-        raise
+        await asyncio.wait({running})
+        # What ended the session was said by its answers; asyncio complains of errors that nobody has looked at.
+        if not running.cancelled():
+            running.exception()

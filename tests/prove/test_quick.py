@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from harness.emulator.device.regions import Region
 from harness.emulator.faults.catalogue import catalogue
 from harness.emulator.faults.injection import replaced
-from tests.prove.made_up import MadeUp, faults
+from harness.process import ending
+from tests import programs
+from tests.bench.processes import until
+from tests.prove.made_up import CHECKOUT, MadeUp, faults
 
 SUITE = """
     import os
@@ -56,6 +63,40 @@ def test_one_session_tries_all_faults(tmp_path: Path) -> None:
     # One for all that can be judged; the fault that ends pytest has a second one, and what comes behind it a third.
     assert len(list(tmp_path.glob("out/prove-*/session-*"))) <= 3
     assert "rule-substring" in run.page
+
+
+@pytest.mark.long
+def test_an_interrupt_while_a_late_session_ends_starts_no_other_one(tmp_path: Path) -> None:
+    """The wait for the session's end takes a minute, and then its tests have something to take down."""
+    suite = MadeUp.of(
+        tmp_path,
+        """
+        import pathlib, time
+
+        @pytest.fixture
+        def slow_to_end(fault):
+            yield
+            if fault == "rules-ignored":
+                (pathlib.Path(__file__).parent / "ending").touch()
+                time.sleep(8)
+
+        @needs("SHM-ALLOW-02")
+        def test_waits(fault, slow_to_end):
+            if fault == "rules-ignored":
+                time.sleep(600)
+        """,
+    )
+    wanted = faults("rules-ignored", "rule-substring")
+    command = suite.command("--quick", "--jobs", "1", "--bench", "qemu-aarch64", "--limit", "5", *wanted)
+    with programs.Program(
+        command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as program:
+        until((tmp_path / "ending").exists, programs.PATIENCE, "the late session was not brought down")
+        program.send_signal(signal.SIGTERM)
+        output, _ = program.communicate(timeout=programs.PATIENCE)
+    assert program.returncode == ending.INTERRUPTED, output
+    assert "interrupted" in output
+    assert [path.name for path in tmp_path.glob("out/prove-*/session-*")] == ["session-1"], output
 
 
 def test_a_test_that_fails_without_a_fault_is_told_and_not_tried(tmp_path: Path) -> None:
