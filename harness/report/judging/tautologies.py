@@ -8,10 +8,11 @@ import contextlib
 import inspect
 import re
 from types import CoroutineType, FrameType, GeneratorType
-from typing import Any, Final
+from typing import Final
 from unittest import mock
 
 from harness.report.judging.constants import constant
+from harness.report.judging.lookups import value_of
 
 _ITERATORS: Final = ("filter", "iter", "map", "reversed", "zip")
 _SAME: Final = (ast.Eq, ast.Is, ast.LtE, ast.GtE)
@@ -48,20 +49,18 @@ def always_true(expression: ast.expr, frame: FrameType) -> bool:
         case ast.Call():
             return _calls_in_vain(expression)
         case ast.Name() | ast.Attribute():
-            value = _value(expression, frame)
+            value = value_of(expression, frame)
             return inspect.isroutine(value) or isinstance(value, CoroutineType | GeneratorType | filter | map | zip)
     return False
 
 
 def _constantly_true(expression: ast.expr, frame: FrameType) -> bool:
-    return constant(expression, frame) and bool(_value(expression, frame))
-
-
-def _value(expression: ast.expr, frame: FrameType) -> Any:
+    if not constant(expression, frame):
+        return False
     try:
-        return eval(compile(ast.Expression(expression), "<assertion>", "eval"), frame.f_globals, frame.f_locals)
+        return bool(eval(compile(ast.Expression(expression), "<assertion>", "eval"), frame.f_globals, frame.f_locals))
     except Exception:
-        return None
+        return False
 
 
 def _compares_in_vain(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool:
@@ -85,7 +84,7 @@ def _is_negation(one: ast.expr, other: ast.expr) -> bool:
 
 
 def _is_anything(node: ast.expr, frame: FrameType) -> bool:
-    return isinstance(node, ast.Name | ast.Attribute) and _value(node, frame) is mock.ANY
+    return value_of(node, frame) is mock.ANY
 
 
 def _is_length(node: ast.expr) -> bool:
