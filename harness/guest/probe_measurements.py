@@ -132,6 +132,13 @@ class InterruptWait:
         """Bits of the indices that have signalled region ``handle``."""
         return next((item.senders for item in self.pending if item.handle == handle), 0)
 
+    def joined(self, later: InterruptWait) -> InterruptWait:
+        """The outcome of this wait and the one after it together."""
+        pending = tuple(
+            RegionPending(item.handle, item.senders | self.senders(item.handle), item.members) for item in later.pending
+        )
+        return InterruptWait(self.interrupts + later.interrupts, later.timed_out, pending)
+
     @classmethod
     def of(cls, answer: Answer) -> Self:
         pending = (

@@ -59,7 +59,8 @@ def test_each_selected_guest_is_interrupted(deploy: Deploy) -> None:
             assert waited.senders(regions[receiver].handle) == 1 << regions[sender].index
     regions[0].notify(NOTIFY_ALL_OTHERS)
     assert [guest.wait_interrupts(SECONDS).interrupts for guest in guests[1:]] == [1, 1]
-    assert [guest.interrupt_count().disowned for guest in guests] == [0, 0, 0]
+    for guest in guests:
+        guest.check_disowned()
 
 
 def check_interrupts(guests: list[Guest], regions: list[Region], members: set[int]) -> None:
@@ -68,7 +69,7 @@ def check_interrupts(guests: list[Guest], regions: list[Region], members: set[in
         waited = guest.wait_interrupts(SECONDS)
         assert (waited.interrupts, waited.senders(region.handle)) == (1, 0)
         assert {item.members for item in waited.pending} == {mask(members)}
-        assert guest.interrupt_count().disowned == 0
+        guest.check_disowned()
 
 
 @pytest.mark.requirement("SHM-NOTIF-08")
@@ -115,29 +116,30 @@ def test_those_who_remain_are_interrupted_when_one_goes(deploy: Deploy) -> None:
 def test_after_status_is_read_no_further_interrupt_comes(deploy: Deploy) -> None:
     """One signal, and then other events, each of which is counted: the interrupts are exactly as many."""
     guests, regions = listening(deploy, "once")
-    before = [guest.interrupt_count().taken for guest in guests]
+    before = [guest.interrupt_count().owned for guest in guests]
     regions[1].signal(regions[0].index)
     assert guests[0].wait_interrupts(SECONDS).interrupts == 1
     exchange(regions[0], regions[2], FEW)
     regions[2].detach()
     assert guests[0].wait_interrupts(SECONDS, FEW + 1).interrupts == FEW + 1
-    after = [guest.interrupt_count() for guest in guests]
-    taken = [count.taken - was for count, was in zip(after, before, strict=True)]
+    owned = [guest.interrupt_count().owned - was for guest, was in zip(guests, before, strict=True)]
     # The first: signal, answers, one that left. The second: one that left. The third: questions.
-    assert taken == [1 + FEW + 1, 1, FEW]
-    assert [count.disowned for count in after] == [0, 0, 0]
+    assert owned == [1 + FEW + 1, 1, FEW]
+    for guest in guests:
+        guest.check_disowned()
 
 
 @pytest.mark.requirement("SHM-NOTIF-02")
 def test_a_guest_that_nobody_means_is_not_interrupted(deploy: Deploy) -> None:
     """Two others exchange messages next to it; then one signal is for it, and is its only interrupt."""
     guests, regions = listening(deploy, "bystander")
-    before = guests[2].interrupt_count().taken
+    before = guests[2].interrupt_count().owned
     exchange(regions[0], regions[1], FEW)
     regions[0].signal(regions[2].index)
     waited = guests[2].wait_interrupts(SECONDS)
     assert (waited.interrupts, waited.senders(regions[2].handle)) == (1, 1 << regions[0].index)
-    assert guests[2].interrupt_count().taken - before == 1
+    assert guests[2].interrupt_count().owned - before == 1
+    guests[2].check_disowned()
 
 
 @pytest.mark.requirement("SHM-NOTIF-11")
@@ -150,7 +152,8 @@ def test_events_in_another_region_interrupt_nobody_here(deploy: Deploy) -> None:
     regions[0].signal(regions[2].index)
     assert guests[2].wait_interrupts(SECONDS).interrupts == 1
     after = [guest.interrupt_count() for guest in guests]
-    assert after[2].taken - before[2].taken == 1
+    assert after[2].owned - before[2].owned == 1
+    guests[2].check_disowned()
     assert [after[number].region(regions[number].handle).signals for number in (0, 1)] == [(), ()]
 
 
@@ -165,15 +168,15 @@ def test_signals_before_a_read_are_one_change(deploy: Deploy) -> None:
     guests[0].listen()
     exchange(regions[0], regions[1], FEW)
     count = guests[0].interrupt_count()
-    # One more where the controller has kept the interrupt of the signals that were read without a handler.
+    # By message, one more where the controller has kept the interrupt of the signals that were read without a handler.
     assert count.owned == FEW
-    assert count.disowned <= 1
+    assert count.disowned <= 1 or guests[0].line != "message"
 
 
 @pytest.mark.quiet
 @pytest.mark.requirement("SHM-NOTIF-10", "SHM-PERF-04")
 def test_a_thousand_messages_by_interrupt(deploy: Deploy, metrics: Metrics) -> None:
-    """Each guest takes exactly as many interrupts as its status word has changed; the times are recorded."""
+    """Each guest owns exactly as many interrupts as its status word has changed; the times are recorded."""
     guests, regions = listening(deploy, "messages")
     asking, serving = regions[:2]
     before = [guest.interrupt_count() for guest in guests]
@@ -185,10 +188,11 @@ def test_a_thousand_messages_by_interrupt(deploy: Deploy, metrics: Metrics) -> N
         guest.wait_interrupts(SECONDS, MESSAGES + 1)
     after = [guest.interrupt_count() for guest in guests]
     for number, region in enumerate(regions[:2]):
-        taken = after[number].taken - before[number].taken
+        owned = after[number].owned - before[number].owned
         peer = regions[1 - number].index
         signals = after[number].region(region.handle).from_sender(peer)
-        assert (taken, signals, after[number].disowned) == (MESSAGES + 1, MESSAGES, 0), region.guest.name
+        assert (owned, signals) == (MESSAGES + 1, MESSAGES), region.guest.name
+        region.guest.check_disowned()
     read = asking.guest.probe.timed("control", CONTROL_IDX_OFFSET, 4, MESSAGES, handle=asking.handle)
     for name, value in (("median", trips.timing.median_ns), ("p99", trips.timing.p99_ns)):
         metrics.record(

@@ -252,6 +252,27 @@ BODIES: Final = """
     def test_good_pattern(bench):
         assert re.match("[lr]", bench) and re.search("t$", bench)
 
+    def test_good_whose_call_and_property_are_asked_once(bench):
+        asked = []
+        class Device:
+            @property
+            def status(self):
+                asked.append("status")
+                return len(bench)
+            @property
+            def left(self):
+                asked.append("left")
+                return [bench]
+        def device():
+            asked.append("device")
+            return Device()
+        assert device().status == len(bench)
+        found = device()
+        assert found.status == len(bench)
+        assert all(one for one in found.left)
+        assert found.left
+        assert asked == ["device", "status", "device", "status", "left", "left"]
+
     def test_good_assigned():
         assert (number := len(none())) == 0
 

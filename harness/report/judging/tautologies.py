@@ -12,6 +12,7 @@ from types import CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
 from harness.report.judging.constants import constant
+from harness.report.judging.lookups import UNKNOWN, value_of
 
 _ITERATORS: Final = ("filter", "iter", "map", "reversed", "zip")
 _SAME: Final = (ast.Eq, ast.Is, ast.LtE, ast.GtE)
@@ -51,20 +52,18 @@ def always_true(expression: ast.expr, frame: FrameType) -> bool:
         case ast.Call():
             return _calls_in_vain(expression)
         case ast.Name() | ast.Attribute():
-            value = _value(expression, frame)
+            value = value_of(expression, frame)
             return inspect.isroutine(value) or isinstance(value, CoroutineType | GeneratorType | filter | map | zip)
     return False
 
 
 def _constantly_true(expression: ast.expr, frame: FrameType) -> bool:
-    return constant(expression, frame) and bool(_value(expression, frame))
-
-
-def _value(expression: ast.expr, frame: FrameType) -> Any:
+    if not constant(expression, frame):
+        return False
     try:
-        return eval(compile(ast.Expression(expression), "<assertion>", "eval"), frame.f_globals, frame.f_locals)
+        return bool(eval(compile(ast.Expression(expression), "<assertion>", "eval"), frame.f_globals, frame.f_locals))
     except Exception:
-        return None
+        return False
 
 
 def _compares_in_vain(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool:
@@ -94,15 +93,15 @@ def _is_one_object(left: ast.expr, right: ast.expr, frame: FrameType) -> bool:
     """
     if not all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
         return False
-    value = _value(left, frame)
-    return value is _value(right, frame) and not isinstance(value, _UNCHANGING)
+    value = value_of(left, frame)
+    return value is value_of(right, frame) and value is not UNKNOWN and not isinstance(value, _UNCHANGING)
 
 
 def _equals_anything(node: ast.expr, frame: FrameType) -> bool:
     """Whether an object says that it equals one it has never seen, as ``mock.ANY`` does."""
     if not isinstance(node, ast.Name | ast.Attribute):
         return False
-    value = _value(node, frame)
+    value = value_of(node, frame)
     kind: Any = type(value)
     if kind.__eq__ is object.__eq__ or isinstance(value, _UNCHANGING):
         return False

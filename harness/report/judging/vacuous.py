@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, Final
 
 from harness.report.judging.constants import constant, function_of
+from harness.report.judging.lookups import UNKNOWN, value_of
 from harness.report.judging.tautologies import always_true
 
 _VIEWS: Final = ("items", "keys", "values")
@@ -126,7 +127,8 @@ def _ran_never(loop: ast.For, frame: FrameType) -> bool:
 
 def _is_empty(node: ast.expr, frame: FrameType) -> bool:
     """Whether an expression is known to be an empty collection; one that would have to be called is not known."""
-    if not _is_pure(node):
+    attributes = (part for part in ast.walk(node) if isinstance(part, ast.Attribute))
+    if not _is_pure(node) or any(value_of(part, frame) is UNKNOWN for part in attributes):
         return False
     try:
         value: Any = eval(compile(ast.Expression(node), "<assertion>", "eval"), frame.f_globals, frame.f_locals)
