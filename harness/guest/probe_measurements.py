@@ -202,8 +202,8 @@ class InterruptCount:
 class RoundTrips:
     """Times from a signal to the peer's answering signal, both by interrupt or both by polling.
 
-    ``lost`` is whether a round had no answer within a second, which ended the measurement. ``interrupts`` is how many
-    were taken meanwhile; ``histogram`` has pairs of (upper limit in ns, count).
+    ``lost`` is whether a round had no answer within four seconds, which ended the measurement. ``interrupts`` is how
+    many were taken meanwhile; ``histogram`` has pairs of (upper limit in ns, count).
     """
 
     timing: Timing

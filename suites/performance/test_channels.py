@@ -70,7 +70,7 @@ def record_times(
         )
 
 
-@pytest.mark.requirement("SHM-PERF-05", "SHM-NOTIF-10")
+@pytest.mark.requirement("SHM-PERF-05")
 def test_round_trips_by_polling(deploy: Deploy, metrics: Metrics) -> None:
     """Both guests read the status register until the other's bit is there."""
     guests = deploy(*FREE)
@@ -81,7 +81,7 @@ def test_round_trips_by_polling(deploy: Deploy, metrics: Metrics) -> None:
 
 
 @pytest.mark.figures
-@pytest.mark.requirement("SHM-PERF-05", "SHM-NOTIF-10")
+@pytest.mark.requirement("SHM-PERF-05")
 def test_many_round_trips_by_polling(deploy: Deploy, metrics: Metrics) -> None:
     """The same with enough samples for the rarest thousandth."""
     guests = deploy(*FREE)

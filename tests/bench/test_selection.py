@@ -42,6 +42,16 @@ def test_benches_that_are_not_selected_are_not_touched(mini: MiniSuite) -> None:
     assert mini.host_log == ["start right", "start third", "stop right", "stop third"]
 
 
+@pytest.mark.parametrize("mark", ["nightly", "figures"])
+def test_what_takes_long_runs_when_it_is_asked_for(mini: MiniSuite, mark: str) -> None:
+    mini.write("test_it.py", _TWO_TESTS.replace("import pytest\n", f"import pytest\n\n@pytest.mark.{mark}", 1))
+    mini.benches(left=fake())
+    for option in ("--nightly", "--figures"):
+        assert mini.run(option).returncode == 0
+        expected = ["left:SHM-ALLOW-02"] if option != f"--{mark}" else ["left:SHM-ALLOW-01", "left:SHM-ALLOW-02"]
+        assert sorted(_outcomes(mini)) == expected
+
+
 def test_an_unknown_bench_is_wrong_use_and_the_benches_are_listed(mini: MiniSuite) -> None:
     mini.write("test_it.py", _TWO_TESTS)
     mini.benches(left=fake(), right=fake())
