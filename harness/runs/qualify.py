@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import signal
 import time
@@ -14,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from harness.account import make_private
-from harness.errors import EXIT_USAGE, BenchError
+from harness.errors import EXIT_USAGE, BenchError, HarnessError
 from harness.events import Event
 from harness.process.command import sentence
+from harness.provision.cache import cache_dir
 from harness.report.chain import manifest
 from harness.report.evidence import catalogue, folder, merge, reader
 from harness.report.evidence.document import accepted, build
@@ -31,7 +30,7 @@ from harness.runs.rerun import Earlier
 from harness.runs.sessions import SessionResult, Sessions, last_words
 from harness.shmem.requirements import CATALOGUE
 
-_SHARED: Final = "shmem-machine-lock"
+_LOCK: Final = "machine-lock"
 _SHOWN_CASES: Final = 20
 _CHOSEN: Final = "only-tests.json"
 
@@ -90,14 +89,14 @@ class Qualification:
     def _machine_lock(self) -> Path:
         """The folder of the lock that all qualifications of this user on the machine share: measurements are alone.
 
-        One of this run's own where somebody else has taken that name.
+        It is in the cache, which they share as well; without one, the lock is this run's own.
         """
-        shared = Path(f"/tmp/{_SHARED}-{os.getuid()}")
         try:
-            make_private(shared)
-        except OSError as error:
+            shared = cache_dir() / _LOCK
+            shared.mkdir(parents=True, exist_ok=True)
+        except (OSError, HarnessError) as error:
             self._said.append(f"measurements may not have been alone on this machine: {sentence(error)}")
-            return self._folder / _SHARED
+            return self._folder / _LOCK
         return shared
 
     async def _session(self, bench: str, options: Sequence[str]) -> None:
@@ -147,7 +146,7 @@ class Qualification:
             self._journal.write(self._earlier.conflicts(self._folder))
         self._journal.write(Ended(datetime.now(UTC).isoformat(), time.monotonic() - self._began))
         self._journal.close()
-        shutil.rmtree(self._folder / _SHARED, ignore_errors=True)
+        shutil.rmtree(self._folder / _LOCK, ignore_errors=True)
         report = build(merge.entries(self._folder))
         folder.write_whole(self._folder / folder.RESULTS, reader.to_json(report))
         merge.write_junit(self._folder)

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from tests import programs
 from tests.bench.mini_suite import MiniSuite, fake
+
+QUALIFY = (sys.executable, "-m", "harness", "qualify", "test_it.py")
 
 _BODY = """
 import pathlib, time
@@ -49,7 +54,10 @@ def test_three(bench, number):
 """
 
 
-def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command", ["pytest", pytest.param("qualify", marks=pytest.mark.long, id="two qualifications")]
+)
+def test_a_test_that_measures_is_alone(tmp_path: Path, command: str) -> None:
     suites = []
     (tmp_path / "lock").mkdir()
     for number in range(2):
@@ -64,10 +72,16 @@ def test_a_test_that_measures_is_alone(tmp_path: Path) -> None:
     # In one word: pytest would take the folder, once it is there, for a path of tests.
     shared = ["--lg-env", "benches.yaml", f"--machine-lock={tmp_path / 'lock'}"]
     sessions = [
-        programs.Program(suite.command(*shared), cwd=suite.folder, env=suite.variables(), stdout=subprocess.DEVNULL)
+        programs.Program(
+            suite.command(*shared) if command == "pytest" else [*QUALIFY, "--lg-env", "benches.yaml"],
+            cwd=suite.folder,
+            env={**suite.variables(), "SHMEM_HARNESS_CACHE": str(tmp_path / "cache")},
+            stdout=subprocess.DEVNULL,
+        )
         for suite in suites
     ]
-    assert [session.wait(programs.PATIENCE) for session in sessions] == [0, 0]
+    # The suites are a part of a scope: whole qualifications of it are PARTIAL.
+    assert [session.wait(programs.PATIENCE) for session in sessions] == [0 if command == "pytest" else 4] * 2
     stays = [line.split() for number in range(2) for line in (tmp_path / f"log{number}").read_text().splitlines()]
     spans = sorted((float(began), float(ended), kind) for kind, began, ended in stays)
     overlapping = [(first[2], second[2]) for first, second in pairwise(spans) if second[0] < first[1]]

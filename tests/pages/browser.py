@@ -77,9 +77,13 @@ class Tab:
 
     def open(self, page: Path, width: int, *, media: str = "screen") -> None:
         """Show a page of a folder in a window of this width, or as it is printed."""
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=1000, deviceScaleFactor=1, mobile=False)
+        self.resized(width, 1000)
         self.ask("Emulation.setEmulatedMedia", media=media)
         self.go(page.as_uri())
+
+    def resized(self, width: int, height: int) -> None:
+        """Give the window another size."""
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def go(self, address: str) -> None:
         """Show a page, and wait until all of it is there."""

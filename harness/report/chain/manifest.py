@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ SCHEMA: Final = 1
 
 _OWN: Final = frozenset({MANIFEST, SIGNATURE})
 _WORKERS: Final = 4
+_TOGETHER: Final = 64
+_SMALL: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,11 @@ def write(run: Path) -> None:
 def of_folder(run: Path) -> Manifest:
     """What is in the folder now. Raises OSError."""
     paths = sorted(_below(run))
+    # A task for each of thousands of small files would cost more than the files.
+    tasks = [paths[start : start + _TOGETHER] for start in range(0, len(paths), _TOGETHER)]
     with ThreadPoolExecutor(_WORKERS) as pool:
-        return Manifest(run.resolve().name, list(pool.map(lambda path: _entry(run, path), paths)))
+        found = list(pool.map(lambda some: [_entry(run, path) for path in some], tasks))
+    return Manifest(run.resolve().name, [entry for some in found for entry in some])
 
 
 def content(manifest: Manifest) -> bytes:
@@ -87,16 +93,21 @@ def digest(path: Path) -> str:
 def _below(run: Path) -> Iterator[str]:
     """The paths of all files and links, as text; folders of links are not entered."""
     for parent, folders, files in os.walk(run):
+        inside = Path(parent).relative_to(run).as_posix()
+        before = "" if inside == "." else f"{inside}/"
         for name in (*files, *(each for each in folders if Path(parent, each).is_symlink())):
-            path = Path(parent, name).relative_to(run).as_posix()
-            if path not in _OWN:
-                yield path
+            if before + name not in _OWN:
+                yield before + name
 
 
 def _entry(run: Path, path: str) -> Entry:
     file = run / path
-    if file.is_symlink():
+    about = file.lstat()
+    if stat.S_ISLNK(about.st_mode):
         return Entry(path, link=str(file.readlink()))
-    if not file.is_file():
+    if not stat.S_ISREG(about.st_mode):
         return Entry(path)
-    return Entry(path, file.stat().st_size, digest(file))
+    if about.st_size > _SMALL:
+        return Entry(path, about.st_size, digest(file))
+    content = file.read_bytes()
+    return Entry(path, len(content), hashlib.sha256(content).hexdigest())
