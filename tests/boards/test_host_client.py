@@ -107,11 +107,12 @@ def test_a_program_that_is_missing_or_another_is_named(lab: Lab) -> None:
         refused.value.__cause__
     )
     lab.set("ShmemQnxHostDriver", host_client="echo hello")
+    host = lab.ready()
     with pytest.raises(BenchError, match=r"'echo hello', began with 'hello' and not with '@host-client 1'"):
-        lab.ready().program()
-    lab.set("ShmemQnxHostDriver", host_client="sh -c 'exit 3'")
+        host.program()
+    host.host_client = "sh -c 'exit 3'"
     with pytest.raises(BenchError, match="ended with exit status 3 and said: nothing"):
-        lab.ready().program()
+        host.program()
 
 
 def test_a_host_without_one_has_no_such_capability(lab: Lab) -> None:
