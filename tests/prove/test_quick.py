@@ -84,6 +84,7 @@ def test_an_interrupt_while_a_late_session_ends_starts_no_other_one(tmp_path: Pa
         def test_waits(fault, slow_to_end):
             if fault == "rules-ignored":
                 time.sleep(600)
+            assert fault != "notify-lost"
         """,
     )
     wanted = faults("rules-ignored", "rule-substring")
