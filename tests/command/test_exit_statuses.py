@@ -17,6 +17,7 @@ NOTHING: Final = "no-such-thing"
 MISSING: Final = {
     "archive": [NOTHING, "--out", NOTHING],
     "audit": [NOTHING],
+    "bench": ["--lg-env", NOTHING],
     "boot-time": ["--rounds", "0"],
     "check-target": [NOTHING],
     "compare": [NOTHING, NOTHING],
