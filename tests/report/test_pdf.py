@@ -11,6 +11,7 @@ import pytest
 
 from harness.cli import main
 from harness.report.evidence.model import Access, Report
+from harness.report.pdf import document as pdf
 from harness.report.pdf.accesses import by_configuration
 from tests.report.test_pages import entries, sample, write
 
@@ -98,3 +99,11 @@ def test_accesses_have_the_rule_that_decides() -> None:
     assert [(line.name, line.times, line.deviates) for line in lines] == [("trinity", 1, True), ("neon", 2, False)]
     assert lines[1].because == "rule 1, 'allow neo*'"
     assert [line.because for line in by_configuration(accesses, {})["allow neo*, deny trinity"]] == ["", ""]
+
+
+def test_a_run_that_began_between_two_seconds(tmp_path: Path) -> None:
+    """As runs do: the clock of a PDF knows no part of a second."""
+    report = sample()
+    begun = replace(report, run=replace(report.run, started="2026-03-04T05:06:07.089123+00:00"))
+    pdf.write(tmp_path / "report.pdf", write(tmp_path / "run", sample(), entries()), begun)
+    assert "2026-03-04 05:06:07" in _text(pypdf.PdfReader(tmp_path / "report.pdf"))

@@ -33,7 +33,7 @@ def write(target: Path, run: Path, report: Report) -> None:
             sys_inputs={"report": json.dumps(_printable(content(run, report)))},
             pdf_standards=_STANDARD,
             # The same report gives the same bytes.
-            timestamp=datetime.fromisoformat(report.run.started),
+            timestamp=datetime.fromisoformat(report.run.started).replace(microsecond=0),
         )
     except typst.TypstError as error:
         raise BenchError(f"the PDF could not be made: {error}") from error
