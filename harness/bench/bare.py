@@ -5,23 +5,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
-import subprocess
 import time
 from typing import Final
 
 from harness.arch import Arch
+from harness.bench import alone
 from harness.console.buffer import ConsoleEndedError
-from harness.emulator.machine.board import board_of
 from harness.errors import BenchError
 from harness.guest.socket_console import SocketConsole
 from harness.measure.statistics import median
-from harness.provision import probe_image, qemu
-from harness.provision.process import bound_to_parent
 
 _HELLO: Final = b"@H:"
 _SECONDS: Final = 60.0
-_RAM_MEGABYTES: Final = 64
 
 
 def bare_start(arch: Arch, times: int = 5) -> float:
@@ -33,27 +28,8 @@ def bare_start(arch: Arch, times: int = 5) -> float:
 
 
 def _start(arch: Arch) -> float:
-    command = qemu(arch).command()
-    console, end = socket.socketpair()
+    process, console = alone.start(arch, alone.machine(arch))
     with console:
-        with end:
-            process = subprocess.Popen(
-                bound_to_parent(
-                    [
-                        *(*command.argv, *board_of(arch, "q35").arguments, "-m", f"{_RAM_MEGABYTES}M"),
-                        *("-nodefaults", "-display", "none", "-no-reboot"),
-                        *("-chardev", f"socket,id=console,fd={end.fileno()}", "-serial", "chardev:console"),
-                        *("-kernel", str(probe_image(arch))),
-                    ]
-                ),
-                cwd=command.folder,
-                env={**os.environ, **command.environment},
-                pass_fds=(end.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
         try:
             _first_word(SocketConsole(console))
         finally:

@@ -13,24 +13,20 @@ import mmap
 import os
 import socket
 import struct
-import subprocess
 import tempfile
 from typing import IO, Final, Self
 
 from harness.arch import Arch
-from harness.emulator.machine.board import board_of
+from harness.bench import alone
 from harness.errors import BenchError
 from harness.guest.probe import Probe
 from harness.guest.probe_measurements import Comparison, RoundTrips
 from harness.guest.socket_console import SocketConsole
-from harness.provision import probe_image, qemu
-from harness.provision.process import bound_to_parent
 
 MEMORY: Final = 16 << 20
 """Bytes that the guests share."""
 
 _PEERS: Final = 2
-_RAM_MEGABYTES: Final = 64
 _BOOT_SECONDS: Final = 60.0
 _BUSY: Final = 60.0
 _PROTOCOL: Final = 0
@@ -101,37 +97,18 @@ class ReferenceGuests:
         return ends
 
     def _start(self, number: int, memory: int, bell: socket.socket) -> Probe:
-        command = qemu(self._arch).command()
-        console, end = socket.socketpair()
-        self._stack.enter_context(console)
         # What QEMU says is an error, or nothing.
         words = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-        with end:
-            process = subprocess.Popen(
-                bound_to_parent(
-                    [
-                        *command.argv,
-                        *self._machine(),
-                        *("-m", f"{_RAM_MEGABYTES}M", "-nodefaults", "-display", "none", "-no-reboot"),
-                        *("-chardev", f"socket,id=console,fd={end.fileno()}", "-serial", "chardev:console"),
-                        *(
-                            "-object",
-                            f"memory-backend-file,id=memory,size={MEMORY},share=on,mem-path=/proc/self/fd/{memory}",
-                        ),
-                        *("-device", "ivshmem-plain,memdev=memory"),
-                        *("-chardev", f"socket,id=bell,fd={bell.fileno()}"),
-                        *("-device", "ivshmem-doorbell,chardev=bell,vectors=1"),
-                        *("-kernel", str(probe_image(self._arch))),
-                    ]
-                ),
-                cwd=command.folder,
-                env={**os.environ, **command.environment},
-                pass_fds=(end.fileno(), bell.fileno(), memory),
-                stdin=subprocess.DEVNULL,
-                stdout=words,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        backend = f"memory-backend-file,id=memory,size={MEMORY},share=on,mem-path=/proc/self/fd/{memory}"
+        devices = (
+            *("-object", backend),
+            *("-device", "ivshmem-plain,memdev=memory"),
+            *("-chardev", f"socket,id=bell,fd={bell.fileno()}"),
+            *("-device", "ivshmem-doorbell,chardev=bell,vectors=1"),
+        )
+        descriptors = (bell.fileno(), memory)
+        process, console = alone.start(self._arch, self._machine(), devices, descriptors=descriptors, words=words)
+        self._stack.enter_context(console)
         self._words.append(words)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
@@ -147,7 +124,7 @@ class ReferenceGuests:
 
     def _machine(self) -> tuple[str, ...]:
         """That of a guest of the embedded benches; but only a GIC of version 2 gives the probe its messages."""
-        return tuple(word.replace("gic-version=3", "gic-version=2") for word in board_of(self._arch, "q35").arguments)
+        return tuple(word.replace("gic-version=3", "gic-version=2") for word in alone.machine(self._arch))
 
 
 def _introduce(server: socket.socket, peer: int, memory: int, events: list[int]) -> None:

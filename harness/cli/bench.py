@@ -12,7 +12,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import shipped
-from harness.cli.qualify import benches_of, default_environment, reports_folder
+from harness.cli.qualify import add_environment, benches_of, default_environment, reports_folder
 from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError
 from harness.measure.changes import Regression
 from harness.measure.statistics import PERCENTILES
@@ -47,12 +47,7 @@ _WIDE: Final = 200
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, and what is printed."""
-    parser.add_argument(
-        "--lg-env",
-        type=path,
-        metavar="FILE",
-        help="labgrid environment file (default: boards.yaml of this folder, else the embedded benches)",
-    )
+    add_environment(parser)
     parser.add_argument(
         "--bench",
         action="append",
@@ -126,10 +121,11 @@ def _finish(qualification: Qualification, reports: Path, *, as_json: bool) -> in
     return EXIT_BENCH_ERROR if trouble else status_of(report, worse)
 
 
-def _failures(report: Report) -> list[str]:
-    bad = [case for case in report.cases if case.verdict in ("fail", "error")]
-    reasons = [case.reason.strip().partition("\n")[0] for case in bad]
-    return [f"{case.verdict}: {case.test}: {reason}" for case, reason in zip(bad, reasons, strict=True)]
+def _failures(report: Report) -> Iterator[str]:
+    for case in report.cases:
+        if case.verdict in ("fail", "error"):
+            reason = case.reason.strip().partition("\n")[0]
+            yield f"{case.verdict}: {case.test}: {reason}"
 
 
 def status_of(report: Report, worse: Sequence[Regression]) -> int:

@@ -36,7 +36,7 @@ from harness.prove.trials import LONGEST_S, Trials
 from harness.report.evidence import folder
 from harness.report.scope import provenance
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
-from harness.target.check import require
+from harness.target.check import require_environment
 
 HELP = "inject faults into the device, one per session, and show which requirement detects each"
 
@@ -175,12 +175,7 @@ def _keep(base: Path, report: ProofReport) -> None:
 
 def _sessions(args: argparse.Namespace) -> Sessions:
     environment = args.lg_env or shipped.BENCHES
-    if not environment.is_file():
-        raise UsageError(
-            f"there is no environment file {environment}",
-            remedy="name one, or leave --lg-env out for the embedded benches",
-        )
-    require(environment)
+    require_environment(environment)
     suites = [str(shipped.SUITES)] if not args.suite else [str(Path(suite).absolute()) for suite in args.suite]
     for suite in suites:
         if not Path(suite.partition("::")[0]).exists():

@@ -35,7 +35,7 @@ from harness.runs import cost, rerun
 from harness.runs.qualify import Qualification
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
 from harness.target.benches import read_benches
-from harness.target.check import require
+from harness.target.check import require_environment
 
 HELP = "run the suites on every bench, write the report, and print the verdict"
 
@@ -50,12 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "suite", nargs="*", metavar="SUITE", help="folder or file of your own suites (default: those of the harness)"
     )
-    parser.add_argument(
-        "--lg-env",
-        type=path,
-        metavar="FILE",
-        help="labgrid environment file (default: boards.yaml of this folder, else the embedded benches)",
-    )
+    add_environment(parser)
     parser.add_argument(
         "--bench", action="append", default=[], metavar="NAME", help="run on this bench only; repeatable"
     )
@@ -91,6 +86,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--json", action="store_true", help="print the verdict and its reasons as JSON, the rest to stderr"
+    )
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the environment file; without it, it is that of ``default_environment``."""
+    parser.add_argument(
+        "--lg-env",
+        type=path,
+        metavar="FILE",
+        help="labgrid environment file (default: boards.yaml of this folder, else the embedded benches)",
     )
 
 
@@ -177,12 +182,7 @@ def _finish(
 
 def benches_of(environment: Path, names: list[str]) -> list[str]:
     """The benches to run, in the order of the file. Raises UsageError when there is no such file or bench."""
-    if not environment.is_file():
-        raise UsageError(
-            f"there is no environment file {environment}",
-            remedy="name one, or leave --lg-env out for the embedded benches",
-        )
-    require(environment)
+    require_environment(environment)
     known = list(Config(str(environment)).get_targets())
     unknown = sorted(set(names) - set(known))
     if unknown:

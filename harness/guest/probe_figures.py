@@ -106,6 +106,11 @@ def samples(probe: Probe) -> list[int]:
             return told
 
 
+def samples_us(probe: Probe) -> list[float]:
+    """The same in microseconds."""
+    return [nanoseconds / 1000 for nanoseconds in samples(probe)]
+
+
 def polled_round_trips(asking: Party, serving: Party, rounds: int) -> RoundTrips:
     """Signals and their answers, where each side reads its status register until the other's bit is there.
 

@@ -35,6 +35,16 @@ def check(path: Path, *, filled_in: bool = True) -> list[Problem]:
     return _sorted(path, problems) + (document.marks if filled_in else [])
 
 
+def require_environment(path: Path) -> None:
+    """Raise UsageError unless the environment file that a command was given is there, and a run can use it."""
+    if not path.is_file():
+        raise UsageError(
+            f"there is no environment file {path}",
+            remedy="name one, or leave --lg-env out for the embedded benches",
+        )
+    require(path)
+
+
 def require(path: Path) -> None:
     """Raise UsageError, with a line for each error, unless a run can use the target file.
 

@@ -91,16 +91,12 @@ def _is_one_object(left: ast.expr, right: ast.expr, frame: FrameType) -> bool:
 
     Equal numbers and texts may be one object without a common origin, so they are left out.
     """
-    if not all(isinstance(side, ast.Name | ast.Attribute) for side in (left, right)):
-        return False
     value = value_of(left, frame)
     return value is value_of(right, frame) and value is not UNKNOWN and not isinstance(value, _UNCHANGING)
 
 
 def _equals_anything(node: ast.expr, frame: FrameType) -> bool:
     """Whether an object says that it equals one it has never seen, as ``mock.ANY`` does."""
-    if not isinstance(node, ast.Name | ast.Attribute):
-        return False
     value = value_of(node, frame)
     kind: Any = type(value)
     if kind.__eq__ is object.__eq__ or isinstance(value, _UNCHANGING):

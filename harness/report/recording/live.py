@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.events import Action, CaseEnded, CasesPlanned, CaseStarted, Event
-from harness.report.recording.progress import duration, label
+from harness.report.recording.progress import Pace, label
 
 _VERDICTS: Final = {"pass": "green", "fail": "bold red", "error": "yellow", "recorded": "cyan", "skipped": "dim"}
 # Drawing takes a few milliseconds of a processor that the guests share.
@@ -35,9 +35,8 @@ class LiveTable:
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._began = clock()
+        self._pace = Pace(clock)
         self._drawn = 0.0
-        self._total = 0
         self._benches: dict[str, _Bench] = {}
         self._console = Console(file=out, highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
@@ -46,15 +45,13 @@ class LiveTable:
     def __call__(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, CasesPlanned):
-            if not self._total:
-                self._began = self._clock()
-            # Sessions that run side by side plan one after the other.
-            self._total += event.total
+            self._pace.plan(event.total)
         elif isinstance(event, CaseStarted):
             self._bench(event.bench).now = label(event).removeprefix(f"{event.bench} ")
         elif isinstance(event, Action):
             self._bench(event.bench).now = str(event).removeprefix(f"{event.bench} ")
         elif isinstance(event, CaseEnded):
+            self._pace.done += 1
             self._bench(event.bench).verdicts[event.verdict] += 1
             if event.verdict in ("fail", "error"):
                 self._console.print(Text(f"{event.verdict:<6} {label(event)}", style=_VERDICTS[event.verdict]))
@@ -76,8 +73,7 @@ class LiveTable:
         self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Table:
-        done = sum(bench.verdicts.total() for bench in self._benches.values())
-        table = Table(title=self._title(done), title_justify="left", expand=True, box=None)
+        table = Table(title=self._title(), title_justify="left", expand=True, box=None)
         table.add_column("bench", no_wrap=True)
         for name in _VERDICTS:
             table.add_column(name, justify="right")
@@ -91,11 +87,9 @@ class LiveTable:
                 table.add_row(Text(name), *counts, Text(bench.now))
         return table
 
-    def _title(self, done: int) -> str:
-        seconds = self._clock() - self._began
-        words = [f"{done} of {self._total} tests"]
+    def _title(self) -> str:
+        done, seconds = self._pace.done, self._pace.seconds
+        words = [f"{done} of {self._pace.total} tests"]
         if done and seconds > 0:
             words.append(f"{done / seconds * 60:.0f} a minute")
-        if 0 < done < self._total:
-            words.append(f"about {duration(seconds / done * (self._total - done))} left")
-        return ", ".join(words)
+        return ", ".join(filter(None, (*words, self._pace.left())))

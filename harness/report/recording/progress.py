@@ -12,6 +12,33 @@ from harness.events import Action, CaseEnded, CasesPlanned, CaseStarted, Event
 _CLEAR = "\r\x1b[2K"
 
 
+class Pace:
+    """How many tests of all sessions are planned and done, and how long the rest takes at the rate so far."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._began = clock()
+        self.total = 0
+        self.done = 0
+
+    def plan(self, total: int) -> None:
+        """Take the number of tests of one session: those that run side by side plan one after the other."""
+        if not self.total:
+            self._began = self._clock()
+        self.total += total
+
+    @property
+    def seconds(self) -> float:
+        """The time since the first session had its plan."""
+        return self._clock() - self._began
+
+    def left(self) -> str:
+        """How long the rest takes, in words; empty where nothing is done yet or all of it."""
+        if not 0 < self.done < self.total:
+            return ""
+        return f"about {duration(self.seconds / self.done * (self.total - self.done))} left"
+
+
 class Progress:
     """Subscriber that prints the progress of the session on ``out``.
 
@@ -21,19 +48,13 @@ class Progress:
     def __init__(self, out: TextIO, columns: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
         self._columns = columns
-        self._clock = clock
-        self._total = 0
-        self._done = 0
-        self._began = clock()
+        self._pace = Pace(clock)
         self._label = ""
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, CasesPlanned):
-            if not self._total:
-                self._began = self._clock()
-            # Sessions that run side by side plan one after the other.
-            self._total += event.total
+            self._pace.plan(event.total)
         elif isinstance(event, CaseStarted):
             self._label = label(event)
             self._status(self._label)
@@ -49,7 +70,7 @@ class Progress:
             self._out.flush()
 
     def _ended(self, event: CaseEnded) -> None:
-        self._done += 1
+        self._pace.done += 1
         line = f"{self._count()} {event.verdict:<8} {label(event)}  {event.duration_s:.2f} s{self._remaining()}"
         if self._columns is None:
             self._out.write(line + "\n")
@@ -65,14 +86,12 @@ class Progress:
             self._out.flush()
 
     def _count(self) -> str:
-        width = len(str(self._total))
-        return f"[{self._done:>{width}}/{self._total}]"
+        width = len(str(self._pace.total))
+        return f"[{self._pace.done:>{width}}/{self._pace.total}]"
 
     def _remaining(self) -> str:
-        if not self._done or self._done >= self._total:
-            return ""
-        seconds = (self._clock() - self._began) / self._done * (self._total - self._done)
-        return f", about {duration(seconds)} left"
+        left = self._pace.left()
+        return f", {left}" if left else ""
 
 
 def label(event: CaseStarted | CaseEnded) -> str:
