@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from harness.report.evidence.few import few
 from harness.report.evidence.journal import NOTHING_SELECTED, CaseDone, Entry, FellShort, Narrowed, RunError
 from harness.report.evidence.model import Case, Shortfall
 
@@ -46,9 +47,8 @@ def together(layers: Sequence[Sequence[Entry]]) -> list[Entry]:
             else:
                 entries += _other(entry, number, len(layers))
     if mended:
-        few = ", ".join(sorted(mended)[:_SHOWN])
-        more = f" and {len(mended) - _SHOWN} more" if len(mended) > _SHOWN else ""
-        text = f"the bench broke in the first attempt at {_tests(len(mended))} that a later one judged: {few}{more}"
+        named = few(sorted(mended), _SHOWN)
+        text = f"the bench broke in the first attempt at {_tests(len(mended))} that a later one judged: {named}"
         entries.append(FellShort([Shortfall("rerun", text)]))
     return entries
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from harness.report.comparing.comparison import WORSE, Comparison
 from harness.report.evidence import folder, reader
+from harness.report.evidence.few import few
 from harness.report.evidence.model import Report, ReportError
 
 _SHOWN: Final = 5
@@ -55,5 +56,4 @@ def _changes(comparison: Comparison) -> Iterator[str]:
         found = [f"{each.requirement} on {each.site.bench}" for each in comparison.verdicts if each.kind == kind]
         named = list(dict.fromkeys(found))
         if named:
-            more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
-            yield f"{kind}: {', '.join(named[:_SHOWN])}{more}"
+            yield f"{kind}: {few(named, _SHOWN)}"

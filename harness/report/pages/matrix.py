@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from harness.report.evidence.few import few
 from harness.report.evidence.model import Access, Seen
 from harness.report.pages import svg
 
@@ -91,9 +92,8 @@ def pictures(accesses: Sequence[Access], title: str) -> list[MatrixPicture]:
 def _in_words(part: Sequence[Row], title: str) -> str:
     cells = [cell for row in part for cell in row.cells]
     wrong = [cell for cell in cells if deviates(cell)]
-    notes = "; ".join(f"{cell.guest} {cell.name} under {cell.configuration}: {cell.seen}" for cell in wrong[:5])
-    more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-    verdict = f"{len(wrong)} other than expected: {notes}{more}" if wrong else "all as expected or not judged"
+    notes = few([f"{cell.guest} {cell.name} under {cell.configuration}: {cell.seen}" for cell in wrong], 5, "; ")
+    verdict = f"{len(wrong)} other than expected: {notes}" if wrong else "all as expected or not judged"
     return f"Access matrix of {title}: {len(cells)} accesses, {verdict}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from harness.report.evidence.few import few
 from harness.report.evidence.model import (
     BenchScope,
     Case,
@@ -35,9 +36,7 @@ def of_sources(sources: Sequence[Source]) -> Iterator[Shortfall]:
         if not source.commit:
             yield Shortfall("source", f"the commit of {source.what} is not known: {source.note}")
         elif source.changes:
-            few = ", ".join(source.changes[:_SHOWN])
-            more = f" and {len(source.changes) - _SHOWN} more" if len(source.changes) > _SHOWN else ""
-            yield Shortfall("source", f"{source.what} is not as in its commit: {few}{more}")
+            yield Shortfall("source", f"{source.what} is not as in its commit: {few(source.changes, _SHOWN)}")
 
 
 def of_selection(narrowed: Iterable[Narrowing]) -> Iterator[Shortfall]:
@@ -64,9 +63,9 @@ def of_scope(items: Iterable[ItemCoverage]) -> Iterator[Shortfall]:
         if not item.required:
             yield Shortfall("scope", f"{item.item}: the scope {item.name!r} has no requirement")
         if item.unjudged:
-            few = "; ".join(f"{each.requirement} ({each.reason})" for each in item.unjudged[:_SHOWN])
+            named = "; ".join(f"{each.requirement} ({each.reason})" for each in item.unjudged[:_SHOWN])
             more = f"; and {len(item.unjudged) - _SHOWN} more" if len(item.unjudged) > _SHOWN else ""
-            text = f"{len(item.unjudged)} of {item.required} requirements in scope not judged: {few}{more}"
+            text = f"{len(item.unjudged)} of {item.required} requirements in scope not judged: {named}{more}"
             yield Shortfall("scope", f"{item.item}: {text}")
 
 
