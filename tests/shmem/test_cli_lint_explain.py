@@ -62,6 +62,39 @@ def test_lint_reports_what_cannot_be_read(file: Path, capsys: pytest.CaptureFixt
     assert f"there is no {file.parent / 'none'}" in capsys.readouterr().err
 
 
+BROKEN = """\
+system g
+system h
+ram 64z
+set SIZE 4q
+vdev shmem
+  create a,$SIZE
+  allow x
+  loc 0x1c050000,2p
+@missing.qvmconf
+cpu partition
+"""
+
+
+def test_lint_goes_on_behind_a_line_that_cannot_be_read(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(BROKEN)
+    assert main(["lint", str(file)]) == 1
+    lines = [line.removeprefix(f"{file}:") for line in capsys.readouterr().out.splitlines()]
+    assert [line.split(":")[0] for line in lines] == ["2", "3", "6", "8", "9", "10"]
+    assert all(line.endswith("[syntax]") for line in lines)
+
+
+def test_lint_reads_the_files_around_an_included_one_that_is_broken(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    Path("part.qvmconf").write_text('vdev shmem\n allow "a\n')
+    file.write_text("system g\n@part.qvmconf\n@part.qvmconf\nram 1q\n")
+    assert main(["lint", str(file)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"{file}:4:5", "part.qvmconf:2:8", "part.qvmconf:2:8"]
+
+
 def test_lint_looks_for_files_below_a_given_folder(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "--base", str(file.parent), str(file)]) == 1
     assert "no such file: found 'kernel'" in capsys.readouterr().out

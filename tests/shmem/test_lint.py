@@ -117,12 +117,17 @@ WHOLE = [
     ("system g vdev acme\n loc 0x1", "1:10", "not-understood"),
     ("system g vdev shmem create a,4k vdev shmem create a,4k", "1:44", "duplicate-create"),
     ("system g ram 0", "1:10", "size-zero"),
+    ("system g set A 1 set A 2", "1:18", "set-again"),
 ]
 
 
 @pytest.mark.parametrize(("text", "where", "code"), WHOLE)
 def test_findings_about_the_whole(text: str, where: str, code: str) -> None:
     assert [(str(item.position), item.code) for item in lint(parse(text, "t"))] == [(f"t:{where}", code)]
+
+
+def test_a_variable_may_get_the_same_value_again() -> None:
+    assert lint(parse("system g set A 1 set A 1", "t")) == []
 
 
 def test_nothing_is_said_about_nothing() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import sarif
 from harness.process.command import must_exist, path
-from harness.shmem.config import ConfigError, missing_files, parse_file
+from harness.shmem.config import ConfigError, errors_of_file, missing_files, parse_file
 from harness.shmem.lint import Warning_, lint, of_error, strictly
 from harness.shmem.profile import PROFILES, Profile
 
@@ -39,8 +39,8 @@ def _findings(file: str, profile: Profile, base: Path | None) -> list[Warning_]:
         config = parse_file(file)
         missing = [] if base is None else [of_error(problem) for problem in missing_files(config, base)]
         return lint(config, profile) + missing
-    except ConfigError as error:
-        return [of_error(error)]
+    except ConfigError as first:
+        return [of_error(error) for error in errors_of_file(file) or [first]]
 
 
 def _as_json(finding: Warning_) -> dict[str, object]:

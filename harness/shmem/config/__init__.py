@@ -3,7 +3,7 @@
 
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position, Remark
 from harness.shmem.config.model import Context, Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
-from harness.shmem.config.parse import parse, parse_arguments, parse_file
+from harness.shmem.config.parse import errors_of_file, parse, parse_arguments, parse_file
 from harness.shmem.config.references import Intr, Location, parse_intr, parse_location
 from harness.shmem.config.render import render
 from harness.shmem.config.shmem import Create, Gid, Rule, RuleKind, ShmemOption, ShmemVdev, Subst, Umask, shmems_of
@@ -33,6 +33,7 @@ __all__ = [
     "Vdev",
     "VmConfig",
     "doubts",
+    "errors_of_file",
     "missing_files",
     "parse",
     "parse_arguments",

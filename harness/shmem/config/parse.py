@@ -66,8 +66,9 @@ class _Files:
         if not self._reading and not text.strip(_BYTE_ORDER_MARK).strip():
             where = Position(str(path), 1, 1)
             parser.remarks.add("the file is empty: it describes no VM", where, "empty-file")
+        source = Source(tuple(words(text, str(path), utf_8=True)), show(str(path)))
         self._reading.append(resolved)
-        parser.feed(Source(tuple(words(text, str(path), utf_8=True)), show(str(path))))
+        parser.feed(source)
         self._reading.pop()
 
     def start_again(self) -> None:
@@ -98,11 +99,16 @@ def _text_of(path: Path, position: Position) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _parsed(feed: Callable[[Parser], None], files: _Files) -> VmConfig:
-    """The configuration that ``feed`` gives to a parser, which runs again when a variable was set after its use."""
+def _parsed(feed: Callable[[Parser], None], files: _Files, errors: list[ConfigError] | None = None) -> VmConfig:
+    """The configuration that ``feed`` gives to a parser, which runs again when a variable was set after its use.
+
+    ``errors`` collects the errors of the last run; without it the first error is raised.
+    """
     defaults: dict[str, str] = {}
     for _ in range(_MAX_ROUNDS):
-        parser = Parser(defaults, files.read)
+        if errors is not None:
+            errors.clear()
+        parser = Parser(defaults, files.read, errors)
         feed(parser)
         late = {name: parser.variables[name] for name in parser.without_value if name in parser.variables}
         config = parser.finish()
@@ -124,6 +130,17 @@ def parse_file(path: str | Path) -> VmConfig:
     """The configuration in the file at ``path``. Raises ConfigError, also when the file cannot be read."""
     files = _Files()
     return _parsed(lambda parser: files.read(parser, Path(path), NOWHERE), files)
+
+
+def errors_of_file(path: str | Path) -> list[ConfigError]:
+    """Everything in the file at ``path`` that cannot be read, by file and line; empty if it can be parsed."""
+    files = _Files()
+    errors: list[ConfigError] = []
+    try:
+        _parsed(lambda parser: files.read(parser, Path(path), NOWHERE), files, errors)
+    except ConfigError as error:
+        errors.append(error)
+    return sorted(errors, key=lambda error: (error.position.file, error.position.line, error.position.column))
 
 
 def parse_arguments(arguments: Sequence[str]) -> VmConfig:

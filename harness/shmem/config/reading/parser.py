@@ -41,12 +41,19 @@ _SHELL = ("|", ">|", "<|")
 class Parser:
     """Builds a configuration from sources that are fed to it one after the other.
 
-    ``defaults`` are values of variables that are used before they are set. ``read`` brings in a file.
+    ``defaults`` are values of variables that are used before they are set. ``read`` brings in a file. ``errors``
+    collects what cannot be read, and the parser goes on in the next line; without it the first error is raised.
     """
 
-    def __init__(self, defaults: Mapping[str, str], read: Callable[[Parser, Path, Position], None]) -> None:
+    def __init__(
+        self,
+        defaults: Mapping[str, str],
+        read: Callable[[Parser, Path, Position], None],
+        errors: list[ConfigError] | None = None,
+    ) -> None:
         self._defaults = defaults
         self._read = read
+        self._errors = errors
         self.variables: dict[str, str] = {}
         self.without_value: dict[str, None] = {}
         self._system: Word | None = None
@@ -68,10 +75,21 @@ class Parser:
             word = source.take()
             if word.first:
                 self._indent = word.position.column
-            if word.text.startswith("@") and not word.quoted:
-                self._read(self, Path(self._expanded(word).text[1:]), word.position)
-            else:
-                self._statement(word, source)
+            try:
+                if word.text.startswith("@") and not word.quoted:
+                    self._read(self, Path(self._expanded(word).text[1:]), word.position)
+                else:
+                    self._statement(word, source)
+            except ConfigError as error:
+                self._collect(error)
+                while source.peek_on_line() is not None:
+                    source.take()
+
+    def _collect(self, error: ConfigError) -> None:
+        """Keep an error for the end. Raises it when nobody wants more than the first."""
+        if self._errors is None:
+            raise error
+        self._errors.append(error)
 
     def finish(self) -> VmConfig:
         """The configuration that was read."""
@@ -126,8 +144,16 @@ class Parser:
 
     def _set(self, option: Option) -> None:
         """Give a variable its value; one that depends on a variable without a value has none either."""
-        if option.name == "set" and option.argument is not None and option.extra and not references(option.extra[0]):
-            self.variables[option.argument] = option.extra[0]
+        if option.name != "set" or option.argument is None or not option.extra or references(option.extra[0]):
+            return
+        name, value = option.argument, option.extra[0]
+        if self.variables.get(name, value) != value:
+            text = (
+                f"'set' gives {show(name)} another value than before; here each use has the value that was set last "
+                "in front of it, and the manual does not say which counts"
+            )
+            self.remarks.add(text, option.position, "set-again")
+        self.variables[name] = value
 
     # Statements
 
@@ -316,6 +342,12 @@ class Parser:
             taken.append(self._expanded(source.take()))
         return taken
 
+    def _check_shmem(self, vdev: Vdev) -> None:
+        try:
+            ShmemVdev.of(vdev)
+        except ConfigError as error:
+            self._collect(error)
+
     def _close(self) -> None:
         """End the open context, if there is one, and keep what it says."""
         current, self._open = self._open, None
@@ -327,7 +359,7 @@ class Parser:
         elif current.word == "vdev" and current.understood:
             vdev = Vdev(current.kind, options, current.position, current.library)
             if vdev.kind == SHMEM:
-                ShmemVdev.of(vdev)
+                self._check_shmem(vdev)
             self._vdevs.append(vdev)
         elif not current.understood and not options:
             # What stood below it belonged to the VM after all.
