@@ -8,6 +8,7 @@ something instead. A loop over nothing, a table without entries, an assertion ab
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import os
@@ -28,7 +29,7 @@ from harness.provision.cache import cache_dir
 from harness.report.evidence import catalogue
 from harness.report.evidence.body import BODY
 from harness.report.evidence.model import Requirement
-from harness.report.judging import calls
+from harness.report.judging import calls, everything
 from harness.report.judging.judgements import demands, judged, taken
 from harness.report.judging.lost import LostFindings
 from harness.report.judging.silent import Silent
@@ -38,6 +39,8 @@ from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 
 _OPTION: Final = "enable_assertion_pass_hook"
 _beside: Final = rewrite.get_cache_dir
+_rewrite: Final = rewrite.rewrite_asserts
+_OWN_TAIL: Final = ".counted"
 _EMPTY_TABLE: Final = "empty_parameter_set_mark"
 _REWRITTEN: Final = "@pytest_ar"
 _SUITES: Final = ("suites", "fixtures")
@@ -66,11 +69,17 @@ def arm(config: pytest.Config) -> None:
     config._inicache[_OPTION] = True
     # A test for each entry of a table that has none is skipped by default, and judges as little as a loop over nothing.
     config._inicache[_EMPTY_TABLE] = "fail_at_collect"
-    if not rewrite.PYC_TAIL.startswith(".judged"):
-        rewrite.PYC_TAIL = f".judged{rewrite.PYC_TAIL}"
+    if not rewrite.PYC_TAIL.startswith(_OWN_TAIL):
+        rewrite.PYC_TAIL = f"{_OWN_TAIL}{rewrite.PYC_TAIL}"
+        rewrite.rewrite_asserts = _with_counting_all
     if shipped.INSTALLED:
         rewrite.get_cache_dir = _cache_folder
     pytest.register_assert_rewrite(*_SUITES)
+
+
+def _with_counting_all(module: ast.Module, *arguments: Any) -> None:
+    everything.put_in(module)
+    _rewrite(module, *arguments)
 
 
 def _cache_folder(file_path: Path) -> Path:

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, Final
 
 from harness.report.judging.constants import constant, function_of
+from harness.report.judging.everything import went_through_nothing
 from harness.report.judging.lookups import UNKNOWN, value_of
 from harness.report.judging.tautologies import always_true
 
@@ -40,11 +41,13 @@ def _parsed(text: str) -> ast.expr | None:
 
 
 def _is_all_of_nothing(expression: ast.expr, frame: FrameType) -> bool:
-    """``all(... for name in NOTHING)`` and ``all(NOTHING)``."""
+    """``all(... for name in NOTHING)``, ``all(NOTHING)``, and ``all`` over what a call gave, which was nothing."""
     if not (isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name)):
         return False
     if expression.func.id != "all" or len(expression.args) != 1:
         return False
+    if went_through_nothing(frame.f_code):
+        return True
     (over,) = expression.args
     return _is_empty(over.generators[0].iter if isinstance(over, _COMPREHENSIONS) else over, frame)
 
