@@ -38,9 +38,12 @@ def put_in(module: ast.Module) -> None:
     if _binds_all(module):
         return
     place = next((at for at, node in enumerate(module.body) if not _comes_first(node)), len(module.body))
-    line = module.body[place].lineno if place < len(module.body) else 1
-    statement = ast.ImportFrom(__name__, [ast.alias(every.__name__, "all")], 0, lineno=line, col_offset=0)
-    module.body.insert(place, ast.fix_missing_locations(statement))
+    if place == len(module.body):
+        return
+    statement = ast.ImportFrom(__name__, [ast.alias(every.__name__, "all")], 0)
+    for node in ast.walk(statement):
+        ast.copy_location(node, module.body[place])
+    module.body.insert(place, statement)
 
 
 def _comes_first(node: ast.stmt) -> bool:
