@@ -9,6 +9,7 @@ from typing import Final
 
 from harness.bench.configuration import shmem
 from harness.bench.settings import BenchConfig, MmioLocation
+from harness.replay.parties import GROUPS
 from harness.replay.script import GUESTS, as_bytes, as_text
 from harness.shmem.config import ConfigError, ShmemVdev
 from harness.shmem.oracle import check, creations, decide
@@ -19,6 +20,10 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _HALF: Final = 16
 SIZES: Final = (1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127, 128, 129, 255, 256, 257, 300)
 """Pages of regions: small ones, and both sides of powers of two."""
+LARGE_SIZES: Final = (511, 512, 513, 1023, 1024, 1025, 2047, 2048, 2049, 4094, 4095, 4096, 4097)
+"""The same, for devices that all have room for them."""
+_MANY: Final = (4, 5, 7, 8, 9, 10, 12)
+"""Devices of a guest that has more than others."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,19 @@ class System:
     devices: dict[str, tuple[str, ...]]
     names: tuple[bytes, ...]
 
+    @property
+    def has_room(self) -> bool:
+        """Whether regions may be large: a device in memory may have few places for them, or none."""
+        return not any("loc " in options for several in self.devices.values() for options in several)
+
 
 def draw_system(random: Random, config: BenchConfig, placement: str) -> System:
-    """Three to five guests with one to three devices each."""
+    """Three to five guests with one to three devices each; one in a while has a dozen."""
     stems = ["".join(random.choices(_LETTERS, k=random.randint(2, 6))) for _ in range(3)]
     names = _names(random, stems)
     devices: dict[str, tuple[str, ...]] = {}
     for number, guest in enumerate(GUESTS[: random.choices((3, 4, 5), (6, 3, 1))[0]]):
-        count = random.choices((1, 2, 3), (5, 4, 2))[0]
+        count = random.choices((1, 2, 3, random.choice(_MANY)), (10, 8, 4, 1))[0]
         places = _places(random, config, placement, count)
         devices[guest] = tuple(
             _device(random, f"{guest}{device}", names, stems, number, place, config.profile)
@@ -158,7 +168,8 @@ def _options(random: Random, tag: str, names: list[str], stems: list[str], guest
             substs.append(f"subst {random.choice(stems)[:2]},w{guest}")
     makes = [_create(random, tag, number, profile) for number in range(random.choice((0, 0, 0, 1, 2)))]
     masks = [f"umask {random.choice(('022', '027', '077'))}"] if _permissions(random, profile) else []
-    options = [*rules, *substs, *makes, *masks]
+    groups = [f"gid {random.choice(GROUPS)}"] if _permissions(random, profile) else []
+    options = [*rules, *substs, *makes, *masks, *groups]
     random.shuffle(options)
     return options
 
@@ -170,6 +181,8 @@ def _permissions(random: Random, profile: Profile) -> bool:
 def _create(random: Random, tag: str, number: int, profile: Profile) -> str:
     """A region of this device's own; its name has nothing to do with the others, so that no other vdev makes it."""
     mode = f",{random.choice(('0600', '0640', '0666', '0777', '0444'))}" if _permissions(random, profile) else ""
+    if mode and random.random() < 0.5:
+        mode += f",{random.choice(GROUPS)}"
     less = (
         random.choice((0, 0, 1, PAGE_SIZE - 1, random.randrange(PAGE_SIZE))) if profile.create_rounding == "up" else 0
     )

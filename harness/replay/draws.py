@@ -10,10 +10,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from harness.replay.drawing import SIZES, System, illegal_names, mutated
+from harness.replay.drawing import LARGE_SIZES, SIZES, System, illegal_names, mutated
 from harness.replay.parties import Client
 from harness.replay.reference import Reference
-from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
+from harness.replay.script import HOST, PROGRAMS, SECOND, Step, as_bytes, as_text, encode_name
 from harness.replay.trial import Trial
 from harness.shmem import registers as reg
 from harness.shmem.profile import Profile
@@ -98,7 +98,8 @@ class Draws:
         if sum(client.device == device for client in used.values()) >= _DEVICE_CONNECTIONS:
             return None
         most = _HOST_CONNECTIONS if actor == HOST else _CONNECTIONS
-        free = [name for number in range(most) if (name := f"{actor[:2]}{number}") not in used]
+        program = self._random.choice(("", SECOND)) if actor == HOST else ""
+        free = [name for number in range(most) if (name := f"{program}{actor[:2]}{number}") not in used]
         return self._random.choice(free) if free else None
 
     # Requests
@@ -133,7 +134,7 @@ class Draws:
             return 0
         if there and chance < 0.5:
             return there
-        return self._random.choice(SIZES)
+        return self._random.choice(LARGE_SIZES if self._system.has_room and self._random.random() < 0.05 else SIZES)
 
     def attach(self, actor: str, device: int) -> Step | None:
         """A guest's request by a name; none when it has connections enough."""
@@ -313,11 +314,26 @@ class Draws:
     def host_step(self) -> Step | None:
         """What a program of the host may do next."""
         verb = self._random.choices(
-            ("attach", "join", "detach", "notify", "status", "write", "read", "mark", "edges", "pulses", "regions"),
-            (8, 3, 4, 6, 4, 2, 2, 1, 2, 4, 3),
+            (
+                "attach",
+                "join",
+                "detach",
+                "notify",
+                "status",
+                "write",
+                "read",
+                "mark",
+                "edges",
+                "pulses",
+                "regions",
+                "end",
+            ),
+            (8, 3, 4, 6, 4, 2, 2, 1, 2, 4, 3, 1),
         )[0]
         if verb == "regions":
             return Step(HOST, verb)
+        if verb == "end":
+            return Step(HOST, verb, (str(self._random.choice(PROGRAMS)),))
         if verb in ("attach", "join"):
             return self.host_request(verb)
         client = self._own(HOST)

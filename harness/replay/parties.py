@@ -20,6 +20,13 @@ NO_DEVICE: Final = -1
 BY_LINE: Final = 1
 BY_MESSAGE: Final = 2
 """How a device that listens is interrupted."""
+GROUPS: Final = (4242, 4243, 4244)
+"""Owner groups of regions in systems that are drawn."""
+
+
+def known_group(group: int | str | None) -> int:
+    """The number of an owner group that is one of a drawn system; 0 for any other, which is the host's own matter."""
+    return next((known for known in GROUPS if str(known) == str(group)), 0)
 
 
 @dataclass(eq=False)
@@ -110,13 +117,17 @@ class Client:
 
 @dataclass(eq=False)
 class Region:
-    """A region of the host. ``lifetime`` is the reading of SHM-OPEN-25 that counts for it, ``maker`` who made it."""
+    """A region of the host. ``lifetime`` is the reading of SHM-OPEN-25 that counts for it, ``maker`` who made it.
+
+    ``group`` is 0 for any but the groups that systems are drawn with.
+    """
 
     name: str
     pages: int
     maker: str
     lifetime: str
     mode: int | None
+    group: int = 0
     clients: dict[int, Client] = field(default_factory=dict)
     kept: dict[int, int] = field(default_factory=dict)
     given: int = 0

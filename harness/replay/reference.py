@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from harness.replay.parties import BY_LINE, NO_DEVICE, Client, Factory, Region
-from harness.replay.script import HOST, Step, as_bytes, as_text
+from harness.replay.parties import BY_LINE, NO_DEVICE, Client, Factory, Region, known_group
+from harness.replay.script import HOST, Step, as_bytes, as_text, program_of
 from harness.replay.state import Refused, State
 from harness.shmem import registers as reg
 from harness.shmem.oracle import DEFAULT_MODE, creations, guest_mode
@@ -57,7 +57,8 @@ class Reference(State):
             for creation in creations(vdev, self.profile):
                 if not any(region.name == creation.host_name for region in self.regions):
                     lifetime = self.profile.create_lifetime
-                    made = Region(creation.host_name, creation.pages, step.actor, lifetime, creation.mode)
+                    group = known_group(creation.gid)
+                    made = Region(creation.host_name, creation.pages, step.actor, lifetime, creation.mode, group)
                     self.regions.append(made)
         self.devices[step.actor] = [Factory.fresh(vector, self.profile) for vector in self.facts.vectors[step.actor]]
         return {}
@@ -302,6 +303,12 @@ class Reference(State):
         self._leave(step.actor, step.connection)
         return {"done": 0}
 
+    def _host_end(self, step: Step) -> Outcome:
+        """The end of a program leaves its regions as the end of a guest does."""
+        for connection in [one for one in self.clients[HOST] if program_of(one) == step.program]:
+            self._leave(HOST, connection)
+        return {"done": 0}
+
     def _host_status(self, step: Step) -> Outcome:
         return {"control": self._client(step).hear()}
 
@@ -317,6 +324,7 @@ class Reference(State):
             seen[f"members of {region.name}"] = region.members
             if region.mode is not None:
                 seen[f"mode of {region.name}"] = region.mode
+                seen[f"group of {region.name}"] = region.group
         return dict(sorted(seen.items()))
 
     _host_notify = _do_notify

@@ -10,6 +10,8 @@
     one notify a 0x2            signal client 1
     host status b               read the status word, which takes the signals
     one detach a                leave
+    host attach 2.c red 1       connections of a second program of the host begin with 2.
+    host end 2                  and this program ends, with all connections that it has
     two kill                    cut the power of guest two
     two start                   and start it again
     one notify a 0x1            what begins with & happens at the same moment as the step before it,
@@ -75,14 +77,19 @@ HOST_VERBS: Final = {
     "detach": "CONNECTION",
     "pulses": "CONNECTION",
     "regions": "",
+    "end": "[PROGRAM]",
 }
-"""What a program of the host can do. ``join`` attaches to a region that exists; ``regions`` is the host's list."""
+"""What programs of the host can do. ``join`` attaches to a region that exists; ``regions`` is the host's list; ``end``
+is the end of a program that has not left its regions, and another one takes its place."""
+PROGRAMS: Final = (1, 2)
+SECOND: Final = "2."
+"""How the names of the second program's connections begin."""
 LOOKS: Final = frozenset(
     {"factory", "status", "read", "edges", "left", "load", "peek", "interrupts", "pulses", "regions"}
 )
 """Verbs that change nothing for anybody else, so that nobody can tell in which order different actors do them."""
 _WORDS: Final = {"CONNECTION", "NAME"}
-_DEFAULTS: Final = {"DEVICE": "0", "OFFSET": "0xc", "WIDTH": "4", "VALUE": "1"}
+_DEFAULTS: Final = {"DEVICE": "0", "OFFSET": "0xc", "WIDTH": "4", "VALUE": "1", "PROGRAM": "1"}
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,13 @@ class Step:
     def connection(self) -> str:
         """The name of the connection that the step is about."""
         return self.word("CONNECTION")
+
+    @property
+    def program(self) -> int:
+        """The number of the host's program that does it."""
+        if self.has("CONNECTION"):
+            return program_of(self.connection)
+        return self.number("PROGRAM") if self.has("PROGRAM") else PROGRAMS[0]
 
     @property
     def name(self) -> bytes:
@@ -125,6 +139,11 @@ class Step:
     def number(self, argument: str) -> int:
         """A numeric argument by its name."""
         return int(self.word(argument), 0)
+
+
+def program_of(connection: str) -> int:
+    """The number of the host's program that a connection belongs to."""
+    return 2 if connection.startswith(SECOND) else 1
 
 
 def encode_name(name: bytes) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final, Self
 
 from harness.replay.parties import NO_DEVICE, Client, Due, Factory, Region
-from harness.replay.script import HOST, Step
+from harness.replay.script import HOST, PROGRAMS, Step
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, decide
 from harness.shmem.profile import Profile
@@ -133,7 +133,7 @@ class State:
         if step.actor != HOST and step.has("DEVICE") and step.number("DEVICE") >= len(self.devices[step.actor]):
             return False
         if not step.has("CONNECTION"):
-            return True
+            return not step.has("PROGRAM") or step.program in PROGRAMS
         opens = step.verb in ("attach", "join", "request", "wide", "find")
         if step.verb == "left":
             return (step.actor, step.connection) in self._left

@@ -199,9 +199,8 @@ class Trial:
         def seen_by(actor: str) -> Seen:
             if actor != HOST:
                 return self.world.guests[actor].batch(operations[actor])
-            program = self.world.program
-            return [program.perform(step, count) for step, count in zip(steps[HOST], pulses, strict=True)] \
-                if program else []  # fmt: skip
+            programs = self.world.programs
+            return [programs[one.program].perform(one, count) for one, count in zip(steps[HOST], pulses, strict=True)]
 
         if len(steps) == 1:
             return {actor: seen_by(actor) for actor in steps}
@@ -328,6 +327,7 @@ _TOPICS: Final = {
     "load": "signals",
     "store": "signals",
     "detach": "members",
+    "end": "members",
 }
 
 

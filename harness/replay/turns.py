@@ -52,7 +52,7 @@ class Turns:
             self._several()
         elif kind < 0.2:
             self._ask()
-        elif kind < 0.3 and self._trial.world.program:
+        elif kind < 0.3 and self._trial.world.programs:
             self._alone(HOST, self._random.randint(1, 4))
         else:
             alive = sorted(self._reference.devices)
@@ -144,7 +144,7 @@ class Turns:
         """Attach to the region, if the actor has a name for it."""
         device = 0 if actor == HOST else self._random.randrange(len(self._reference.devices[actor]))
         connection = self._draws.unused(actor, device)
-        if not connection or (actor == HOST and not self._trial.world.program):
+        if not connection or (actor == HOST and not self._trial.world.programs):
             return
         names = [as_bytes(region.name)]
         if actor != HOST:
@@ -163,7 +163,7 @@ class Turns:
 
     def _several(self) -> None:
         """Two or three actors at the same moment, in regions that they share where there are some."""
-        actors = [*sorted(self._reference.devices), *([HOST] if self._trial.world.program else [])]
+        actors = [*sorted(self._reference.devices), *([HOST] if self._trial.world.programs else [])]
         chosen = self._random.sample(actors, k=min(len(actors), self._random.choice((2, 2, 3))))
         steps: list[Step] = []
         for actor in chosen:
@@ -211,7 +211,7 @@ class Turns:
         for actor in sorted(self._reference.devices):
             for step in self._looks(actor, statuses=statuses):
                 self._add(step)
-        if self._trial.world.program:
+        if self._trial.world.programs:
             for step in list(self._host_looks(statuses=statuses)):
                 self._add(step)
 

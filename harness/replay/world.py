@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,9 +30,9 @@ from harness.host.protocol import (
     ShmemHostProtocol,
 )
 from harness.narrow import present
-from harness.replay.parties import BY_LINE, BY_MESSAGE, MARK, SEED_MASK
+from harness.replay.parties import BY_LINE, BY_MESSAGE, MARK, SEED_MASK, known_group
 from harness.replay.reference import Outcome
-from harness.replay.script import GUESTS, HOST, Script, Step, as_text
+from harness.replay.script import GUESTS, HOST, PROGRAMS, Script, Step, as_text
 from harness.replay.state import Facts
 from harness.report.judging.judgements import Finding
 from harness.shmem.config import ShmemVdev
@@ -41,6 +42,8 @@ _END_SECONDS: Final = 60.0
 _BATCH_SECONDS: Final = 90.0
 _BUSY_SECONDS: Final = 4.0
 _PULSE_SECONDS: Final = 20.0
+_NOTICE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.005
 _WORD: Final = 8
 
 
@@ -134,27 +137,54 @@ class Guest:
 
 
 class Program:
-    """A program of the host, with as many connections as it likes."""
+    """A program of the host, with as many connections as it likes; it runs from its first request until it ends."""
 
-    def __init__(self, host: ShmemHostProtocol, program: HostProgram, *, tells_modes: bool) -> None:
+    def __init__(self, host: ShmemHostProtocol, *, tells_modes: bool) -> None:
         self._host = host
-        self._program = program
         self._tells_modes = tells_modes
-        self._connections: dict[str, HostConnection] = {}
+        self._process: HostProgram | None = None
+        self._connections: dict[str, tuple[str, HostConnection]] = {}
+        self._cleanup = contextlib.ExitStack()
+
+    def end(self) -> None:
+        """End it, with all connections that it has, and give the host the time to notice.
+
+        Whether the host does is for the next look at members to tell.
+        """
+        held = {(name, connection.index) for name, connection in self._connections.values()}
+        self._process = None
+        self._connections = {}
+        self._cleanup.close()
+        until = time.monotonic() + _NOTICE_SECONDS
+        while held & self._held() and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+
+    def _held(self) -> set[tuple[str, int]]:
+        return {(region.name, index) for region in self._host.regions() for index in region.clients}
+
+    @property
+    def _program(self) -> HostProgram:
+        if self._process is None:
+            self._process = self._cleanup.enter_context(self._host.program())
+        return self._process
 
     def perform(self, step: Step, pulses: int) -> Outcome:
         """Carry a step out and tell what it showed; ``pulses`` is how many are expected."""
         if step.verb == "regions":
             return self._regions()
+        if step.verb == "end":
+            self.end()
+            return {"done": 0}
         if step.verb == "attach":
             return self._attach(step)
         if step.verb == "join":
             made = self._program.attach(as_text(step.name))
             return {"there": 0} if made is None else self._made(step, made)
-        connection = self._connections[step.connection]
+        _, connection = self._connections[step.connection]
         match step.verb:
             case "detach":
-                self._connections.pop(step.connection).detach()
+                del self._connections[step.connection]
+                connection.detach()
             case "notify":
                 connection.notify(step.number("MASK"))
             case "status":
@@ -173,7 +203,7 @@ class Program:
         return self._made(step, made)
 
     def _made(self, step: Step, connection: HostConnection) -> Outcome:
-        self._connections[step.connection] = connection
+        self._connections[step.connection] = as_text(step.name), connection
         return {"status": 0, "index": connection.index, "pages": connection.pages}
 
     def _regions(self) -> Outcome:
@@ -183,6 +213,7 @@ class Program:
             seen[f"members of {region.name}"] = sum(1 << index for index in region.clients)
             if self._tells_modes and region.mode is not None:
                 seen[f"mode of {region.name}"] = region.mode
+                seen[f"group of {region.name}"] = known_group(region.group)
         return dict(sorted(seen.items()))
 
 
@@ -232,6 +263,7 @@ class World:
             made = shmem(tuple(options))
             self.guests[name] = Guest(name, made.vdevs, made.text, self)
         self.asleep = asleep
+        self.programs: dict[int, Program] = {}
         self._cleanup = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -243,11 +275,11 @@ class World:
                 guest.open()
             for name in self.asleep:
                 self.guests[name].end()
-            self.program: Program | None = None
             if HOST_CLIENT in self.abilities:
                 tells_modes = self.config.profile.permission_options == "accepted"
-                program = stack.enter_context(self.host.program())
-                self.program = Program(self.host, program, tells_modes=tells_modes)
+                for number in PROGRAMS:
+                    self.programs[number] = Program(self.host, tells_modes=tells_modes)
+                    stack.callback(self.programs[number].end)
             self.threads = stack.enter_context(ThreadPoolExecutor(max_workers=len(GUESTS) + 1))
             self._cleanup = stack.pop_all()
         return self

@@ -77,9 +77,11 @@ def arm(config: pytest.Config) -> None:
     pytest.register_assert_rewrite(*_SUITES)
 
 
-def _with_counting_all(module: ast.Module, *arguments: Any) -> None:
-    everything.put_in(module)
-    _rewrite(module, *arguments)
+def _with_counting_all(
+    mod: ast.Module, source: bytes, module_path: str | None = None, config: pytest.Config | None = None
+) -> None:
+    everything.put_in(mod)
+    _rewrite(mod, source, module_path, config)
 
 
 def _cache_folder(file_path: Path) -> Path:
