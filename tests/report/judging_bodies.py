@@ -51,6 +51,9 @@ BODIES: Final = """
     def test_all_of_something_is_good(bench):
         assert all(name != "x" for name in list(str(bench)))
 
+    def test_names_of_the_module_are_its_own_is_good(bench):
+        assert "all" not in globals() and bench
+
     def test_all_in_all_is_good(bench):
         assert all(all(none()) for letter in str(bench))
 

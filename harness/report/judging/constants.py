@@ -11,8 +11,6 @@ from functools import cache
 from types import CodeType, FrameType
 from typing import Final
 
-from harness.report.judging.everything import every
-
 _PURE: Final = (
     *("abs", "all", "any", "bool", "bytes", "dict", "enumerate", "float", "frozenset", "int", "isinstance", "len"),
     *("list", "max", "min", "range", "repr", "reversed", "set", "sorted", "str", "sum", "tuple", "zip"),
@@ -63,7 +61,7 @@ def constant(node: ast.AST | None, frame: FrameType, bound: frozenset[str] = fro
 def _constant_call(node: ast.Call, frame: FrameType, bound: frozenset[str]) -> bool:
     if isinstance(node.func, ast.Name):
         name = node.func.id
-        if name not in _PURE or name in frame.f_locals or frame.f_globals.get(name, every) is not every:
+        if name not in _PURE or name in frame.f_locals or name in frame.f_globals:
             return False
     elif not (isinstance(node.func, ast.Attribute) and constant(node.func.value, frame, bound)):
         return False

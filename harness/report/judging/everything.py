@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``all`` as the modules of a suite see it: it remembers how many items it has gone through.
+"""``all`` as the assertions of a suite see it: it remembers how many items it has gone through.
 
 ``assert all(reply.ok for reply in replies())`` holds where there is no reply. Only the call itself knows that; to ask
 ``replies`` once more would change what is tested.
@@ -11,6 +11,10 @@ import ast
 import sys
 from collections.abc import Iterable
 from types import CodeType
+from typing import Final
+
+_NAME: Final = "@all"
+"""No source has such a name, so nothing of a module is hidden."""
 
 _last: tuple[CodeType, int] | None = None
 
@@ -34,16 +38,23 @@ def went_through_nothing(code: CodeType) -> bool:
 
 
 def put_in(module: ast.Module) -> None:
-    """Let ``all`` be ``every`` in a module that does not give the name a meaning of its own."""
-    if _binds_all(module):
+    """Let ``all`` be ``every`` where an assertion of the module calls it."""
+    calls = [name for node in ast.walk(module) if isinstance(node, ast.Assert) for name in _calls(node.test)]
+    if not calls or _binds_all(module):
         return
-    place = next((at for at, node in enumerate(module.body) if not _comes_first(node)), len(module.body))
-    if place == len(module.body):
-        return
-    statement = ast.ImportFrom(__name__, [ast.alias(every.__name__, "all")], 0)
+    for name in calls:
+        name.id = _NAME
+    place = next(at for at, node in enumerate(module.body) if not _comes_first(node))
+    statement = ast.ImportFrom(__name__, [ast.alias(every.__name__, _NAME)], 0)
     for node in ast.walk(statement):
         ast.copy_location(node, module.body[place])
     module.body.insert(place, statement)
+
+
+def _calls(asserted: ast.expr) -> list[ast.Name]:
+    """The names in calls of ``all``."""
+    called = [node.func for node in ast.walk(asserted) if isinstance(node, ast.Call)]
+    return [function for function in called if isinstance(function, ast.Name) and function.id == "all"]
 
 
 def _comes_first(node: ast.stmt) -> bool:
@@ -53,8 +64,11 @@ def _comes_first(node: ast.stmt) -> bool:
 
 
 def _binds_all(module: ast.Module) -> bool:
+    """Whether the module gives the name a meaning of its own somewhere."""
     for node in ast.walk(module):
         if isinstance(node, ast.Name) and node.id == "all" and not isinstance(node.ctx, ast.Load):
+            return True
+        if isinstance(node, ast.arg) and node.arg == "all":
             return True
         if isinstance(node, ast.alias) and (node.asname or node.name) == "all":
             return True

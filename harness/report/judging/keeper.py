@@ -40,7 +40,7 @@ from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 _OPTION: Final = "enable_assertion_pass_hook"
 _beside: Final = rewrite.get_cache_dir
 _rewrite: Final = rewrite.rewrite_asserts
-_OWN_TAIL: Final = ".counted"
+_OWN_TAIL: Final = ".judged2"
 _EMPTY_TABLE: Final = "empty_parameter_set_mark"
 _REWRITTEN: Final = "@pytest_ar"
 _SUITES: Final = ("suites", "fixtures")

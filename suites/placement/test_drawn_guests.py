@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests with any number of devices, on PCI and in memory in any order, each with a name of its own that it may use.
+
+What no list of examples has is drawn: how many devices there are, where each is, on which line, how large its region
+is, and in which order they are used and left. A seed draws the same guest on every bench.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+
+from fixtures.access import Access
+from fixtures.bench import Bench
+from fixtures.configuration import Options
+from fixtures.deployment import Deploy
+from fixtures.guest import Guest, Region
+from fixtures.settings import Setting
+from harness.bench.settings import MmioLocation
+from harness.shmem import boundaries
+from harness.shmem.registers import SIGNATURE
+from harness.shmem.status import Status
+
+pytestmark = pytest.mark.only(guest_image=["probe"])
+
+SECONDS = 20.0
+MOST_DEVICES = 12
+MOST_PAGES = 40
+"""Of a region: as many as the smallest place of a device in memory can show."""
+GIC_LINES = boundaries.around(64, 96, 128, 160, 192, 224, 256, 280, least=64, most=287)
+SEEDS = range(1, 5)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The places of a guest's devices, None on PCI, and the pages of the region of each."""
+
+    places: tuple[MmioLocation | None, ...]
+    pages: tuple[int, ...]
+
+    @property
+    def options(self) -> Options:
+        """The options of the devices: each may use one name."""
+        return tuple(
+            f"{place.options if place else ''} allow {_name(vdev)}".strip() for vdev, place in enumerate(self.places)
+        )
+
+
+def _name(vdev: int) -> str:
+    return f"region-of-{vdev}"
+
+
+@pytest.fixture(params=SEEDS, ids="seed {}".format)
+def drawn(request: pytest.FixtureRequest, bench: Bench, setting: Setting) -> Drawn:
+    """A guest of this seed."""
+    random = Random(f"{request.param} {setting.placement}")
+    in_memory = _in_memory(random, bench)
+    if setting.placement == "mmio":
+        places: list[MmioLocation | None] = list(random.sample(in_memory, random.randint(1, len(in_memory))))
+    else:
+        count = random.randint(2, MOST_DEVICES)
+        places = [None] * count
+        for vdev in random.sample(range(count), min(count - 1, random.randint(0, len(in_memory)))):
+            places[vdev] = in_memory.pop()
+    return Drawn(tuple(places), tuple(random.sample(range(1, MOST_PAGES), len(places))))
+
+
+def _in_memory(random: Random, bench: Bench) -> list[MmioLocation]:
+    """The places that the bench has for devices in memory, in any order; a GIC has other lines than those as well."""
+    places = random.sample(bench.config.mmio, len(bench.config.mmio))
+    if "device-tree" not in bench.config.features or bench.config.architecture != "aarch64":
+        return places
+    lines = random.sample(GIC_LINES, len(places))
+    return [MmioLocation(one.loc, f"gic:{line}") for one, line in zip(places, lines, strict=True)]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The regions of all devices, from the guest's and from a peer's side."""
+
+    ours: list[Region]
+    theirs: list[Region]
+
+
+def _attach_all(guest: Guest, peer: Guest, drawn: Drawn, order: Sequence[int]) -> Pair:
+    ours = {vdev: guest.attach(_name(vdev), drawn.pages[vdev], vdev=vdev) for vdev in order}
+    theirs = [peer.attach(_name(vdev)) for vdev in range(len(drawn.places))]
+    return Pair([ours[vdev] for vdev in range(len(drawn.places))], theirs)
+
+
+def _shuffled(random: Random, count: int) -> list[int]:
+    return random.sample(range(count), count)
+
+
+@pytest.mark.requirement("SHM-PCI-01", "SHM-MMIO-01")
+def test_every_device_is_a_device_of_its_own(deploy: Deploy, access: Access, drawn: Drawn) -> None:
+    """Each is found where it was placed, has rules, registers and regions of its own, and none loses another's."""
+    guest, peer = deploy(drawn.options, "")
+    random, count = Random(str(drawn)), len(drawn.places)
+    for vdev in _shuffled(random, count):
+        guest.select(vdev)
+        assert guest.registers().signature == SIGNATURE
+        for other in _shuffled(random, count):
+            answer = guest.request(_name(other), vdev=vdev)
+            assert answer.status == (Status.OK if other == vdev else access.refusal), f"device {vdev}: {_name(other)}"
+        guest.detach_all()
+    pair = _attach_all(guest, peer, drawn, _shuffled(random, count))
+    assert [region.pages for region in pair.theirs] == list(drawn.pages)
+    for vdev, region in enumerate(pair.ours):
+        guest.select(vdev)
+        assert guest.registers().shmem == region.address
+        region.fill(seed=vdev)
+    assert [region.differences(seed=vdev) for vdev, region in enumerate(pair.theirs)] == [0] * count
+    for vdev in _shuffled(random, count):
+        pair.ours[vdev].detach()
+        present = [len(region.members()) - 1 for region in pair.theirs]
+        assert present == [int(region in guest.attached) for region in pair.ours], f"after {vdev} has been left"
+
+
+@pytest.mark.requirement("SHM-MMIO-03")
+def test_every_device_in_memory_tells_its_line(deploy: Deploy, drawn: Drawn) -> None:
+    """The vector register, whatever devices stand before it."""
+    if not any(drawn.places):
+        pytest.skip("this guest has no device in memory")
+    (guest, _) = deploy(drawn.options, "")
+    for vdev, place in enumerate(drawn.places):
+        if place:
+            guest.select(vdev)
+            assert guest.registers().vector == place.line, f"device {vdev}"
+
+
+@pytest.mark.requirement("SHM-MMIO-05", "SHM-PCI-01", "SHM-NOTIF-05")
+def test_every_device_interrupts_for_its_own_regions(deploy: Deploy, drawn: Drawn) -> None:
+    """By the line or message of the device, for a signal in its region; the other devices keep theirs."""
+    guest, peer = deploy(drawn.options, "")
+    random, count = Random(str(drawn)), len(drawn.places)
+    in_tree = {device.factory: device.interrupt for device in guest.devices() if device.placement == "mmio"}
+    if any(in_tree.values()):
+        assert in_tree == {place.loc: place.line for place in drawn.places if place}
+    pair = _attach_all(guest, peer, drawn, _shuffled(random, count))
+    for vdev in _shuffled(random, count):
+        for region in pair.ours:
+            region.pending()
+        guest.listen(vdev=vdev)
+        for other in _shuffled(random, count):
+            pair.theirs[other].signal(pair.ours[other].index)
+        waited = guest.wait_interrupts(SECONDS)
+        senders = {item.handle: item.senders for item in waited.pending if item.senders}
+        assert senders == {pair.ours[vdev].handle: 1 << pair.theirs[vdev].index}, f"device {vdev}"
+        guest.probe.irq_off()
+        kept = [region.pending() for at, region in enumerate(pair.ours) if at != vdev]
+        assert kept == [{region.index} for at, region in enumerate(pair.theirs) if at != vdev], f"device {vdev}"
