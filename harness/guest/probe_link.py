@@ -19,6 +19,8 @@ _LAST_RESEND: Final = 4.0
 _DAMAGE_PAUSE: Final = 0.05
 _SEQUENCE_BITS: Final = 32
 
+_MOST_SHOWN: Final = 100
+
 
 class Transport(Protocol):
     """The console of a guest as bytes."""
@@ -147,7 +149,7 @@ class _Exchange:
         link = self._link
         # Not only in a silence: a console that always says something must not keep us here.
         if time.monotonic() >= self._end:
-            raise link.timeout_error(f"no answer to {self._command!r}", self._timeout)
+            raise link.timeout_error(f"no answer to {_in_short(self._command)!r}", self._timeout)
         resend = min(self._heard + self._pause, self._sent + _LAST_RESEND)
         try:
             data = link.transport.read(min(self._end, resend))
@@ -199,3 +201,8 @@ def _parsed(payload: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _in_short(command: str) -> str:
+    """A command for a message: some have hundreds of names."""
+    return command if len(command) <= _MOST_SHOWN else f"{command[:_MOST_SHOWN]}..."

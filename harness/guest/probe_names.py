@@ -27,7 +27,7 @@ _VERDICTS: Final = 1024
 _BUSY: Final = 2.0
 _TOLD: Final = 3500
 # Far below what an emulated guest on a busy machine reaches; it only bounds the wait.
-_VERDICTS_PER_SECOND: Final = 50
+_VERDICTS_PER_SECOND: Final = 10
 
 
 @dataclass(frozen=True)

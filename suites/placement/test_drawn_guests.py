@@ -18,8 +18,7 @@ from fixtures.bench import Bench
 from fixtures.configuration import Options
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
-from fixtures.settings import Setting
-from harness.bench.settings import MmioLocation
+from fixtures.settings import MmioLocation, Setting
 from harness.shmem import boundaries
 from harness.shmem.registers import SIGNATURE
 from harness.shmem.status import Status

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from tests import programs
+from tests.report.judging_alls import ALLS
 from tests.report.judging_bodies import BODIES
 from tests.report.recorded_suite import Session, Suite
 
@@ -21,7 +22,7 @@ MakeSuite = Callable[[str], Suite]
 @pytest.fixture(scope="module")
 def judged(make_suite: MakeSuite) -> tuple[Session, Session]:
     """The same suite twice: the second time, pytest has the modules in its cache."""
-    suite = make_suite(BODIES)
+    suite = make_suite(BODIES + ALLS)
     return suite.run(), suite.run()
 
 
