@@ -22,6 +22,8 @@ SIZES: Final = (1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127,
 """Pages of regions: small ones, and both sides of powers of two."""
 LARGE_SIZES: Final = (511, 512, 513, 1023, 1024, 1025, 2047, 2048, 2049, 4094, 4095, 4096, 4097)
 """The same, for devices that all have room for them."""
+_CANNOT_START: Final = 0.4
+"""How many systems have a guest that cannot start."""
 _MANY: Final = (4, 5, 7, 8, 9, 10, 12)
 """Devices of a guest that has more than others."""
 
@@ -49,6 +51,16 @@ def draw_system(random: Random, config: BenchConfig, placement: str) -> System:
         places = _places(random, config, placement, count)
         devices[guest] = tuple(
             _device(random, f"{guest}{device}", names, stems, number, place, config.profile)
+            for device, place in enumerate(places)
+        )
+    slashes = config.profile.name_slash == "legal"
+    if len(devices) < len(GUESTS) and not slashes and random.random() < _CANNOT_START:
+        guest = GUESTS[len(devices)]
+        count = random.randint(1, 3)
+        broken = random.randrange(count)
+        places = _places(random, config, placement, count)
+        devices[guest] = tuple(
+            _device(random, f"{guest}{device}", names, stems, 0, place, config.profile, good=device != broken)
             for device, place in enumerate(places)
         )
     return System(devices, tuple(dict.fromkeys([*_bytes(names), *_of_devices(devices, names, config.profile)])))
@@ -137,21 +149,35 @@ def _device(
     guest: int,
     place: MmioLocation | None,
     profile: Profile,
+    *,
+    good: bool = True,
 ) -> str:
-    """The options of one device; those that the profile refuses are drawn again."""
+    """The options of one device; those that the profile refuses are drawn again.
+
+    With one that is not ``good`` no guest can start: a create of it cannot be made.
+    """
     where = f"{place.options} " if place else ""
     while True:
         options = where + " ".join(_options(random, tag, names, stems, guest, profile))
-        if _is_good(options, profile):
+        if not good:
+            options += f" create {tag}/,{PAGE_SIZE}"
+        if _is_good(options, profile) == good and _can_be_read(options, profile):
             return options.strip()
 
 
-def _is_good(options: str, profile: Profile) -> bool:
+def _can_be_read(options: str, profile: Profile) -> bool:
     try:
         (vdev,) = shmem(options).vdevs
         check(vdev, profile)
     except ConfigError:
         return False
+    return True
+
+
+def _is_good(options: str, profile: Profile) -> bool:
+    if not _can_be_read(options, profile):
+        return False
+    (vdev,) = shmem(options).vdevs
     return not any(creation.problem for creation in creations(vdev, profile))
 
 

@@ -14,7 +14,7 @@ from harness.replay.parties import BY_LINE, NO_DEVICE, Client, Factory, Region, 
 from harness.replay.script import HOST, Step, as_bytes, as_text, program_of
 from harness.replay.state import Refused, State
 from harness.shmem import registers as reg
-from harness.shmem.oracle import DEFAULT_MODE, creations, guest_mode
+from harness.shmem.oracle import DEFAULT_MODE, creations, guest_group, guest_mode
 from harness.shmem.status import Status
 
 Outcome = dict[str, int]
@@ -53,6 +53,8 @@ class Reference(State):
     # Guests come and go
 
     def _do_start(self, step: Step) -> Outcome:
+        if step.actor in self.facts.refused:
+            return {}
         for vdev in self.facts.vdevs[step.actor]:
             for creation in creations(vdev, self.profile):
                 if not any(region.name == creation.host_name for region in self.regions):
@@ -129,7 +131,8 @@ class Reference(State):
         region = self._region(decision.host_name, pages)
         mode = self._mode(step) if self.profile.permission_options == "accepted" else None
         if region is None:
-            region = self._made(decision.host_name, pages, step.actor, mode)
+            group = known_group(guest_group(self.facts.vdevs[step.actor][device]))
+            region = self._made(decision.host_name, pages, step.actor, mode, group)
         elif (pages == 0 and self.profile.size_zero == "refused") or (
             pages not in (0, region.pages) and self.profile.size_mismatch == "refused"
         ):

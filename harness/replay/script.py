@@ -16,6 +16,8 @@
     two start                   and start it again
     one notify a 0x1            what begins with & happens at the same moment as the step before it,
     & two detach c              so both orders are right
+    three device create /,1     a guest that qvm refuses, as this create cannot be made, runs at no time;
+    three start                 and to start it leaves nothing behind
 
 Empty lines and what follows ``#`` are ignored. A guest without a line ``device`` has one without options. In
 names, ``%XX`` is any byte. A step about a connection that is not open, or by a guest that does not run, is left out.

@@ -14,7 +14,7 @@ from typing import Final, Self
 from harness.replay.parties import NO_DEVICE, Client, Due, Factory, Region
 from harness.replay.script import HOST, PROGRAMS, Step
 from harness.shmem.config import ShmemVdev
-from harness.shmem.oracle import Decision, decide
+from harness.shmem.oracle import Decision, creations, decide
 from harness.shmem.profile import Profile
 from harness.shmem.status import Status
 
@@ -30,10 +30,16 @@ class Refused(Exception):
         self.status = status
 
 
+def cannot_start(vdevs: Sequence[ShmemVdev], profile: Profile) -> bool:
+    """Whether qvm refuses a guest with these devices, as a create of one of them cannot be made."""
+    return any(creation.problem for vdev in vdevs for creation in creations(vdev, profile))
+
+
 class Facts:
     """What does not change while the steps go on: the devices of each guest, the profile, what was learnt at the start.
 
-    ``vectors`` are the interrupt numbers that the factory pages tell, device by device.
+    ``vectors`` are the interrupt numbers that the factory pages tell, device by device; ``refused`` are the guests that
+    qvm does not start.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class Facts:
         self.vdevs = vdevs
         self.profile = profile
         self.vectors = vectors
+        self.refused = frozenset(actor for actor, several in vdevs.items() if cannot_start(several, profile))
         self._decisions: dict[tuple[str, int, str], Decision] = {}
         self._handles: dict[str, list[str]] = {}
 
@@ -157,10 +164,10 @@ class State:
         fitting = (one for one in self.regions if one.name == name and (not by_size or one.pages == pages))
         return next(fitting, None)
 
-    def _made(self, name: str, pages: int, actor: str, mode: int | None) -> Region:
+    def _made(self, name: str, pages: int, actor: str, mode: int | None, group: int = 0) -> Region:
         if pages == 0:
             raise Refused(Status.UNKNOWN_FAILURE)
-        region = Region(name, pages, actor, self.profile.region_lifetime, mode)
+        region = Region(name, pages, actor, self.profile.region_lifetime, mode, group)
         self.regions.append(region)
         return region
 

@@ -102,7 +102,7 @@ class Turns:
         """A guest ends or starts. Its regions may be there already, where the profile says what comes of that."""
         asleep = sorted(set(self._reference.facts.vdevs) - set(self._reference.devices))
         if asleep and self._random.random() < 0.7:
-            guest = asleep[0]
+            guest = self._random.choice(asleep)
             makes = {
                 creation.host_name
                 for vdev in self._reference.facts.vdevs[guest]

@@ -33,7 +33,7 @@ from harness.narrow import present
 from harness.replay.parties import BY_LINE, BY_MESSAGE, MARK, SEED_MASK, known_group
 from harness.replay.reference import Outcome
 from harness.replay.script import GUESTS, HOST, PROGRAMS, Script, Step, as_text
-from harness.replay.state import Facts
+from harness.replay.state import Facts, cannot_start
 from harness.report.judging.judgements import Finding
 from harness.shmem.config import ShmemVdev
 from harness.shmem.registers import PAGE_SIZE
@@ -68,6 +68,18 @@ class Guest:
     def begin(self) -> None:
         """Start it, without waiting for it."""
         self._guest = self._world.starter.start(self._wanted)
+
+    def be_refused(self) -> None:
+        """Wait until qvm has ended without a guest. Raises Finding when it runs, or ends as if it had run."""
+        guest, self._guest = present(self._guest), None
+        try:
+            status = guest.qvm.wait_end(_END_SECONDS)
+        except BenchError:
+            raise Finding(f"{self._wanted.system} starts, though a create of it cannot be made") from None
+        finally:
+            stop([guest])
+        if status == 0:
+            raise Finding(f"qvm ends with status 0, though a create of {self._wanted.system} cannot be made")
 
     def open(self) -> None:
         """Wait until it answers, and find its devices."""
@@ -262,17 +274,21 @@ class World:
         for name, options in devices.items():
             made = shmem(tuple(options))
             self.guests[name] = Guest(name, made.vdevs, made.text, self)
-        self.asleep = asleep
+        broken = {name for name, guest in self.guests.items() if cannot_start(guest.vdevs, config.profile)}
+        self.asleep = asleep | broken
+        self._broken = broken
         self.programs: dict[int, Program] = {}
         self._cleanup = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            for guest in self.guests.values():
+            for name, guest in self.guests.items():
                 stack.callback(guest.end)
-                guest.begin()
-            for guest in self.guests.values():
-                guest.open()
+                if name not in self._broken:
+                    guest.begin()
+            for name, guest in self.guests.items():
+                if name not in self._broken:
+                    guest.open()
             for name in self.asleep:
                 self.guests[name].end()
             if HOST_CLIENT in self.abilities:
@@ -307,7 +323,10 @@ class World:
     def change(self, step: Step) -> None:
         """Start or end a guest."""
         guest = self.guests[step.actor]
-        if step.verb == "start":
+        if step.verb == "start" and step.actor in self._broken:
+            guest.begin()
+            guest.be_refused()
+        elif step.verb == "start":
             guest.begin()
             guest.open()
         else:

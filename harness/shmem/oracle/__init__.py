@@ -29,6 +29,7 @@ __all__ = [
     "check",
     "creations",
     "decide",
+    "guest_group",
     "guest_mode",
     "matching_rules",
 ]
@@ -164,6 +165,15 @@ def guest_mode(vdev: ShmemVdev, flags: int, profile: Profile) -> int:
     asked = DEFAULT_MODE if flags == 0 and profile.flags_zero == "default-mode" else flags
     umasks = [option.bits for option in vdev.options if isinstance(option, Umask)]
     return asked & DEFAULT_MODE & ~(umasks[-1] if umasks else 0)
+
+
+def guest_group(vdev: ShmemVdev) -> str | None:
+    """The owner group of a region that the guest makes: that of the last ``gid`` of ``vdev``, None for qvm's own.
+
+    User's Guide 8.0 "vdev shmem", ``gid``.
+    """
+    groups = [option.group for option in vdev.options if isinstance(option, Gid)]
+    return groups[-1] if groups else None
 
 
 def creations(vdev: ShmemVdev, profile: Profile) -> tuple[Creation, ...]:
