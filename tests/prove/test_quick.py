@@ -110,6 +110,10 @@ def test_a_test_that_fails_without_a_fault_is_told_and_not_tried(tmp_path: Path)
 
 def test_the_functions_that_a_fault_replaces_are_known() -> None:
     assert replaced("notify-lost") == [Region.selected.__code__]
+    # What a module has from another one shows where the module uses it.
+    brought = [code for code in replaced("create-size-32-bits") if code]
+    assert brought
+    assert all("pages" in code.co_names for code in brought)
     # Few replace what is no function; those are tried by everything.
     unknown = [name for name in catalogue() if None in replaced(name)]
     assert len(unknown) < len(catalogue()) / 5, unknown

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Callable
 from importlib import import_module
 from inspect import getattr_static, unwrap
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 from harness.emulator.faults.catalogue import catalogue
@@ -50,9 +50,31 @@ class Injection:
 
 
 def replaced(name: str) -> list[CodeType | None]:
-    """The code of each function that the fault replaces; None for one that is no function."""
+    """The code of each function that the fault replaces; None for one that is no function.
+
+    For a function that a module has from another one, it is the code of those in the module that use it: who else uses
+    it does not get the fault.
+    """
     import_module(f"harness.emulator.faults.{catalogue()[name].module}")
-    return [_code(getattr_static(owner, attribute, None)) for owner, attribute in REGISTERED[name].replace]
+    found: list[CodeType | None] = []
+    for owner, attribute in REGISTERED[name].replace:
+        code = _code(getattr_static(owner, attribute, None))
+        brought = isinstance(owner, ModuleType) and (code is None or code.co_filename != owner.__file__)
+        found += (_users(owner, attribute) if brought else []) or [code]
+    return found
+
+
+def _users(module: ModuleType, name: str) -> list[CodeType]:
+    """The functions and methods of a module that use a name of it."""
+    places = [vars(module), *(vars(value) for value in vars(module).values() if isinstance(value, type))]
+    codes = {_code(value) for place in places for value in place.values()}
+    return [code for code in codes if code and code.co_filename == module.__file__ and name in _names(code)]
+
+
+def _names(code: CodeType) -> set[str]:
+    """The global names and attributes in a function, and in the functions in it."""
+    inner = (_names(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*inner)
 
 
 def _code(value: object) -> CodeType | None:
