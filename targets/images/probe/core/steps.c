@@ -306,14 +306,15 @@ static void step_listen(const struct step *step)
 static void step_interrupts(const struct step *step)
 {
     struct device *device = device_of(step);
-    uint64_t end = clock_now_ns() + (uint64_t)PATIENCE_MS * MILLISECOND, count, most;
+    uint64_t end = clock_now_ns() + (uint64_t)PATIENCE_MS * MILLISECOND, taken, count, most;
     volatile uint64_t *counter;
 
     if (!device || !device->listening)
         return;
     counter = known[step->field[0]].message ? &device->taken : &device->owned;
-    while ((count = *counter - known[step->field[0]].counted) < step->field[1] && !seen.impatient) {
-        interrupt_wait(counter, *counter, end);
+    /* The counter is read once a round: one that comes between two reads would be waited for in vain. */
+    while ((count = (taken = *counter) - known[step->field[0]].counted) < step->field[1] && !seen.impatient) {
+        interrupt_wait(counter, taken, end);
         seen.impatient = clock_now_ns() >= end;
     }
     known[step->field[0]].counted += count;
