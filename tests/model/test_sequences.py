@@ -6,13 +6,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
+from labgrid import Environment
 
+from harness import shipped
+from harness.bench.configuration import shmem
 from harness.errors import UsageError
 from harness.replay import script
+from harness.replay.drawing import draw_system
 from harness.replay.script import Script, Step
 from harness.replay.shrinking import shrink
+from harness.replay.state import cannot_start
+from harness.target.benches import read_benches
 from tests import programs
 
 SCRIPT = """
@@ -111,3 +118,56 @@ def test_a_long_history_is_made_short() -> None:
     short = shrink(Script("bench", devices, steps), shows, 60.0)
     assert [step.connection for step in short.steps] == ["c17", "c80"]
     assert set(short.devices) == {"one", "two"}
+
+
+PROGRAMS = """
+one attach a red 4
+host attach b red 1
+host attach 2.c red 1
+host attach 2.d red 1
+host end 2
+one status a
+host regions
+host attach 2.c red 1
+host end
+host status 2.c
+"""
+
+
+def test_the_end_of_a_program_is_that_of_its_own_connections(tmp_path: Path) -> None:
+    """The other program keeps those that it has, and another one takes the place of the one that has ended."""
+    path = tmp_path / "steps"
+    path.write_text(PROGRAMS)
+    result = _replay(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("members of red 0x3") == 1
+    assert result.stdout.splitlines()[-1] == "host status 2.c  control 0x50000"
+    wrong = _replay(path, "--fault", "detach-ends-region")
+    assert wrong.returncode == 1, wrong.stdout + wrong.stderr
+
+
+def test_a_guest_that_cannot_start_is_refused_each_time_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "steps"
+    devices = "one device allow red*\ntwo device create good,4096\ntwo device create bad/,4096\n"
+    path.write_text(
+        f"{devices}one attach a red 4\ntwo start\ntwo attach b red 1\nhost regions\ntwo start\nhost regions\n"
+    )
+    result = _replay(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "two attach" not in result.stdout
+    assert result.stdout.count("host regions  members of red 0x1  pages of red 0x4") == 2
+    wrong = _replay(path, "--fault", "create-ignored")
+    assert wrong.returncode == 1, wrong.stdout + wrong.stderr
+    assert "two starts, though a create of it cannot be made" in wrong.stdout + wrong.stderr
+
+
+def test_systems_are_drawn_with_what_is_rare() -> None:
+    """A dozen devices in a guest, a guest that cannot start, owner groups, and no more than one such guest."""
+    bench = read_benches(Environment(str(shipped.BENCHES)).config)["qemu-aarch64-8.0"]
+    systems = [draw_system(Random(seed), bench, "pci") for seed in range(60)]
+    guests = [[shmem(tuple(options)).vdevs for options in system.devices.values()] for system in systems]
+    refused = [sum(cannot_start(vdevs, bench.profile) for vdevs in several) for several in guests]
+    assert set(refused) == {0, 1}
+    assert max(len(vdevs) for several in guests for vdevs in several) > 8
+    assert any("gid" in options for system in systems for several in system.devices.values() for options in several)
+    assert {system.has_room for system in systems} == {True, False}
