@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.arch import ARCHES, Arch
+from harness.emulator.service import own_host
 from tests import programs
 from tests.emulator.conftest import QVM_OF_A_PERSON, Bench, configuration, image_that_powers_off
 
@@ -183,6 +185,19 @@ def test_qvm_alone_again_and_again_while_its_host_is_ending(tmp_path: Path) -> N
             text=True,
         )
         assert (result.returncode, "nowhere" in result.stderr) == (65, True), result.stderr
+
+
+def test_a_host_is_kept_for_a_qvm_that_is_about_to_start_its_guest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may end meanwhile."""
+    monkeypatch.delenv("QVM_HOST", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with own_host.connection() as waiting, waiting.makefile("rb") as stream:
+        assert programs.run([*QVM_OF_A_PERSON, "system"], capture_output=True).returncode == 65
+        waiting.sendall(b'{"op": "guests"}\n')
+        assert json.loads(stream.readline()) == {"ok": True, "guests": []}
+    programs.until(lambda: not (tmp_path / "shmem-host").exists(), "the host is still there", programs.PATIENCE)
 
 
 BAD = [
