@@ -27,12 +27,12 @@ _EXIT_NO_HOST: Final = 64
 
 
 @functools.cache
-def command() -> list[str]:
+def command() -> tuple[str, ...]:
     """How a bench starts qvm, a thousand times in a qualification: the compiled program, which QVM_HOST tells its host.
 
     Raises HarnessError when it does not compile.
     """
-    return [str(provision.qvm_program())]
+    return (str(provision.qvm_program()),)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import random
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -53,8 +56,9 @@ def _met(
     cwd: Path | None = None,
     stderr: int = subprocess.PIPE,
     before: Callable[[], object] | None = None,
+    unheard: Callable[[programs.Program[bytes], socket.socket], object] = lambda _process, _host: None,
 ) -> Iterator[_Meeting]:
-    """A qvm that has asked the host for its start."""
+    """A qvm that has asked the host for its start. ``unheard`` is done before the host listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(folder / "host"))
         listener.listen()
@@ -69,6 +73,7 @@ def _met(
             listener.settimeout(programs.PATIENCE)
             host, _ = listener.accept()
             host.settimeout(programs.PATIENCE)
+            unheard(process, host)
             line, streams = bytearray(), list[int]()
             while not line.endswith(b"\n"):
                 data, fds, _, _ = socket.recv_fds(host, 1 << 20, 2)
@@ -81,6 +86,12 @@ def _met(
             finally:
                 for number in streams:
                     os.close(number)
+
+
+def _waiting(descriptor: int) -> int:
+    """How many bytes wait there to be read."""
+    (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))
+    return int(count)
 
 
 def _file(process: object, number: int) -> Path:
@@ -125,8 +136,17 @@ def test_a_host_finds_a_file_of_any_name(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_a_command_line_that_is_longer_than_a_socket_takes_at_once(tmp_path: Path) -> None:
+    """And which is sent in parts, because qvm is stopped and goes on while it waits for the host to listen."""
+
+    def stop_and_go_on(process: programs.Program[bytes], host: socket.socket) -> None:
+        stat = Path(f"/proc/{process.pid}/stat")
+        programs.until(lambda: _waiting(host.fileno()) and ") S " in stat.read_text(), "it never waits")
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        process.send_signal(signal.SIGCONT)
+
     words = ["\x01" * 120_000] * 10
-    with _met(tmp_path, (), *words) as met:
+    with _met(tmp_path, (), *words, unheard=stop_and_go_on) as met:
         assert met.start["arguments"] == words
         met.says(b"exit 0\n")
         assert met.ends() == (0, b"")
@@ -249,6 +269,8 @@ def test_a_hung_up_qvm_ends_although_nobody_reads_what_it_says(tmp_path: Path) -
             with contextlib.suppress(BlockingIOError):
                 while text:
                     text = text[met.host.send(text) :]
+            room = fcntl.fcntl(reading, fcntl.F_GETPIPE_SZ)
+            programs.until(lambda: _waiting(reading) == room, lambda: f"{_waiting(reading)} bytes of {room}")
             met.qvm.send_signal(signal.SIGHUP)
             assert met.qvm.wait(programs.PATIENCE) == 130
     finally:

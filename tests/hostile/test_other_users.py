@@ -92,6 +92,7 @@ def test_a_host_of_another_user_is_not_used(tmp_path: Path) -> None:
             env={**os.environ, "QVM_HOST": str(path)},
             capture_output=True,
             text=True,
+            timeout=60,
             check=False,
         )
         assert (result.returncode, "another user's host" in result.stderr) == (64, True), result.stderr
