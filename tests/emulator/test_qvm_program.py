@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import random
+import select
 import signal
 import socket
 import struct
@@ -48,6 +49,15 @@ class _Meeting:
         return self.qvm.returncode, said
 
 
+def _accepted(listener: socket.socket, process: programs.Program[bytes]) -> socket.socket:
+    """The host's end of the connection that qvm makes."""
+    programs.until(lambda: select.select([listener], [], [], 0)[0] or process.poll() is not None, "qvm does nothing")
+    assert process.poll() is None, process.communicate()
+    host, _ = listener.accept()
+    host.settimeout(programs.PATIENCE)
+    return host
+
+
 @contextlib.contextmanager
 def _met(
     folder: Path,
@@ -70,9 +80,7 @@ def _met(
             cwd=cwd,
             preexec_fn=before,
         ) as process:
-            listener.settimeout(programs.PATIENCE)
-            host, _ = listener.accept()
-            host.settimeout(programs.PATIENCE)
+            host = _accepted(listener, process)
             unheard(process, host)
             line, streams = bytearray(), list[int]()
             while not line.endswith(b"\n"):
@@ -354,9 +362,7 @@ def test_the_path_of_the_socket_may_be_long(tmp_path: Path, relative: bool, monk
         listener.listen()
         environment = {**os.environ, "QVM_HOST": "host" if relative else str(folder / "host")}
         with programs.Program([*qvm.command(), "@x"], env=environment, stderr=subprocess.PIPE) as process:
-            listener.settimeout(programs.PATIENCE)
-            host, _ = listener.accept()
-            with host:
+            with _accepted(listener, process) as host:
                 assert json.loads(host.makefile("rb").readline())["op"] == "start"
                 host.sendall(b"exit 4\n")
             assert process.wait(programs.PATIENCE) == 4
