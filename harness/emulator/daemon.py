@@ -2,7 +2,7 @@
 """The process that is an emulated host: ``python -m harness.emulator.daemon``.
 
 It ends, and everything it started with it, when its lifeline (a pipe that its owner holds) closes, at SIGTERM or
-SIGINT, or, for the host that ``qvm`` starts for itself, when the last guest has gone.
+SIGINT, or, for the host that ``qvm`` starts for itself, when its last client has gone: a guest's qvm, as a rule.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--terminals", type=int, default=0, help="pseudo-terminals, as devc-pty makes them; 0: as guests ask for them"
     )
     parser.add_argument("--lifeline", type=int, metavar="FD", help="end when this inherited descriptor closes")
-    parser.add_argument("--linger", action="store_true", help="end when the last guest has ended")
+    parser.add_argument("--linger", action="store_true", help="end when the last client has ended")
     parser.add_argument("--log-level", default="warning")
     return parser.parse_args(argv)
 

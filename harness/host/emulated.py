@@ -181,7 +181,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
         return frozenset({REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, FAULTS, REFERENCES})
 
     def components(self) -> Sequence[ManifestItem]:
-        """QEMU with its packages, the guest images, the library inside QEMU, the compiler."""
+        """QEMU with its packages, the guest images, the library inside QEMU, qvm, the compiler."""
         return provision.manifest()
 
     def start(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the harness builds from its own C sources: the probe guest's images and the library that QEMU preloads."""
+"""What the harness builds from its own C sources: the probe guest's images, the library that QEMU preloads, qvm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ PROBE_STARTS: Final[dict[Arch | ProbeVariant, int]] = {
 """Where the image of an architecture, or of a variant, begins in the guest's memory."""
 
 PROBE_RECIPE: Final = shipped.TARGETS / "images/probe/recipe.toml"
-_WINDOW: Final = shipped.PACKAGE / "emulator/window"
+_EMULATOR: Final = shipped.PACKAGE / "emulator"
+_WINDOW: Final = _EMULATOR / "window"
+# An old C library's symbols only: the window library is loaded into QEMUs of unknown age.
+_THIS_MACHINE: Final = f"{platform.machine()}-linux-gnu.2.28"
 
 
 def probe_image(arch: Arch, variant: ProbeVariant = "") -> Path:
@@ -40,6 +43,12 @@ def window_library() -> Path:
     return compile_c(recipe).path / recipe.output
 
 
+def qvm_program() -> Path:
+    """The emulated host's qvm for this machine. Raises HarnessError when it does not compile."""
+    recipe = qvm_recipe()
+    return compile_c(recipe).path / recipe.output
+
+
 def probe_recipe(arch: Arch, variant: ProbeVariant = "") -> Recipe:
     """How the probe's image is made (see its own recipe file); without a variant, the one that QEMU's machine boots."""
     return load_recipe(PROBE_RECIPE, variant or arch)
@@ -50,8 +59,7 @@ def window_recipe() -> Recipe:
     return Recipe(
         name="window library",
         folder=_WINDOW,
-        # An old C library's symbols only: the object is loaded into QEMUs of unknown age.
-        target=f"{platform.machine()}-linux-gnu.2.28",
+        target=_THIS_MACHINE,
         sources=("window.c",),
         flags=("-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror"),
         inputs=("window.c",),
@@ -59,7 +67,20 @@ def window_recipe() -> Recipe:
     )
 
 
+def qvm_recipe() -> Recipe:
+    """How qvm is made."""
+    return Recipe(
+        name="qvm",
+        folder=_EMULATOR,
+        target=_THIS_MACHINE,
+        sources=("qvm.c",),
+        flags=("-O2", "-Wall", "-Wextra", "-Werror"),
+        inputs=("qvm.c",),
+        output="qvm",
+    )
+
+
 def built() -> dict[str, Recipe]:
     """Everything that is built here, by its name in the manifest."""
     probes = {f"probe-{variant or arch}": probe_recipe(arch, variant) for arch in ARCHES for variant in PROBES[arch]}
-    return {**probes, "window-library": window_recipe()}
+    return {**probes, "window-library": window_recipe(), "qvm": qvm_recipe()}

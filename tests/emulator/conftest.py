@@ -8,13 +8,14 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from harness import provision
 from harness.arch import Arch
+from harness.emulator import qvm
 from harness.emulator.service.client import EmulatedHost, HostClient
 from tests import programs
 from tests.emulator.terminal import Terminal
@@ -57,6 +58,16 @@ def image_that_powers_off(path: Path) -> Path:
     return path
 
 
+QVM_OF_A_PERSON = (sys.executable, "-m", "harness.emulator.qvm")
+"""Finds a host, and becomes the qvm that benches start."""
+
+
+@pytest.fixture(params=["bench", "person"])
+def either_qvm(request: pytest.FixtureRequest) -> Sequence[str]:
+    """qvm as benches start it, and as people do."""
+    return qvm.command() if request.param == "bench" else QVM_OF_A_PERSON
+
+
 class Bench:
     """A host of the test's own, and its qvm processes."""
 
@@ -68,11 +79,11 @@ class Bench:
         self._terminals: list[Terminal] = []
 
     def qvm(self, text: str, *arguments: str) -> subprocess.Popen[str]:
-        """Start ``qvm @file`` with this configuration."""
+        """Start ``qvm @file`` with this configuration, as a bench does."""
         path = self._directory / f"guest{len(self._processes)}.qvmconf"
         path.write_text(text)
         process = programs.Program(
-            [sys.executable, "-m", "harness.emulator.qvm", f"@{path}", *arguments],
+            [*qvm.command(), f"@{path}", *arguments],
             env={**os.environ, "QVM_HOST": str(self.host.socket)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

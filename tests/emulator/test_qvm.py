@@ -5,20 +5,18 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.arch import ARCHES, Arch
+from harness.emulator.service import own_host
 from tests import programs
-from tests.emulator.conftest import Bench, configuration, image_that_powers_off
+from tests.emulator.conftest import QVM_OF_A_PERSON, Bench, configuration, image_that_powers_off
 
 
 def _children(pid: int) -> list[int]:
@@ -79,30 +77,6 @@ def test_the_vm_has_a_node_exactly_while_it_lives(bench: Bench) -> None:
     assert not node.exists()
 
 
-def test_no_signal_is_overlooked(tmp_path: Path) -> None:
-    """A host that talks to qvm at the very moment in which the signal comes, again and again."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(str(tmp_path / "host"))
-        listener.listen()
-        environment = {**os.environ, "QVM_HOST": str(tmp_path / "host")}
-        command = [sys.executable, "-m", "harness.emulator.qvm", "@guest.qvmconf"]
-        with programs.Program(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as qvm:
-            host, _ = listener.accept()
-            with host, host.makefile("rb") as stream:
-                host.settimeout(programs.PATIENCE)
-                assert json.loads(stream.readline())["op"] == "start"
-                chance = random.Random(1)
-                for _ in range(6000):
-                    host.sendall(b'{"ok": true}\n')
-                    moment = time.perf_counter_ns() + chance.randrange(120_000)
-                    while time.perf_counter_ns() < moment:
-                        pass
-                    qvm.send_signal(signal.SIGUSR1)
-                    assert json.loads(stream.readline()) == {"op": "report"}
-                host.sendall(b'{"ok": true, "exit": 7, "message": ""}\n')
-            assert qvm.wait(programs.PATIENCE) == 7
-
-
 def test_sigusr1_makes_every_device_report_its_state(bench: Bench) -> None:
     devices = "vdev shmem name talk\nvdev shmem loc 0x1c050000 intr gic:43"
     process, terminal = bench.guest(configuration(devices=devices))
@@ -157,23 +131,12 @@ def test_guests_and_files_go_with_a_host_that_is_killed(bench: Bench) -> None:
     assert not bench.host.run_directory.exists()
 
 
-def test_without_a_host_qvm_says_so_and_exits_64(tmp_path: Path) -> None:
-    result = programs.run(
-        [sys.executable, "-m", "harness.emulator.qvm", "@x"],
-        env={**os.environ, "QVM_HOST": str(tmp_path / "nothing")},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 64
-    assert "nothing" in result.stderr or "No such file" in result.stderr
-
-
 def test_qvm_alone_starts_a_host_that_goes_with_the_last_guest(tmp_path: Path) -> None:
     path = tmp_path / "guest.qvmconf"
     path.write_text(configuration(console=">-"))
     environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
     with programs.Program(
-        [sys.executable, "-m", "harness.emulator.qvm", f"@{path.name}"],
+        [*QVM_OF_A_PERSON, f"@{path.name}"],
         cwd=tmp_path,
         env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
         stdin=subprocess.PIPE,
@@ -198,7 +161,7 @@ def test_qvm_alone_uses_no_folder_that_others_can_reach(tmp_path: Path) -> None:
     folder.chmod(0o777)
     environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
     result = programs.run(
-        [sys.executable, "-m", "harness.emulator.qvm", "@x"],
+        [*QVM_OF_A_PERSON, "@x"],
         env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -212,7 +175,7 @@ def test_qvm_alone_again_and_again_while_its_host_is_ending(tmp_path: Path) -> N
     """Each start may meet the host of the one before in any state of its end."""
     (tmp_path / "guest.qvmconf").write_text("system one\nram 64M\nload nowhere\n")
     environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
-    command = [sys.executable, "-m", "harness.emulator.qvm", "@guest.qvmconf"]
+    command = [*QVM_OF_A_PERSON, "@guest.qvmconf"]
     for _ in range(8):
         result = programs.run(
             command,
@@ -222,6 +185,19 @@ def test_qvm_alone_again_and_again_while_its_host_is_ending(tmp_path: Path) -> N
             text=True,
         )
         assert (result.returncode, "nowhere" in result.stderr) == (65, True), result.stderr
+
+
+def test_a_host_is_kept_for_a_qvm_that_is_about_to_start_its_guest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may end meanwhile."""
+    monkeypatch.delenv("QVM_HOST", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with own_host.connection() as waiting, waiting.makefile("rb") as stream:
+        assert programs.run([*QVM_OF_A_PERSON, "system"], capture_output=True).returncode == 65
+        waiting.sendall(b'{"op": "guests"}\n')
+        assert json.loads(stream.readline()) == {"ok": True, "guests": []}
+    programs.until(lambda: not (tmp_path / "shmem-host").exists(), "the host is still there", programs.PATIENCE)
 
 
 BAD = [

@@ -6,14 +6,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import socket
 import subprocess
-import sys
 import threading
 from asyncio.subprocess import DEVNULL
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,13 +18,14 @@ from qemu.qmp import QMPClient, QMPError
 from harness import provision
 from harness.emulator.machine.guest import Exit, Streams
 from harness.emulator.machine.qemu import Qemu, QemuDied
+from harness.emulator.service import own_host
 from harness.emulator.service.client import EmulatedHost
 from harness.emulator.service.host import Host
 from harness.errors import HarnessError
 from harness.narrow import present
 from harness.shmem.profile import FIELDS, PROFILES, Profile
 from tests import programs
-from tests.emulator.conftest import Bench, configuration, image_that_powers_off
+from tests.emulator.conftest import QVM_OF_A_PERSON, Bench, configuration, image_that_powers_off
 
 _FAKE_QEMU = Path(__file__).parent / "fake"
 """Holds a QEMU that looks good until it has to start a machine."""
@@ -37,8 +34,7 @@ _FAKE_QEMU = Path(__file__).parent / "fake"
 def _run_on_fake_qemu(folder: Path, placement: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     path = folder / "guest.qvmconf"
     path.write_text(configuration(console=">-", devices=f"vdev shmem {placement}"))
-    command = [sys.executable, "-m", "harness.emulator.qvm", f"@{path}"]
-    return programs.run(command, env=environment, capture_output=True, text=True)
+    return programs.run([*QVM_OF_A_PERSON, f"@{path}"], env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -85,27 +81,17 @@ def test_a_host_error_gives_64_and_its_message(
     assert list(tmp_path.glob("*.sock")) == []
 
 
-def test_qvm_alone_gives_up_on_hosts_that_never_answer(tmp_path: Path) -> None:
+def test_qvm_alone_gives_up_on_hosts_that_never_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host accepts the connection and ends."""
     folder = tmp_path / "shmem-host"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(folder / "control"))
         listener.listen()
         threading.Thread(target=_take_and_end, args=(listener,), daemon=True).start()
-        code = (
-            "import sys; from harness.emulator import qvm;"
-            "qvm._OWN_HOST_SECONDS = 0.3; qvm._start_host = lambda _: None;"
-            "sys.exit(qvm.main(['@guest']))"
-        )
-        environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
-        result = programs.run(
-            [sys.executable, "-c", code],
-            env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-        )
-        assert (result.returncode, "no host" in result.stderr) == (64, True), result.stderr
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+        with pytest.raises(ConnectionError):
+            own_host.connection(patience=0.0)
 
 
 def _take_and_end(listener: socket.socket) -> None:
@@ -114,41 +100,6 @@ def _take_and_end(listener: socket.socket) -> None:
             listener.accept()[0].close()
         except OSError:
             return
-
-
-@contextmanager
-def _qvm_of_a_made_up_host(folder: Path) -> Iterator[tuple[programs.Program[bytes], socket.socket]]:
-    """A qvm, and the host's end of its channel."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(str(folder / "host"))
-        listener.listen()
-        command = [sys.executable, "-m", "harness.emulator.qvm", "@guest"]
-        environment = {**os.environ, "QVM_HOST": str(folder / "host")}
-        with programs.Program(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qvm:
-            yield qvm, listener.accept()[0]
-
-
-def test_a_host_that_ends_after_its_answer_gives_96_and_the_guest_is_not_started_again(tmp_path: Path) -> None:
-    with _qvm_of_a_made_up_host(tmp_path) as (qvm, host):
-        # What has not been read when the socket closes makes qvm's read fail with a reset.
-        host.recv(1, socket.MSG_PEEK)
-        host.sendall(b'{"ok": true, "started": "one"}\n')
-        host.close()
-        assert qvm.communicate(timeout=programs.PATIENCE)[1] == b"qvm: the host is gone\n"
-        assert qvm.returncode == 96
-
-
-def test_a_signal_after_the_last_word_of_the_host_changes_nothing(tmp_path: Path) -> None:
-    with _qvm_of_a_made_up_host(tmp_path) as (qvm, host):
-        host.makefile("rb").readline()
-        qvm.send_signal(signal.SIGSTOP)
-        os.waitpid(qvm.pid, os.WUNTRACED)
-        host.sendall(b'{"ok": true, "started": "one"}\n{"ok": true, "exit": 3, "message": ""}\n')
-        host.close()
-        qvm.send_signal(signal.SIGTERM)
-        qvm.send_signal(signal.SIGCONT)
-        assert qvm.communicate(timeout=programs.PATIENCE)[1] == b""
-        assert qvm.returncode == 3
 
 
 def test_a_long_name_works_and_one_that_no_file_can_have_is_rejected(bench: Bench) -> None:

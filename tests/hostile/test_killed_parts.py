@@ -35,7 +35,7 @@ LEFT_SECONDS = 120.0
 PARTS = {
     "daemon": "harness.emulator.daemon",
     "qemu": "qemu-system-",
-    "qvm": "harness.emulator.qvm",
+    "qvm": "/qvm @",
     "pytest": "-m pytest",
 }
 _TEST = """

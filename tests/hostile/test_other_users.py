@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.emulator import qvm
 from harness.emulator.service.client import EmulatedHost, HostClient
 from harness.emulator.service.protocol import connect
 from harness.errors import BenchError
@@ -87,17 +88,18 @@ def test_a_host_of_another_user_is_not_used(tmp_path: Path) -> None:
         with pytest.raises(BenchError, match="another user's host"):
             HostClient(path)
         result = programs.run(
-            [sys.executable, "-m", "harness.emulator.qvm", f"@{tmp_path / 'guest.qvmconf'}"],
+            [*qvm.command(), f"@{tmp_path / 'guest.qvmconf'}"],
             env={**os.environ, "QVM_HOST": str(path)},
             capture_output=True,
             text=True,
+            timeout=60,
             check=False,
         )
         assert (result.returncode, "another user's host" in result.stderr) == (64, True), result.stderr
         assert "Traceback" not in result.stderr
-        somebody.terminate()
         assert somebody.stdout
-        assert somebody.stdout.read().splitlines() == ["b''", "b''"], "nothing was told to a stranger"
+        assert [somebody.stdout.readline() for _ in range(2)] == ["b''\n", "b''\n"], "nothing was told to a stranger"
+        somebody.terminate()
 
 
 _EXCHANGE = """

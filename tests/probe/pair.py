@@ -10,13 +10,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from harness.arch import Arch
+from harness.emulator import qvm
 from harness.emulator.service.client import EmulatedHost, HostClient
 from harness.guest.probe import Probe
 from harness.provision import probe_image
@@ -74,7 +74,7 @@ def _guest(host: EmulatedHost, client: HostClient, folder: Path, system: str, te
     path = folder / f"{system}.qvmconf"
     path.write_text(text)
     process = programs.Program(
-        [sys.executable, "-m", "harness.emulator.qvm", f"@{path}"],
+        [*qvm.command(), f"@{path}"],
         env={**os.environ, "QVM_HOST": str(host.socket)},
         stdin=subprocess.DEVNULL,
     )

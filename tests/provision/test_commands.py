@@ -47,7 +47,8 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(bare: dict[str, str]) -> 
     assert done.returncode == 2
     assert "ok" in row(done.stdout, "compiler")
     assert "no qemu-system-aarch64 on PATH" in row(done.stdout, "QEMU aarch64")
-    assert "  window-library: harness provision\n" in done.stdout
+    for built in ("window-library", "qvm"):
+        assert f"  {built}: harness provision\n" in done.stdout
 
 
 def test_doctor_explains_a_cache_that_cannot_be_used(bare: dict[str, str], tmp_path: Path) -> None:
@@ -93,6 +94,7 @@ def test_provision_makes_what_is_missing_and_what_is_damaged(bare: dict[str, str
     assert made["QEMU x86_64"] == str(program)
     content = Path(made["probe x86_64"]).read_bytes()
     assert content.startswith(b"\x7fELF")
+    assert os.access(made["qvm"], os.X_OK)
 
     Path(made["probe x86_64"]).write_bytes(bytes(len(content)))
     again = harness("provision", "--arch", "x86_64", "--image", "probe", **environment)

@@ -285,7 +285,7 @@ class EmulatedHost:
 def wait_for_host(path: Path, process: subprocess.Popen[bytes], log: Path | None = None) -> None:
     """Until the control socket takes connections. Raises BenchError when the process ends or is too late."""
     try:
-        own_host.wait_for_host(path, process, _START_TIMEOUT)
+        own_host.wait_for_host(path, process, _START_TIMEOUT).close()
     except (ChildProcessError, TimeoutError) as error:
         said = log.read_text(errors="replace")[-2000:] if log and log.exists() else ""
         raise BenchError(f"{error}; it says:\n{said}") from None

@@ -12,17 +12,18 @@ import os
 import socket
 from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from harness.account import is_own
 from harness.emulator import shortages
 from harness.emulator.device.regions import RequestFailed
-from harness.emulator.machine.guest import Exit, Guest, Streams
+from harness.emulator.machine.guest import EXIT_BEFORE_START, Exit, Guest, Streams
 from harness.emulator.service import messages
 from harness.emulator.service.host import Host
 from harness.emulator.service.programs import Failed, HostProgram, Operation, as_text
 from harness.emulator.service.protocol import MAX_LINE, has_hung_up
 from harness.errors import HarnessError
+from harness.narrow import present
 from harness.structured import StructureError, parse_plain, structure, unstructure
 
 _LOG = logging.getLogger(__name__)
@@ -89,15 +90,21 @@ class Service:
             _LOG.error("a session has ended: %r", error)
         finally:
             session.close()
-            if self.linger and not self.host.guests:
+            self._sessions.discard(present(asyncio.current_task()))
+            if self.linger and not self._sessions:
+                # Whoever has had an answer keeps the host by its session, and nobody gets one from now on.
+                self._stop_listening()
                 self.ending.set()
 
-    async def close(self) -> None:
-        """Stop listening; sessions end with their guests."""
+    def _stop_listening(self) -> None:
         if self._accepting is not None:
             self._accepting.cancel()
         if self._listener is not None:
             self._listener.close()
+
+    async def close(self) -> None:
+        """Stop listening; sessions end with their guests."""
+        self._stop_listening()
         for guest in list(self.host.guests.values()):
             await guest.stop("power-cut")
         if self._sessions:
@@ -128,6 +135,24 @@ def _request(line: bytes, kinds: Iterable[type[messages.Request]]) -> messages.R
     return request
 
 
+def _as_named(word: str) -> str:
+    """A word of qvm's command line as Python has it: each byte that is no ASCII may have come by itself."""
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
+def _told(answer: Mapping[str, Any]) -> bytes:
+    """An answer in the lines for a qvm (``service.protocol``)."""
+    if answer["ok"]:
+        said, status = [*answer.get("notes", ())], answer.get("exit")
+        if answer.get("message"):
+            said.append(answer["message"])
+    else:
+        said, status = [f"qvm: {answer['error']}"], EXIT_BEFORE_START
+    words = "".join(f"{text}\n" for text in said).encode(errors="backslashreplace")
+    last = b"" if status is None else b"exit %d\n" % status
+    return b"say %d\n%s%s" % (len(words), words, last)
+
+
 class Session:
     """One client of the control socket."""
 
@@ -137,6 +162,7 @@ class Session:
         self._socket = client
         self._input = bytearray()
         self._fds: list[int] = []
+        self._is_qvm = False
         self._program = HostProgram(self._host.registry, self._host.profile)
         self._operations: Mapping[type[messages.Request], Operation] = {
             messages.AskGuests: self._guests,
@@ -244,7 +270,8 @@ class Session:
         await self._write({"ok": False, "error": error, **more})
 
     async def _write(self, message: Mapping[str, object]) -> None:
-        await asyncio.get_running_loop().sock_sendall(self._socket, json.dumps(message).encode() + b"\n")
+        data = _told(message) if self._is_qvm else json.dumps(message).encode() + b"\n"
+        await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     def close(self) -> None:
         """The client has gone: its connections are detached."""
@@ -260,13 +287,15 @@ class Session:
 
     async def _run_guest(self, start: messages.Start) -> None:
         """Start the guest and stay until it has ended, or until its qvm is gone: then its power is cut."""
+        self._is_qvm = True
         if len(self._fds) != 2:
             await self._refuse("a start request needs two descriptors")
             return
         streams = Streams(*self._fds)
         self._fds = []
         try:
-            started = await self._host.start_guest(start.arguments, Path(start.directory), streams)
+            words = [_as_named(word) for word in start.arguments]
+            started = await self._host.start_guest(words, Path(_as_named(start.directory)), streams)
         except ValueError as error:
             # Words that no file can be named by.
             await self._refuse(f"malformed request: {error!r}")

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of the emulated host over its control socket, and what it answers, a record for each.
-
-This module is all that ``qvm`` needs of it, so it imports nothing that takes time.
-"""
+"""What is asked of the emulated host over its control socket, and what it answers, a record for each."""
 
 from __future__ import annotations
 

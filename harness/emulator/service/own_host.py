@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host of a user who has named none: where it lives, and how it is started."""
+"""The host of a user who has named none: where it lives, how it is started, and how it is kept."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import select
 import socket
@@ -13,11 +14,35 @@ import time
 from pathlib import Path
 from typing import Final
 
+from harness.account import make_private
+from harness.emulator.service.messages import AskGuests
 from harness.emulator.service.protocol import SOCKET_NAME, connect
 from harness.paths import is_plain
 
+PATIENCE_SECONDS: Final = 120.0
 _START_SECONDS: Final = 120.0
 _LOOK_MILLISECONDS: Final = 5
+
+
+def connection(patience: float = PATIENCE_SECONDS) -> socket.socket:
+    """A connection to this user's host, which is started unless it runs, and stays as long as the connection is open.
+
+    One that is just ending is waited for, and then started again. Raises OSError when there is no host in the end.
+    """
+    directory = default_run_directory()
+    deadline = time.monotonic() + patience
+    while True:
+        make_private(directory)
+        try:
+            return _kept(_connected(directory / SOCKET_NAME))
+        except (FileNotFoundError, ConnectionError):
+            if time.monotonic() > deadline:
+                raise
+        try:
+            return _kept(_start_host(directory))
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def default_run_directory() -> Path:
@@ -34,26 +59,49 @@ def default_run_directory() -> Path:
     return Path(f"/tmp/shmem-host-{os.getuid()}-{hashlib.sha256(os.fsencode(base)).hexdigest()[:8]}")
 
 
-def start_host(directory: Path) -> None:
-    """Start the host that lives in ``directory`` and wait until it takes connections. Raises OSError if it does not."""
-    command = [sys.executable, "-m", "harness.emulator.daemon", "--run-dir", str(directory), "--linger"]
-    host = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-    wait_for_host(directory / SOCKET_NAME, host, _START_SECONDS)
-
-
-def wait_for_host(path: Path, process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Until the control socket takes connections. Raises OSError when the process ends or is too late."""
+def wait_for_host(path: Path, process: subprocess.Popen[bytes], seconds: float) -> socket.socket:
+    """The control socket's first connection. Raises OSError when the process ends or is too late."""
     deadline = time.monotonic() + seconds
     poll = select.poll()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        while time.monotonic() < deadline:
-            try:
-                connect(probe, path)
-            except (FileNotFoundError, ConnectionRefusedError):
-                if process.poll() is not None:
-                    raise ChildProcessError(f"the emulated host ended with status {process.returncode}") from None
-                # The socket's appearance has no event that a child could be watched for at the same time.
-                poll.poll(_LOOK_MILLISECONDS)
-            else:
-                return
+    while time.monotonic() < deadline:
+        try:
+            return _connected(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if process.poll() is not None:
+                raise ChildProcessError(f"the emulated host ended with status {process.returncode}") from None
+            # The socket's appearance has no event that a child could be watched for at the same time.
+            poll.poll(_LOOK_MILLISECONDS)
     raise TimeoutError("the emulated host did not answer in time")
+
+
+def _start_host(directory: Path) -> socket.socket:
+    """Start the host that lives in ``directory``: a connection to it. Raises OSError if it does not take any."""
+    command = [sys.executable, "-m", "harness.emulator.daemon", "--run-dir", str(directory), "--linger"]
+    host = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    return wait_for_host(directory / SOCKET_NAME, host, _START_SECONDS)
+
+
+def _connected(path: Path) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connect(made, path)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _kept(made: socket.socket) -> socket.socket:
+    """The connection, when the host has answered: then it does not end by itself before that is closed.
+
+    Raises ConnectionError when it has ended.
+    """
+    try:
+        made.sendall(json.dumps({"op": AskGuests.op}).encode() + b"\n")
+        with made.makefile("rb") as stream:
+            if not stream.readline():
+                raise ConnectionResetError("the host ended before it answered")
+    except BaseException:
+        made.close()
+        raise
+    return made

@@ -5,6 +5,10 @@ What they say is in ``messages``. A request is ``{"op": NAME, ...}``; its answer
 ``{"ok": false, "error": TEXT}``, with the ``"status"`` that a guest would read where a request for a region is refused.
 One connection is one host program: what it has attached is detached when it closes. Requests of one connection are
 answered in their order.
+
+A connection that has asked for the start of a guest is a qvm, which is in C (``qvm.c``) and reads no JSON. It is told
+in lines what to do: ``say COUNT`` has so many bytes behind it, which are for its standard error, and ``exit STATUS`` is
+the last word.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from harness.account import is_own
 
 HOST_VARIABLE: Final = "QVM_HOST"
 """Environment variable with the path of the control socket."""
+CONNECTION_VARIABLE: Final = "QVM_CONNECTION"
+"""The same for the compiled qvm when it inherits a connection: the number of its descriptor."""
 SOCKET_NAME: Final = "control"
 MAX_LINE: Final = 8 << 20
 """Bytes of a request; a longer one is answered with an error."""
