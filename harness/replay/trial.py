@@ -13,6 +13,7 @@ from harness.replay.reference import Outcome, Reference
 from harness.replay.script import HOST, Step, moments
 from harness.replay.tally import Tally
 from harness.replay.world import World, digest
+from harness.report.judging.judgements import Finding
 from harness.shmem.registers import STATUS_MEMBERS_SHIFT
 from harness.shmem.status import Status
 
@@ -143,7 +144,7 @@ class Trial:
             for branch in self._branches:
                 branch.reference.perform(step)
             self.tally.count(step, {})
-            self.world.change(step)
+            self._change(step)
             return
         self._gather(step)
         for branch in self._branches:
@@ -151,6 +152,13 @@ class Trial:
         self.tally.count(step, outcome)
         if len(self._steps[step.actor]) >= self._most or self._is_long(step.actor):
             self.settle()
+
+    def _change(self, step: Step) -> None:
+        """Start or end a guest. Raises DifferenceError when it is not as it was, or runs though it must not."""
+        try:
+            self.world.change(step)
+        except Finding as found:
+            raise DifferenceError(Difference(str(step), "  what the model says", f"  {found}", "registers")) from None
 
     def _fits(self, step: Step) -> bool:
         """Whether it can be carried out with those that were gathered: nobody can tell the order of looks."""

@@ -39,6 +39,7 @@ from harness.shmem.config import ShmemVdev
 from harness.shmem.registers import PAGE_SIZE
 
 _END_SECONDS: Final = 60.0
+_REFUSED_SECONDS: Final = 30.0
 _BATCH_SECONDS: Final = 90.0
 _BUSY_SECONDS: Final = 4.0
 _PULSE_SECONDS: Final = 20.0
@@ -73,7 +74,7 @@ class Guest:
         """Wait until qvm has ended without a guest. Raises Finding when it runs, or ends as if it had run."""
         guest, self._guest = present(self._guest), None
         try:
-            status = guest.qvm.wait_end(_END_SECONDS)
+            status = guest.qvm.wait_end(_REFUSED_SECONDS)
         except BenchError:
             raise Finding(f"{self._wanted.system} starts, though a create of it cannot be made") from None
         finally:
