@@ -14,13 +14,14 @@ from typing import Self
 from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
 from harness.host.protocol import ShmemHostProtocol
-from harness.replay.drawing import draw_system
+from harness.replay.drawing import System, draw_system
 from harness.replay.script import Script
 from harness.replay.shrinking import shrink
 from harness.replay.tally import Tally
 from harness.replay.trial import LIVES, Difference, DifferenceError, Trial
 from harness.replay.turns import Turns
 from harness.replay.world import World, asleep
+from harness.report.judging.judgements import Finding
 
 STEPS = 3000
 """Steps of one history; then another system is drawn."""
@@ -52,7 +53,8 @@ class Histories:
             found = self._one(seed, until)
             if found:
                 script, difference = found
-                script, difference = self._shrunk(script, difference, shrink_seconds)
+                if script.steps:
+                    script, difference = self._shrunk(script, difference, shrink_seconds)
                 return Failure(difference, script, seed)
             seed += 1
         return None
@@ -61,6 +63,15 @@ class Histories:
         random = Random(seed)
         system = draw_system(random, self._config, self._placement)
         script = Script(self._config.name, system.devices, ())
+        try:
+            return self._history(random, system, script, until)
+        except Finding as found:
+            difference = Difference("the start of the guests", "  what the model says", f"  {found}", "registers")
+            return script, difference
+
+    def _history(
+        self, random: Random, system: System, script: Script, until: float
+    ) -> tuple[Script, Difference] | None:
         with self._world(script) as world:
             trial = Trial(world, self.tally)
             turns = Turns(random, system, trial)

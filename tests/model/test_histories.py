@@ -43,3 +43,12 @@ def test_a_history_finds_a_fault_and_is_made_short(tmp_path: Path, fault: str, t
         assert histories.replay(parse(str(failure.script))) is not None
     with _bench(tmp_path, None) as bench, bench.host() as host:
         assert Histories(bench.config, host, "pci", tmp_path).replay(parse(str(failure.script))) is None
+
+
+def test_guests_that_do_not_find_their_devices_are_a_difference(tmp_path: Path) -> None:
+    with _bench(tmp_path, "pci-device-id") as bench, bench.host() as host:
+        failure = Histories(bench.config, host, "pci", tmp_path).run(SEED, SECONDS, SECONDS)
+    assert failure is not None
+    assert failure.difference.topic == "registers"
+    assert failure.difference.step == "the start of the guests"
+    assert "does not find all of its" in failure.difference.seen
