@@ -34,8 +34,11 @@ def went_through_nothing(code: CodeType) -> bool:
 
 
 def put_in(module: ast.Module) -> None:
-    """Let ``all`` be ``every`` in a module that does not give the name a meaning of its own."""
-    if _binds_all(module):
+    """Let ``all`` be ``every`` in a module that uses it and does not give the name a meaning of its own.
+
+    Other modules stay as they are: one that lists its own names, as hypothesis does, would find one more.
+    """
+    if not _uses_all(module) or _binds_all(module):
         return
     place = next((at for at, node in enumerate(module.body) if not _comes_first(node)), len(module.body))
     if place == len(module.body):
@@ -50,6 +53,10 @@ def _comes_first(node: ast.stmt) -> bool:
     """Whether nothing may stand before a statement of a module: its docstring and what it takes from the future."""
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return is_text or (isinstance(node, ast.ImportFrom) and node.module == "__future__")
+
+
+def _uses_all(module: ast.Module) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "all" for node in ast.walk(module))
 
 
 def _binds_all(module: ast.Module) -> bool:

@@ -40,7 +40,7 @@ from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 _OPTION: Final = "enable_assertion_pass_hook"
 _beside: Final = rewrite.get_cache_dir
 _rewrite: Final = rewrite.rewrite_asserts
-_OWN_TAIL: Final = ".counted"
+_OWN_TAIL: Final = ".judged"
 _EMPTY_TABLE: Final = "empty_parameter_set_mark"
 _REWRITTEN: Final = "@pytest_ar"
 _SUITES: Final = ("suites", "fixtures")
@@ -77,9 +77,11 @@ def arm(config: pytest.Config) -> None:
     pytest.register_assert_rewrite(*_SUITES)
 
 
-def _with_counting_all(module: ast.Module, *arguments: Any) -> None:
-    everything.put_in(module)
-    _rewrite(module, *arguments)
+def _with_counting_all(
+    mod: ast.Module, source: bytes, module_path: str | None = None, config: pytest.Config | None = None
+) -> None:
+    everything.put_in(mod)
+    _rewrite(mod, source, module_path, config)
 
 
 def _cache_folder(file_path: Path) -> Path:
