@@ -102,11 +102,30 @@ class Reach:
         seen = guest_name if self.mapping.rules_first else host_name
         return host_name if self.implied_by(guest_name) or self.rules.permits(seen) else None
 
+    def region_of(self, listed: bytes) -> bytes | None:
+        """The region of a name as the list sees it; None where the guest cannot have it."""
+        if self.mapping.rules_first:
+            return self.host_name(listed)
+        return listed if self.host.accepts(listed) and self.mapping.legal.legal(listed) else None
+
     def implied_by(self, guest_name: bytes) -> Create | None:
         """The ``create`` that permits the name whatever the rules say, where the profile has it so (SHM-OPEN-10)."""
         if self.profile.create_vs_rules != "implies-allow":
             return None
         return next((create for create in self.vdev.creates if as_bytes(create.name) == guest_name), None)
+
+    @cached_property
+    def named(self) -> Dfa:
+        """Those of the host-side names that the options spell out, by a rule or a ``create``. Raises Entangled."""
+        exact = [
+            (rule, glob)
+            for rule, glob in zip(self.rules.rules, self.rules.globs, strict=True)
+            if rule.kind == "allow" and glob.exact
+        ]
+        written = RulesList(tuple(rule for rule, _ in exact), tuple(glob for _, glob in exact), permits_rest=False)
+        by_rule = self.mapping.image(both(written.permitted(STATES), self.rules.permitted(STATES), STATES))
+        made = [one.host_name for one in self.creations if one.host_name is not None]
+        return either((by_rule, *(single(name) for name in made if self.host.accepts(name))), STATES)
 
     def guest_name(self, host_name: bytes) -> bytes | None:
         """A name by which the guest gets the region; None where it cannot. Raises Entangled."""
