@@ -159,23 +159,27 @@ def check_policy(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
                     expected=f"one of {', '.join(sorted(known))}",
                 )
     for number_, channel in enumerate(policy.channels):
-        yield from _channel(analysis, channel, analysis.others[number_])
+        yield from _channel(analysis, channel, number_)
     yield from _surplus(analysis, policy)
 
 
-def _channel(analysis: Analysis, channel: Channel, names: Dfa) -> Iterator[Finding]:
+def _channel(analysis: Analysis, channel: Channel, number_: int) -> Iterator[Finding]:
+    names = analysis.others[number_]
     if analysis.shortest(names) is None:
         text = f"no legal name of a region fits the channel '{channel.region}'"
         yield Finding("error", "unused-channel", text, channel.position, channel.members)
         return
-    missing = []
     for member in dict.fromkeys(channel.members):
         lacking = analysis.shortest(less(names, analysis.names_of(member), STATES))
         if lacking is not None:
-            missing.append(member)
             text = f"'{member}' cannot reach {spelled(lacking)} of the channel '{channel.region}'"
             yield Finding("error", "missing-access", text, channel.position, (member,), spelled(lacking))
-    if len(frozenset(channel.members)) - len(missing) + len(channel.host) < 2:
+    together = (
+        len(analysis.vms_of(members).intersection(channel.members))
+        for members, _ in analysis.atoms.holding()
+        if number_ in analysis.others_of(members)
+    )
+    if max(together, default=0) + len(channel.host) < 2:
         text = f"fewer than two members can use the channel '{channel.region}'"
         yield Finding("warning", "unused-channel", text, channel.position, channel.members)
     if channel.size_bytes is None:

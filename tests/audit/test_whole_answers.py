@@ -99,6 +99,24 @@ def test_a_rule_names_the_region_of_the_name_that_the_list_sees(seen: str, rule:
     assert [access.exact for access in found.regions[0].accesses] == [True, True]
 
 
+def test_a_note_of_one_kind_hides_no_warning_of_it_under_another_reading() -> None:
+    found = audit(_system(a="deny x allow wide*"), "7.0", PROFILE)
+    told = [each.text for each in found.findings if each.code == "depends-on-reading" and "mixed_tail" in each.text]
+    assert len(told) == 1
+    assert "if mixed_tail is allow" in told[0]
+    assert "[unlimited-regions]" in told[0]
+
+
+def test_a_channel_is_unused_only_if_no_two_members_have_a_name_of_it() -> None:
+    at = Position("policy.yaml", 1, 1)
+    policy = Policy((Channel("net_*", ("a", "b"), at),))
+    found = audit(_system(a="subst local,net allow local_*", b="allow net_*"), "7.0", PROFILE, policy)
+    assert [vms for vms, _ in _told(found, "missing-access")] == [("a",)]
+    assert _told(found, "unused-channel") == []
+    found = audit(_system(a="allow net_1", b="allow net_2"), "7.0", PROFILE, policy)
+    assert [vms for vms, _ in _told(found, "unused-channel")] == [("a", "b")]
+
+
 _PIECES = ("a", "b", "c", "-", "]", "!", "^", "é", "z", "*", "?", "[ab]", "[!a]", "[]-]", "[!]^-]", r"\[", r"\\", r"\*")
 _patterns = st.lists(st.sampled_from(_PIECES), min_size=1, max_size=4).map("".join)
 
