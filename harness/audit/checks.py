@@ -179,8 +179,9 @@ def _crowds(analysis: Analysis) -> Iterator[Finding]:
     """Regions that no configuration names and that have no room for all devices which can attach."""
     named = {region.host_name for region in analysis.regions}
     told: list[frozenset[str]] = []
-    for _, witness in analysis.atoms.holding():
-        accesses = analysis.accesses(witness) if witness not in named else ()
+    for members, witness in analysis.atoms.holding():
+        crowd = sum(number < len(analysis.devices) for number in members) > CLIENTS
+        accesses = analysis.accesses(witness) if crowd and witness not in named else ()
         labels = frozenset(access.device.label for access in accesses)
         if len(labels) > CLIENTS and not any(labels <= before for before in told):
             told.append(labels)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Final
@@ -122,10 +123,17 @@ class Reach:
             for rule, glob in zip(self.rules.rules, self.rules.globs, strict=True)
             if rule.kind == "allow" and glob.exact
         ]
-        written = RulesList(tuple(rule for rule, _ in exact), tuple(glob for _, glob in exact), permits_rest=False)
-        by_rule = self.mapping.image(both(written.permitted(STATES), self.rules.permitted(STATES), STATES))
-        made = [one.host_name for one in self.creations if one.host_name is not None]
-        return either((by_rule, *(single(name) for name in made if self.host.accepts(name))), STATES)
+        regions = [self.region_of(glob.only) for _, glob in exact if glob.only is not None]
+        regions += [one.host_name for one in self.creations]
+        regions += map(self.mapping.host_name, self.mapping.implied)
+        written = _these(name for name in regions if name is not None and self.host.accepts(name))
+        # Where case does not matter, one rule spells several names out.
+        several = [(rule, glob) for rule, glob in exact if glob.only is None]
+        if not several:
+            return written
+        rules = RulesList(tuple(rule for rule, _ in several), tuple(glob for _, glob in several), permits_rest=False)
+        permitted = both(rules.permitted(STATES), self.rules.permitted(STATES), STATES)
+        return either((written, self.mapping.image(permitted)), STATES)
 
     def guest_name(self, host_name: bytes) -> bytes | None:
         """A name by which the guest gets the region; None where it cannot. Raises Entangled."""
@@ -229,6 +237,22 @@ class Mapping:
         if self.truncates and len(host_name) == self.legal.longest:
             host_name = _continued(self.names.image(guest, STATES), host_name) or host_name
         return self.names.source(host_name, guest, STATES)
+
+
+def _these(names: Iterable[bytes]) -> Dfa:
+    """The set of these names."""
+    edges: list[dict[int, int]] = [{}]
+    accepting = [False]
+    for name in names:
+        state = 0
+        for byte in name:
+            if byte not in edges[state]:
+                edges[state][byte] = len(edges)
+                edges.append({})
+                accepting.append(False)
+            state = edges[state][byte]
+        accepting[state] = True
+    return Dfa(tuple(edges), (DEAD,) * len(edges), tuple(accepting))
 
 
 def _continued(names: Dfa, start: bytes) -> bytes | None:
