@@ -12,7 +12,6 @@ from typing import Final
 from harness.audit.names.atoms import Atoms, atoms
 from harness.audit.names.describe import Description, describe
 from harness.audit.names.dfa import NOTHING, Dfa, Entangled, beginning_with, common, either
-from harness.audit.names.patterns import glob_of
 from harness.audit.names.reach import STATES, Creation, Legality, Reach, legality, reach
 from harness.audit.system import System, Vm
 from harness.shmem.config import ConfigError, Create, Position, Rule, ShmemVdev, Subst, validate
@@ -46,23 +45,20 @@ def with_place(rule: Rule) -> str:
 
 @dataclass(frozen=True)
 class Access:
-    """How a device gets a region: the name that the guest uses, and the rule that permits it; None: no rule does."""
+    """How a device gets a region: the name that the guest uses, and the rule that permits it; None: no rule does.
+
+    ``exact``: the options of the device spell this very region out.
+    """
 
     device: Device
     guest_name: bytes
     rule: Rule | None
+    exact: bool
 
     @property
     def created(self) -> Create | None:
         """The device's own ``create`` that permits the name, where the profile has it so."""
         return self.device.reach.implied_by(self.guest_name)
-
-    @property
-    def exact(self) -> bool:
-        """Whether the configuration of the VM names this very region."""
-        if self.rule is None:
-            return self.created is not None
-        return glob_of(self.rule.pattern, self.device.reach.profile).exact
 
     @property
     def position(self) -> Position:
@@ -134,10 +130,14 @@ class Analysis:
 
     @cached_property
     def atoms(self) -> Atoms:
-        """All names, sorted by which devices reach them; the ``others`` are counted behind the devices."""
+        """All names, sorted by which devices reach them and which spell them out, so that a witness stands for all.
+
+        The ``others`` are counted behind the devices, then the prefixes, then the devices again.
+        """
         sets = [device.reach.host for device in self.devices]
+        named = [device.reach.named for device in self.devices]
         prefixes = [beginning_with(prefix) for prefix in self._prefixes]
-        return atoms([*sets, *self.others, *prefixes], self.legality.longest, self.legality.letters)
+        return atoms([*sets, *self.others, *prefixes, *named], self.legality.longest, self.legality.letters)
 
     def vms_of(self, members: frozenset[int]) -> frozenset[str]:
         """The VMs of an atom's devices."""
@@ -151,7 +151,13 @@ class Analysis:
     def prefixes_of(self, members: frozenset[int]) -> frozenset[bytes]:
         """The prefixes of substitutions that an atom's names begin with."""
         first = len(self.devices) + len(self.others)
-        return frozenset(self._prefixes[number - first] for number in members if number >= first)
+        behind = first + len(self._prefixes)
+        return frozenset(self._prefixes[number - first] for number in members if first <= number < behind)
+
+    def naming(self, members: frozenset[int]) -> frozenset[str]:
+        """The VMs of which a device spells an atom's names out."""
+        first = len(self.devices) + len(self.others) + len(self._prefixes)
+        return frozenset(self.devices[number - first].vm.name for number in members if number >= first)
 
     def prefixes_by(self, device: Device) -> frozenset[bytes]:
         """What the device's substitutions put into names."""
@@ -179,7 +185,8 @@ class Analysis:
                 continue
             guest_name = device.reach.guest_name(host_name)
             rule = None if guest_name is None else device.reach.deciding(guest_name)
-            yield Access(device, host_name if guest_name is None else guest_name, rule)
+            exact = device.reach.named.accepts(host_name)
+            yield Access(device, host_name if guest_name is None else guest_name, rule, exact)
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
@@ -191,7 +198,7 @@ class Analysis:
                     creators.setdefault(creation.host_name, []).append((device, creation))
             for rule, glob in zip(device.reach.rules.rules, device.reach.rules.globs, strict=True):
                 if rule.kind == "allow" and glob.exact:
-                    name = device.reach.host_name(bytes(min(item.members) for item in glob.row))
+                    name = device.reach.region_of(bytes(min(item.members) for item in glob.row))
                     if name is not None:
                         creators.setdefault(name, [])
         return tuple(Region(name, tuple(made), self.accesses(name)) for name, made in sorted(creators.items()))
@@ -215,10 +222,11 @@ class Analysis:
                 default=None,
             )
             if witness is not None:
-                found.append(self._meeting(pair, witness))
+                found.append(self.meeting(pair, witness))
         return tuple(found)
 
-    def _meeting(self, vms: tuple[str, ...], witness: bytes) -> Meeting:
+    def meeting(self, vms: tuple[str, ...], witness: bytes) -> Meeting:
+        """How the VMs meet in a region that all of them reach."""
         accesses = tuple(access for access in self.accesses(witness) if access.device.vm.name in vms)
         return Meeting(self, vms, witness, accesses)
 

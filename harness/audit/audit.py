@@ -85,7 +85,9 @@ def _under_other_readings(
     system: System, profile: Profile, policy: Policy | None, analysis: Analysis, known: list[Finding]
 ) -> Iterator[Finding]:
     """What would be found if one open point were read otherwise, and what no combination of readings can open."""
-    about = {(finding.code, finding.vms) for finding in known}
+    # A point is settled by itself, so what was told of one is told of the next one, too.
+    found_now = {(finding.code, finding.vms) for finding in known if finding.severity != "note"}
+    told: set[tuple[str, str, tuple[str, ...]]] = set()
     vdevs = [vdev for vm in system.vms for vdev in vm.devices]
     for field, reading, other in variations(vdevs, profile):
         question = FIELDS[field].question.number
@@ -93,9 +95,10 @@ def _under_other_readings(
         if varied.sets == analysis.sets:
             continue
         for finding in _of(varied, policy):
-            if finding.severity == "note" or (finding.code, finding.vms) in about:
+            about = (field, finding.code, finding.vms)
+            if finding.severity == "note" or about[1:] in found_now or about in told:
                 continue
-            about.add((finding.code, finding.vms))
+            told.add(about)
             text = f"if {field} is {reading} (SHM-OPEN-{question:02}): {finding.text} [{finding.code}]"
             yield Finding("note", "depends-on-reading", text, finding.position, finding.vms, finding.witness)
     yield from proved(system, profile, analysis)

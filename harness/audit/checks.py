@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Final
 
 from harness.audit.analysis import Access, Analysis, Device, Meeting
@@ -44,24 +45,37 @@ def check_system(analysis: Analysis, wanted: Wanted) -> Iterator[Finding]:
     yield from _unlimited(analysis)
     yield from _creations(analysis)
     yield from _regions(analysis, wanted)
+    yield from _crowds(analysis)
     yield from _posing(analysis, wanted)
 
 
 def check_meetings(analysis: Analysis) -> Iterator[Finding]:
-    """Meetings that no rule names: what a policy would have to list, where there is none."""
-    for meeting in analysis.meetings:
-        loose = [access for access in meeting.accesses if not access.exact]
-        if len({access.device.vm.name for access in loose}) > 1:
-            text = f"{_and(meeting.vms)} can meet in {meeting.names}, such as {_by(meeting)}"
-            yield Finding(
-                "warning",
-                "meeting-by-wildcard",
-                text,
-                loose[0].position,
-                meeting.vms,
-                spelled(meeting.witness),
-                tuple(f"{access.device.label}: {access.because}" for access in meeting.accesses),
-            )
+    """Meetings that not both VMs name: what a policy would have to list, where there is none. One for each pair."""
+    created = {creation.host_name for _, creation in analysis.creations()}
+    places = {vm.name: place for place, vm in enumerate(analysis.system.vms)}
+    told: set[tuple[str, ...]] = set()
+    for members, witness in analysis.atoms.holding():
+        naming = analysis.naming(members)
+        for pair in combinations(sorted(analysis.vms_of(members), key=places.__getitem__), 2):
+            named = naming.intersection(pair)
+            # Who reaches a created region without naming it is told of by itself.
+            if pair in told or len(named) == 2 or (named and witness in created):
+                continue
+            told.add(pair)
+            yield _by_wildcard(analysis.meeting(pair, witness), named)
+
+
+def _by_wildcard(meeting: Meeting, named: frozenset[str]) -> Finding:
+    """A meeting in a region that at most one of the two VMs names."""
+    if named:
+        [stranger] = set(meeting.vms) - named
+        text = f"'{stranger}' can meet {_and(tuple(named))} in {_by(meeting)}, which it does not name"
+    else:
+        text = f"{_and(meeting.vms)} can meet in {meeting.names}, such as {_by(meeting)}"
+    loose = next(access for access in meeting.accesses if access.device.vm.name not in named)
+    details = tuple(f"{access.device.label}: {access.because}" for access in meeting.accesses)
+    witness = spelled(meeting.witness)
+    return Finding("warning", "meeting-by-wildcard", text, loose.position, meeting.vms, witness, details)
 
 
 def _and(names: tuple[str, ...]) -> str:
@@ -159,6 +173,20 @@ def _regions(analysis: Analysis, wanted: Wanted) -> Iterator[Finding]:
             yield Finding("warning", "too-many-clients", text, region.accesses[CLIENTS].position, witness=name)
         unlisted = tuple(one for one in region.accesses if not wanted(one.device.vm.name, region.host_name))
         yield from _reached(analysis, region.creators, unlisted, name)
+
+
+def _crowds(analysis: Analysis) -> Iterator[Finding]:
+    """Regions that no configuration names and that have no room for all devices which can attach."""
+    named = {region.host_name for region in analysis.regions}
+    told: list[frozenset[str]] = []
+    for members, witness in analysis.atoms.holding():
+        crowd = sum(number < len(analysis.devices) for number in members) > CLIENTS
+        accesses = analysis.accesses(witness) if crowd and witness not in named else ()
+        labels = frozenset(access.device.label for access in accesses)
+        if len(labels) > CLIENTS and not any(labels <= before for before in told):
+            told.append(labels)
+            text = f"{len(labels)} devices can attach to {spelled(witness)}, which has room for {CLIENTS} clients"
+            yield Finding("warning", "too-many-clients", text, accesses[CLIENTS].position, witness=spelled(witness))
 
 
 def _reached(

@@ -159,23 +159,27 @@ def check_policy(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
                     expected=f"one of {', '.join(sorted(known))}",
                 )
     for number_, channel in enumerate(policy.channels):
-        yield from _channel(analysis, channel, analysis.others[number_])
+        yield from _channel(analysis, channel, number_)
     yield from _surplus(analysis, policy)
 
 
-def _channel(analysis: Analysis, channel: Channel, names: Dfa) -> Iterator[Finding]:
+def _channel(analysis: Analysis, channel: Channel, number_: int) -> Iterator[Finding]:
+    names = analysis.others[number_]
     if analysis.shortest(names) is None:
         text = f"no legal name of a region fits the channel '{channel.region}'"
         yield Finding("error", "unused-channel", text, channel.position, channel.members)
         return
-    missing = []
     for member in dict.fromkeys(channel.members):
         lacking = analysis.shortest(less(names, analysis.names_of(member), STATES))
         if lacking is not None:
-            missing.append(member)
             text = f"'{member}' cannot reach {spelled(lacking)} of the channel '{channel.region}'"
             yield Finding("error", "missing-access", text, channel.position, (member,), spelled(lacking))
-    if len(frozenset(channel.members)) - len(missing) + len(channel.host) < 2:
+    together = (
+        len(analysis.vms_of(members).intersection(channel.members))
+        for members, _ in analysis.atoms.holding()
+        if number_ in analysis.others_of(members)
+    )
+    if max(together, default=0) + len(channel.host) < 2:
         text = f"fewer than two members can use the channel '{channel.region}'"
         yield Finding("warning", "unused-channel", text, channel.position, channel.members)
     if channel.size_bytes is None:
@@ -192,20 +196,24 @@ def _channel(analysis: Analysis, channel: Channel, names: Dfa) -> Iterator[Findi
 
 def _surplus(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
     """Every atom that holds more VMs than the policy lists, once for each kind of surplus, with a shortest name."""
-    seen: set[tuple[frozenset[str], frozenset[int]]] = set()
+    seen: set[tuple[str, frozenset[str], frozenset[int]]] = set()
+
+    def is_new(kind: str, vms: frozenset[str], channels: frozenset[int]) -> bool:
+        if not vms or any(kind == one and vms <= known and channels == there for one, known, there in seen):
+            return False
+        seen.add((kind, vms, channels))
+        return True
+
     for members, witness in analysis.atoms.holding():
         vms = analysis.vms_of(members)
         channels = analysis.others_of(members)
         allowed = {member for number_ in channels for member in policy.channels[number_].members}
         surplus = vms - allowed
-        apart = frozenset() if surplus else _apart(vms, [policy.channels[number_] for number_ in channels])
-        if not (surplus or apart) or any(_covers(vms, channels, *other) for other in seen):
-            continue
-        seen.add((vms, channels))
-        if apart:
-            yield _apart_finding(analysis, apart, witness)
-        else:
+        if is_new("surplus", surplus, channels):
             yield _surplus_finding(analysis, policy, vms, channels, surplus, witness)
+        apart = _apart(vms - surplus, [policy.channels[number_] for number_ in channels])
+        if is_new("apart", apart, channels):
+            yield _apart_finding(analysis, apart, witness)
 
 
 def _apart(vms: frozenset[str], channels: Sequence[Channel]) -> frozenset[str]:
@@ -219,13 +227,6 @@ def _apart_finding(analysis: Analysis, vms: frozenset[str], witness: bytes) -> F
     who, name, position, details = _who(analysis, vms, witness)
     text = f"{who} can meet in {name}, and not every two of them are members of one channel for it"
     return Finding("error", "forbidden-meeting", text, position, tuple(sorted(vms)), name, details)
-
-
-def _covers(
-    vms: frozenset[str], channels: frozenset[int], seen_vms: frozenset[str], seen_channels: frozenset[int]
-) -> bool:
-    """Whether a finding about these VMs and channels says nothing beyond one that was made."""
-    return vms <= seen_vms and channels == seen_channels
 
 
 def _surplus_finding(
@@ -256,20 +257,28 @@ def _who(analysis: Analysis, vms: frozenset[str], witness: bytes) -> tuple[str, 
 
 
 def proposed(analysis: Analysis) -> str:
-    """A first policy: every meeting of the system as a channel, for people to strike out what they did not mean."""
+    """A first policy: every meeting of the system as a channel, for people to strike out what they did not mean.
+
+    What cannot be written as a channel is a comment.
+    """
     yaml = YAML()
     yaml.default_flow_style = False
     channels = CommentedSeq()
-    for vms, patterns, sizes in _channels_of(analysis):
+    left = []
+    for vms, patterns, sizes, witness in _channels_of(analysis):
+        if any(pattern.encode("utf-8", "replace") != as_bytes(pattern) for pattern in patterns) or not patterns:
+            left.append(f"# {', '.join(vms)}: no pattern has just the names in which they meet, such as {witness}\n")
+            continue
         for pattern in patterns:
             entry: Mapping[str, Any] = {"region": pattern, "members": list(vms), **sizes}
             channels.append(CommentedMap(entry))
     text = StringIO()
     yaml.dump(CommentedMap({"channels": channels}), text)
-    return text.getvalue()
+    return text.getvalue() + "".join(left)
 
 
-def _channels_of(analysis: Analysis) -> Iterator[tuple[Sequence[str], Sequence[str], Mapping[str, str]]]:
+def _channels_of(analysis: Analysis) -> Iterator[tuple[Sequence[str], Sequence[str], Mapping[str, str], str]]:
+    """VMs that meet, the patterns of their regions, the size and one of the names; no pattern: there is none."""
     named = set()
     for region in analysis.regions:
         vms = sorted({access.device.vm.name for access in region.accesses})
@@ -277,13 +286,15 @@ def _channels_of(analysis: Analysis) -> Iterator[tuple[Sequence[str], Sequence[s
             named.add(region.host_name)
             sizes = {creation.pages for _, creation in region.creators}
             size = {"size": hex(sizes.pop() * PAGE_SIZE)} if len(sizes) == 1 else {}
-            yield vms, [escaped(region.host_name)], size
-    for vms_, _ in sorted(analysis.groups.items(), key=lambda item: (-len(item[0]), sorted(item[0]))):
+            yield vms, [escaped(region.host_name)], size, spelled(region.host_name)
+    for vms_, witness in sorted(analysis.groups.items(), key=lambda item: (-len(item[0]), sorted(item[0]))):
         common = analysis.common_names(sorted(vms_))
         found = describe(common)
         patterns = [pattern for pattern in found.patterns if as_bytes(pattern) not in named]
-        if found.exact and not found.exceptions and patterns:
-            yield sorted(vms_), patterns, {}
+        if not found.exact or found.exceptions:
+            yield sorted(vms_), (), {}, spelled(witness)
+        elif patterns:
+            yield sorted(vms_), patterns, {}, spelled(witness)
 
 
 def escaped(name: bytes) -> str:

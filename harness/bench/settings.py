@@ -103,6 +103,15 @@ class BenchConfig:
     system: Path | None = None
     policy: Path | None = None
 
+    def ways_of(self, image: str) -> tuple[str, ...]:
+        """How guests of an image are talked to: a probe guest has no network, so its one way is the console."""
+        return ("serial",) if image == "probe" else self.ways
+
+    @property
+    def main_image(self) -> str:
+        """The image whose guests try what does not depend on the image: the probe's where the bench has it."""
+        return "probe" if "probe" in self.guest_images else self.guest_images[0]
+
 
 Setting = Site
 """Where and how one test runs: the parameter of every test that uses a bench."""
@@ -121,11 +130,11 @@ def select(benches: Mapping[str, BenchConfig], names: Iterable[str]) -> dict[str
 
 
 def settings(benches: Iterable[BenchConfig]) -> list[Setting]:
-    """Every way in which the tests run, bench by bench. A probe guest has no network, so its one way is the console."""
+    """Every way in which the tests run, bench by bench."""
     return [
         Site(bench.name, bench.architecture, placement, image, way)
         for bench in benches
         for placement in bench.placements
         for image in bench.guest_images
-        for way in (bench.ways if image != "probe" else ["serial"])
+        for way in bench.ways_of(image)
     ]

@@ -2,7 +2,8 @@
 """The user's own system, as ``--system`` gives it: does the device do with it what the audit says?
 
 All VMs run at once, under their own names and with the ``vdev shmem`` of their files. What the bench cannot try is
-listed with the reason, in the report's chapter "System" and in the last of these tests.
+listed with the reason, in the report's chapter "System" and in the last of these tests. Linux guests try less than
+probe guests do, which fixtures/system/budget.py decides.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from fixtures.system.fixture import TriedSystem
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.only(guest_image=["probe"]),
+    pytest.mark.only(guest_image=["probe", "linux"], placement=["pci", "mmio"]),
     pytest.mark.one_placement,
+    pytest.mark.one_way,
     pytest.mark.every_release,
 ]
 
@@ -27,6 +29,7 @@ def test_vms_start(system: TriedSystem) -> None:
     conclude(system.starts())
 
 
+@pytest.mark.one_image
 @pytest.mark.requirement("SHM-SYS-01")
 def test_vms_that_are_refused(system: TriedSystem, attempt: Try) -> None:
     """qvm refuses the devices of every other VM."""
@@ -55,12 +58,14 @@ def test_meetings(system: TriedSystem) -> None:
     conclude(system.meetings())
 
 
+@pytest.mark.one_image
 @pytest.mark.requirement("SHM-SYS-05")
 def test_start_orders(system: TriedSystem) -> None:
     """Started one after the other in many orders, the VMs start and the regions have the sizes that the audit says."""
     conclude(system.start_orders())
 
 
+@pytest.mark.one_image
 @pytest.mark.requirement("SHM-SYS-06")
 def test_policy(system: TriedSystem) -> None:
     """What the VMs can reach is what the policy lists."""
@@ -69,6 +74,7 @@ def test_policy(system: TriedSystem) -> None:
     system.policy()
 
 
+@pytest.mark.one_image
 @pytest.mark.requirement("SHM-SYS-07")
 def test_everything_was_tried(system: TriedSystem) -> None:
     """Nothing of the system is left that this bench could not try."""

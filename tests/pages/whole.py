@@ -114,7 +114,10 @@ def report() -> Report:
         ],
         waivers=[Waiver("qemu-x86_64", "the size is rounded down", "https://tracker.example.org/browse/SHM-17",
                         "A. Manager", "2999-01-01", False, requirement="SHM-ALLOW-04", used=1)],
-        systems=[_system()],
+        systems=[
+            _system(),
+            dataclasses.replace(_system(), guest_image="linux", recipe=SystemFile("own.toml", "23" * 32)),
+        ],
     )  # fmt: skip
 
 

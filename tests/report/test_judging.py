@@ -53,6 +53,13 @@ def test_modules_that_pytest_has_cached_without_counting_count_all_the_same(make
     assert suite.run().verdicts() == {"test_a[left]": "pass", "test_a[right]": "pass"}
 
 
+def test_a_module_that_lists_its_own_names_finds_no_other(make_suite: MakeSuite) -> None:
+    """Modules of plugins are rewritten as well, and hypothesis compares its names with a list."""
+    names = "NAMES = {name for name in dir() if name[0] not in '_@' and name != 'pytest'}\n"
+    suite = make_suite(f"{names}\ndef test_a(bench): assert NAMES == set(bench and [])")
+    assert suite.run().verdicts() == {"test_a[left]": "pass", "test_a[right]": "pass"}
+
+
 CHECKS = """
     import sys, types
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,10 +52,20 @@ def _vm(folder: Path, name: str, *options: str) -> None:
     (folder / f"{name}.qvmconf").write_text("\n".join(lines) + "\n")
 
 
+def _boards(folder: Path) -> Path:
+    """The embedded benches with probe guests alone."""
+    path = folder / "boards.yaml"
+    path.write_text((CHECKOUT / "boards.yaml").read_text().replace("[probe, linux]", "[probe]"))
+    return path
+
+
 def _compare_example(name: str, bench: str, out: Path) -> dict[str, Any]:
     """Qualify an example with its policy; the device is as the audit says, and the files as they are expected."""
     folder = SYSTEMS / name
-    run = _qualify(out, "--system", str(folder), "--policy", str(folder / "policy.yaml"), "--bench", bench)
+    run = _qualify(
+        out, "--system", str(folder), "--policy", str(folder / "policy.yaml"), "--bench", bench,
+        "--lg-env", str(_boards(out)),
+    )  # fmt: skip
     results = _results(out)
     wrong = bool((folder / "expected.txt").read_text())
     assert _failed(results) == ({"SHM-SYS-06"} if wrong else set()), run.stdout + run.stderr
@@ -99,7 +110,7 @@ def test_a_faulty_device_is_noticed(tmp_path: Path) -> None:
     _vm(tmp_path / "vms", "left", "allow cam*", "create cam,0x1000")
     _vm(tmp_path / "vms", "right", "allow log")
     run = _suite(
-        tmp_path, "--system", str(tmp_path / "vms"), "--lg-env", "boards.yaml", "--bench", "qemu-aarch64",
+        tmp_path, "--system", str(tmp_path / "vms"), "--lg-env", str(_boards(tmp_path)), "--bench", "qemu-aarch64",
         "--fault", "rules-ignored",
     )  # fmt: skip
     assert run.returncode == 1, run.stdout + run.stderr
@@ -161,6 +172,55 @@ def test_a_system_of_the_bench_of_which_not_all_can_be_tried(tmp_path: Path) -> 
     assert reason == "it is not understood"
     [case] = [case for case in results["cases"] if "test_everything_was_tried" in case["test"]]
     assert "VM idle" in case["reason"]
+
+
+@pytest.mark.long
+def test_linux_guests_try_the_essential_cases_and_what_they_do_not_try_is_told(tmp_path: Path) -> None:
+    """In guests of the user's own image: data and signals of the channel, the forbidden pairs, the nearest names."""
+    (tmp_path / "own.toml").write_text('cmdline = "quiet"\n')
+    text = BENCH.replace("guest_images: [probe]", "guest_images: [probe, linux]\n      linux: {recipe: own.toml}")
+    (tmp_path / "own.yaml").write_text(text.replace("      system: vms\n      policy: policy.yaml\n", ""))
+    example = SYSTEMS / "wildcard-too-wide"
+    run = _suite(
+        tmp_path, "--lg-env", str(tmp_path / "own.yaml"),
+        "--system", str(example), "--policy", str(example / "policy.yaml"),
+    )  # fmt: skip
+    results = _results(tmp_path)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert _failed(results) == {"SHM-SYS-06"}
+    assert [one["guest_image"] for one in results["systems"]] == ["probe", "linux"]
+    probe, linux = results["systems"]
+    assert linux["recipe"]["sha256"] == hashlib.sha256((tmp_path / "own.toml").read_bytes()).hexdigest()
+    assert probe["recipe"] is None
+    seen = [(meeting["vms"], meeting["expected"], meeting["seen"]) for meeting in linux["meetings"]]
+    assert seen == [(meeting["vms"], meeting["expected"], meeting["seen"]) for meeting in probe["meetings"]]
+    assert [how for _, expected, how in seen if expected == "meet"] == ["met", "met"]
+    assert linux["accesses"] == probe["accesses"]
+    assert all(40 < device["names"] < 1000 and not device["differences"] for device in linux["devices"])
+    assert linux["orders"] == []
+    left = [one["what"] for one in linux["not_tried"]]
+    assert len([what for what in left if "orders of starting" in what]) == 1
+    assert len([what for what in left if "all transitions" in what]) == len(linux["devices"]) == 3
+    assert probe["not_tried"] == []
+    page = (tmp_path / "latest" / "index.html").read_text()
+    for text in ("linux guests", linux["not_tried"][0]["reason"], linux["recipe"]["sha256"]):
+        assert text in page
+
+
+def test_each_image_tries_what_it_is_for(tmp_path: Path) -> None:
+    """Linux guests over the first way; what does not depend on the image once, in probe guests where there are any."""
+    target = BENCH.partition("targets:\n")[2].replace("      system: vms\n      policy: policy.yaml\n", "")
+    both = target.replace("  own:", "  both:").replace("[probe]", "[linux, probe]").replace("[serial]", "[ssh, serial]")
+    alone = target.replace("  own:", "  alone:").replace("[probe]", "[linux]")
+    (tmp_path / "own.yaml").write_text(f"imports: [harness.labgrid]\ntargets:\n{both}{alone}")
+    run = _suite(
+        tmp_path, "--lg-env", str(tmp_path / "own.yaml"), "--system", str(SYSTEMS / "closed"), "--collect-only", "-q",
+    )  # fmt: skip
+    found = re.findall(r"::(\w+)\[([\w-]+)\]", run.stdout)
+    where = {setting: {test for test, at in found if at == setting} for _, setting in found}
+    linux = {"test_vms_start", "test_names", "test_channels", "test_meetings"}
+    every = linux | {"test_vms_that_are_refused", "test_start_orders", "test_policy", "test_everything_was_tried"}
+    assert where == {"both-pci-linux-ssh": linux, "both-pci-probe-serial": every, "alone-pci-linux-serial": every}
 
 
 @pytest.mark.parametrize(

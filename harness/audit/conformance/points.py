@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Final
 
 from harness.audit.analysis import Access, Analysis
 from harness.audit.findings import Finding
@@ -14,7 +15,8 @@ from harness.audit.names.dfa import both
 from harness.audit.names.reach import STATES
 from harness.audit.policy import Channel, Policy
 
-_MOST_POINTS = 200
+MOST_POINTS: Final = 200
+"""Regions in which a system is tried."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,10 @@ def point_of(analysis: Analysis, host_name: bytes) -> Point:
     return Point(host_name, {access.device.label: access for access in analysis.accesses(host_name)})
 
 
-def points(analysis: Analysis, findings: Sequence[Finding]) -> list[Point]:
-    """The regions of a system, those that the files name first."""
-    names = dict.fromkeys(_names(analysis, findings))
-    legal = (name for name in names if analysis.legality.legal(name))
-    return [point_of(analysis, name) for name, _ in zip(legal, range(_MOST_POINTS), strict=False)]
+def points(analysis: Analysis, findings: Sequence[Finding]) -> tuple[list[Point], int]:
+    """The regions of a system, those that the files name first, and how many more there are that are not tried."""
+    names = [name for name in dict.fromkeys(_names(analysis, findings)) if analysis.legality.legal(name)]
+    return [point_of(analysis, name) for name in names[:MOST_POINTS]], max(0, len(names) - MOST_POINTS)
 
 
 def _names(analysis: Analysis, findings: Sequence[Finding]) -> Iterator[bytes]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import takewhile
 from typing import Final, assert_never
 
 from harness.audit.names.dfa import EVERYTHING, NOTHING, Dfa, Entangled, Moves, explore
@@ -34,7 +35,23 @@ class RulesList:
 
     def deciding(self, name: bytes) -> Rule | None:
         """The rule that decides about the name; None when it is the implied one."""
-        return next((rule for rule, glob in zip(self.rules, self.globs, strict=True) if glob.matches(name)), None)
+        one_name, several = self._sorted
+        first = one_name.get(name, len(self.rules))
+        before = takewhile(lambda one: one[0] < first, several)
+        place = next((number for number, glob in before if glob.matches(name)), first)
+        return self.rules[place] if place < len(self.rules) else None
+
+    @cached_property
+    def _sorted(self) -> tuple[dict[bytes, int], list[tuple[int, Glob]]]:
+        """Where the first rule of each single name stands, and the patterns that match several names, with theirs."""
+        one_name: dict[bytes, int] = {}
+        several = []
+        for number, glob in enumerate(self.globs):
+            if (only := glob.only) is None:
+                several.append((number, glob))
+            else:
+                one_name.setdefault(only, number)
+        return one_name, several
 
     def permits(self, name: bytes) -> bool:
         """Whether the list permits the name."""

@@ -53,6 +53,14 @@ class Glob:
         return all(item.literal for item in self.row)
 
     @property
+    def only(self) -> bytes | None:
+        """The one name that matches, None where several do or none."""
+        if not all(len(item.members) == 1 and not item.inverted and not item.repeated for item in self.row):
+            return None
+        name = bytes(byte for item in self.row for byte in item.members)
+        return name if self.matches(name) else None
+
+    @property
     def literals(self) -> int:
         """How many ordinary characters it has."""
         return sum(item.literal for item in self.row)

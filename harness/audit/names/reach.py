@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Final
@@ -102,11 +103,37 @@ class Reach:
         seen = guest_name if self.mapping.rules_first else host_name
         return host_name if self.implied_by(guest_name) or self.rules.permits(seen) else None
 
+    def region_of(self, listed: bytes) -> bytes | None:
+        """The region of a name as the list sees it; None where the guest cannot have it."""
+        if self.mapping.rules_first:
+            return self.host_name(listed)
+        return listed if self.host.accepts(listed) and self.mapping.legal.legal(listed) else None
+
     def implied_by(self, guest_name: bytes) -> Create | None:
         """The ``create`` that permits the name whatever the rules say, where the profile has it so (SHM-OPEN-10)."""
         if self.profile.create_vs_rules != "implies-allow":
             return None
         return next((create for create in self.vdev.creates if as_bytes(create.name) == guest_name), None)
+
+    @cached_property
+    def named(self) -> Dfa:
+        """Those of the host-side names that the options spell out, by a rule or a ``create``. Raises Entangled."""
+        exact = [
+            (rule, glob)
+            for rule, glob in zip(self.rules.rules, self.rules.globs, strict=True)
+            if rule.kind == "allow" and glob.exact
+        ]
+        regions = [self.region_of(glob.only) for _, glob in exact if glob.only is not None]
+        regions += [one.host_name for one in self.creations]
+        regions += map(self.mapping.host_name, self.mapping.implied)
+        written = _these(name for name in regions if name is not None and self.host.accepts(name))
+        # Where case does not matter, one rule spells several names out.
+        several = [(rule, glob) for rule, glob in exact if glob.only is None]
+        if not several:
+            return written
+        rules = RulesList(tuple(rule for rule, _ in several), tuple(glob for _, glob in several), permits_rest=False)
+        permitted = both(rules.permitted(STATES), self.rules.permitted(STATES), STATES)
+        return either((written, self.mapping.image(permitted)), STATES)
 
     def guest_name(self, host_name: bytes) -> bytes | None:
         """A name by which the guest gets the region; None where it cannot. Raises Entangled."""
@@ -210,6 +237,22 @@ class Mapping:
         if self.truncates and len(host_name) == self.legal.longest:
             host_name = _continued(self.names.image(guest, STATES), host_name) or host_name
         return self.names.source(host_name, guest, STATES)
+
+
+def _these(names: Iterable[bytes]) -> Dfa:
+    """The set of these names."""
+    edges: list[dict[int, int]] = [{}]
+    accepting = [False]
+    for name in names:
+        state = 0
+        for byte in name:
+            if byte not in edges[state]:
+                edges[state][byte] = len(edges)
+                edges.append({})
+                accepting.append(False)
+            state = edges[state][byte]
+        accepting[state] = True
+    return Dfa(tuple(edges), (DEAD,) * len(edges), tuple(accepting))
 
 
 def _continued(names: Dfa, start: bytes) -> bytes | None:

@@ -102,9 +102,9 @@ def build(entries: Sequence[Entry]) -> Report:
         not_run=not_run,
         scope=scope,
         waivers=waivers,
-        # The last record of a bench has all that the ones before it have.
         proof=next((entry.proof for entry in _of(entries, ProofFound)), None),
-        systems=list({tried.bench: tried for tried in _of(entries, SystemTried)}.values()),
+        # The last record of a bench and an image has all that the ones before it have.
+        systems=list({(tried.bench, tried.guest_image): tried for tried in _of(entries, SystemTried)}.values()),
     )
 
 

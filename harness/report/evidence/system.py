@@ -92,8 +92,11 @@ class SystemFigure:
 
 @dataclass(frozen=True)
 class SystemTried:
-    """A system on one bench. ``which_orders`` says how the orders were chosen, ``placements`` which devices are
-    elsewhere than their files say."""
+    """A system on one bench, in guests of one image.
+
+    ``which_orders`` says how the orders were chosen, ``placements`` which devices are elsewhere than their files say.
+    ``recipe`` is the file of the user's own image.
+    """
 
     bench: str
     architecture: str
@@ -109,3 +112,5 @@ class SystemTried:
     not_tried: list[NotTried] = field(default_factory=list)
     placements: list[str] = field(default_factory=list)
     figures: list[SystemFigure] = field(default_factory=list)
+    guest_image: str = "probe"
+    recipe: SystemFile | None = None

@@ -38,7 +38,7 @@ class Chapter:
 
 
 def chapters(report: Report) -> list[Chapter]:
-    """One for each bench."""
+    """One for each bench and each image of its guests."""
     return [_chapter(tried) for tried in report.systems]
 
 
