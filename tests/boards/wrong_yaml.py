@@ -52,7 +52,7 @@ YAML: dict[str, Case] = {
         "&o",
         "an alias (*) is used inside",
     ),
-    "unknown alias": (ADDRESS, "        address: *nobody\n", "*nobody", "found undefined alias"),
+    "unknown alias": (ADDRESS, "        address: *nobody\n", "*nobody", "begins with * needs quotes"),
     "key twice": (ADDRESS, ADDRESS + ADDRESS.replace("192", "193"), "193", "address is there twice"),
     "tab": (ADDRESS, '\taddress: "192.0.2.10"\n', "\taddress", "a tab"),
     "second document": (FEATURES, FEATURES + "---\na: b\n", "---", "a second document begins"),
