@@ -272,8 +272,8 @@ VALUES: dict[str, Case] = {
 
 DOUBTS: dict[str, Case] = {
     "odd speed": ("speed: 115200", "speed: 57000", "speed", "the nearest of them is 57600"),
-    "comment in a folder": (HOST, HOST + "        folder: /data/a #b\n", "folder", "ends before '#b'"),
-    "comment in a password": (ADDRESS, ADDRESS + "        password: one #2\n", "one #2", "ends before '#2'"),
+    "comment in a folder": (HOST, HOST + "        folder: /data/a #b\n", "folder", "ends before the #"),
+    "comment in a password": (ADDRESS, ADDRESS + "        password: one #2\n", "one #2", "ends before the #"),
     "variable as password": (ADDRESS, ADDRESS + "        password: $SECRET\n", "$SECRET", '!template "$LG_NAME"'),
     "thousandths": (SSH, "        ssh_seconds: 60000\n", "ssh_seconds", "16.7 hours: the unit is seconds"),
     "of a guest": (SECONDS, "      boot_seconds: 60000\n", "60000", "16.7 hours: the unit is seconds"),

@@ -91,10 +91,9 @@ def _cut_off(path: Path, text: str) -> Iterator[Problem]:
         if isinstance(token, yaml.ScalarToken) and token.plain:
             number = token.end_mark.line
             behind = lines[number][token.end_mark.column :] if number < len(lines) else ""
-            if (found := _WORD_BEHIND.match(behind)) and not _MARK.search(lines[number]):
-                words = (
-                    f"the value ends before {found[0].strip()!r}, which is a comment: quotes make it part of the value"
-                )
+            # Without the words: they may be the rest of a password.
+            if _WORD_BEHIND.match(behind) and not _MARK.search(lines[number]):
+                words = "the value ends before the #, which begins a comment: quotes make it part of the value"
                 yield Problem(str(path), number + 1, words, warning=True)
 
 
