@@ -23,7 +23,7 @@ from tests.boards.servers import Kind, Servers
 
 _MARK: Final = "GUARD_OF_A_TEST"
 _ENDLESS: Final = "sleep 1000000"
-_SHELLS: Final = ("dash", "bash", "mksh", "busybox")
+_SHELLS: Final = ("dash", "mksh", *(pytest.param(shell, marks=pytest.mark.long) for shell in ("bash", "busybox")))
 
 
 @pytest.fixture(scope="module")

@@ -47,9 +47,9 @@ def sources(calls: list[list[str]], makefile: Path) -> list[Path]:
 def complaints(calls: list[list[str]], makefile: Path, release: str, only: str = "") -> str:
     """What a compiler says of these calls with our declarations for a release of QNX; empty if it takes all files.
 
-    The flags are those of the Makefile. ``only`` is the name of the one file that is looked at.
+    The flags are those of the Makefile. ``only`` is a part of the paths of those files that are looked at.
     """
-    files = [file for file in sources(calls, makefile) if file.suffix == ".c" and only in ("", file.name)]
+    files = [file for file in sources(calls, makefile) if file.suffix == ".c" and only in str(file)]
     assert files, f"the Makefile compiles no {only or 'file'}"
     zig = compiler().program
     flags = [

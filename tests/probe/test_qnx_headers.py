@@ -24,9 +24,10 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 @pytest.mark.parametrize(("arch", "pci"), [*((arch, "yes") for arch in ARCHES), ("aarch64", "no")])
 def test_the_probe_is_compiled_for_each_release(arch: Arch, pci: str) -> None:
     calls = planned(IMAGES / _PROBE, ARCH=arch, PCI=pci)
-    assert {release: complaints(calls, IMAGES / _PROBE, release) for release in _RELEASES} == dict.fromkeys(
-        _RELEASES, ""
-    )
+    # The core includes nothing that differs between releases.
+    parts = {"7.0": "platform/qnx/", "7.1": "platform/qnx/", "8.0": ""}
+    said = {release: complaints(calls, IMAGES / _PROBE, release, parts[release]) for release in _RELEASES}
+    assert said == dict.fromkeys(_RELEASES, "")
 
 
 @pytest.mark.parametrize("arch", ARCHES)
