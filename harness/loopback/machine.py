@@ -170,13 +170,13 @@ class Machine:
         await asyncio.to_thread(host.start)
         serial.write(b"....... done\r\n")
         (self.folder / HOST).symlink_to(host.run_directory)
-        self._server = ssh.start(
+        command = ssh.command(
             self.port,
-            self.folder / "sshd.log",
             sftp_options=self.behaviour.sftp_options,
             max_sessions=self.behaviour.max_sessions,
             path=self.behaviour.path,
         )
+        self._server = ssh.start(command, self.folder / "sshd.log")
         await self._listening(self._server)
         serial.write(f"[    0.104233] network: 127.0.0.1\r\n{READY}\r\n".encode())
         tasks = [

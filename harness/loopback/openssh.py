@@ -87,10 +87,8 @@ class OpenSsh:
         for program in ("/usr/sbin/sshd", "/usr/lib/openssh/sshd-session", "/usr/lib/openssh/sshd-auth"):
             wrappers.write(self._libexec / Path(program).name, program, variables=variables)
 
-    def start(
-        self, port: int, log: Path, *, sftp_options: str, max_sessions: int | None, path: str
-    ) -> subprocess.Popen[bytes]:
-        """Start the server; it listens a moment later. What is left out, the image says."""
+    def command(self, port: int, *, sftp_options: str, max_sessions: int | None, path: str) -> list[str]:
+        """Write the configuration; the command that starts the server. What is left out, the image says."""
         configuration = self._etc / "sshd_config"
         questions = self._image.questions
         configuration.write_text(
@@ -106,9 +104,13 @@ class OpenSsh:
                 unasked="no" if questions else "yes",
             )
         )
+        return [str(self._libexec / "sshd"), "-D", "-e", "-f", str(configuration)]
+
+    def start(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
+        """Start the server with what ``command`` gave; it listens a moment later."""
         with log.open("ab") as output:
             return subprocess.Popen(
-                [str(self._libexec / "sshd"), "-D", "-e", "-f", str(configuration)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

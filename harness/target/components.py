@@ -49,6 +49,7 @@ class Components:
     def __init__(self, name: str, target: Mapping[str, Any]) -> None:
         self._where: Where = ("targets", name)
         self.faults: list[Fault] = []
+        self._mentioned = list(_mentioned(target))
         self.unknown = False
         """Whether a class was not known, so that what it is for may seem to be missing."""
         self.resources = list(self._read(target, "resources", Resource))
@@ -148,15 +149,24 @@ class Components:
         }
         for name, value in component.arguments.items():
             if name not in known:
-                self._error(
-                    (*component.where, name), f"{component.cls.__name__} has no argument {name}{hint(name, known)}"
-                )
+                better = hint(name, known) or self._elsewhere(name) or f"; it has {', '.join(known) or 'none'}"
+                self._error((*component.where, name), f"{component.cls.__name__} has no argument {name}{better}")
             elif words := arguments.complaint(component.cls, known[name], value):
                 self._error((*component.where, name), words)
         for name, field in known.items():
             needed = field.default is attr.NOTHING or (component.cls.__name__, name) in _NEEDED
             if needed and name not in component.arguments:
                 self._error(component.where, f"{component.cls.__name__} needs the argument {name}")
+
+    def _elsewhere(self, name: str) -> str:
+        """The end of a message: which other components of the target could have such an argument."""
+        known = {**target_factory.resources, **target_factory.drivers}
+        having = [
+            called
+            for called in self._mentioned
+            if called in known and any(field.name == name for field in attr.fields(known[called]))
+        ]
+        return f"; {' and '.join(having)} could have it" if having and name not in _FROM_LABGRID else ""
 
     def _names(self) -> None:
         """Two components of a class need names of their own."""
@@ -195,6 +205,14 @@ class Components:
             names = ", ".join(str(own) for _, own in found)
             text = f"{driver.cls.__name__} could use several of {words} ({names}): choose one under bindings: {name}"
             self._error(where, text)
+
+
+def _mentioned(target: Mapping[str, Any]) -> Iterator[str]:
+    """The classes of a target by their names, right or wrong."""
+    for entries in (target.get("resources"), target.get("drivers")):
+        parts = entries if isinstance(entries, list) else [entries]
+        for part in parts:
+            yield from (key for key in part if isinstance(key, str)) if isinstance(part, dict) else ()
 
 
 def _kinds(wanted: Any) -> tuple[list[type[Any]], bool]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import stat
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from typing import Any, Final
 from labgrid.driver import QEMUDriver
 from labgrid.protocol import ConsoleProtocol
 from labgrid.resource import NetworkService
+from labgrid.resource.base import SerialPort
 from labgrid.strategy import Strategy
+from serial import Serial
 
 from harness.host.board.strategy import ShmemBoardStrategy
 from harness.host.protocol import ShmemHostProtocol
@@ -36,6 +39,8 @@ _HEAD_BYTES: Final = 64
 _LABGRIDS: Final = re.compile(r"\$\{?(LG_\w+)")
 _LONGEST: Final = 3600
 """Seconds; no step of a board or a guest takes longer."""
+_PSEUDO: Final = re.compile(r"/dev/[pt]typ[0-9a-z]+")
+_VARIABLE: Final = re.compile(r"\$\w+|\$\{\w+\}")
 _UNDOCUMENTED: Final = '"\\$'
 """Characters that a word of a configuration can have here, in quotes, and perhaps on a real host."""
 
@@ -44,6 +49,8 @@ def faults(name: str, components: Components, document: Document) -> Iterator[Fa
     """Faults of one target beyond its single components."""
     yield from _roles(name, components)
     yield from _unregistered(components, document)
+    yield from _serial_ports(components)
+    yield from _passwords(components)
     for host in components.of(ShmemQnxHostDriver):
         yield from _host_key(host, components)
         yield from _cables(host, components)
@@ -92,9 +99,46 @@ def _host_key(host: Component, components: Components) -> Iterator[Fault]:
         yield Fault(host.where_of("host_key"), "host_key: console needs a console, and the target has none")
 
 
+def _serial_ports(components: Components) -> Iterator[Fault]:
+    """Each is a cable of its own, at a speed that somebody has meant."""
+    seen: dict[object, str | None] = {}
+    for serial in components.resources:
+        port, speed = serial.arguments.get("port"), serial.arguments.get("speed")
+        if not issubclass(serial.cls, SerialPort):
+            continue
+        if isinstance(port, str) and port:
+            if port in seen:
+                other = seen[port] or "another resource"
+                yield Fault(serial.where_of("port"), f"the port {port} is that of {other} already")
+            seen[port] = serial.name
+        if type(speed) is int and speed > 0 and speed not in Serial.BAUDRATES:
+            near = min(Serial.BAUDRATES, key=lambda usual: abs(usual - speed))
+            text = f"speed {speed} is none of the usual ones; the nearest of them is {near}"
+            yield Fault(serial.where_of("speed"), text, warning=True)
+
+
+def _passwords(components: Components) -> Iterator[Fault]:
+    """labgrid replaces variables in a text that has its tag, and in no other."""
+    for component in (*components.resources, *components.drivers):
+        password = component.arguments.get("password")
+        if isinstance(password, str) and _VARIABLE.fullmatch(password):
+            text = 'password: this is the password itself; a variable of the environment is !template "$LG_NAME"'
+            yield Fault(component.where_of("password"), text, warning=True)
+
+
+def _own_ports(components: Components) -> set[str | None]:
+    """The serial ports that the host's console may use, by name."""
+    ports = [serial.name for serial in components.resources if issubclass(serial.cls, SerialPort)]
+    only = ports[0] if len(ports) == 1 else None
+    return {console.bindings.get("port", only) for console in components.of(ConsoleProtocol)} - {None}
+
+
 def _cables(host: Component, components: Components) -> Iterator[Fault]:
     """Guests whose consoles are UARTs of the board."""
     cables = host.argument("consoles")
+    own = _own_ports(components)
+    # A board that is a program has no other devices.
+    is_board = host.argument("root") == "/"
     names = {component.name for component in components.resources} | {name for _, name in components.provided}
     seen: set[tuple[str, str]] = set()
     for number, cable in enumerate(cables if isinstance(cables, list) else ()):
@@ -112,6 +156,14 @@ def _cables(host: Component, components: Components) -> Iterator[Fault]:
                 yield Fault(where, f"an entry of consoles has hostdev and resource; missing: {key}")
             elif not isinstance(value, str) or not value:
                 yield Fault((*where, key), f"consoles: {key} is {shown(value)}; expected a text")
+            elif key == "hostdev" and not value.startswith("/"):
+                text = f"consoles: hostdev is {shown(value)}; expected the path of a device of the host, as /dev/ser2"
+                yield Fault((*where, key), text)
+            elif key == "hostdev" and is_board and _PSEUDO.fullmatch(value):
+                text = f"consoles: {value} is a pseudo-terminal, which needs no cable: leave this entry out"
+                yield Fault((*where, key), text)
+            elif key == "resource" and value in own:
+                yield Fault((*where, key), f"consoles: {value} is the host's own console; a guest needs another cable")
             elif (key, value) in seen:
                 yield Fault((*where, key), f"consoles: {key} {value} is there twice")
             elif key == "resource" and value not in names and not components.remote:
@@ -132,6 +184,9 @@ def _folder(host: Component) -> Iterator[Fault]:
     elif undocumented := sorted(set(folder) & set(_UNDOCUMENTED)):
         text = f"folder: it is not documented how a configuration writes {' and '.join(undocumented)} in a path"
         yield Fault(where, text, warning=True)
+    elif folder and not set(posixpath.normpath(folder).split("/")) - {"", ".", ".."}:
+        text = f"folder: {folder} is the account's home or above it, where files of others are: name one of its own"
+        yield Fault(where, text)
     elif folder.startswith("~"):
         text = "folder: ~ has no meaning here; a path that is not absolute is below the account's home"
         yield Fault(where, text, warning=True)

@@ -16,6 +16,7 @@ _REMEDIES: Final = {
     "but found mapping": "a key has to be a text, not a list or a mapping",
     "mapping values are not allowed": "a second ': ' in one line needs quotes, or the line is indented too far",
     "sequence entries are not allowed": "a list begins in a new line, below its key",
+    "undefined alias": "a text that begins with * needs quotes",
     "that cannot start any token": "a text that begins with this character needs quotes",
     "unknown escape character": "a backslash in double quotes has to be doubled; in single quotes it stays as it is",
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.target.check import check
 from tests.boards.target_parts import ADDRESS, BOOT, FEATURES, SECONDS, Case
@@ -64,6 +65,30 @@ def test_what_is_hardly_meant_is_a_warning(place: Path, old: str, new: str, wron
     assert problem.warning
     assert message in problem.text
     assert problem.line == line_of(file, wrong)
+
+
+@pytest.mark.parametrize(
+    ("cable", "port", "message"),
+    [
+        ("board", "/dev/ttyUSB1", "board is the host's own console"),
+        ("uart", "/dev/ttyUSB0", "the port /dev/ttyUSB0 is that of board already"),
+        ("uart", "/dev/ttyUSB1", ""),
+    ],
+)
+def test_a_guests_cable_is_its_own(place: Path, cable: str, port: str, message: str) -> None:
+    data = yaml.safe_load(filled_in())
+    (target,) = data["targets"].values()
+    others = [{name: given} for name, given in target["resources"].items() if name != "RawSerialPort"]
+    target["resources"] = [
+        {"RawSerialPort": {"name": "board", "port": "/dev/ttyUSB0"}},
+        {"RawSerialPort": {"name": "uart", "port": port}},
+        *others,
+    ]
+    target["drivers"]["SerialDriver"]["bindings"] = {"port": "board"}
+    target["drivers"]["ShmemQnxHostDriver"]["consoles"] = [{"hostdev": "/dev/ser2", "resource": cable}]
+    file = place / "target.yaml"
+    file.write_text(yaml.safe_dump(data, sort_keys=False))
+    assert [message in problem.text for problem in check(file)] == ([True] if message else [])
 
 
 @pytest.mark.parametrize(("old", "new"), FINE.values(), ids=FINE)

@@ -115,7 +115,17 @@ KINDS: dict[str, Case] = {
     ),
 }
 
+_CABLE = HOST + "        consoles: [{hostdev: %s, resource: uart}]\n"
+
 VALUES: dict[str, Case] = {
+    "another word for the speed": ("speed: 115200", "baudrate: 57600", "baudrate", "baudrate; it has port, speed"),
+    "speed at the driver": ("txdelay: 0.0", "speed: 57600", "speed: 57600", "no argument speed; RawSerialPort could"),
+    "password at the driver": (HOST, HOST + "        password: x\n", "password: x", "ShmemBoardStrategy could have it"),
+    "folder of all": (HOST, HOST + "        folder: /\n", "folder", "/ is the account's home or above it"),
+    "home as folder": (HOST, HOST + "        folder: .\n", "folder", ". is the account's home or above it"),
+    "folder above": (HOST, HOST + "        folder: x/../..\n", "folder", "is the account's home or above it"),
+    "no path of a device": (HOST, _CABLE % "ser2", "consoles", "hostdev is 'ser2'; expected the path"),
+    "no cable": (HOST, _CABLE % "/dev/ptyp0", "consoles", "/dev/ptyp0 is a pseudo-terminal, which needs no cable"),
     "account": (ADDRESS, "        address: root@192.0.2.1\n", "root@", "the account is the argument username"),
     "port": (ADDRESS, "        address: 192.0.2.1:2222\n", ":2222", "the port is the argument port"),
     "named host and port": (
@@ -261,6 +271,10 @@ VALUES: dict[str, Case] = {
 }
 
 DOUBTS: dict[str, Case] = {
+    "odd speed": ("speed: 115200", "speed: 57000", "speed", "the nearest of them is 57600"),
+    "comment in a folder": (HOST, HOST + "        folder: /data/a #b\n", "folder", "ends before the #"),
+    "comment in a password": (ADDRESS, ADDRESS + "        password: one #2\n", "one #2", "ends before the #"),
+    "variable as password": (ADDRESS, ADDRESS + "        password: $SECRET\n", "$SECRET", '!template "$LG_NAME"'),
     "thousandths": (SSH, "        ssh_seconds: 60000\n", "ssh_seconds", "16.7 hours: the unit is seconds"),
     "of a guest": (SECONDS, "      boot_seconds: 60000\n", "60000", "16.7 hours: the unit is seconds"),
     "of a Linux guest": (SECONDS, SECONDS + "      linux: {boot_seconds: 90000}\n", "90000", "25.0 hours"),

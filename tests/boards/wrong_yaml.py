@@ -52,7 +52,7 @@ YAML: dict[str, Case] = {
         "&o",
         "an alias (*) is used inside",
     ),
-    "unknown alias": (ADDRESS, "        address: *nobody\n", "*nobody", "found undefined alias"),
+    "unknown alias": (ADDRESS, "        address: *nobody\n", "*nobody", "begins with * needs quotes"),
     "key twice": (ADDRESS, ADDRESS + ADDRESS.replace("192", "193"), "193", "address is there twice"),
     "tab": (ADDRESS, '\taddress: "192.0.2.10"\n', "\taddress", "a tab"),
     "second document": (FEATURES, FEATURES + "---\na: b\n", "---", "a second document begins"),
@@ -103,6 +103,7 @@ YAML: dict[str, Case] = {
 }
 
 TWO_READINGS: dict[str, Case] = {
+    "digits as password": ('password: ""', "password: 0123", "password: 0123", "password is read as a number or"),
     "octal port": (ADDRESS, ADDRESS + "        port: 0022\n", "0022", "0022 is read as 18 by labgrid and as 22"),
     "octal speed": ("speed: 115200", "speed: 0115200", "0115200", "is read as 39552 by labgrid"),
     "octal address": (FIRST, FIRST.replace("0x1c050000", "0o100000"), "0o100000", "0o100000 is read as '0o100000'"),
@@ -111,6 +112,6 @@ TWO_READINGS: dict[str, Case] = {
     "exponent": (SECONDS, "      boot_seconds: 6e1\n", "6e1", "6e1 is read as '6e1' by labgrid and as 60.0"),
     "feature": ("      - access\n", "      - on\n", "- on", "on is read as True by labgrid and as 'on'"),
     "agent": (HOST, HOST + "        agent: no\n", "agent: no", "no is read as False"),
-    "password": ('password: ""', "password: Yes", "password: Yes", "Yes is read as True"),
+    "password": ('password: ""', "password: Yes", "password: Yes", "password is read as a number or"),
     "reading": ("profile_overrides: {}", "profile_overrides: {mixed_rules: off}", "off}", "off is read as False"),
 }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,9 @@ class Server:
         self.log = folder / "sshd.log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
-        self._process = self._ssh.start(self.port, self.log, sftp_options=sftp_options, max_sessions=None, path="")
+        command = self._ssh.command(self.port, sftp_options=sftp_options, max_sessions=None, path="")
+        with self.log.open("ab") as log:
+            self._process = programs.Program(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def close(self) -> None:
         """End the server. Its sessions are processes of their own and go when their connections do."""

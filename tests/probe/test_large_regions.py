@@ -56,6 +56,15 @@ def test_a_guest_has_several_large_regions_and_many_small_ones(placed_pair: Pair
         assert checked.mismatches == 0, number
 
 
+@pytest.mark.parametrize("placed_pair", [("aarch64", "mmio"), ("x86_64", "mmio")], ids="-".join, indirect=True)
+def test_the_memory_of_a_memory_mapped_device_is_where_32_bits_reach(placed_pair: Pair) -> None:
+    """Drivers of 32-bit systems keep its address in a word."""
+    attachment = placed_pair.one.attach("far", VENDORS_FIGURE)
+    assert attachment.shmem is not None
+    assert attachment.shmem == placed_pair.one.factory().shmem
+    assert 0 < attachment.shmem <= (1 << 32) - (1 + VENDORS_FIGURE) * PAGE_SIZE
+
+
 @pytest.fixture
 def listening(placed_pair: Pair) -> Pair:
     """Both guests are in a region of 128 MiB and take interrupts; guest one has index 0, guest two index 1."""

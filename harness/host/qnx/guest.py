@@ -56,13 +56,14 @@ class Launch:
         """Shell text that runs qvm, notes its process id, cuts its power when the connection ends before it.
 
         qvm is in the foreground: a shell makes what it starts in the background deaf to SIGQUIT (POSIX, "Signals and
-        Error Handling"). The alarm next to it works as in ``ssh.guarded``.
+        Error Handling"). The alarm next to it works as in ``ssh.guarded``; where it comes before qvm, it waits for the
+        process id, and without one there is no qvm.
         """
         note = shlex.quote(self.pid_file)
-        run = f'echo "@qvm $$"; echo $$ >{note}; exec {self.qvm} @{shlex.quote(self.configuration)}'
+        run = f'echo "@qvm $$"; echo $$ >{note} || exit 1; exec {self.qvm} @{shlex.quote(self.configuration)}'
         return (
-            f"cd {shlex.quote(self.folder)} || exit 1; exec 3<&0; "
-            f"{{ cat <&3; kill -s QUIT $(cat {note}); }} >/dev/null 2>&1 & guard=$!; "
+            f"cd {shlex.quote(self.folder)} || exit 1; rm -f {note}; exec 3<&0; "
+            f"{{ cat <&3; until [ -s {note} ]; do :; done; kill -s QUIT $(cat {note}); }} >/dev/null 2>&1 & guard=$!; "
             "exec 3<&-; "
             f"sh -c {shlex.quote(run)} </dev/null; status=$?; "
             f"kill $guard 2>/dev/null; rm -f {note}; exit $status"

@@ -34,6 +34,7 @@ _OPENINGS: Final = re.compile(rf"(?:[\[{{]\s*){{{_DEEPEST + 1}}}")
 _TEMPLATE: Final = "!template"
 _STANDARD: Final = "tag:yaml.org,2002:"
 _TAGS: Final = {None, "!", *(_STANDARD + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))}
+_WORD_BEHIND: Final = re.compile(r"[ \t]+#[^\s#!-]\S*")
 _MARK: Final = re.compile(r"^\s*#+\s*FILL[ _-]IN\b|^\s*[^#\s].*\s#.*\bFILL[ _-]IN\b")
 
 
@@ -80,7 +81,20 @@ def read(path: Path, variables: Mapping[str, str] | None = None) -> Document:
         raise TargetFileError(
             Problem(str(path), walk.lines[()], "the file has to be a mapping: lines of the form 'key: value'")
         )
-    return Document(path, data, walk.problems, list(marks.values()), walk.lines)
+    return Document(path, data, walk.problems + list(_cut_off(path, text)), list(marks.values()), walk.lines)
+
+
+def _cut_off(path: Path, text: str) -> Iterator[Problem]:
+    """Values that end before a ``#`` with a word right behind it, which is hardly meant as a comment."""
+    lines = text.splitlines()
+    for token in yaml.scan(text):
+        if isinstance(token, yaml.ScalarToken) and token.plain:
+            number = token.end_mark.line
+            behind = lines[number][token.end_mark.column :] if number < len(lines) else ""
+            # Without the words: they may be the rest of a password.
+            if _WORD_BEHIND.match(behind) and not _MARK.search(lines[number]):
+                words = "the value ends before the #, which begins a comment: quotes make it part of the value"
+                yield Problem(str(path), number + 1, words, warning=True)
 
 
 def _text(path: Path) -> str:

@@ -104,7 +104,13 @@ class Walk:
         if read is not None and not _same(read, placed):
             written = self._written(line, column) or str(placed)
             remedy = "true, false or text in quotes" if isinstance(read, bool) else "a plain number or text in quotes"
-            self._say(line, f"{written} is read as {read!r} by labgrid and as {placed!r} by YAML 1.2: write {remedy}")
+            if where and where[-1] == "password":
+                # It is nobody's business who reads the output.
+                self._say(line, "password is read as a number or another value that is no text: put it in quotes")
+            else:
+                self._say(
+                    line, f"{written} is read as {read!r} by labgrid and as {placed!r} by YAML 1.2: write {remedy}"
+                )
         return _encodable(read) if isinstance(read, str) else read
 
     def _check_text(self, text: str, line: int) -> None:

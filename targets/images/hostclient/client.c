@@ -16,7 +16,10 @@
 #include <string.h>
 
 #include <hyp_shm.h>
+#include <signal.h>
 #include <sys/neutrino.h>
+#include <sys/types.h>
+#include <time.h>
 
 enum {
     CONNECTIONS = 64,

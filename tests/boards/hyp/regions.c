@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/neutrino.h>
+#include <sys/types.h>
 
 enum { REGIONS = 8, CLIENTS = 16, PULSES = 256, PAGE = 4096, SHIFT = 16, STATUS_BITS = 0xffff };
 

@@ -2,6 +2,7 @@
 /* Guest-physical memory in the program's address space; the program needs the ability to map it (root has it). */
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/types.h>
 #include "qnx.h"
 
 enum { PAGE = 4096, LARGE_PAGE = 2 << 20, PRIVATE_LIMIT = 1 << 30, NORMAL_LIMIT = 32 };
@@ -65,12 +66,16 @@ void memory_unmap(void *address, uint64_t length, enum memory_kind kind)
     munmap((void *)(at - at % PAGE), whole_pages(at, length));
 }
 
-/* The physical address, which decides where large pages begin; the virtual one when it is not known. */
+/*
+ * The physical address, which decides where large pages begin; the virtual one when it is not known. The function's twin
+ * with 64 in its name is hidden without _LARGEFILE64_SOURCE; the Makefile makes off_t wide enough.
+ */
 static uint64_t place_of(const char *memory)
 {
-    off64_t physical;
+    off_t physical;
 
-    return mem_offset64(memory, NOFD, 1, &physical, NULL) == 0 ? (uint64_t)physical : (uintptr_t)memory;
+    _Static_assert(sizeof physical == sizeof(uint64_t), "compile with _FILE_OFFSET_BITS=64");
+    return mem_offset(memory, NOFD, 1, &physical, NULL) == 0 ? (uint64_t)physical : (uintptr_t)memory;
 }
 
 /* Physically contiguous, as a region is. The last one stays until the next is wanted: measurements go by turns. */

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a session has started ends with it: each guard, with shells of each family, under two SSH servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import paramiko
+import pytest
+
+from harness.host.qnx.console import ConsoleBridge
+from harness.host.qnx.guest import Launch
+from harness.host.ssh import SshConnection, guarded
+from tests import programs
+from tests.boards.servers import Kind, Servers
+
+_MARK: Final = "GUARD_OF_A_TEST"
+_ENDLESS: Final = "sleep 1000000"
+_SHELLS: Final = ("dash", "mksh", *(pytest.param(shell, marks=pytest.mark.long) for shell in ("bash", "busybox")))
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Servers:
+    """Both servers, installed."""
+    return Servers(tmp_path_factory.mktemp("servers"))
+
+
+@pytest.fixture(scope="module", params=["OpenSSH", "dropbear"])
+def port(servers: Servers, request: pytest.FixtureRequest) -> Iterator[int]:
+    """The port of a server that runs."""
+    kind: Kind = request.param
+    with servers.serving(kind) as port:
+        yield port
+
+
+@pytest.fixture(scope="module", params=_SHELLS)
+def tools(servers: Servers, request: pytest.FixtureRequest) -> Path:
+    """A folder in which ``sh`` is a shell of this kind, and ``qvm`` runs without end."""
+    shell: str = request.param
+    own = {"mksh": servers.mksh, "busybox": servers.busybox}.get(shell) or shutil.which(shell)
+    if own is None:
+        pytest.skip(f"this machine has no {shell}")
+    folder = servers.folder / shell
+    folder.mkdir(exist_ok=True)
+    _script(folder / "sh", f'exec {own} {"sh " if shell == "busybox" else ""}"$@"')
+    _script(folder / "qvm", f"exec {_ENDLESS}")
+    return folder
+
+
+def _script(file: Path, text: str) -> None:
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+class _Session:
+    """A connection whose commands are known among all processes of the machine."""
+
+    def __init__(self, servers: Servers, port: int, tools: Path) -> None:
+        self._mark = uuid.uuid4().hex
+        self.connection: SshConnection = servers.connection(port, {"PATH": f"{tools}:/usr/bin:/bin", _MARK: self._mark})
+
+    def processes(self) -> list[str]:
+        """The command lines of what this session has started, and what still runs."""
+        wanted = f"{_MARK}={self._mark}\0".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            # It may end in this very moment.
+            with contextlib.suppress(OSError):
+                if wanted in (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip())
+        return [command for command in found if command]
+
+    def await_process(self, command: str) -> None:
+        _until(lambda: command in self.processes())
+
+    def await_end(self) -> None:
+        _until(lambda: not self.processes())
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + programs.PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def session(servers: Servers, port: int, tools: Path) -> Iterator[_Session]:
+    """A session of its own, closed at the end."""
+    session = _Session(servers, port, tools)
+    yield session
+    session.connection.close()
+
+
+_ENDS: Final[dict[str, Callable[[_Session, paramiko.Channel], object]]] = {
+    "the channel is closed": lambda _, channel: channel.close(),
+    "the connection breaks": lambda session, _: _socket(session).close(),
+}
+
+
+def _socket(session: _Session) -> paramiko.Channel:
+    client = session.connection._client
+    assert client is not None
+    transport = client.get_transport()
+    assert transport is not None
+    return transport.sock  # type: ignore[return-value]
+
+
+def _launch(tools: Path) -> Launch:
+    return Launch("g", "qvm", "conf", "", str(tools), str(tools / "note"), "", "", "")
+
+
+@pytest.mark.parametrize("end", _ENDS.values(), ids=_ENDS)
+def test_a_command_ends_with_its_session(
+    session: _Session, end: Callable[[_Session, paramiko.Channel], object]
+) -> None:
+    channel = session.connection.open(guarded(f"exec {_ENDLESS}", "KILL"))
+    session.await_process(_ENDLESS)
+    end(session, channel)
+    session.await_end()
+
+
+@pytest.mark.parametrize("end", _ENDS.values(), ids=_ENDS)
+def test_a_guest_ends_with_its_session(
+    session: _Session, tools: Path, end: Callable[[_Session, paramiko.Channel], object]
+) -> None:
+    channel = session.connection.open(_launch(tools).command())
+    session.await_process(_ENDLESS)
+    end(session, channel)
+    session.await_end()
+
+
+def test_a_guest_whose_session_ends_before_it_has_begun_does_not_stay(session: _Session, tools: Path) -> None:
+    """The end of the input comes first; what the guest says is taken all the same."""
+    before, gate = (tools / "sh").read_text(), tools / "gate"
+    gate.unlink(missing_ok=True)
+    wait = f'case "$*" in *@qvm*kill*) ;; *@qvm*) until [ -e {gate} ]; do sleep 0.01; done ;; esac'
+    _script(tools / "sh", f"{wait}\n{before.splitlines()[-1]}")
+    try:
+        channel = session.connection.open(_launch(tools).command())
+        _until(lambda: any(word.startswith("cat") for word in session.processes()))
+        channel.shutdown_write()
+        _until(lambda: not any(word.startswith("cat") for word in session.processes()))
+        gate.touch()
+        session.await_end()
+    finally:
+        _script(tools / "sh", before.splitlines()[-1])
+
+
+def test_a_console_ends_with_its_session(session: _Session, tools: Path) -> None:
+    """Not with the ``cat`` of busybox: it waits for the terminal with the pipe to the server locked (sendfile)."""
+    if tools.name == "busybox":
+        pytest.skip("no QNX host has it")
+    controller, user = os.openpty()
+    try:
+        bridge = ConsoleBridge(session.connection, os.ttyname(user), "stty raw -echo")
+        assert session.processes()
+        _socket(session).close()
+        session.await_end()
+        bridge.close()
+    finally:
+        os.close(controller)
+        os.close(user)
