@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,19 @@ def test_the_functions_that_a_fault_replaces_are_known() -> None:
     # Few replace what is no function; those are tried by everything.
     unknown = [name for name in catalogue() if None in replaced(name)]
     assert len(unknown) < len(catalogue()) / 5, unknown
+
+
+@pytest.mark.long
+def test_histories_of_one_fault_say_nothing_of_the_next(tmp_path: Path) -> None:
+    """One session tries both; each is caught for what it does, and not for what the one before it did."""
+    topics = {"leaving-wipes-data": "test_data", "signals-leave-with-sender": "test_signals"}
+    selected = [word for fault in topics for word in ("--select", fault)]
+    command = [sys.executable, "-m", "harness", "prove", "--quick", "--jobs", "1", "--bench", "qemu-aarch64"]
+    result = programs.run(
+        [*command, *selected, "--suite", "suites/model", "--out", str(tmp_path)],
+        cwd=CHECKOUT, capture_output=True, text=True,
+    )  # fmt: skip
+    (proof,) = tmp_path.glob("prove-*/prove.json")
+    caught = {each["fault"]: each["catch"]["test"] for each in json.loads(proof.read_text())["proofs"] if each["catch"]}
+    assert set(caught) == set(topics), result.stdout + result.stderr
+    assert all(test in caught[fault] for fault, test in topics.items()), caught
