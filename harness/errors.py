@@ -36,6 +36,14 @@ class HarnessError(Exception):
         return f"{self.message}\n  remedy: {self.remedy}" if self.remedy else self.message
 
 
+def told(error: BaseException) -> str:
+    """What an exception of anybody says, with its kind where its text is no sentence: a KeyError says the key alone."""
+    text = str(error)
+    if isinstance(error, HarnessError) or " " in text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 class UsageError(HarnessError):
     """The tool was asked for something that it cannot understand (exit status 3)."""
 

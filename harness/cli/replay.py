@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     """Replay; exit status 0 when every step shows what the model says, 1 at the first that does not."""
     refuse_optimised()
     steps = _script(args.file)
+    if not steps.steps:
+        raise UsageError(f"{args.file} holds no step, so there is nothing to compare", remedy=_STEPS)
     environment = args.lg_env or shipped.BENCHES
     require(environment)
     labgrid = Environment(str(environment))
@@ -70,6 +72,10 @@ def _replay(bench: Bench, steps: script.Script, folder: Path) -> int:
         trial = Trial(world, most=1, tell=print)
         difference = trial.run(steps.steps)
         world.check_means()
+    if not trial.done:
+        raise UsageError(
+            "none of the steps was possible, so nothing was compared", remedy="attach before what needs a connection"
+        )
     if difference is None:
         return EXIT_PASS
     print(difference)

@@ -11,6 +11,8 @@ import argparse
 import errno
 import locale
 import os
+import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -25,6 +27,7 @@ TRACEBACK: Final = "HARNESS_TRACEBACK"
 """Environment variable: with any value, an unexpected error is shown with its traceback."""
 
 _CODE: Final = Path(harness.__file__).resolve().parent
+_NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
 _REMEDIES: Final = {
     errno.ENOSPC: "free some space there",
     errno.EDQUOT: "free some space there",
@@ -32,6 +35,11 @@ _REMEDIES: Final = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "raise the machine's limit of open files (fs.file-max)",
     errno.EROFS: "choose a writable folder",
+    errno.ENOENT: "see that it is there, or choose another place",
+    errno.ENOTDIR: "choose a place below a folder, not below a file",
+    errno.EISDIR: "name a file, not a folder",
+    errno.ELOOP: "choose a path whose links lead somewhere",
+    errno.ENAMETOOLONG: "choose a shorter path",
     errno.EACCES: "choose another folder, or change its permissions",
     errno.EPERM: "choose another folder, or change its permissions",
 }
@@ -146,10 +154,30 @@ def _say(text: str) -> None:
 
 
 def _first(error: BaseException) -> BaseException:
-    """The first error of a group that parallel tasks have raised."""
+    """The first error of a group that parallel tasks have raised, or of a folder's files that were copied."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        return _of_a_copy(*error.args[0][0])
+    if isinstance(error, FileNotFoundError) and error.filename is None and _is_nowhere():
+        return BenchError("the current folder is gone", remedy="change to a folder that is there")
     return error
+
+
+def _of_a_copy(_source: object, target: object, why: object) -> OSError:
+    """What the operating system said of one file: shutil keeps its errors as texts."""
+    match = _NUMBER.match(str(why))
+    number = int(match[1]) if match else 0
+    return OSError(number, os.strerror(number) if match else str(why), str(target))
+
+
+def _is_nowhere() -> bool:
+    """Whether somebody has removed the current folder."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _system_error(error: OSError) -> str:

@@ -52,6 +52,8 @@ _QUESTIONS: Final = (
 
 _INTERRUPTS: Final = "harness-interrupt-keeper"
 _RUN: Final = "harness-run-recorder"
+_COLLECTOR: Final = "python"
+"""The plugin of pytest that finds tests in modules, and has settings that the report asks for."""
 
 _RECORDER = pytest.StashKey[RunRecorder]()
 
@@ -198,7 +200,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not any(config.getoption(name, default=False) for name in _QUESTIONS):
         plugins.refuse_runners(config)
         plugins.refuse_sudden_ends(config)
-        for name in (_INTERRUPTS, _RUN, SELECTION, judging.KEEPER):
+        for name in (_INTERRUPTS, _RUN, SELECTION, judging.KEEPER, _COLLECTOR):
             if config.pluginmanager.is_blocked(name):
                 raise pytest.UsageError(f"-p no:{name} takes away what the verdict of a run depends on: leave it out")
         config.pluginmanager.register(InterruptKeeper(), _INTERRUPTS)

@@ -19,9 +19,9 @@ from harness.process.command import sentence
 from harness.provision.cache import cache_dir
 from harness.report.chain import manifest
 from harness.report.evidence import catalogue, folder, merge, reader
-from harness.report.evidence.document import accepted, build
+from harness.report.evidence.document import build
 from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, ProofFound, RunError
-from harness.report.evidence.model import Case, Report
+from harness.report.evidence.model import Report
 from harness.report.pages import html, readings
 from harness.report.scope import proofs, provenance
 from harness.report.verdict import shortfalls
@@ -31,7 +31,6 @@ from harness.runs.sessions import SessionResult, Sessions, last_words
 from harness.shmem.requirements import CATALOGUE
 
 _LOCK: Final = "machine-lock"
-_SHOWN_CASES: Final = 20
 _CHOSEN: Final = "only-tests.json"
 
 
@@ -156,17 +155,9 @@ class Qualification:
 
     def summary(self, report: Report) -> Iterator[str]:
         """The text for the terminal in addition to the verdict."""
-        bad = [case for case in report.cases if case.verdict in ("fail", "error") and not accepted(case)]
-        yield from (_line(case) for case in bad[:_SHOWN_CASES])
-        if len(bad) > _SHOWN_CASES:
-            yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
+        yield from html.failures(report.cases)
         yield from readings.disagreements(report.cases)
         yield from shortfalls.lines(report.run)
         yield from self._said
         yield from map(str, report.run.narrowed)
         yield from (f"  {reason}" for reason in report.run.reasons)
-
-
-def _line(case: Case) -> str:
-    reason = case.reason.strip().partition("\n")[0]
-    return f"{case.verdict}: {' '.join(case.requirements)} {case.test}: {reason}".replace("  ", " ")

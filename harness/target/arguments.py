@@ -147,6 +147,17 @@ def _words(value: Any) -> str:
     return _command(value) if value else ""
 
 
+def _power_host(value: Any) -> str:
+    """The models that speak HTTP put the index into a place in the text."""
+    if not value:
+        return _filled(value)
+    try:
+        value.format(index="1")
+    except (LookupError, ValueError, AttributeError, TypeError):
+        return "an address in which {index} is all that stands in braces"
+    return ""
+
+
 def _power_model(value: Any) -> str:
     folder = Path(next(iter(labgrid.driver.power.__path__)))
     models = sorted(place.stem for place in folder.glob("*.py") if place.stem != "__init__")
@@ -162,7 +173,7 @@ _CHECKS: Final[Mapping[tuple[str, str], Callable[[Any], str]]] = {
     ("NetworkSerialPort", "protocol"): _protocol,
     ("NetworkSerialPort", "host"): values.host,
     ("PDUDaemonPort", "host"): values.host,
-    ("NetworkPowerPort", "host"): _filled,
+    ("NetworkPowerPort", "host"): _power_host,
     ("NetworkPowerPort", "model"): _power_model,
     ("RawSerialPort", "port"): _device,
     ("SerialPort", "speed"): _speed,

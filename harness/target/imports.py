@@ -13,6 +13,7 @@ from pathlib import Path
 
 from labgrid.factory import target_factory
 
+from harness.errors import told
 from harness.narrow import present
 from harness.target.paths import resolved
 from harness.target.problem import Fault, TargetFileError
@@ -59,7 +60,7 @@ def _load(document: Document, names: list[str]) -> None:
                 raise
             # A module of anybody's may raise anything.
             where = ("imports", document.data["imports"].index(name))
-            words = str(error) or type(error).__name__
+            words = told(error)
             problem = document.problem(Fault(where, f"import of {name}: {' '.join(words.split())}"))
             raise TargetFileError(*document.problems, problem) from error
 

@@ -17,7 +17,7 @@ from labgrid.strategy import StrategyError
 from harness import provision
 from harness.bench.guests import StartedGuest, Starter, Wanted, stop
 from harness.bench.linux import LinuxKit
-from harness.errors import UsageError
+from harness.errors import UsageError, told
 from harness.host.board.strategy import ShmemBoardStrategy
 from harness.process import ending
 from harness.target.benches import read_benches
@@ -172,7 +172,7 @@ class _Walk:
             # labgrid, its drivers, jinja2 and paramiko have no class of errors in common.
             self._failed = True
             reason = error.__cause__ if isinstance(error, StrategyError) and error.__cause__ else error
-            words = str(reason) or type(reason).__name__
+            words = told(reason)
             self._say(f"failed {time.monotonic() - began:7.2f} s  {what}")
             self._say("".join(f"       {line}\n" for line in words.splitlines()).rstrip("\n"))
             raise _StepFailedError from error

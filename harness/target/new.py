@@ -155,6 +155,12 @@ def write(answers: Answers, folder: Path) -> Path:
     for path in (file, templates):
         if path.exists():
             raise UsageError(f"{path} exists already", remedy="choose another name, or remove it")
-    shutil.copytree(shipped.TARGETS / f"qnx-{answers.architecture}", templates)
-    file.write_text(content)
+    try:
+        shutil.copytree(shipped.TARGETS / f"qnx-{answers.architecture}", templates)
+        file.write_text(content)
+    except BaseException:
+        # Half of it would stand in the way of the next attempt.
+        shutil.rmtree(templates, ignore_errors=True)
+        file.unlink(missing_ok=True)
+        raise
     return file

@@ -143,6 +143,12 @@ def test_aliases_cannot_make_a_small_file_endless(place: Path) -> None:
     assert "aliases make more than" in check(place / "target.yaml")[-1].text
 
 
+def test_a_module_whose_error_is_a_mere_key_is_told_with_the_kind(place: Path) -> None:
+    (place / "own.py").write_text("{}['speed']\n")
+    problems = check(changed(place, "- harness.labgrid\n", "- harness.labgrid\n  - own.py\n"))
+    assert [problem.text for problem in problems] == ["import of own.py: KeyError: 'speed'"]
+
+
 def test_all_errors_are_reported_at_once(place: Path) -> None:
     text = filled_in().replace(BOOT, "        boot: login\n").replace(ADDRESS, "        address: root@a\n")
     text = text.replace("txdelay:", "tx_delay:").replace(SECONDS, "      boot_seconds: soon\n")

@@ -249,6 +249,18 @@ VALUES: dict[str, Case] = {
         "a second strategy",
     ),
     "not imported": (IMPORTS, "", "ShmemQnxHostDriver:", "add imports: [harness.labgrid]"),
+    "unknown word for a switch": (
+        "      NetworkService:\n",
+        "      NetworkPowerPort: {model: rest, host: 'http://a/{idx}', index: 1}\n      NetworkService:\n",
+        "{idx}",
+        "expected an address in which {index} is all that stands in braces",
+    ),
+    "open brace for a switch": (
+        "      NetworkService:\n",
+        "      NetworkPowerPort: {model: simplerest, host: 'http://a/{', index: 1}\n      NetworkService:\n",
+        "http://a/{",
+        "expected an address in which {index} is all that stands in braces",
+    ),
     "import with a line end": ("- harness.labgrid", '- "a\\nb"', '- "a', "import of a"),
     "relative import": ("- harness.labgrid", "- .labgrid", "- .labgrid", "import of .labgrid"),
     "missing file": ("- harness.labgrid\n", "- harness.labgrid\n  - gone.py\n", "gone.py", "import of gone.py"),

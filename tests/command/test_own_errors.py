@@ -65,6 +65,30 @@ def test_what_the_system_refuses_is_said_in_a_sentence(tmp_path: Path, limit: st
     expect_sentence(run, 2, words)
 
 
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("words", ["qualify", "prove --short", "bench"])
+def test_a_current_folder_that_somebody_removed(tmp_path: Path, words: str) -> None:
+    run = shell(f"rmdir $PWD; harness {words}", cwd=_made(tmp_path / "gone"))
+    expect_sentence(run, 2, "the current folder is gone\n  remedy: change to a folder that is there")
+
+
+def test_a_new_target_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    command = "harness new-target desk --defaults --arch aarch64 --release 8.0"
+    run = shell(f"ulimit -f 0; {command}", cwd=_made(tmp_path / "targets").parent)
+    expect_sentence(run, 2, "File too large\n  remedy: raise the limit")
+    assert "[(" not in run.stderr
+    assert not list((tmp_path / "targets").iterdir())
+
+
+def test_a_place_that_cannot_be_made_has_a_remedy() -> None:
+    run = shell("harness provision", environment={"SHMEM_HARNESS_CACHE": "/proc/nowhere"})
+    expect_sentence(run, 2, "/proc/nowhere: No such file or directory\n  remedy: ")
+
+
 def test_a_mistake_in_the_harness_is_one_sentence_and_shows_its_traceback_on_demand(tmp_path: Path) -> None:
     code = "import sys, harness.shmem.config as c; c.parse_file = None; from harness import cli; sys.exit(cli.main())"
     command = f"{CHECKOUT}/.venv/bin/python -c '{code}' explain {tmp_path} --name x"

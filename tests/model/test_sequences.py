@@ -62,6 +62,24 @@ def test_replay_stops_at_the_first_difference(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "holds no step"),
+        ("# one attach a red 1\n\n", "holds no step"),
+        ("bench qemu-aarch64\none device allow red*\n", "holds no step"),
+        ("one detach z\n", "none of the steps was possible"),
+        ("one write a 0 1\n& host read b 0\n", "none of the steps was possible"),
+    ],
+)
+def test_a_replay_that_compares_nothing_is_no_pass(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "steps"
+    path.write_text(text)
+    result = _replay(path)
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert words in result.stderr
+
+
 def test_seventeen_clients_of_one_region_and_one_who_takes_a_place(tmp_path: Path) -> None:
     """All of them in the order of the text; the next place is that of who has left."""
     clients = [f"{actor} attach {actor}{number} red 1" for actor in ("one", "two", "three") for number in range(5)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -355,3 +356,40 @@ def test_a_test_that_ran_in_another_process_ends_the_run_with_the_reason(make_su
     assert session.status == 3, session.output
     assert session.verdicts() == {"test_a": "pass"}
     assert session.report.run.reasons[0] == "test_it.py::test_b was run by another plugin without being recorded"
+
+
+# Reports are made good after the fact, and a body is never run: pytest says that all passed.
+MADE_GOOD = """
+    import pytest
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(item, call):
+        outcome = yield
+        outcome.get_result().outcome = "passed"
+"""
+NOT_RUN = """
+    import pytest
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(pyfuncitem):
+        return True
+"""
+
+
+@pytest.mark.parametrize(
+    ("plugin", "words"), [(MADE_GOOD, "fail: "), (NOT_RUN, "error: ")], ids=["made good", "not run"]
+)
+def test_what_pytest_shows_as_passed_and_is_none_has_its_reason_on_the_terminal(
+    make_suite: MakeSuite, plugin: str, words: str
+) -> None:
+    suite = make_suite('def test_a(bench): assert bench == "neither"')
+    (suite.folder / "conftest.py").write_text((suite.folder / "conftest.py").read_text() + dedent(plugin))
+    session = suite.run()
+    assert "2 passed" in session.output
+    lines = [line for line in session.output.splitlines() if line.startswith(words) and "test_a[" in line]
+    assert len(lines) == 2, session.output
+
+
+def test_what_pytest_shows_as_failed_is_not_told_twice(make_suite: MakeSuite) -> None:
+    session = make_suite('def test_a(bench): assert bench == "left"').run()
+    assert not [line for line in session.output.splitlines() if line.startswith("fail: ")]

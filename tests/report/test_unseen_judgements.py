@@ -24,6 +24,7 @@ MakeSuite = Callable[[str], Suite]
         (["-p", "no:harness-judgement-keeper"], "takes away what the verdict of a run depends on"),
         (["-p", "no:harness-selection"], "takes away what the verdict of a run depends on"),
         (["-p", "no:harness-run-recorder"], "takes away what the verdict of a run depends on"),
+        (["-p", "no:python"], "takes away what the verdict of a run depends on"),
     ],
 )
 def test_a_run_whose_judgements_cannot_be_seen_is_refused(

@@ -8,7 +8,7 @@ pages are made from the report alone, and the same report gives the same bytes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -21,7 +21,8 @@ from harness.measure.statistics import PERCENTILES
 from harness.paths import readable
 from harness.process.command import reason
 from harness.report.evidence import folder
-from harness.report.evidence.model import Access, Report, Run
+from harness.report.evidence.document import accepted
+from harness.report.evidence.model import Access, Case, Report, Run
 from harness.report.pages import figures, matrix, readings, system, titles, trend, view
 from harness.report.pages.labels import labelled
 from harness.report.scope import proofs
@@ -32,6 +33,7 @@ _PAGES: Final = (folder.INDEX, TESTS_PAGE, ACCESS_PAGE)
 _LINKED: Final = (folder.RESULTS, folder.JUNIT, folder.JOURNAL, proofs.COPY)
 _HEAD: Final = "verdict.html.j2"
 _STYLE: Final = "style.css"
+_SHOWN_CASES: Final = 20
 _PICTURES: Final = "pictures"
 
 
@@ -102,6 +104,16 @@ def head(report: Report) -> str:
 def last_line(run: Run, page: Path) -> str:
     """The verdict in one line, for the end of a terminal session."""
     return f"qualification: {run.verdict.upper()}  report: {readable(str(page))}"
+
+
+def failures(cases: Iterable[Case]) -> Iterator[str]:
+    """What failed or broke, a line each, for the end of a terminal session."""
+    bad = [case for case in cases if case.verdict in ("fail", "error") and not accepted(case)]
+    for case in bad[:_SHOWN_CASES]:
+        why = case.reason.strip().partition("\n")[0]
+        yield f"{case.verdict}: {' '.join(case.requirements)} {case.test}: {why}".replace("  ", " ")
+    if len(bad) > _SHOWN_CASES:
+        yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
 
 
 def without_report(error: OSError, run: Path) -> str:

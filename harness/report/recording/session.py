@@ -44,7 +44,7 @@ from harness.report.recording.case import CaseUnderWay
 from harness.report.recording.junit import JunitFile
 from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE, site
 from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
-from harness.report.recording.terminal import TerminalProgress
+from harness.report.recording.terminal import TerminalProgress, untold
 from harness.report.scope import plugins, provenance, surroundings
 from harness.report.scope.selection import Selection
 from harness.report.verdict import shortfalls
@@ -298,14 +298,13 @@ class RunRecorder:
             return
         if self._broken:
             self._say(f"error: {self._broken}")
-        run = self._report.run
-        for line in [*readings.disagreements(self._report.cases), *shortfalls.lines(run), *run.narrowed]:
+        run, cases = self._report.run, self._report.cases
+        told = [*untold(self._config, cases), *readings.disagreements(cases)]
+        for line in [*told, *shortfalls.lines(run), *run.narrowed]:
             self._say(line)
         shown = self._base / self.folder.name
-        if self._unwritten is None:
-            self._say(html.last_line(self._report.run, shown / folder.INDEX))
-        else:
-            self._say(html.without_report(self._unwritten, shown))
+        lost = self._unwritten
+        self._say(html.without_report(lost, shown) if lost else html.last_line(run, shown / folder.INDEX))
 
     def _say(self, line: object) -> None:
         """After pytest: what it captured with has put the streams back that it found, and they may not be usable."""

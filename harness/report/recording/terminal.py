@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from typing import Final, Self, TextIO
 
 import pytest
 
 from harness import events
 from harness.process import streams
+from harness.report.evidence.model import Case
+from harness.report.pages import html
 from harness.report.recording.progress import Progress
 
 _STDOUT: Final = 1
@@ -42,3 +45,11 @@ class TerminalProgress:
         self._unsubscribe()
         self._progress.close()
         self._terminal.close()
+
+
+def untold(config: pytest.Config, cases: Iterable[Case]) -> Iterator[str]:
+    """Lines on the cases that pytest's own terminal has not shown as failed: it believes what plugins say of a test."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    shown = [*reporter.stats.get("failed", ()), *reporter.stats.get("error", ())] if reporter else []
+    told = {report.nodeid for report in shown}
+    return html.failures(case for case in cases if case.test not in told)
