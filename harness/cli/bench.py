@@ -12,6 +12,7 @@ import json
 import shlex
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,7 @@ from harness.process.interpreter import refuse_optimised
 from harness.report.comparing import nights
 from harness.report.evidence.folder import INDEX
 from harness.report.evidence.model import Metric, Report
+from harness.report.figures import thresholds
 from harness.report.pages import figures, html, view
 from harness.report.recording.progress import Progress
 from harness.runs.qualify import Qualification
@@ -61,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the figures and what has become worse as JSON")
     parser.epilog = (
-        "exit status: 0 measured, 1 a figure has become worse or a requirement failed, 2 bench error, 3 wrong usage"
+        "exit status: 0 measured, 1 a figure has become worse or missed a threshold or a requirement failed,"
+        " 2 bench error, 3 wrong usage"
     )
 
 
@@ -94,11 +97,11 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.close()
     with ending.held():
-        status = _finish(qualification, reports_folder(args.out), as_json=args.json)
+        status = _finish(qualification, reports_folder(args.out), as_json=args.json, chosen=bool(args.keyword))
     return ending.INTERRUPTED if interrupted else status
 
 
-def _finish(qualification: Qualification, reports: Path, *, as_json: bool) -> int:
+def _finish(qualification: Qualification, reports: Path, *, as_json: bool, chosen: bool) -> int:
     try:
         report = qualification.finish()
     except OSError as error:
@@ -115,10 +118,11 @@ def _finish(qualification: Qualification, reports: Path, *, as_json: bool) -> in
     else:
         show(report, sys.stdout)
     out = sys.stderr if as_json else sys.stdout
-    for line in (*_failures(report), *map(str, worse), *([f"error: {trouble}"] if trouble else [])):
+    missed = thresholds.lines(report.thresholds)
+    for line in (*_failures(report), *missed, *map(str, worse), *([f"error: {trouble}"] if trouble else [])):
         print(line, file=out)
-    print(f"figures: {outcome(report, worse)}  report: {qualification.shown / INDEX}", file=out)
-    return EXIT_BENCH_ERROR if trouble else status_of(report, worse)
+    print(f"figures: {outcome(report, worse, chosen=chosen)}  report: {qualification.shown / INDEX}", file=out)
+    return EXIT_BENCH_ERROR if trouble else status_of(report, worse, chosen=chosen)
 
 
 def _failures(report: Report) -> Iterator[str]:
@@ -128,19 +132,30 @@ def _failures(report: Report) -> Iterator[str]:
             yield f"{case.verdict}: {case.test}: {reason}"
 
 
-def status_of(report: Report, worse: Sequence[Regression]) -> int:
-    """The exit status. That the run is less than a qualification is no finding here."""
+def status_of(report: Report, worse: Sequence[Regression], *, chosen: bool = False) -> int:
+    """The exit status. That the run is less than a qualification is no finding here.
+
+    A threshold that no figure fell under has judged nothing, which is an error unless only ``chosen`` figures were
+    taken.
+    """
     verdicts = {case.verdict for case in report.cases}
     if "error" in verdicts or not report.metrics or not report.run.finished:
         return EXIT_BENCH_ERROR
-    return EXIT_REQUIREMENT_FAILED if worse or "fail" in verdicts else EXIT_PASS
+    if worse or "fail" in verdicts or thresholds.of_kind(report.thresholds, "missed"):
+        return EXIT_REQUIREMENT_FAILED
+    if thresholds.of_kind(report.thresholds, "not measured") and not chosen:
+        return EXIT_BENCH_ERROR
+    return EXIT_PASS
 
 
-def outcome(report: Report, worse: Sequence[Regression]) -> str:
+def outcome(report: Report, worse: Sequence[Regression], *, chosen: bool = False) -> str:
     """What came of the run, for its last line."""
-    status = status_of(report, worse)
+    status = status_of(report, worse, chosen=chosen)
     noisy = sum(metric.too_noisy for metric in report.metrics)
     judged = f"{len(report.metrics) - noisy} judged, {noisy} too noisy to judge"
+    if report.thresholds:
+        kinds = Counter(each.verdict for each in report.thresholds)
+        judged += f"; thresholds: {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}"
     if status == EXIT_REQUIREMENT_FAILED:
         return f"{'regressed' if worse else 'FAIL'}, {judged}"
     return f"{'bench error' if status == EXIT_BENCH_ERROR else 'measured'}, {judged}"
@@ -154,7 +169,12 @@ def document(report: Report, worse: Sequence[Regression]) -> dict[str, Any]:
         return fields | {"too_noisy": metric.too_noisy}
 
     regressed = [asdict(one.key) | asdict(one.step) | {"relative": one.step.relative} for one in worse]
-    return {"run": report.run.id, "figures": [figure(metric) for metric in report.metrics], "regressed": regressed}
+    return {
+        "run": report.run.id,
+        "figures": [figure(metric) for metric in report.metrics],
+        "thresholds": [asdict(verdict) for verdict in report.thresholds],
+        "regressed": regressed,
+    }
 
 
 def show(report: Report, out: TextIO) -> None:

@@ -30,6 +30,7 @@ from harness.report.evidence.model import (
     Waiver,
 )
 from harness.report.evidence.system import SystemTried
+from harness.report.figures.records import Threshold
 
 NOTHING_SELECTED: Final = "no test was selected"
 """The error of a session without tests."""
@@ -69,10 +70,11 @@ class Narrowed:
 
 @dataclass(frozen=True)
 class ScopeSet:
-    """What has to be judged, bench by bench, and the failures that are accepted."""
+    """What has to be judged, bench by bench, the failures that are accepted, and the thresholds of figures."""
 
     benches: list[BenchScope]
     waivers: list[Waiver] = field(default_factory=list)
+    thresholds: list[Threshold] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

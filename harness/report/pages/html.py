@@ -22,6 +22,7 @@ from harness.paths import readable
 from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
+from harness.report.figures import thresholds
 from harness.report.pages import figures, matrix, readings, system, titles, trend, view
 from harness.report.pages.labels import labelled
 from harness.report.scope import proofs
@@ -130,6 +131,7 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
         "placements": view.placement_table(report),
         "figures": figures.ordered(report.metrics),
+        "thresholds": thresholds.worst_first(report.thresholds),
         "distributions": figures.distributions(report.metrics),
         "percentiles": PERCENTILES,
         "site_labels": figures.site_labels(report.metrics),
@@ -194,6 +196,8 @@ def _environment() -> jinja2.Environment:
         "shown_reference": figures.shown_reference,
         "conditions": figures.conditions,
         "change_key": trend.metric_key,
+        "found": thresholds.found,
+        "asked": thresholds.asked,
     }
     made.tests["deviating"] = matrix.deviates
     made.globals["signs"] = view.SIGNS
