@@ -13,7 +13,7 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -24,16 +24,16 @@ from rich.table import Table
 
 from harness import shipped
 from harness.cli.qualify import add_environment, benches_of, default_environment, reports_folder
-from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError
-from harness.measure.changes import Regression
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.measure.statistics import PERCENTILES
 from harness.process import ending
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
-from harness.report.comparing import nights
+from harness.report.comparing.nights import remember
 from harness.report.evidence.folder import INDEX
+from harness.report.evidence.journal import NightsCompared
 from harness.report.evidence.model import Metric, Report
-from harness.report.figures import thresholds
+from harness.report.figures import nights, thresholds
 from harness.report.pages import figures, html, view
 from harness.report.recording.progress import Progress
 from harness.runs.qualify import Qualification
@@ -103,26 +103,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _finish(qualification: Qualification, reports: Path, *, as_json: bool, chosen: bool) -> int:
     try:
-        report = qualification.finish()
+        report = qualification.finish(lambda report: NightsCompared(remember(reports, report)))
     except OSError as error:
         print(html.without_report(error, qualification.shown), file=sys.stderr)
         return EXIT_BENCH_ERROR
-    worse: list[Regression] = []
-    trouble = ""
-    try:
-        worse = nights.remember(reports, report)
-    except BenchError as error:
-        trouble = str(error)
     if as_json:
-        print(json.dumps(document(report, worse), indent=1))
+        print(json.dumps(document(report), indent=1))
     else:
         show(report, sys.stdout)
     out = sys.stderr if as_json else sys.stdout
-    missed = thresholds.lines(report.thresholds)
-    for line in (*_failures(report), *missed, *map(str, worse), *([f"error: {trouble}"] if trouble else [])):
+    errors = (f"error: {message}" for message in qualification.said)
+    for line in (*_failures(report), *thresholds.lines(report.thresholds), *nights.lines(report.history), *errors):
         print(line, file=out)
-    print(f"figures: {outcome(report, worse, chosen=chosen)}  report: {qualification.shown / INDEX}", file=out)
-    return EXIT_BENCH_ERROR if trouble else status_of(report, worse, chosen=chosen)
+    print(f"figures: {outcome(report, chosen=chosen)}  report: {qualification.shown / INDEX}", file=out)
+    return status_of(report, chosen=chosen)
 
 
 def _failures(report: Report) -> Iterator[str]:
@@ -132,43 +126,50 @@ def _failures(report: Report) -> Iterator[str]:
             yield f"{case.verdict}: {case.test}: {reason}"
 
 
-def status_of(report: Report, worse: Sequence[Regression], *, chosen: bool = False) -> int:
+def status_of(report: Report, *, chosen: bool = False) -> int:
     """The exit status. That the run is less than a qualification is no finding here.
 
     A threshold that no figure fell under has judged nothing, which is an error unless only ``chosen`` figures were
     taken.
     """
     verdicts = {case.verdict for case in report.cases}
-    if "error" in verdicts or not report.metrics or not report.run.finished:
+    broken = "error" in verdicts or report.run.exit_status == EXIT_BENCH_ERROR
+    if broken or not report.metrics or not report.run.finished:
         return EXIT_BENCH_ERROR
-    if worse or "fail" in verdicts or thresholds.of_kind(report.thresholds, "missed"):
+    if nights.regressed(report.history) or "fail" in verdicts or thresholds.of_kind(report.thresholds, "missed"):
         return EXIT_REQUIREMENT_FAILED
     if thresholds.of_kind(report.thresholds, "not measured") and not chosen:
         return EXIT_BENCH_ERROR
     return EXIT_PASS
 
 
-def outcome(report: Report, worse: Sequence[Regression], *, chosen: bool = False) -> str:
+def outcome(report: Report, *, chosen: bool = False) -> str:
     """What came of the run, for its last line."""
-    status = status_of(report, worse, chosen=chosen)
+    status = status_of(report, chosen=chosen)
     noisy = sum(metric.too_noisy for metric in report.metrics)
     judged = f"{len(report.metrics) - noisy} judged, {noisy} too noisy to judge"
     if report.thresholds:
         kinds = Counter(each.verdict for each in report.thresholds)
         judged += f"; thresholds: {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}"
     if status == EXIT_REQUIREMENT_FAILED:
-        return f"{'regressed' if worse else 'FAIL'}, {judged}"
+        return f"{'regressed' if nights.regressed(report.history) else 'FAIL'}, {judged}"
     return f"{'bench error' if status == EXIT_BENCH_ERROR else 'measured'}, {judged}"
 
 
-def document(report: Report, worse: Sequence[Regression]) -> dict[str, Any]:
+def document(report: Report) -> dict[str, Any]:
     """The figures without their samples, and what has become worse."""
 
     def figure(metric: Metric) -> dict[str, Any]:
         fields = {name: value for name, value in asdict(metric).items() if name not in ("samples", "times")}
         return fields | {"too_noisy": metric.too_noisy}
 
-    regressed = [asdict(one.key) | asdict(one.step) | {"relative": one.step.relative} for one in worse]
+    regressed = [
+        {"item": each.item, "name": each.name, "unit": each.unit, "block_bytes": each.block_bytes}
+        | asdict(each.site)
+        | asdict(change)
+        | {"relative": change.relative}
+        for each, change in nights.regressed(report.history)
+    ]
     return {
         "run": report.run.id,
         "figures": [figure(metric) for metric in report.metrics],

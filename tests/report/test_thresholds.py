@@ -88,11 +88,11 @@ UNKNOWN = ratio("cpoy", least=0.95)
 )  # fmt: skip
 def test_what_comes_of_a_run(asked: list[Threshold], verdict: Verdict, status: int, outcome: str) -> None:
     report = night(*asked, verdict=verdict)
-    assert (bench.status_of(report, []), bench.outcome(report, [])) == (status, outcome)
+    assert (bench.status_of(report), bench.outcome(report)) == (status, outcome)
 
 
 def test_where_only_some_figures_were_taken_the_others_may_be_missing() -> None:
-    assert bench.status_of(night(UNKNOWN), [], chosen=True) == 0
+    assert bench.status_of(night(UNKNOWN), chosen=True) == 0
 
 
 def test_the_report_of_a_run_that_missed_a_threshold_fails() -> None:

@@ -23,6 +23,7 @@ from harness.report.evidence.journal import (
     FellShort,
     ItemIdentified,
     Narrowed,
+    NightsCompared,
     PlanMade,
     ProofFound,
     RunError,
@@ -42,7 +43,7 @@ from harness.report.evidence.model import (
     Waiver,
 )
 from harness.report.evidence.system import SystemTried
-from harness.report.figures import thresholds
+from harness.report.figures import nights, thresholds
 from harness.report.recording import attempts
 from harness.report.scope import narrowing
 from harness.report.verdict import shortfalls
@@ -93,6 +94,8 @@ def build(entries: Sequence[Entry]) -> Report:
     waivers = _waivers(entries, cases)
     metrics = [metric for entry in done for metric in entry.metrics]
     bounds = thresholds.judged((each for entry in _of(entries, ScopeSet) for each in entry.thresholds), metrics)
+    history = [each for entry in _of(entries, NightsCompared) for each in entry.figures]
+    figures = [*thresholds.reasons(bounds), *nights.reasons(history)]
     lacking = shortfalls.once(
         [
             *(shortfall for entry in _of(entries, FellShort) for shortfall in entry.shortfalls),
@@ -105,9 +108,7 @@ def build(entries: Sequence[Entry]) -> Report:
         ]
     )
     return Report(
-        run=replace(
-            _run(began, entries, Found(cases, not_run, thresholds.reasons(bounds)), lacking), narrowed=narrowed
-        ),
+        run=replace(_run(began, entries, Found(cases, not_run, figures), lacking), narrowed=narrowed),
         results=found,
         metrics=metrics,
         cases=cases,
@@ -121,6 +122,7 @@ def build(entries: Sequence[Entry]) -> Report:
         proof=next((entry.proof for entry in _of(entries, ProofFound)), None),
         systems=list({tried.bench: tried for tried in _of(entries, SystemTried)}.values()),
         thresholds=bounds,
+        history=history,
     )
 
 

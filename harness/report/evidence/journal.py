@@ -30,7 +30,7 @@ from harness.report.evidence.model import (
     Waiver,
 )
 from harness.report.evidence.system import SystemTried
-from harness.report.figures.records import Threshold
+from harness.report.figures.records import FigureHistory, Threshold
 
 NOTHING_SELECTED: Final = "no test was selected"
 """The error of a session without tests."""
@@ -144,6 +144,13 @@ class ProofFound:
 
 
 @dataclass(frozen=True)
+class NightsCompared:
+    """The figures of the run over the nights up to it."""
+
+    figures: list[FigureHistory]
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run came to its own end, after so many seconds of a clock that nobody sets."""
 
@@ -165,6 +172,7 @@ Entry = (
     | SystemTried
     | Rerun
     | ProofFound
+    | NightsCompared
     | Ended
 )
 _ENTRIES: Final[dict[str, type[Entry]]] = {
@@ -183,6 +191,7 @@ _ENTRIES: Final[dict[str, type[Entry]]] = {
         SystemTried,
         Rerun,
         ProofFound,
+        NightsCompared,
         Ended,
     )
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.measure.baseline import Direction
 from harness.site import Site
 from harness.structured import FLAT
 
@@ -43,3 +44,39 @@ class ThresholdVerdict:
     block_bytes: int | None = None
     against: str = ""
     found: float | None = None
+
+
+@dataclass(frozen=True)
+class ChangePoint:
+    """A figure changed in the night of ``run``, from the median ``before`` to the median ``after``."""
+
+    run: str
+    started: str
+    before: float
+    after: float
+
+    @property
+    def relative(self) -> float:
+        """after / before - 1"""
+        return self.after / self.before - 1
+
+
+@dataclass(frozen=True)
+class FigureHistory:
+    """A figure of an item over the last nights, oldest first: its ratio, or its value where it has none, by run.
+
+    ``unit`` is that of the value, or what the ratio is of. Nights of the runs in ``too_noisy`` could not be judged by
+    themselves. ``changes`` are all change points; ``regressed`` says since when the figure is worse, and is None when
+    it is not.
+    """
+
+    item: str
+    name: str
+    unit: str
+    site: Site = field(metadata=FLAT)
+    block_bytes: int | None
+    better: Direction
+    nights: dict[str, float]
+    too_noisy: list[str]
+    changes: list[ChangePoint]
+    regressed: ChangePoint | None = None

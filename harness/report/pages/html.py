@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
@@ -22,10 +22,13 @@ from harness.paths import readable
 from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.model import Access, Report, Run
-from harness.report.figures import thresholds
+from harness.report.figures import nights, thresholds
 from harness.report.pages import figures, matrix, readings, system, titles, trend, view
 from harness.report.pages.labels import labelled
 from harness.report.scope import proofs
+
+if TYPE_CHECKING:
+    from harness.report.pages.plots import Plot
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
@@ -131,6 +134,9 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
         "placements": view.placement_table(report),
         "figures": figures.ordered(report.metrics),
+        "history": report.history,
+        "regressed": nights.regressed(report.history),
+        "history_plots": _history_plots(report, target / _PICTURES),
         "thresholds": thresholds.worst_first(report.thresholds),
         "distributions": figures.distributions(report.metrics),
         "percentiles": PERCENTILES,
@@ -170,8 +176,21 @@ def _plots(report: Report, earlier: Sequence[Report], pictures: Path) -> list[Im
     from harness.report.pages import plots
 
     drawn = [*plots.throughput(report.metrics), *plots.rates(report.metrics), *plots.latency(report.metrics)]
+    return _written([*drawn, *plots.trends(trend.series([*earlier, report]))], pictures)
+
+
+def _history_plots(report: Report, pictures: Path) -> list[Image]:
+    if not report.history:
+        return []
+    # For the same reason.
+    from harness.report.pages import nights as plots_of_nights
+
+    return _written(plots_of_nights.history(report.history), pictures)
+
+
+def _written(drawn: Sequence[Plot], pictures: Path) -> list[Image]:
     images = []
-    for plot in [*drawn, *plots.trends(trend.series([*earlier, report]))]:
+    for plot in drawn:
         name = f"{folder.safe_name(plot.stem)}.svg"
         (pictures / name).write_text(plot.document, encoding="utf-8")
         images.append(Image(f"{_PICTURES}/{name}", plot.title, plot.alternative))
