@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
-from matplotlib.ticker import FuncFormatter
 
 from harness.measure.statistics import median
 from harness.report.figures.records import ChangePoint, FigureHistory
@@ -126,9 +125,7 @@ def _scale(axes: Any, group: Sequence[FigureHistory]) -> None:
     """Logarithms where a figure became a multiple or a fraction of what it was; else at least 10 % up and down."""
     every = [value for each in group for value in _relative(each).values()]
     if max(every) > _WIDE_RANGE * min(every):
-        axes.set_yscale("log")
-        for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            ticks(FuncFormatter(lambda value, _: f"{value:g}"))
+        plots.logarithmic(axes)
         return
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, 90), max(high, 110))

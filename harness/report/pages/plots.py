@@ -11,7 +11,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from harness.measure.statistics import percentile
 from harness.report.evidence.model import Metric
@@ -40,6 +40,7 @@ _LINES: Final = (
     ("#56b4e9", "v", "-"),
     ("#e69f00", "P", "--"),
 )
+_DECADE: Final = 10
 _TIME_UNITS: Final = frozenset({"s", "ms", "us", "µs", "ns"})
 
 
@@ -134,10 +135,8 @@ def _rate_plot(name: str, metrics: Sequence[Metric]) -> Plot:
                 look = look_of(index) | {"linewidth": 0.8, "markersize": 3, "alpha": 0.6}
                 axes.plot(sizes, beside, label=f"{label}, {line[0].against or 'reference'}", **look)
         axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
+        logarithmic(axes)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: block_size(size)))
-        for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            ticks(FuncFormatter(lambda value, _: f"{value:g}"))
         document = svg_of(figure, axes)
     return Plot(f"rate-{name}", title, document, f"{title}. {'; '.join(notes)}.")
 
@@ -192,6 +191,18 @@ def canvas(x_label: str, y_label: str) -> tuple[Figure, Any]:
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     return figure, axes
+
+
+def logarithmic(axes: Any) -> None:
+    """Let the values of a plot that has its lines stand on a scale of logarithms, with plain numbers beside it.
+
+    Beyond a decade only powers of ten have theirs: others would stand on each other.
+    """
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_minor_formatter(plain if high <= _DECADE * low else NullFormatter())
 
 
 def look_of(index: int) -> dict[str, Any]:
