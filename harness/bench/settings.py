@@ -72,6 +72,21 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """What the figures that ``figure`` names (with a ``*``: all that begin so) have to reach or to stay below.
+
+    With a ``unit`` their values are meant, else their ratios to the reference; with ``block`` those of blocks of that
+    many bytes alone.
+    """
+
+    figure: str
+    block: int | None = None
+    unit: str = ""
+    least: float | None = None
+    most: float | None = None
+
+
+@dataclass(frozen=True)
 class BenchConfig:
     """One target of the environment file, as far as a run cares.
 
@@ -80,7 +95,7 @@ class BenchConfig:
     probe guests whose machine is not laid out as QEMU's. ``scope`` is what has to be judged there, without one all that
     is stated for the release; ``waivers`` is the file of the failures that are accepted;
     ``item`` is what its owner adds to the name of what is under test. ``system`` is the folder with the configurations
-    of a system that is tried on the bench, and ``policy`` its policy.
+    of a system that is tried on the bench, and ``policy`` its policy. ``thresholds`` are for figures with many samples.
     """
 
     name: str
@@ -102,6 +117,7 @@ class BenchConfig:
     probe_image: ProbeVariant = ""
     system: Path | None = None
     policy: Path | None = None
+    thresholds: tuple[Threshold, ...] = ()
 
     def ways_of(self, image: str) -> tuple[str, ...]:
         """How guests of an image are talked to: a probe guest has no network, so its one way is the console."""

@@ -12,7 +12,8 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -23,15 +24,16 @@ from rich.table import Table
 
 from harness import shipped
 from harness.cli.qualify import add_environment, benches_of, default_environment, reports_folder
-from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError
-from harness.measure.changes import Regression
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.measure.statistics import PERCENTILES
 from harness.process import ending
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
-from harness.report.comparing import nights
+from harness.report.comparing.nights import remember
 from harness.report.evidence.folder import INDEX
+from harness.report.evidence.journal import NightsCompared
 from harness.report.evidence.model import Metric, Report
+from harness.report.figures import nights, thresholds
 from harness.report.pages import figures, html, view
 from harness.report.recording.progress import Progress
 from harness.runs.qualify import Qualification
@@ -61,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the figures and what has become worse as JSON")
     parser.epilog = (
-        "exit status: 0 measured, 1 a figure has become worse or a requirement failed, 2 bench error, 3 wrong usage"
+        "exit status: 0 measured, 1 a figure has become worse or missed a threshold or a requirement failed,"
+        " 2 bench error, 3 wrong usage"
     )
 
 
@@ -94,31 +97,26 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.close()
     with ending.held():
-        status = _finish(qualification, reports_folder(args.out), as_json=args.json)
+        status = _finish(qualification, reports_folder(args.out), as_json=args.json, chosen=bool(args.keyword))
     return ending.INTERRUPTED if interrupted else status
 
 
-def _finish(qualification: Qualification, reports: Path, *, as_json: bool) -> int:
+def _finish(qualification: Qualification, reports: Path, *, as_json: bool, chosen: bool) -> int:
     try:
-        report = qualification.finish()
+        report = qualification.finish(lambda report: NightsCompared(remember(reports, report)))
     except OSError as error:
         print(html.without_report(error, qualification.shown), file=sys.stderr)
         return EXIT_BENCH_ERROR
-    worse: list[Regression] = []
-    trouble = ""
-    try:
-        worse = nights.remember(reports, report)
-    except BenchError as error:
-        trouble = str(error)
     if as_json:
-        print(json.dumps(document(report, worse), indent=1))
+        print(json.dumps(document(report), indent=1))
     else:
         show(report, sys.stdout)
     out = sys.stderr if as_json else sys.stdout
-    for line in (*_failures(report), *map(str, worse), *([f"error: {trouble}"] if trouble else [])):
+    errors = (f"error: {message}" for message in qualification.said)
+    for line in (*_failures(report), *thresholds.lines(report.thresholds), *nights.lines(report.history), *errors):
         print(line, file=out)
-    print(f"figures: {outcome(report, worse)}  report: {qualification.shown / INDEX}", file=out)
-    return EXIT_BENCH_ERROR if trouble else status_of(report, worse)
+    print(f"figures: {outcome(report, chosen=chosen)}  report: {qualification.shown / INDEX}", file=out)
+    return status_of(report, chosen=chosen)
 
 
 def _failures(report: Report) -> Iterator[str]:
@@ -128,33 +126,56 @@ def _failures(report: Report) -> Iterator[str]:
             yield f"{case.verdict}: {case.test}: {reason}"
 
 
-def status_of(report: Report, worse: Sequence[Regression]) -> int:
-    """The exit status. That the run is less than a qualification is no finding here."""
+def status_of(report: Report, *, chosen: bool = False) -> int:
+    """The exit status. That the run is less than a qualification is no finding here.
+
+    A threshold that no figure fell under has judged nothing, which is an error unless only ``chosen`` figures were
+    taken.
+    """
     verdicts = {case.verdict for case in report.cases}
-    if "error" in verdicts or not report.metrics or not report.run.finished:
+    broken = "error" in verdicts or report.run.exit_status == EXIT_BENCH_ERROR
+    if broken or not report.metrics or not report.run.finished:
         return EXIT_BENCH_ERROR
-    return EXIT_REQUIREMENT_FAILED if worse or "fail" in verdicts else EXIT_PASS
+    if nights.regressed(report.history) or "fail" in verdicts or thresholds.of_kind(report.thresholds, "missed"):
+        return EXIT_REQUIREMENT_FAILED
+    if thresholds.of_kind(report.thresholds, "not measured") and not chosen:
+        return EXIT_BENCH_ERROR
+    return EXIT_PASS
 
 
-def outcome(report: Report, worse: Sequence[Regression]) -> str:
+def outcome(report: Report, *, chosen: bool = False) -> str:
     """What came of the run, for its last line."""
-    status = status_of(report, worse)
+    status = status_of(report, chosen=chosen)
     noisy = sum(metric.too_noisy for metric in report.metrics)
     judged = f"{len(report.metrics) - noisy} judged, {noisy} too noisy to judge"
+    if report.thresholds:
+        kinds = Counter(each.verdict for each in report.thresholds)
+        judged += f"; thresholds: {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}"
     if status == EXIT_REQUIREMENT_FAILED:
-        return f"{'regressed' if worse else 'FAIL'}, {judged}"
+        return f"{'regressed' if nights.regressed(report.history) else 'FAIL'}, {judged}"
     return f"{'bench error' if status == EXIT_BENCH_ERROR else 'measured'}, {judged}"
 
 
-def document(report: Report, worse: Sequence[Regression]) -> dict[str, Any]:
+def document(report: Report) -> dict[str, Any]:
     """The figures without their samples, and what has become worse."""
 
     def figure(metric: Metric) -> dict[str, Any]:
         fields = {name: value for name, value in asdict(metric).items() if name not in ("samples", "times")}
         return fields | {"too_noisy": metric.too_noisy}
 
-    regressed = [asdict(one.key) | asdict(one.step) | {"relative": one.step.relative} for one in worse]
-    return {"run": report.run.id, "figures": [figure(metric) for metric in report.metrics], "regressed": regressed}
+    regressed = [
+        {"item": each.item, "name": each.name, "unit": each.unit, "block_bytes": each.block_bytes}
+        | asdict(each.site)
+        | asdict(change)
+        | {"relative": change.relative}
+        for each, change in nights.regressed(report.history)
+    ]
+    return {
+        "run": report.run.id,
+        "figures": [figure(metric) for metric in report.metrics],
+        "thresholds": [asdict(verdict) for verdict in report.thresholds],
+        "regressed": regressed,
+    }
 
 
 def show(report: Report, out: TextIO) -> None:

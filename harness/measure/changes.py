@@ -59,13 +59,6 @@ class Regression:
     key: Key
     step: Step
 
-    def __str__(self) -> str:
-        block = f" {self.key.block} bytes" if self.key.block else ""
-        return (
-            f"regressed: {self.key.name}{block}, {self.key.site.bench} {self.key.site.way}:"
-            f" {100 * self.step.relative:+.1f} % since {self.step.run} ({self.step.started[:10]})"
-        )
-
 
 def steps(nights: Sequence[Night]) -> list[Step]:
     """The steps of a series, the oldest first."""

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 from harness.paths import readable
 from harness.prove.model import ProofReport
 from harness.report.evidence import folder
+from harness.report.evidence.codec import decode
+from harness.report.evidence.model import ReportError
+from harness.report.exports import archive
 from harness.report.pages import html
 
 if TYPE_CHECKING:
@@ -26,13 +29,40 @@ def write(target: Path, report: ProofReport) -> None:
     write_report(target, RESULTS, "prove.html.j2", report, summary)
 
 
+def is_one(run: Path) -> bool:
+    """Whether a folder is that of a proof. A run may have a copy of one beside its own journal."""
+    return (run / RESULTS).is_file() and not (run / folder.JOURNAL).exists()
+
+
+def pack(source: Path, target: Path) -> ProofReport:
+    """Write the proof in the folder ``source`` into the folder ``target``, which must be new, without its sessions.
+
+    Raises UsageError when ``target`` is there already, ReportError for a damaged proof, and OSError.
+    """
+    path = source / RESULTS
+    try:
+        report = decode(ProofReport, json.loads(path.read_text(encoding="utf-8")), RESULTS)
+    except ValueError as error:
+        raise ReportError(f"{path} is damaged: {error}", remedy="run the proof again") from error
+    archive.make_new(target)
+    write(target, report)
+    return report
+
+
 def write_report(
     target: Path, results: str, template: str, report: DataclassInstance, summary: Mapping[str, object]
 ) -> None:
-    """Write ``report`` with a ``summary`` as JSON, and the page that ``template`` makes of it. Raises OSError."""
+    """Write ``report`` with a ``summary`` as JSON, and the page that ``template`` makes of it. Raises OSError.
+
+    The page links the sessions that are there: a proof is kept elsewhere without them.
+    """
     text = json.dumps({**asdict(report), **summary}, indent=1, ensure_ascii=False) + "\n"
     folder.write_whole(target / results, text.encode())
-    page = html.rendered(html.environment("harness.prove"), template, {"report": report})
+
+    def is_there(page: str) -> bool:
+        return (target / page).is_file()
+
+    page = html.rendered(html.environment("harness.prove"), template, {"report": report, "is_there": is_there})
     folder.write_whole(target / folder.INDEX, page.encode())
     html.write_style(target)
 

@@ -20,7 +20,7 @@ from harness.provision.cache import cache_dir
 from harness.report.chain import manifest
 from harness.report.evidence import catalogue, folder, merge, reader
 from harness.report.evidence.document import build
-from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Journal, ProofFound, RunError
+from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Entry, Journal, ProofFound, RunError
 from harness.report.evidence.model import Report
 from harness.report.pages import html, readings
 from harness.report.scope import proofs, provenance
@@ -35,7 +35,8 @@ _CHOSEN: Final = "only-tests.json"
 
 
 class Qualification:
-    """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it.
+    """One run below the folder ``reports``. ``shown`` is its folder as the user wrote it, ``said`` what went wrong
+    outside of all tests.
 
     ``order`` says who wants the run and what for, by name. With ``earlier`` this run continues that one: only what it
     left is tried, and both are in the report.
@@ -57,7 +58,7 @@ class Qualification:
         self._sessions = sessions
         self._progress = progress
         self._meter = Meter()
-        self._said: list[str] = []
+        self.said: list[str] = []
         self._journal = Journal(self._folder / folder.JOURNAL)
         around = {**order, **({"ignored": "; ".join(sessions.ignored)} if sessions.ignored else {})}
         requirements = list(catalogue.load(CATALOGUE).values())
@@ -94,7 +95,7 @@ class Qualification:
             shared = cache_dir() / _LOCK
             shared.mkdir(parents=True, exist_ok=True)
         except (OSError, HarnessError) as error:
-            self._said.append(f"measurements may not have been alone on this machine: {sentence(error)}")
+            self.said.append(f"measurements may not have been alone on this machine: {sentence(error)}")
             return self._folder / _LOCK
         return shared
 
@@ -132,17 +133,26 @@ class Qualification:
             ended = f"{bench}: pytest was ended by {signal.Signals(-finished.status).name}"
             self.add_error(f"{ended}: {finished.report.run.reasons[0]}")
         elif finished.status == EXIT_USAGE and NOTHING_SELECTED not in finished.report.run.reasons:
-            self._said.append(f"{bench}:\n{last_words(report_dir)}")
+            self.said.append(f"{bench}:\n{last_words(report_dir)}")
 
     def add_error(self, message: str) -> None:
         """Write down, and say at the end, what went wrong outside of all tests."""
         self._journal.write(RunError(message))
-        self._said.append(message)
+        self.said.append(message)
 
-    def finish(self) -> Report:
-        """Make the report of what there is. Raises OSError when it cannot be written."""
+    def finish(self, compare: Callable[[Report], Entry] | None = None) -> Report:
+        """Make the report of what there is. Raises OSError when it cannot be written.
+
+        ``compare`` holds the run against earlier ones and gives what is to be written down of that; a BenchError of it
+        is an error of the run.
+        """
         if self._earlier:
             self._journal.write(self._earlier.conflicts(self._folder))
+        if compare:
+            try:
+                self._journal.write(compare(build(merge.entries(self._folder))))
+            except BenchError as error:
+                self.add_error(sentence(error))
         self._journal.write(Ended(datetime.now(UTC).isoformat(), time.monotonic() - self._began))
         self._journal.close()
         shutil.rmtree(self._folder / _LOCK, ignore_errors=True)
@@ -158,6 +168,6 @@ class Qualification:
         yield from html.failures(report.cases)
         yield from readings.disagreements(report.cases)
         yield from shortfalls.lines(report.run)
-        yield from self._said
+        yield from self.said
         yield from map(str, report.run.narrowed)
         yield from (f"  {reason}" for reason in report.run.reasons)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.report.evidence import folder
 from harness.report.evidence import merge as sessions
 from harness.report.evidence.document import accepted, build
 from harness.report.evidence.journal import Began, Ended, Entry, FellShort, Rerun, RunError
@@ -63,6 +63,5 @@ class Earlier:
 
 def earlier(run: Path) -> Earlier:
     """The run in a folder. Raises UsageError when it is not as it was written."""
-    if not run.is_dir():
-        raise UsageError(f"{run} is no folder", remedy="name the folder of one run, such as reports/latest")
+    folder.must_be_there(run)
     return Earlier(part_of(run.resolve()))

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any, Final, NewType
 
 from harness.arch import Arch
-from harness.bench.settings import BenchConfig, GuestImage, LinuxConfig, MmioLocation, Placement, Scope, Way
+from harness.bench.settings import (
+    BenchConfig,
+    GuestImage,
+    LinuxConfig,
+    MmioLocation,
+    Placement,
+    Scope,
+    Threshold,
+    Way,
+)
 from harness.errors import UsageError
 from harness.provision.images import PROBES, ProbeVariant
 from harness.shmem.profile import PROFILES, Profile
@@ -23,6 +32,7 @@ from harness.target.problem import Fault, Problem, TargetFileError, Where
 from harness.target.reading import document
 from harness.target.schema import NotExpectedError, SchemaError, Seconds, named, register, shown, structure
 from harness.target.scope.requirements import scope_complaints
+from harness.target.scope.thresholds import threshold_complaints
 
 Release = NewType("Release", str)
 """One of the presets; a file may write it as a number."""
@@ -64,6 +74,7 @@ class Options:
     item: str = ""
     system: str = ""
     policy: str = ""
+    thresholds: tuple[Threshold, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +155,7 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         system=resolved(base, options.system) if options.system else None,
         policy=resolved(base, options.policy) if options.policy else None,
         linux=LinuxConfig(resolved(base, linux.recipe) if linux.recipe else None, linux.boot_seconds, linux.addresses),
+        thresholds=options.thresholds,
     )
 
 
@@ -186,6 +198,7 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
         what = f"{folder} is a file, not a folder" if is_file(folder) else f"there is no folder {folder}"
         yield fault(f": {what}", "templates")
     yield from (fault(f": {text}", "scope", *way) for way, text in scope_complaints(options.scope))
+    yield from (fault(text, "thresholds", *way) for way, text in threshold_complaints(options.thresholds))
     if options.waivers and not is_file(resolved(base, options.waivers)):
         yield fault(f": there is no file {resolved(base, options.waivers)}", "waivers")
     if options.system and not is_folder(resolved(base, options.system)):

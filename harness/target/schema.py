@@ -132,6 +132,12 @@ def _seconds(value: Any, _cls: Any) -> float:
     return float(value)
 
 
+def _number(value: Any, _cls: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise NotExpectedError("a number")
+    return float(value)
+
+
 def _boolean(value: Any, _cls: Any) -> bool:
     if not isinstance(value, bool):
         raise NotExpectedError("true or false")
@@ -207,6 +213,7 @@ def _new_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     converter.register_structure_hook(str, _strict(str, "a text"))
     converter.register_structure_hook(int, _strict(int, "a whole number"))
+    converter.register_structure_hook(float, _number)
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook(Seconds, _seconds)
     converter.register_structure_hook_func(_made_from(Literal), _choice)

@@ -52,6 +52,23 @@ def test_what_takes_long_runs_when_it_is_asked_for(mini: MiniSuite, mark: str) -
         assert sorted(_outcomes(mini)) == expected
 
 
+def test_thresholds_are_for_runs_with_many_samples(mini: MiniSuite) -> None:
+    mini.write(
+        "test_it.py",
+        """
+import pytest
+
+@pytest.mark.requirement("SHM-PERF-01")
+def test_trip(bench, metrics):
+    metrics.record(name="trip", unit="us", value=9.0)
+""",
+    )
+    mini.benches(left=fake("thresholds: [{figure: trip, unit: us, most: 8}]"), right=fake())
+    for options, status, verdicts in (([], 0, []), (["--figures"], 1, ["missed"])):
+        assert mini.run(*options).returncode == status
+        assert [each["verdict"] for each in mini.results()["thresholds"]] == verdicts
+
+
 def test_an_unknown_bench_is_wrong_use_and_the_benches_are_listed(mini: MiniSuite) -> None:
     mini.write("test_it.py", _TWO_TESTS)
     mini.benches(left=fake(), right=fake())

@@ -6,6 +6,25 @@ from __future__ import annotations
 from tests.boards.target_parts import ADDRESS, BOOT, FEATURES, FIRST, HOST, IMPORTS, SECOND, SECONDS, SSH, TARGET, Case
 
 KINDS: dict[str, Case] = {
+    "threshold": (SECONDS, SECONDS + "      thresholds: 5\n", "thresholds", "is 5; expected a list of mappings with"),
+    "quoted bound": (
+        SECONDS,
+        SECONDS + '      thresholds: [{figure: a, least: "1"}]\n',
+        "thresholds",
+        "option thresholds[1].least is '1'; expected a number",
+    ),
+    "endless bound": (
+        SECONDS,
+        SECONDS + "      thresholds: [{figure: a, least: .nan}]\n",
+        "thresholds",
+        "least is nan; expected a number",
+    ),
+    "key of a threshold": (
+        SECONDS,
+        SECONDS + "      thresholds: [{figure: a, atleast: 1}]\n",
+        "thresholds",
+        "unknown key atleast",
+    ),
     "boot": (BOOT, "        boot: login\n", "boot: login", "boot is 'login'; expected a list of texts"),
     "boot of numbers": (BOOT, "        boot: [1]\n", "boot: [1]", "boot is [1]; expected a list of texts"),
     "boot of pairs": (BOOT, "        boot: {login: 1}\n", "boot: {", "boot is {'login': 1}; expected a list"),
@@ -116,6 +135,7 @@ KINDS: dict[str, Case] = {
 }
 
 _CABLE = HOST + "        consoles: [{hostdev: %s, resource: uart}]\n"
+THRESHOLDS = SECONDS + "      thresholds:\n"
 
 VALUES: dict[str, Case] = {
     "another word for the speed": ("speed: 115200", "baudrate: 57600", "baudrate", "baudrate; it has port, speed"),
@@ -126,6 +146,32 @@ VALUES: dict[str, Case] = {
     "folder above": (HOST, HOST + "        folder: x/../..\n", "folder", "is the account's home or above it"),
     "no path of a device": (HOST, _CABLE % "ser2", "consoles", "hostdev is 'ser2'; expected the path"),
     "no cable": (HOST, _CABLE % "/dev/ptyp0", "consoles", "/dev/ptyp0 is a pseudo-terminal, which needs no cable"),
+    "no bound": (
+        SECONDS,
+        THRESHOLDS + "      - {figure: a}\n",
+        "- {figure: a}",
+        "thresholds[1] has no bound",
+    ),
+    "no figure": (
+        SECONDS,
+        THRESHOLDS + '      - {figure: "", most: 1}\n',
+        'figure: ""',
+        "[1].figure is ''; expected",
+    ),
+    "unit": (SECONDS, THRESHOLDS + '      - {figure: a, most: 1, unit: " "}\n', "unit", "[1].unit is ' '; expected a"),
+    "no ratio": (SECONDS, THRESHOLDS + "      - {figure: a, most: 0.0}\n", "most", "[1].most is 0; expected a number"),
+    "no block": (
+        SECONDS,
+        THRESHOLDS + "      - figure: a\n        most: 1\n        block: -1\n",
+        "block: -1",
+        "thresholds[1].block is -1; expected a number above 0",
+    ),
+    "least and most": (
+        SECONDS,
+        THRESHOLDS + "      - {figure: a, most: 1}\n      - most: 2\n        least: 3\n        figure: b\n",
+        "least: 3",
+        "option thresholds[2].least is 3, and most is 2: no figure can be both",
+    ),
     "account": (ADDRESS, "        address: root@192.0.2.1\n", "root@", "the account is the argument username"),
     "port": (ADDRESS, "        address: 192.0.2.1:2222\n", ":2222", "the port is the argument port"),
     "named host and port": (
@@ -305,6 +351,10 @@ DOUBTS: dict[str, Case] = {
 }
 
 FINE: dict[str, tuple[str, str]] = {
+    "thresholds": (
+        SECONDS,
+        SECONDS + "      thresholds: [{figure: 'copy*', block: 4096, least: 1}, {figure: trip, unit: us, most: 80}]\n",
+    ),
     "an hour": (SSH, "        ssh_seconds: 3600\n"),
     "variable of somebody's": (HOST, HOST + "        keyfile: $LG_KEYS/mine\n"),
     "linux with addresses": (

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import commands, load
+from harness.measure.history import FILE
 from tests import programs
 from tests.ci import pipelines
 from tests.ci.pipelines import GITHUB, GITLAB, JENKINS, PIPELINES, ROOT
@@ -20,7 +21,8 @@ from tests.verdict.world import CHECKOUT, World, committed_copy
 
 HARNESS = ".venv/bin/harness"
 ALL = sorted({command for pipeline in PIPELINES for command in pipelines.commands(pipeline)})
-# What Jenkins alone does: once a week it has the time.
+# What a run that the clock has started does as well; what Jenkins alone does, once a week, because it has the time.
+NIGHTLY = (f"{HARNESS} bench --out figures", f"{HARNESS} archive reports/prove-* --out reports/prove-kept")
 WEEKLY = ("make venv-dev provision", f'{HARNESS} prove --mutants 500 --seed "$BUILD_NUMBER" --out reports')
 
 
@@ -70,6 +72,18 @@ def test_the_qualification_is_of_all_benches(pipeline: str) -> None:
     assert not {"--bench", "-k"} & set(shlex.split(command))
 
 
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_history_of_figures_goes_from_night_to_night(pipeline: str) -> None:
+    """It is fetched before the figures are taken and kept after, from where the command writes it."""
+    text = (ROOT / pipeline).read_text()
+    assert NIGHTLY[0] in _ours(pipeline)
+    before, after = text.split(NIGHTLY[0])
+    kept = f"figures/{FILE}"
+    assert kept in before
+    # What GitLab fetches it keeps as well.
+    assert kept in after or pipeline == GITLAB
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_the_commands_work_one_after_the_other(pipeline: str, tmp_path: Path) -> None:
@@ -80,7 +94,8 @@ def test_the_commands_work_one_after_the_other(pipeline: str, tmp_path: Path) ->
     program.chmod(0o755)
     world.write(".git/info/exclude", ".venv\nhistory\nartefacts\n")
     environment = {**os.environ, "PYTHONPATH": str(world.harness), "FAKE_LOG": str(tmp_path / "log")}
-    lines = [command for command in _ours(pipeline) if command.startswith(HARNESS) and command not in WEEKLY]
+    elsewhere = (*WEEKLY, *NIGHTLY)
+    lines = [command for command in _ours(pipeline) if command.startswith(HARNESS) and command not in elsewhere]
     assert len(lines) == 3
     said = []
     for night in range(2):

@@ -34,6 +34,8 @@ from harness.report.evidence.system import (
     SystemOrder,
     SystemTried,
 )
+from harness.report.figures.records import ChangePoint, FigureHistory, Threshold
+from harness.report.figures.thresholds import judged
 from harness.report.pages import html
 from harness.site import Site
 from tests.report.test_pages import sample, write
@@ -118,7 +120,32 @@ def report() -> Report:
             _system(),
             dataclasses.replace(_system(), guest_image="linux", recipe=SystemFile("own.toml", "23" * 32)),
         ],
+        thresholds=judged(
+            [
+                Threshold("qemu-x86_64", "throughput copy, far, beside ivshmem-plain", 4096, "", 0.95, 1.25),
+                *(Threshold(bench, "ri*", None, "us", None, most) for bench in ("left", "right") for most in (5, 900)),
+                Threshold("left", "noise", None, "us", None, 5),
+            ],
+            small.metrics,
+        ),
+        history=_history(),
     )  # fmt: skip
+
+
+def _history() -> list[FigureHistory]:
+    """Many settings of a figure over twenty nights, of which two became worse."""
+    runs = [f"202601{day:02}T020000Z-3f01{day:02}" for day in range(1, 21)]
+    fallen = ChangePoint(runs[12], "2026-01-13T02:00:00+00:00", 0.98, 0.61)
+    levels = {run: 0.98 if run < fallen.run else 0.61 for run in runs}
+    return [
+        FigureHistory(
+            item="emulated device, profile 8.0", name="throughput copy, far, beside ivshmem-plain",
+            unit="of ivshmem-plain", site=site, block_bytes=4096, better="higher",
+            nights=levels if site in SITES[2:4] else dict.fromkeys(runs, 0.98), too_noisy=runs[14:16],
+            changes=[fallen] if site in SITES[2:4] else [], regressed=fallen if site in SITES[2:4] else None,
+        )
+        for site in SITES
+    ]  # fmt: skip
 
 
 def _system() -> SystemTried:

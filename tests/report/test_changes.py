@@ -122,8 +122,6 @@ def test_only_the_worse_direction_regresses(better: Direction, worse: float) -> 
 
     (found,) = last(worse)
     assert (found.step.run, found.key.name) == ("run006", "copy")
-    assert "regressed: copy 4096 bytes, qemu-aarch64 pci" in str(found)
-    assert "since run006 (2026-01-07)" in str(found)
     assert last(1 / worse) == []
 
 

@@ -13,6 +13,7 @@ from harness.cli import main
 from harness.report.evidence.model import Access, Report
 from harness.report.pdf import document as pdf
 from harness.report.pdf.accesses import by_configuration
+from tests.report.test_nights_plot import FALLEN, WORSE
 from tests.report.test_pages import entries, sample, write
 
 UNPRINTABLE = "a\x01\u4e2d\U0001f600b"
@@ -81,6 +82,11 @@ def test_a_report_without_anything(tmp_path: Path) -> None:
     text = _text(_written(tmp_path, empty))
     assert "PARTIAL" in text
     assert "No item under test is known." in text
+
+
+def test_it_says_since_when_a_figure_has_regressed(tmp_path: Path) -> None:
+    text = _text(_written(tmp_path, replace(sample(), history=[FALLEN])))
+    assert f"regressed: copy 4096 bytes, desk pci · probe · serial: -50.0 % since {WORSE.run} (2026-01-09)" in text
 
 
 def _written(folder: Path, report: Report) -> pypdf.PdfReader:

@@ -124,7 +124,7 @@ def test_what_cannot_be_continued_is_refused(world: World, run_folder: Path, spo
     said = {
         "nothing left": "nothing failed, broke or was left in",
         "changed": "is not as it was written",
-        "no folder": "nowhere is no folder",
+        "no folder": "there is no folder nowhere",
     }
     assert said[spoil] in refused.said
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness archive DIR --out FOLDER``: a run as a build server keeps it, small, and compared with the one before."""
+"""``harness archive DIR --out FOLDER``: a run or a proof as a build server keeps it, small.
+
+A run is compared with the one before, if there is a history.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from pathlib import Path
 
 from harness.errors import EXIT_PASS, UsageError
 from harness.process.command import path
+from harness.prove import pages as proof
 from harness.report.comparing import pages
 from harness.report.comparing.comparison import compare
 from harness.report.evidence import folder, reader
 from harness.report.exports import archive, history, markdown
 from harness.runs.sessions import count
 
-HELP = "put a run into a small folder for an archive, and tell which verdicts changed since the run before"
+HELP = "put a run or a proof into a small folder for an archive, and tell which verdicts changed since the run before"
 
 _MOST = 60
 _SUMMARY = "summary.md"
@@ -22,7 +26,9 @@ _SUMMARY = "summary.md"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run, where it goes, and the history."""
-    parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
+    parser.add_argument(
+        "folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest, or of a proof"
+    )
     parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="a new folder for the archive")
     parser.add_argument(
         "--history", type=path, metavar="FOLDER", help="compare with the newest run that is kept there, and keep this"
@@ -34,9 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 when it is written, whatever the verdict; the only line is for the description of a build."""
-    if not args.folder.is_dir():
-        raise UsageError(f"{args.folder} is no folder", remedy="name the folder of one run, such as reports/latest")
+    folder.must_be_there(args.folder)
     source: Path = args.folder.resolve()
+    if proof.is_one(source):
+        return _proof(source, args)
     report = reader.derive(source)
     archive.pack(source, report, args.out)
     folder.write_whole(args.out / _SUMMARY, markdown.summary(report).encode())
@@ -48,4 +55,12 @@ def run(args: argparse.Namespace) -> int:
             pages.write(args.out, comparison)
         history.keep(args.history, report, args.most)
     print(history.in_one_line(comparison, report))
+    return EXIT_PASS
+
+
+def _proof(source: Path, args: argparse.Namespace) -> int:
+    if args.history:
+        raise UsageError(f"{args.folder} is a proof, which no history keeps", remedy="leave --history out")
+    kept = proof.pack(source, args.out)
+    print(proof.last_line(kept, args.out / folder.INDEX))
     return EXIT_PASS

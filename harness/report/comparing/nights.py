@@ -3,23 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.measure.changes import Regression, regressions
+from harness.measure.changes import WATCHED, Step, regressions, steps
 from harness.measure.history import FILE, History, Key, Night
 from harness.report.evidence.model import Metric, Report
+from harness.report.figures.records import ChangePoint, FigureHistory
 from harness.report.pages.trend import telling_value
 
 
-def remember(reports: Path, report: Report) -> list[Regression]:
-    """Add a run's figures to the history in the folder of reports; returns which of them are worse than they were.
+def remember(reports: Path, report: Report) -> list[FigureHistory]:
+    """Add a run's figures to the history in the folder of reports; returns each over the nights up to this one.
 
     Raises BenchError when the file cannot be used.
     """
     history = History(reports / FILE)
     history.add(entries(report))
-    return regressions(history.series(), report.run.id)
+    series = {key: nights for key, nights in history.series().items() if nights[-1].run == report.run.id}
+    worse = {one.key: one.step for one in regressions(series, report.run.id)}
+    return [_told(key, nights[-WATCHED:], worse.get(key)) for key, nights in series.items()]
 
 
 def entries(report: Report) -> Iterator[tuple[Key, Night]]:
@@ -38,6 +41,25 @@ def entries(report: Report) -> Iterator[tuple[Key, Night]]:
                     believed=not metric.too_noisy,
                 ),
             )
+
+
+def _told(key: Key, nights: Sequence[Night], worse: Step | None) -> FigureHistory:
+    return FigureHistory(
+        item=key.item,
+        name=key.name,
+        unit=key.unit,
+        site=key.site,
+        block_bytes=key.block or None,
+        better=key.better,
+        nights={night.run: night.value for night in nights},
+        too_noisy=[night.run for night in nights if not night.believed],
+        changes=[_point(step) for step in steps(nights)],
+        regressed=_point(worse) if worse else None,
+    )
+
+
+def _point(step: Step) -> ChangePoint:
+    return ChangePoint(step.run, step.started, step.before, step.after)
 
 
 def _key(metric: Metric, item: str) -> Key:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -23,6 +23,7 @@ from harness.report.evidence.journal import (
     FellShort,
     ItemIdentified,
     Narrowed,
+    NightsCompared,
     PlanMade,
     ProofFound,
     RunError,
@@ -42,6 +43,7 @@ from harness.report.evidence.model import (
     Waiver,
 )
 from harness.report.evidence.system import SystemTried
+from harness.report.figures import nights, thresholds
 from harness.report.recording import attempts
 from harness.report.scope import narrowing
 from harness.report.verdict import shortfalls
@@ -55,6 +57,16 @@ E = TypeVar("E", bound=Entry)
 _WORST_FIRST: Final[tuple[Verdict, ...]] = ("fail", "error", "pass", "recorded", "skipped")
 
 _JUDGED: Final[frozenset[Verdict]] = frozenset({"pass", "fail", "recorded"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the verdict of a run rests on: its cases, what was planned and did not run, and what is wrong with figures,
+    in words."""
+
+    cases: Sequence[Case]
+    not_run: Sequence[Planned]
+    figures: Sequence[str]
 
 
 def accepted(case: Case | Result) -> bool:
@@ -80,6 +92,10 @@ def build(entries: Sequence[Entry]) -> Report:
     facts = {entry.bench: entry.facts for entry in _of(entries, ItemIdentified)}
     scope = coverage(benches, known, Judged(found, not_run, bool(narrowed)), facts)
     waivers = _waivers(entries, cases)
+    metrics = [metric for entry in done for metric in entry.metrics]
+    bounds = thresholds.judged((each for entry in _of(entries, ScopeSet) for each in entry.thresholds), metrics)
+    history = [each for entry in _of(entries, NightsCompared) for each in entry.figures]
+    figures = [*thresholds.reasons(bounds), *nights.reasons(history)]
     lacking = shortfalls.once(
         [
             *(shortfall for entry in _of(entries, FellShort) for shortfall in entry.shortfalls),
@@ -92,9 +108,9 @@ def build(entries: Sequence[Entry]) -> Report:
         ]
     )
     return Report(
-        run=replace(_run(began, entries, cases, not_run, lacking), narrowed=narrowed),
+        run=replace(_run(began, entries, Found(cases, not_run, figures), lacking), narrowed=narrowed),
         results=found,
-        metrics=[metric for entry in done for metric in entry.metrics],
+        metrics=metrics,
         cases=cases,
         access=[access for entry in done for access in entry.access],
         requirements=list(known.values()),
@@ -105,6 +121,8 @@ def build(entries: Sequence[Entry]) -> Report:
         proof=next((entry.proof for entry in _of(entries, ProofFound)), None),
         # The last record of a bench and an image has all that the ones before it have.
         systems=list({(tried.bench, tried.guest_image): tried for tried in _of(entries, SystemTried)}.values()),
+        thresholds=bounds,
+        history=history,
     )
 
 
@@ -176,13 +194,12 @@ def _not_run(planned: Sequence[Planned], cases: Sequence[Case]) -> list[Planned]
 def _run(
     began: Began,
     entries: Sequence[Entry],
-    cases: Sequence[Case],
-    not_run: Sequence[Planned],
+    found: Found,
     lacking: list[Shortfall],
 ) -> Run:
     end = next(iter(_of(entries, Ended)), None)
     ended = end.ended if end else _last_sign(began, entries)
-    reasons = [*_cut_short(end, entries, not_run), *_findings(cases, not_run)]
+    reasons = [*_cut_short(end, entries, found.not_run), *_findings(found.cases, found.not_run), *found.figures]
     seconds = end.seconds if end else None
     if seconds is None:
         # By the clock of the wall, which may have been set meanwhile.
@@ -191,11 +208,11 @@ def _run(
         id=began.id,
         verdict="fail" if reasons else "partial" if lacking else "pass",
         reasons=reasons,
-        finished=end is not None and not not_run,
+        finished=end is not None and not found.not_run,
         started=began.started,
         ended=ended,
         duration_s=round(seconds, 3),
-        exit_status=_exit_status(reasons, entries, cases, bool(lacking)),
+        exit_status=_exit_status(reasons, entries, found, bool(lacking)),
         command=began.command,
         harness_version=began.harness_version,
         harness_commit=began.harness_commit,
@@ -247,14 +264,15 @@ def _findings(cases: Sequence[Case], not_run: Sequence[Planned]) -> list[str]:
     return reasons
 
 
-def _exit_status(reasons: Sequence[str], entries: Sequence[Entry], cases: Sequence[Case], lacking: bool) -> int:
+def _exit_status(reasons: Sequence[str], entries: Sequence[Entry], found: Found, lacking: bool) -> int:
     if not reasons:
         return EXIT_PARTIAL if lacking else EXIT_PASS
     if any(entry.usage for entry in _of(entries, RunError)):
         return EXIT_USAGE
-    if any(case.verdict == "fail" and not accepted(case) for case in cases):
+    if any(case.verdict == "fail" and not accepted(case) for case in found.cases):
         return EXIT_REQUIREMENT_FAILED
-    return EXIT_BENCH_ERROR
+    # Where a bench broke as well, there are further reasons.
+    return EXIT_REQUIREMENT_FAILED if list(reasons) == list(found.figures) else EXIT_BENCH_ERROR
 
 
 def _count(number: int, what: str) -> str:

@@ -30,6 +30,7 @@ from harness.report.evidence.model import (
     Waiver,
 )
 from harness.report.evidence.system import SystemTried
+from harness.report.figures.records import FigureHistory, Threshold
 
 NOTHING_SELECTED: Final = "no test was selected"
 """The error of a session without tests."""
@@ -69,10 +70,11 @@ class Narrowed:
 
 @dataclass(frozen=True)
 class ScopeSet:
-    """What has to be judged, bench by bench, and the failures that are accepted."""
+    """What has to be judged, bench by bench, the failures that are accepted, and the thresholds of figures."""
 
     benches: list[BenchScope]
     waivers: list[Waiver] = field(default_factory=list)
+    thresholds: list[Threshold] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,13 @@ class ProofFound:
 
 
 @dataclass(frozen=True)
+class NightsCompared:
+    """The figures of the run over the nights up to it."""
+
+    figures: list[FigureHistory]
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run came to its own end, after so many seconds of a clock that nobody sets."""
 
@@ -163,6 +172,7 @@ Entry = (
     | SystemTried
     | Rerun
     | ProofFound
+    | NightsCompared
     | Ended
 )
 _ENTRIES: Final[dict[str, type[Entry]]] = {
@@ -181,6 +191,7 @@ _ENTRIES: Final[dict[str, type[Entry]]] = {
         SystemTried,
         Rerun,
         ProofFound,
+        NightsCompared,
         Ended,
     )
 }

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from harness.errors import HarnessError
 from harness.report.evidence.system import SystemTried
+from harness.report.figures.records import FigureHistory, ThresholdVerdict
 from harness.site import Site
 from harness.structured import FLAT
 
@@ -384,4 +385,6 @@ class Report:
     waivers: list[Waiver] = field(default_factory=list)
     systems: list[SystemTried] = field(default_factory=list)
     proof: Proof | None = None
+    thresholds: list[ThresholdVerdict] = field(default_factory=list)
+    history: list[FigureHistory] = field(default_factory=list)
     schema: int = SCHEMA

@@ -30,9 +30,7 @@ def pack(run: Path, report: Report, target: Path) -> None:
 
     Raises UsageError when it is there already, and OSError.
     """
-    if target.exists():
-        raise UsageError(f"{target} is there already", remedy="name a folder that is not there yet")
-    target.mkdir(parents=True)
+    make_new(target)
     for name in _OFFERED:
         if (run / name).is_file():
             shutil.copyfile(run / name, target / name)
@@ -44,6 +42,13 @@ def pack(run: Path, report: Report, target: Path) -> None:
     html.write(target, kept)
     with tarfile.open(target / WHOLE, "w:xz", preset=_PRESET) as whole:
         whole.add(run, arcname=run.name)
+
+
+def make_new(target: Path) -> None:
+    """Make the folder of an archive. Raises UsageError when it is there already, and OSError."""
+    if target.exists():
+        raise UsageError(f"{target} is there already", remedy="name a folder that is not there yet")
+    target.mkdir(parents=True)
 
 
 def _without_evidence(case: Case) -> Case:

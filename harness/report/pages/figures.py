@@ -20,8 +20,13 @@ def ordered(metrics: Iterable[Metric]) -> list[Metric]:
 
 
 def site_labels(metrics: Sequence[Metric]) -> dict[Site, str]:
+    """A label for each site of the figures."""
+    return labels_of(metric.site for metric in metrics)
+
+
+def labels_of(every: Iterable[Site]) -> dict[Site, str]:
     """A label for each site: its bench, and the other fields that differ between the sites."""
-    sites = sorted({metric.site for metric in metrics})
+    sites = sorted(set(every))
     telling = [
         field for field in ("placement", "guest_image", "via") if len({getattr(site, field) for site in sites}) > 1
     ]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
@@ -23,9 +23,13 @@ from harness.process.command import reason
 from harness.report.evidence import folder
 from harness.report.evidence.document import accepted
 from harness.report.evidence.model import Access, Case, Report, Run
+from harness.report.figures import nights, thresholds
 from harness.report.pages import figures, matrix, readings, system, titles, trend, view
 from harness.report.pages.labels import labelled
 from harness.report.scope import proofs
+
+if TYPE_CHECKING:
+    from harness.report.pages.plots import Plot
 
 ACCESS_PAGE: Final = "access.html"
 TESTS_PAGE: Final = "tests.html"
@@ -142,6 +146,10 @@ def _context(report: Report, earlier: Sequence[Report], target: Path) -> dict[st
         "deviating_access": [access for access in report.access if matrix.deviates(access)],
         "placements": view.placement_table(report),
         "figures": figures.ordered(report.metrics),
+        "history": report.history,
+        "regressed": nights.regressed(report.history),
+        "history_plots": _history_plots(report, target / _PICTURES),
+        "thresholds": thresholds.worst_first(report.thresholds),
         "distributions": figures.distributions(report.metrics),
         "percentiles": PERCENTILES,
         "site_labels": figures.site_labels(report.metrics),
@@ -180,8 +188,21 @@ def _plots(report: Report, earlier: Sequence[Report], pictures: Path) -> list[Im
     from harness.report.pages import plots
 
     drawn = [*plots.throughput(report.metrics), *plots.rates(report.metrics), *plots.latency(report.metrics)]
+    return _written([*drawn, *plots.trends(trend.series([*earlier, report]))], pictures)
+
+
+def _history_plots(report: Report, pictures: Path) -> list[Image]:
+    if not report.history:
+        return []
+    # For the same reason.
+    from harness.report.pages import nights as plots_of_nights
+
+    return _written(plots_of_nights.history(report.history), pictures)
+
+
+def _written(drawn: Sequence[Plot], pictures: Path) -> list[Image]:
     images = []
-    for plot in [*drawn, *plots.trends(trend.series([*earlier, report]))]:
+    for plot in drawn:
         name = f"{folder.safe_name(plot.stem)}.svg"
         (pictures / name).write_text(plot.document, encoding="utf-8")
         images.append(Image(f"{_PICTURES}/{name}", plot.title, plot.alternative))
@@ -206,6 +227,8 @@ def _environment() -> jinja2.Environment:
         "shown_reference": figures.shown_reference,
         "conditions": figures.conditions,
         "change_key": trend.metric_key,
+        "found": thresholds.found,
+        "asked": thresholds.asked,
     }
     made.tests["deviating"] = matrix.deviates
     made.globals["signs"] = view.SIGNS

@@ -15,6 +15,7 @@ from harness.errors import BenchError
 from harness.report.chain.manifest import MANIFEST, digest
 from harness.report.evidence import folder
 from harness.report.evidence.model import ItemCoverage, Metric, Proof, Report
+from harness.report.figures import nights, thresholds
 from harness.report.pages import figures, readings, titles, view
 from harness.report.pdf import accesses
 
@@ -76,6 +77,7 @@ def content(run: Path, report: Report) -> dict[str, Any]:
             for bench, answers in readings.by_bench(report.cases).items()
         ],
         "figures": [_figure(metric, label) for metric, label in _labelled(report)],
+        "figures_said": [*nights.lines(report.history), *thresholds.lines(report.thresholds)],
         "deviations": [
             {
                 "shown": deviation.shown,

@@ -19,7 +19,7 @@ from harness.report.evidence.journal import ScopeSet
 from harness.report.evidence.model import BenchScope
 from harness.shmem.profile import Profile
 from harness.shmem.requirements import OF_SYSTEM, Requirement, load_requirements
-from harness.target.scope import waivers
+from harness.target.scope import thresholds, waivers
 
 _EMULATED: Final = "emulated device"
 _OF_POLICY: Final = ("SHM-SYS-03", "SHM-SYS-06")
@@ -40,10 +40,13 @@ def scope_of_run(
     known: Mapping[str, BenchConfig],
     selected: Mapping[str, BenchConfig],
     systems: Mapping[str, TriedSystem],
+    *,
+    figures: bool,
 ) -> ScopeSet:
     """The scope of each bench of a labgrid configuration, and the waivers of those that are selected.
 
-    ``systems`` are those that are tried, by the name of the bench.
+    ``systems`` are those that are tried, by the name of the bench. With ``figures`` the run takes many samples of each
+    figure, and the thresholds of the selected benches are for it.
 
     Raises UsageError for a file of waivers that cannot be used.
     """
@@ -59,6 +62,7 @@ def scope_of_run(
             if bench.waivers
             for waiver in waivers.read(bench.waivers, name, today, catalogue)
         ],
+        thresholds=[each for bench in selected.values() for each in thresholds.of_bench(bench)] if figures else [],
     )
 
 
