@@ -39,7 +39,7 @@ from harness.shmem.config import ShmemVdev
 from harness.shmem.registers import PAGE_SIZE
 
 _END_SECONDS: Final = 60.0
-_REFUSED_SECONDS: Final = 30.0
+_REFUSED_SECONDS: Final = 15.0
 _BATCH_SECONDS: Final = 90.0
 _BUSY_SECONDS: Final = 4.0
 _PULSE_SECONDS: Final = 20.0

@@ -154,6 +154,23 @@ def test_a_guest_whose_session_ends_before_it_has_begun_does_not_stay(session: _
         _script(tools / "sh", before.splitlines()[-1])
 
 
+def test_a_guest_whose_first_signal_is_lost_ends_all_the_same(session: _Session, tools: Path) -> None:
+    """As by a shell that catches the signal just before it becomes qvm."""
+    qvm, caught = tools / "qvm", tools / "caught"
+    before = qvm.read_text()
+    caught.unlink(missing_ok=True)
+    catch = f": > {caught}.not; trap ': > {caught}' QUIT; until [ -e {caught} ]; do sleep 0.01; done; trap - QUIT"
+    _script(qvm, f"{catch}; exec {_ENDLESS}")
+    try:
+        channel = session.connection.open(_launch(tools).command())
+        _until(Path(f"{caught}.not").exists)
+        channel.shutdown_write()
+        _until(caught.exists)
+        session.await_end()
+    finally:
+        _script(qvm, before.splitlines()[-1])
+
+
 def test_a_console_ends_with_its_session(session: _Session, tools: Path) -> None:
     """Not with the ``cat`` of busybox: it waits for the terminal with the pipe to the server locked (sendfile)."""
     if tools.name == "busybox":

@@ -21,6 +21,7 @@ SECONDS = programs.PATIENCE
 SOME = ("rules-last-match", "refused-region-mapped", "notify-lost")
 
 
+@pytest.mark.long
 def test_faults_of_three_groups_are_caught(tmp_path: Path) -> None:
     _are_caught(tmp_path, SOME, [word for name in SOME for word in ("--select", name)])
 

@@ -57,13 +57,15 @@ class Launch:
 
         qvm is in the foreground: a shell makes what it starts in the background deaf to SIGQUIT (POSIX, "Signals and
         Error Handling"). The alarm next to it works as in ``ssh.guarded``; where it comes before qvm, it waits for the
-        process id, and without one there is no qvm.
+        process id, and without one there is no qvm. It goes on as long as there is the process: a shell of the ksh kind
+        that is just about to become qvm catches the signal and forgets it.
         """
         note = shlex.quote(self.pid_file)
         run = f'echo "@qvm $$"; echo $$ >{note} || exit 1; exec {self.qvm} @{shlex.quote(self.configuration)}'
         return (
             f"cd {shlex.quote(self.folder)} || exit 1; rm -f {note}; exec 3<&0; "
-            f"{{ cat <&3; until [ -s {note} ]; do :; done; kill -s QUIT $(cat {note}); }} >/dev/null 2>&1 & guard=$!; "
+            f"{{ cat <&3; until [ -s {note} ]; do :; done; "
+            f"while kill -s QUIT $(cat {note}); do sleep 1 || break; done; }} >/dev/null 2>&1 & guard=$!; "
             "exec 3<&-; "
             f"sh -c {shlex.quote(run)} </dev/null; status=$?; "
             f"kill $guard 2>/dev/null; rm -f {note}; exit $status"
