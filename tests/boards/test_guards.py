@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -19,9 +16,9 @@ from harness.host.qnx.console import ConsoleBridge
 from harness.host.qnx.guest import Launch
 from harness.host.ssh import SshConnection, guarded
 from tests import programs
+from tests.bench.processes import VARIABLE, marked, new_mark
 from tests.boards.servers import Kind, Servers
 
-_MARK: Final = "GUARD_OF_A_TEST"
 _ENDLESS: Final = "sleep 1000000"
 _SHELLS: Final = ("dash", "mksh", *(pytest.param(shell, marks=pytest.mark.long) for shell in ("bash", "busybox")))
 
@@ -63,32 +60,19 @@ class _Session:
     """A connection whose commands are known among all processes of the machine."""
 
     def __init__(self, servers: Servers, port: int, tools: Path) -> None:
-        self._mark = uuid.uuid4().hex
-        self.connection: SshConnection = servers.connection(port, {"PATH": f"{tools}:/usr/bin:/bin", _MARK: self._mark})
+        self._mark = new_mark()
+        variables = {"PATH": f"{tools}:/usr/bin:/bin", VARIABLE: self._mark}
+        self.connection: SshConnection = servers.connection(port, variables)
 
     def processes(self) -> list[str]:
         """The command lines of what this session has started, and what still runs."""
-        wanted = f"{_MARK}={self._mark}\0".encode()
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            # It may end in this very moment.
-            with contextlib.suppress(OSError):
-                if wanted in (process / "environ").read_bytes():
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip())
-        return [command for command in found if command]
+        return [command for line in marked(self._mark).values() if (command := line.strip())]
 
     def await_process(self, command: str) -> None:
-        _until(lambda: command in self.processes())
+        programs.until(lambda: command in self.processes(), lambda: f"{command} is not among {self.processes()}")
 
     def await_end(self) -> None:
-        _until(lambda: not self.processes())
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + programs.PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        programs.until(lambda: not self.processes(), lambda: f"left: {self.processes()}")
 
 
 @pytest.fixture
@@ -145,9 +129,9 @@ def test_a_guest_whose_session_ends_before_it_has_begun_does_not_stay(session: _
     _script(tools / "sh", f"{wait}\n{before.splitlines()[-1]}")
     try:
         channel = session.connection.open(_launch(tools).command())
-        _until(lambda: any(word.startswith("cat") for word in session.processes()))
+        programs.until(lambda: any(word.startswith("cat") for word in session.processes()), "no guard began")
         channel.shutdown_write()
-        _until(lambda: not any(word.startswith("cat") for word in session.processes()))
+        programs.until(lambda: not any(word.startswith("cat") for word in session.processes()), "the input goes on")
         gate.touch()
         session.await_end()
     finally:
@@ -156,16 +140,18 @@ def test_a_guest_whose_session_ends_before_it_has_begun_does_not_stay(session: _
 
 def test_a_guest_whose_first_signal_is_lost_ends_all_the_same(session: _Session, tools: Path) -> None:
     """As by a shell that catches the signal just before it becomes qvm."""
-    qvm, caught = tools / "qvm", tools / "caught"
+    qvm, began, caught = tools / "qvm", tools / "began", tools / "caught"
     before = qvm.read_text()
-    caught.unlink(missing_ok=True)
-    catch = f": > {caught}.not; trap ': > {caught}' QUIT; until [ -e {caught} ]; do sleep 0.01; done; trap - QUIT"
+    # The tools are those of both servers.
+    for left in (began, caught):
+        left.unlink(missing_ok=True)
+    catch = f"trap ': > {caught}' QUIT; : > {began}; until [ -e {caught} ]; do sleep 0.01; done; trap - QUIT"
     _script(qvm, f"{catch}; exec {_ENDLESS}")
     try:
         channel = session.connection.open(_launch(tools).command())
-        _until(Path(f"{caught}.not").exists)
+        programs.until(began.exists, "qvm did not begin")
         channel.shutdown_write()
-        _until(caught.exists)
+        programs.until(caught.exists, "no signal came")
         session.await_end()
     finally:
         _script(qvm, before.splitlines()[-1])
