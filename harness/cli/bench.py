@@ -122,8 +122,7 @@ def _finish(qualification: Qualification, reports: Path, *, as_json: bool, chose
 def _failures(report: Report) -> Iterator[str]:
     for case in report.cases:
         if case.verdict in ("fail", "error"):
-            reason = case.reason.strip().partition("\n")[0]
-            yield f"{case.verdict}: {case.test}: {reason}"
+            yield f"{case.verdict}: {case.test}: {case.why}"
 
 
 def status_of(report: Report, *, chosen: bool = False) -> int:

@@ -34,6 +34,21 @@ class Change:
     verdict: Literal["same", "better", "worse"]
 
 
+@dataclass(frozen=True)
+class ChangePoint:
+    """A figure changed in the night of ``run``, from the median ``before`` to the median ``after``."""
+
+    run: str
+    started: str
+    before: float
+    after: float
+
+    @property
+    def relative(self) -> float:
+        """after / before - 1"""
+        return self.after / self.before - 1
+
+
 def compare(old: Figure, new: Figure, better: Direction) -> Change:
     """Compare a figure with the one of an earlier run; ``better`` says which way is an improvement.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from harness.measure.baseline import ChangePoint
 from harness.measure.history import Key, Night
 from harness.measure.statistics import mad, median
 
@@ -37,30 +38,14 @@ _UNKNOWN_SIGMA: Final = 0.02
 
 
 @dataclass(frozen=True)
-class Step:
-    """A figure changed in the night of ``run``: the medians of the nights before, since an earlier step, and after."""
-
-    run: str
-    started: str
-    source: str
-    before: float
-    after: float
-
-    @property
-    def relative(self) -> float:
-        """after / before - 1"""
-        return self.after / self.before - 1
-
-
-@dataclass(frozen=True)
 class Regression:
     """A figure that is worse since the night of ``step``, and has not come back."""
 
     key: Key
-    step: Step
+    step: ChangePoint
 
 
-def steps(nights: Sequence[Night]) -> list[Step]:
+def steps(nights: Sequence[Night]) -> list[ChangePoint]:
     """The steps of a series, the oldest first."""
     known, parts = _parts(nights)
     return [_step(known, one, other) for one, other in pairwise(parts)]
@@ -102,9 +87,9 @@ def _parts(nights: Sequence[Night]) -> tuple[list[Night], list[_Part]]:
     return known, [_Part(begin, median(values[begin:end])) for begin, end in pairwise(edges)]
 
 
-def _step(nights: Sequence[Night], before: _Part, after: _Part) -> Step:
+def _step(nights: Sequence[Night], before: _Part, after: _Part) -> ChangePoint:
     first = nights[after.begin]
-    return Step(first.run, first.started, first.source, math.exp(before.level), math.exp(after.level))
+    return ChangePoint(first.run, first.started, math.exp(before.level), math.exp(after.level))
 
 
 def _is_worse(level: float, than: float, key: Key) -> bool:

@@ -30,7 +30,7 @@ class Catch:
     def of(cls, case: Case) -> Catch:
         """The catch of a failed case."""
         site = " ".join(filter(None, (case.site.bench, case.site.placement)))
-        return cls(case.requirements, case.test, site, case.reason.strip().partition("\n")[0])
+        return cls(case.requirements, case.test, site, case.why)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _why_no_verdict(finished: SessionResult) -> str:
     """Why a session is no proof."""
     if finished.late:
         return "the session did not end in time"
-    reasons = [case.reason.strip().partition("\n")[0] for case in finished.report.cases if case.verdict == "error"]
+    reasons = [case.why for case in finished.report.cases if case.verdict == "error"]
     return f"{len(reasons)} tests ended in an error, the first: {reasons[0]}" if reasons else "no test ran"
 
 

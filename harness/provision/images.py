@@ -56,27 +56,23 @@ def probe_recipe(arch: Arch, variant: ProbeVariant = "") -> Recipe:
 
 def window_recipe() -> Recipe:
     """How the window library is made."""
-    return Recipe(
-        name="window library",
-        folder=_WINDOW,
-        target=_THIS_MACHINE,
-        sources=("window.c",),
-        flags=("-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror"),
-        inputs=("window.c",),
-        output="window.so",
-    )
+    return _for_this_machine("window library", _WINDOW / "window.c", "window.so", "-shared", "-fPIC")
 
 
 def qvm_recipe() -> Recipe:
     """How qvm is made."""
+    return _for_this_machine("qvm", _EMULATOR / "qvm.c", "qvm")
+
+
+def _for_this_machine(name: str, source: Path, output: str, *flags: str) -> Recipe:
     return Recipe(
-        name="qvm",
-        folder=_EMULATOR,
+        name=name,
+        folder=source.parent,
         target=_THIS_MACHINE,
-        sources=("qvm.c",),
-        flags=("-O2", "-Wall", "-Wextra", "-Werror"),
-        inputs=("qvm.c",),
-        output="qvm",
+        sources=(source.name,),
+        flags=(*flags, "-O2", "-Wall", "-Wextra", "-Werror"),
+        inputs=(source.name,),
+        output=output,
     )
 
 

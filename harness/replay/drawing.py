@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import Final
 
@@ -11,8 +12,9 @@ from harness.bench.configuration import shmem
 from harness.bench.settings import BenchConfig, MmioLocation
 from harness.replay.parties import GROUPS
 from harness.replay.script import GUESTS, as_bytes, as_text
+from harness.replay.state import cannot_start
 from harness.shmem.config import ConfigError, ShmemVdev
-from harness.shmem.oracle import check, creations, decide
+from harness.shmem.oracle import creations, decide
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE, PAGE_SIZE
 
@@ -35,7 +37,7 @@ class System:
     devices: dict[str, tuple[str, ...]]
     names: tuple[bytes, ...]
 
-    @property
+    @cached_property
     def has_room(self) -> bool:
         """Whether regions may be large: a device in memory may have few places for them, or none."""
         return not any("loc " in options for several in self.devices.values() for options in several)
@@ -161,24 +163,16 @@ def _device(
         options = where + " ".join(_options(random, tag, names, stems, guest, profile))
         if not good:
             options += f" create {tag}/,{PAGE_SIZE}"
-        if _is_good(options, profile) == good and _can_be_read(options, profile):
+        if _starts(options, profile) is good:
             return options.strip()
 
 
-def _can_be_read(options: str, profile: Profile) -> bool:
+def _starts(options: str, profile: Profile) -> bool | None:
+    """Whether a guest with such a device starts; None for options that the profile refuses."""
     try:
-        (vdev,) = shmem(options).vdevs
-        check(vdev, profile)
+        return not cannot_start(shmem(options).vdevs, profile)
     except ConfigError:
-        return False
-    return True
-
-
-def _is_good(options: str, profile: Profile) -> bool:
-    if not _can_be_read(options, profile):
-        return False
-    (vdev,) = shmem(options).vdevs
-    return not any(creation.problem for creation in creations(vdev, profile))
+        return None
 
 
 def _options(random: Random, tag: str, names: list[str], stems: list[str], guest: int, profile: Profile) -> list[str]:

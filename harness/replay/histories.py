@@ -66,8 +66,7 @@ class Histories:
         try:
             return self._history(random, system, script, until)
         except Finding as found:
-            difference = Difference("the start of the guests", "  what the model says", f"  {found}", "registers")
-            return script, difference
+            return script, Difference.of_finding("the start of the guests", found)
 
     def _history(
         self, random: Random, system: System, script: Script, until: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from harness.replay.encoding import meeting, operation
 from harness.replay.parties import Client, Region
@@ -36,6 +36,11 @@ class Difference:
     expected: str
     seen: str
     topic: str
+
+    @classmethod
+    def of_finding(cls, step: str, found: Finding) -> Self:
+        """What a guest has found by itself at a step."""
+        return cls(step, "  what the model says", f"  {found}", "registers")
 
     def __str__(self) -> str:
         return f"{self.step}\n  expected{self.expected}\n  seen    {self.seen}"
@@ -158,7 +163,7 @@ class Trial:
         try:
             self.world.change(step)
         except Finding as found:
-            raise DifferenceError(Difference(str(step), "  what the model says", f"  {found}", "registers")) from None
+            raise DifferenceError(Difference.of_finding(str(step), found)) from None
 
     def _fits(self, step: Step) -> bool:
         """Whether it can be carried out with those that were gathered: nobody can tell the order of looks."""

@@ -126,16 +126,14 @@ def _strict(kind: type[Any] | tuple[type[Any], ...], words: str) -> Callable[[An
     return structure
 
 
-def _seconds(value: Any, _cls: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (value > 0 and math.isfinite(value)):
-        raise NotExpectedError("a number above 0 (seconds)")
-    return float(value)
+def _number(words: str, above: float = -math.inf) -> Callable[[Any, Any], float]:
+    def structure(value: Any, _cls: Any) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and value > above and math.isfinite(value)):
+            raise NotExpectedError(words)
+        return float(value)
 
-
-def _number(value: Any, _cls: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise NotExpectedError("a number")
-    return float(value)
+    return structure
 
 
 def _boolean(value: Any, _cls: Any) -> bool:
@@ -213,9 +211,9 @@ def _new_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     converter.register_structure_hook(str, _strict(str, "a text"))
     converter.register_structure_hook(int, _strict(int, "a whole number"))
-    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(float, _number("a number"))
     converter.register_structure_hook(bool, _boolean)
-    converter.register_structure_hook(Seconds, _seconds)
+    converter.register_structure_hook(Seconds, _number("a number above 0 (seconds)", above=0))
     converter.register_structure_hook_func(_made_from(Literal), _choice)
     converter.register_structure_hook_factory(is_dataclass, _mapping_factory)
     converter.register_structure_hook_factory(_made_from(tuple), _list_factory)

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes of a run, found by a mark in their environment, and waits for what they do."""
+"""Processes of a run, found by a mark in their environment."""
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 VARIABLE = "SHMEM_TEST_MARK"
@@ -26,11 +24,3 @@ def marked(mark: str) -> dict[int, str]:
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found
-
-
-def until(condition: Callable[[], object], seconds: float, complaint: str) -> None:
-    """Wait for ``condition``; fail with ``complaint`` after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, complaint
-        time.sleep(0.02)

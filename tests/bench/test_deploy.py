@@ -14,7 +14,7 @@ import pytest
 from harness import provision
 from tests import programs
 from tests.bench.mini_suite import CHECKOUT, MiniSuite, emulated
-from tests.bench.processes import VARIABLE, marked, new_mark, until
+from tests.bench.processes import VARIABLE, marked, new_mark
 
 
 def _run(mini: MiniSuite, body: str, *, status: int, target: str | None = None) -> None:
@@ -171,12 +171,12 @@ def test_nothing_is_left_of_a_run_that_is_ended(mini: MiniSuite, number: signal.
     command = mini.command("--lg-env", "benches.yaml")
     try:
         with programs.Program(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
-            until(lambda: (mini.folder / "running").exists(), programs.PATIENCE, "the test did not begin")
+            programs.until(lambda: (mini.folder / "running").exists(), "the test did not begin")
             assert len(marked(mark)) >= 6  # pytest, the host, two qvm and two QEMU
             os.kill(process.pid, number)
             process.wait(programs.PATIENCE)
-        until(lambda: not marked(mark), programs.PATIENCE, "processes are left")
-        until(lambda: not list(places.iterdir()), programs.PATIENCE, "files are left")
+        programs.until(lambda: not marked(mark), "processes are left")
+        programs.until(lambda: not list(places.iterdir()), "files are left")
     finally:
         short.unlink()
 

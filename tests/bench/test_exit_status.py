@@ -12,7 +12,6 @@ import pytest
 
 from tests import programs
 from tests.bench.mini_suite import MiniSuite, fake
-from tests.bench.processes import until
 
 _PASS = 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench): assert bench\n'
 
@@ -91,7 +90,7 @@ def test_an_interrupt_brings_the_bench_down_and_is_no_pass(mini: MiniSuite) -> N
     mini.benches(left=fake())
     command = mini.command("--lg-env", "benches.yaml")
     with programs.Program(command, cwd=mini.folder, env=mini.variables(), stdout=subprocess.DEVNULL) as process:
-        until((mini.folder / "running").exists, programs.PATIENCE, "the test did not begin")
+        programs.until((mini.folder / "running").exists, "the test did not begin")
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(programs.PATIENCE) == 2
     assert mini.host_log == ["start left", "stop left"]

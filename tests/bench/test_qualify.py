@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests import programs
-from tests.bench.processes import VARIABLE, marked, new_mark, until
+from tests.bench.processes import VARIABLE, marked, new_mark
 
 COMMAND = [sys.executable, "-m", "harness", "qualify"]
 
@@ -95,7 +95,7 @@ class Running:
             env={**os.environ, VARIABLE: self.mark},
             start_new_session=True,
         )
-        until(lambda: self.pid_of("qemu-system"), programs.PATIENCE, "no guest was started")
+        programs.until(lambda: self.pid_of("qemu-system"), "no guest was started")
 
     def pid_of(self, program: str) -> int | None:
         return next((pid for pid, command in marked(self.mark).items() if program in command), None)
@@ -106,7 +106,7 @@ class Running:
 
     def expect_nothing_left(self) -> None:
         # A session that nobody has ended would take longer than this to its own end.
-        until(lambda: not marked(self.mark), 120, f"left: {marked(self.mark)}")
+        programs.until(lambda: not marked(self.mark), lambda: f"left: {marked(self.mark)}", 120)
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_an_interrupt_needs_no_terminal(tmp_path: Path, streams: str, number: si
         def pid_of(program: str) -> int | None:
             return next((pid for pid, said in marked(mark).items() if program in said and "bash" not in said), None)
 
-        until(lambda: pid_of("qemu-system"), programs.PATIENCE, "no guest was started")
+        programs.until(lambda: pid_of("qemu-system"), "no guest was started")
         os.kill(pid_of("harness qualify") or 0, number)
         output, errors = shell.communicate(timeout=programs.PATIENCE)
     assert shell.returncode == 130, output + errors
@@ -182,7 +182,7 @@ def test_a_session_that_is_killed_stops_no_other_bench(running: Running) -> None
     def session() -> int | None:
         return running.pid_of("--bench qemu-x86_64 ")
 
-    until(session, programs.PATIENCE, "no session of the bench")
+    programs.until(session, "no session of the bench")
     os.kill(session() or 0, signal.SIGKILL)
     output, _ = running.output()
     assert running.process.returncode == 2, output

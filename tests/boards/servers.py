@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from harness.provision.apt import Request, packages
 from harness.provision.programs import Programs, board_programs
 from harness.provision.qemu_program import own_architecture
 from tests import programs
+from tests.linux.sshd import serve
 
 Kind = Literal["OpenSSH", "dropbear"]
 
@@ -73,11 +73,7 @@ class Servers:
 
     @contextlib.contextmanager
     def _openssh_serves(self) -> Iterator[int]:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port: int = free.getsockname()[1]
-        command = self._openssh.command(port, sftp_options="", max_sessions=None, path="")
-        with (self.folder / _LOG).open("ab") as log:
-            started = programs.Program(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        port, started = serve(self._openssh, self.folder / _LOG)
         try:
             yield port
         finally:

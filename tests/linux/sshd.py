@@ -26,6 +26,15 @@ from tests import programs
 CONNECT_SECONDS = 15.0
 
 
+def serve(server: OpenSsh, log: Path, sftp_options: str = "") -> tuple[int, programs.Program[bytes]]:
+    """Start an installed server on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    command = server.command(port, sftp_options=sftp_options, max_sessions=None, path="")
+    with log.open("ab") as out:
+        return port, programs.Program(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+
 class Server:
     """The server, listening on ``port``; ``home`` is the account's folder, ``tools`` the first one on its PATH."""
 
@@ -40,11 +49,7 @@ class Server:
         self.keyfile = etc / CLIENT_KEY
         self.host_key = self._ssh.host_key.read_text().strip()
         self.log = folder / "sshd.log"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
-        command = self._ssh.command(self.port, sftp_options=sftp_options, max_sessions=None, path="")
-        with self.log.open("ab") as log:
-            self._process = programs.Program(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.port, self._process = serve(self._ssh, self.log, sftp_options)
 
     def close(self) -> None:
         """End the server. Its sessions are processes of their own and go when their connections do."""

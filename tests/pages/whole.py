@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from harness import shipped
+from harness.measure.baseline import ChangePoint
 from harness.report.comparing import pages as comparing
 from harness.report.comparing.comparison import compare
 from harness.report.evidence.catalogue import load
@@ -34,7 +35,7 @@ from harness.report.evidence.system import (
     SystemOrder,
     SystemTried,
 )
-from harness.report.figures.records import ChangePoint, FigureHistory, Threshold
+from harness.report.figures.records import FigureHistory, Threshold
 from harness.report.figures.thresholds import judged
 from harness.report.pages import html
 from harness.site import Site

@@ -16,7 +16,6 @@ from harness.emulator.faults.catalogue import catalogue
 from harness.emulator.faults.injection import replaced
 from harness.process import ending
 from tests import programs
-from tests.bench.processes import until
 from tests.prove.made_up import CHECKOUT, MadeUp, faults
 
 SUITE = """
@@ -94,7 +93,7 @@ def test_an_interrupt_while_a_late_session_ends_starts_no_other_one(tmp_path: Pa
     with programs.Program(
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as program:
-        until((tmp_path / "ending").exists, programs.PATIENCE, "the late session was not brought down")
+        programs.until((tmp_path / "ending").exists, "the late session was not brought down")
         program.send_signal(signal.SIGTERM)
         output, _ = program.communicate(timeout=programs.PATIENCE)
     assert program.returncode == ending.INTERRUPTED, output

@@ -10,12 +10,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from harness.measure.baseline import ChangePoint
 from harness.measure.changes import WATCHED
 from harness.report.evidence import reader
 from harness.report.evidence.document import build
 from harness.report.evidence.journal import Began, Ended, NightsCompared
 from harness.report.evidence.model import Report
-from harness.report.figures.records import ChangePoint, FigureHistory
+from harness.report.figures.records import FigureHistory
 from harness.report.pages import html, nights
 from harness.site import Site
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.measure.changes import WATCHED, Step, regressions, steps
+from harness.measure.baseline import ChangePoint
+from harness.measure.changes import WATCHED, regressions, steps
 from harness.measure.history import FILE, History, Key, Night
 from harness.report.evidence.model import Metric, Report
-from harness.report.figures.records import ChangePoint, FigureHistory
+from harness.report.figures.records import FigureHistory
 from harness.report.pages.trend import telling_value
 
 
@@ -43,7 +44,7 @@ def entries(report: Report) -> Iterator[tuple[Key, Night]]:
             )
 
 
-def _told(key: Key, nights: Sequence[Night], worse: Step | None) -> FigureHistory:
+def _told(key: Key, nights: Sequence[Night], worse: ChangePoint | None) -> FigureHistory:
     return FigureHistory(
         item=key.item,
         name=key.name,
@@ -53,13 +54,9 @@ def _told(key: Key, nights: Sequence[Night], worse: Step | None) -> FigureHistor
         better=key.better,
         nights={night.run: night.value for night in nights},
         too_noisy=[night.run for night in nights if not night.believed],
-        changes=[_point(step) for step in steps(nights)],
-        regressed=_point(worse) if worse else None,
+        changes=steps(nights),
+        regressed=worse,
     )
-
-
-def _point(step: Step) -> ChangePoint:
-    return ChangePoint(step.run, step.started, step.before, step.after)
 
 
 def _key(metric: Metric, item: str) -> Key:

@@ -94,6 +94,11 @@ class Case:
     attempts: list[Attempt] = field(default_factory=list)
     superseded: bool = False
 
+    @property
+    def why(self) -> str:
+        """The first line of the reason."""
+        return self.reason.strip().partition("\n")[0]
+
 
 @dataclass(frozen=True)
 class CaseVerdict:

@@ -63,7 +63,7 @@ def _deviations(report: Report) -> Iterator[str]:
     for deviation in found[:_SHOWN]:
         case = deviation.case
         named = ", ".join(case.requirements) or view.short_test(case.test)
-        reason = case.reason.strip().partition("\n")[0]
+        reason = case.why
         yield f"* {deviation.shown}: {plain(named)} on {plain(place(case.site) or 'no bench')}: {plain(reason)}"
     if len(found) > _SHOWN:
         yield f"* and {len(found) - _SHOWN} more"

@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from harness.measure.baseline import ChangePoint
 from harness.report.evidence.few import few
-from harness.report.figures.records import ChangePoint, FigureHistory
+from harness.report.figures.records import FigureHistory
 
 _SHOWN: Final = 3
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.measure.baseline import Direction
+from harness.measure.baseline import ChangePoint, Direction
 from harness.site import Site
 from harness.structured import FLAT
 
@@ -44,21 +44,6 @@ class ThresholdVerdict:
     block_bytes: int | None = None
     against: str = ""
     found: float | None = None
-
-
-@dataclass(frozen=True)
-class ChangePoint:
-    """A figure changed in the night of ``run``, from the median ``before`` to the median ``after``."""
-
-    run: str
-    started: str
-    before: float
-    after: float
-
-    @property
-    def relative(self) -> float:
-        """after / before - 1"""
-        return self.after / self.before - 1
 
 
 @dataclass(frozen=True)

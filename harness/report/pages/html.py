@@ -114,8 +114,7 @@ def failures(cases: Iterable[Case]) -> Iterator[str]:
     """What failed or broke, a line each, for the end of a terminal session."""
     bad = [case for case in cases if case.verdict in ("fail", "error") and not accepted(case)]
     for case in bad[:_SHOWN_CASES]:
-        why = case.reason.strip().partition("\n")[0]
-        yield f"{case.verdict}: {' '.join(case.requirements)} {case.test}: {why}".replace("  ", " ")
+        yield f"{case.verdict}: {' '.join(case.requirements)} {case.test}: {case.why}".replace("  ", " ")
     if len(bad) > _SHOWN_CASES:
         yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
 

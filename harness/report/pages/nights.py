@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import matplotlib as mpl
 
+from harness.measure.baseline import ChangePoint
 from harness.measure.statistics import median
-from harness.report.figures.records import ChangePoint, FigureHistory
+from harness.report.figures.records import FigureHistory
 from harness.report.pages import plots
 from harness.report.pages.figures import block_size, labels_of
 from harness.site import Site
