@@ -26,6 +26,8 @@ LARGE_SIZES: Final = (511, 512, 513, 1023, 1024, 1025, 2047, 2048, 2049, 4094, 4
 """The same, for devices that all have room for them."""
 _CANNOT_START: Final = 0.4
 """How many systems have a guest that cannot start."""
+_COMMON: Final = 0.35
+"""How many of the regions to create are ones that other devices create as well."""
 _MANY: Final = (4, 5, 7, 8, 9, 10, 12)
 """Devices of a guest that has more than others."""
 
@@ -47,23 +49,19 @@ def draw_system(random: Random, config: BenchConfig, placement: str) -> System:
     """Three to five guests with one to three devices each; one in a while has a dozen."""
     stems = ["".join(random.choices(_LETTERS, k=random.randint(2, 6))) for _ in range(3)]
     names = _names(random, stems)
+    stock = _Stock(random, config.profile, stems, names)
     devices: dict[str, tuple[str, ...]] = {}
     for number, guest in enumerate(GUESTS[: random.choices((3, 4, 5), (6, 3, 1))[0]]):
         count = random.choices((1, 2, 3, random.choice(_MANY)), (10, 8, 4, 1))[0]
         places = _places(random, config, placement, count)
-        devices[guest] = tuple(
-            _device(random, f"{guest}{device}", names, stems, number, place, config.profile)
-            for device, place in enumerate(places)
-        )
-    slashes = config.profile.name_slash == "legal"
-    if len(devices) < len(GUESTS) and not slashes and random.random() < _CANNOT_START:
+        devices[guest] = tuple(stock.device(f"{guest}{n}", number, place) for n, place in enumerate(places))
+    if len(devices) < len(GUESTS) and random.random() < _CANNOT_START:
         guest = GUESTS[len(devices)]
         count = random.randint(1, 3)
         broken = random.randrange(count)
         places = _places(random, config, placement, count)
         devices[guest] = tuple(
-            _device(random, f"{guest}{device}", names, stems, 0, place, config.profile, good=device != broken)
-            for device, place in enumerate(places)
+            stock.device(f"{guest}{n}", 0, place, good=n != broken) for n, place in enumerate(places)
         )
     return System(devices, tuple(dict.fromkeys([*_bytes(names), *_of_devices(devices, names, config.profile)])))
 
@@ -143,28 +141,75 @@ def mutated(random: Random, name: bytes) -> bytes:
     return changed[:MAX_NAME_LENGTH]
 
 
-def _device(
-    random: Random,
-    tag: str,
-    names: list[str],
-    stems: list[str],
-    guest: int,
-    place: MmioLocation | None,
-    profile: Profile,
-    *,
-    good: bool = True,
-) -> str:
-    """The options of one device; those that the profile refuses are drawn again.
+@dataclass(frozen=True)
+class _Stock:
+    """What the options of a system's devices are drawn from."""
 
-    With one that is not ``good`` no guest can start: a create of it cannot be made.
-    """
-    where = f"{place.options} " if place else ""
-    while True:
-        options = where + " ".join(_options(random, tag, names, stems, guest, profile))
-        if not good:
-            options += f" create {tag}/,{PAGE_SIZE}"
-        if _starts(options, profile) is good:
-            return options.strip()
+    random: Random
+    profile: Profile
+    stems: list[str]
+    names: list[str]
+
+    def device(self, tag: str, guest: int, place: MmioLocation | None, *, good: bool = True) -> str:
+        """The options of one device; those that the profile refuses are drawn again.
+
+        With one that is not ``good`` no guest can start: a create of it cannot be made.
+        """
+        where = f"{place.options} " if place else ""
+        while True:
+            options = where + " ".join(self._options(tag, guest, broken=not good))
+            if _starts(options, self.profile) is good:
+                return options.strip()
+
+    def _options(self, tag: str, guest: int, *, broken: bool) -> list[str]:
+        random = self.random
+        count = random.choice((0, 1, 1, 2, 2, 3, 3, 5, 8))
+        kinds = random.choice((("allow",), ("deny",), ("allow", "deny"), ("allow", "deny")))
+        rules = [f"{random.choice(kinds)} {pattern}" for pattern in _patterns(random, self.names, count)]
+        makes = [self._create(self._made_name(f"{tag}{number}")) for number in range(random.choice((0, 0, 1, 2, 3)))]
+        if broken:
+            makes.append(self._create(random.choice((f"{tag}/", f"/{tag}", tag.ljust(NAME_SIZE + 1, "z")))))
+        masks = [f"umask {random.choice(('022', '027', '077'))}" for _ in range(self._repeated())]
+        groups = [f"gid {random.choice((*GROUPS, 0))}" for _ in range(self._repeated())]
+        options = [*rules, *self._substs(guest), *makes, *masks, *groups]
+        random.shuffle(options)
+        return options
+
+    def _substs(self, guest: int) -> list[str]:
+        random = self.random
+        if random.random() < 0.5:
+            return []
+        stem = random.choice(self.stems)
+        first = random.choice(("", stem, stem[:2], stem[1:], stem[:1]))
+        substs = [f"subst {first},{random.choice((f'v{guest}-', 'all-', 'x'))}"]
+        if random.random() < 0.2:
+            substs.append(f"subst {random.choice(self.stems)[:2]},w{guest}")
+        return substs
+
+    def _permissions(self) -> bool:
+        return self.profile.permission_options == "accepted" and self.random.random() < 0.4
+
+    def _repeated(self) -> int:
+        """How often an option about permissions is there: the last one before a create counts for that."""
+        return self.random.choice((1, 1, 2, 3)) if self._permissions() else 0
+
+    def _made_name(self, own: str) -> str:
+        """The name of a region to create: this device's own, or one that other devices create as well.
+
+        The second one keeps the region, where the profile says what comes of that.
+        """
+        kept = (self.profile.create_existing, self.profile.create_slot) == ("keep", "free")
+        return f"{self.random.choice(self.stems)}+" if kept and self.random.random() < _COMMON else own
+
+    def _create(self, name: str) -> str:
+        random = self.random
+        mode = f",{random.choice(('0600', '0640', '0666', '0777', '0444'))}" if self._permissions() else ""
+        if mode and random.random() < 0.5:
+            mode += f",{random.choice((*GROUPS, 0))}"
+        less = random.choice((0, 0, 1, PAGE_SIZE - 1, random.randrange(PAGE_SIZE)))
+        if self.profile.create_rounding != "up":
+            less = 0
+        return f"create {name},{random.choice(SIZES) * PAGE_SIZE - less:#x}{mode}"
 
 
 def _starts(options: str, profile: Profile) -> bool | None:
@@ -173,40 +218,6 @@ def _starts(options: str, profile: Profile) -> bool | None:
         return not cannot_start(shmem(options).vdevs, profile)
     except ConfigError:
         return None
-
-
-def _options(random: Random, tag: str, names: list[str], stems: list[str], guest: int, profile: Profile) -> list[str]:
-    count = random.choice((0, 1, 1, 2, 2, 3, 3, 5, 8))
-    kinds = random.choice((("allow",), ("deny",), ("allow", "deny"), ("allow", "deny")))
-    rules = [f"{random.choice(kinds)} {pattern}" for pattern in _patterns(random, names, count)]
-    substs = []
-    if random.random() < 0.5:
-        stem = random.choice(stems)
-        first = random.choice(("", stem, stem[:2], stem[1:], stem[:1]))
-        substs = [f"subst {first},{random.choice((f'v{guest}-', 'all-', 'x'))}"]
-        if random.random() < 0.2:
-            substs.append(f"subst {random.choice(stems)[:2]},w{guest}")
-    makes = [_create(random, tag, number, profile) for number in range(random.choice((0, 0, 0, 1, 2)))]
-    masks = [f"umask {random.choice(('022', '027', '077'))}"] if _permissions(random, profile) else []
-    groups = [f"gid {random.choice(GROUPS)}"] if _permissions(random, profile) else []
-    options = [*rules, *substs, *makes, *masks, *groups]
-    random.shuffle(options)
-    return options
-
-
-def _permissions(random: Random, profile: Profile) -> bool:
-    return profile.permission_options == "accepted" and random.random() < 0.4
-
-
-def _create(random: Random, tag: str, number: int, profile: Profile) -> str:
-    """A region of this device's own; its name has nothing to do with the others, so that no other vdev makes it."""
-    mode = f",{random.choice(('0600', '0640', '0666', '0777', '0444'))}" if _permissions(random, profile) else ""
-    if mode and random.random() < 0.5:
-        mode += f",{random.choice(GROUPS)}"
-    less = (
-        random.choice((0, 0, 1, PAGE_SIZE - 1, random.randrange(PAGE_SIZE))) if profile.create_rounding == "up" else 0
-    )
-    return f"create {tag}{number},{random.choice(SIZES) * PAGE_SIZE - less:#x}{mode}"
 
 
 def _patterns(random: Random, names: list[str], count: int) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Self
 from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
 from harness.host.protocol import ShmemHostProtocol
+from harness.replay.causes import causes
 from harness.replay.drawing import System, draw_system
 from harness.replay.script import Script
 from harness.replay.shrinking import shrink
@@ -29,11 +30,15 @@ STEPS = 3000
 
 @dataclass(frozen=True)
 class Failure:
-    """What did not hold: the difference, the shortest history that was found, and the seed of the long one."""
+    """What did not hold: the difference, the shortest history that was found, and the seed of the long one.
+
+    ``topics`` are what it is about: what the difference shows, and what it has to do with (``causes``).
+    """
 
     difference: Difference
     script: Script
     seed: int
+    topics: frozenset[str]
 
 
 class Histories:
@@ -53,9 +58,8 @@ class Histories:
             found = self._one(seed, until)
             if found:
                 script, difference = found
-                if script.steps:
-                    script, difference = self._shrunk(script, difference, shrink_seconds)
-                return Failure(difference, script, seed)
+                script, difference, topics = self._shrunk(script, difference, shrink_seconds)
+                return Failure(difference, script, seed, topics)
             seed += 1
         return None
 
@@ -86,15 +90,31 @@ class Histories:
             world.check_means()
         return None
 
-    def _shrunk(self, script: Script, difference: Difference, seconds: float) -> tuple[Script, Difference]:
-        """A shorter script, if fresh guests show its difference, too."""
+    def _shrunk(
+        self, script: Script, difference: Difference, seconds: float
+    ) -> tuple[Script, Difference, frozenset[str]]:
+        """A shorter script, if fresh guests show its difference, too, and the topics that this is about."""
+        topics = frozenset({difference.topic})
+        if not script.steps:
+            return script, difference, topics | causes(script, self._config.mmio, self._agrees)
         with Rehearsal(self._world, difference.topic) as rehearsal:
-            short = shrink(script, rehearsal.shows, seconds)
+            short, is_shortest = shrink(script, rehearsal.shows, seconds)
         try:
             found = self.replay(short)
         except BenchError:
             found = None
-        return (short, found) if found else (script, difference)
+        if found is None:
+            return script, difference, topics
+        if is_shortest:
+            topics |= causes(short, self._config.mmio, self._agrees)
+        return short, found, topics | {found.topic}
+
+    def _agrees(self, script: Script) -> bool:
+        """Whether a script shows no difference at all. What cannot be carried out shows nothing."""
+        try:
+            return self.replay(script) is None
+        except (BenchError, Finding):
+            return False
 
     def replay(self, script: Script) -> Difference | None:
         """Carry a script out on guests that were started for it."""

@@ -12,13 +12,13 @@ Shows = Callable[[Script], bool]
 """Whether a script, carried out from the start, shows a difference."""
 
 
-def shrink(script: Script, shows: Shows, seconds: float) -> Script:
-    """The shortest script that was found in that time."""
+def shrink(script: Script, shows: Shows, seconds: float) -> tuple[Script, bool]:
+    """The shortest script that was found in that time, and whether none of its steps can be left out."""
     until = time.monotonic() + seconds
     script = _without_guests(script, shows, until)
     units = [tuple(moment) for moment in moments(script.steps)]
     kept = _without_pieces(units, lambda some: shows(_of(script, some)), until)
-    return _of(script, kept)
+    return _of(script, kept), time.monotonic() < until
 
 
 def _of(script: Script, units: Sequence[Sequence[Step]]) -> Script:

@@ -29,7 +29,7 @@ Seen = tuple[int, int] | list[Outcome]
 class Difference:
     """A step that has not shown what it must, or a moment that no order of its steps explains.
 
-    ``topic`` is what it is about: access, registers, members, signals, interrupts or data.
+    ``topic`` is what it shows: access, creation, permissions, registers, members, signals, interrupts or data.
     """
 
     step: str
@@ -38,9 +38,9 @@ class Difference:
     topic: str
 
     @classmethod
-    def of_finding(cls, step: str, found: Finding) -> Self:
-        """What a guest has found by itself at a step."""
-        return cls(step, "  what the model says", f"  {found}", "registers")
+    def of_finding(cls, step: str, found: Finding, topic: str = "registers") -> Self:
+        """What a guest has found by itself at a step, or what its start has shown."""
+        return cls(step, "  what the model says", f"  {found}", topic)
 
     def __str__(self) -> str:
         return f"{self.step}\n  expected{self.expected}\n  seen    {self.seen}"
@@ -163,7 +163,8 @@ class Trial:
         try:
             self.world.change(step)
         except Finding as found:
-            raise DifferenceError(Difference.of_finding(str(step), found)) from None
+            topic = "creation" if step.actor in self.reference.facts.refused else "registers"
+            raise DifferenceError(Difference.of_finding(str(step), found, topic)) from None
 
     def _fits(self, step: Step) -> bool:
         """Whether it can be carried out with those that were gathered: nobody can tell the order of looks."""
@@ -352,6 +353,8 @@ def _topic(step: Step, expected: Outcome, seen: Outcome) -> str:
         return "members" if members else "signals"
     if wrong == "index":
         return "members"
+    if wrong.startswith(("mode of ", "group of ")):
+        return "permissions"
     if wrong == "status":
         refusals = {Status.NO_PERMISSION, Status.ILLEGAL_NAME, Status.OK}
         return "access" if {expected[wrong], seen.get(wrong)} <= refusals else "registers"

@@ -36,6 +36,8 @@ from harness.replay.script import GUESTS, HOST, PROGRAMS, Script, Step, as_text
 from harness.replay.state import Facts, cannot_start
 from harness.report.judging.judgements import Finding
 from harness.shmem.config import ShmemVdev
+from harness.shmem.oracle import creations
+from harness.shmem.profile import Profile
 from harness.shmem.registers import PAGE_SIZE
 
 _END_SECONDS: Final = 60.0
@@ -283,15 +285,14 @@ class World:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            for name, guest in self.guests.items():
+            for guest in self.guests.values():
                 stack.callback(guest.end)
-                if name not in self._broken:
-                    guest.begin()
-            for name, guest in self.guests.items():
-                if name not in self._broken:
-                    guest.open()
-            for name in self.asleep:
-                self.guests[name].end()
+            # They start once, to find their devices.
+            asleep = [guest for name, guest in self.guests.items() if name in self.asleep - self._broken]
+            self._start(asleep)
+            for guest in asleep:
+                guest.end()
+            self._start([guest for name, guest in self.guests.items() if name not in self.asleep])
             if HOST_CLIENT in self.abilities:
                 tells_modes = self.config.profile.permission_options == "accepted"
                 for number in PROGRAMS:
@@ -305,6 +306,16 @@ class World:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._cleanup.close()
+
+    def _start(self, guests: Sequence[Guest]) -> None:
+        """Start guests, all at once unless several create one region: the first one makes that."""
+        together = not _shared([guest.vdevs for guest in guests], self.config.profile)
+        for guest in guests:
+            guest.begin()
+            if not together:
+                guest.open()
+        for guest in guests if together else ():
+            guest.open()
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -344,6 +355,12 @@ class World:
             return True
         needed = {"regions": REGIONS, "pulses": PULSES}.get(step.verb, HOST_CLIENT)
         return needed in self.abilities
+
+
+def _shared(guests: Sequence[Sequence[ShmemVdev]], profile: Profile) -> set[str]:
+    """The regions that more than one of the guests create."""
+    made = [{one.host_name for vdev in vdevs for one in creations(vdev, profile)} for vdevs in guests]
+    return {name for number, names in enumerate(made) for name in names if name in set().union(*made[:number])}
 
 
 def asleep(script: Script) -> frozenset[str]:

@@ -22,6 +22,18 @@ def test_who_may_have_which_region(history: History) -> None:
     history.must_agree(["access"])
 
 
+@pytest.mark.requirement("SHM-CREATE-02", "SHM-CREATE-03", "SHM-CREATE-04", "SHM-CREATE-05")
+def test_regions_made_at_start(history: History) -> None:
+    """Regions that creates make, their own or together, and guests that a create keeps from starting."""
+    history.must_agree(["creation"])
+
+
+@pytest.mark.requirement("SHM-PERM-01", "SHM-PERM-02", "SHM-PERM-03", "SHM-PERM-05", "SHM-PERM-07")
+def test_permissions(history: History) -> None:
+    """Permissions and owner groups of all regions, by the options that stand before each."""
+    history.must_agree(["permissions"])
+
+
 @pytest.mark.requirement("SHM-FACT-02", "SHM-FACT-03", "SHM-FACT-05", "SHM-FACT-06", "SHM-FACT-08", "SHM-STAT-01")
 def test_factory_pages(history: History) -> None:
     """Every register of every device, after every request and after other guests' doings."""
@@ -46,10 +58,24 @@ def test_interrupts(history: History) -> None:
     history.must_agree(["interrupts"])
 
 
-@pytest.mark.requirement("SHM-CTRL-05", "SHM-FACT-07", "SHM-LIFE-05", "SHM-SUBST-03")
+@pytest.mark.requirement("SHM-CTRL-05", "SHM-FACT-07", "SHM-LIFE-05", "SHM-SUBST-03", "SHM-ISOL-02", "SHM-ISOL-04")
 def test_data(history: History) -> None:
     """Both ends of every page of every region, from all sides; and nothing where a region was left."""
     history.must_agree(["data"])
+
+
+@pytest.mark.only(placement=["pci"])
+@pytest.mark.requirement("SHM-PCI-02", "SHM-PCI-03")
+def test_devices_on_pci(history: History) -> None:
+    """What happens with devices on PCI happens with devices in memory."""
+    history.must_agree(["placement"])
+
+
+@pytest.mark.only(placement=["mmio"])
+@pytest.mark.requirement("SHM-MMIO-01", "SHM-MMIO-02")
+def test_devices_in_memory(history: History) -> None:
+    """What happens with devices in memory happens with devices on PCI."""
+    history.must_agree(["placement"])
 
 
 @pytest.mark.requirement("SHM-PERF-03")

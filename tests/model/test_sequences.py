@@ -133,7 +133,8 @@ def test_a_long_history_is_made_short() -> None:
         return "c17" in names and "c80" in names
 
     devices: dict[str, tuple[str, ...]] = {"one": ("",), "two": ("",), "three": ("",)}
-    short = shrink(Script("bench", devices, steps), shows, 60.0)
+    short, is_shortest = shrink(Script("bench", devices, steps), shows, 60.0)
+    assert is_shortest
     assert [step.connection for step in short.steps] == ["c17", "c80"]
     assert set(short.devices) == {"one", "two"}
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a difference has to do with, found by what it needs in order to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from harness.bench.settings import MmioLocation
+from harness.replay.causes import causes
+from harness.replay.script import Script, parse
+
+PLACES = (MmioLocation(0x1C05_0000, "gic:40"), MmioLocation(0x1C15_0000, "gic:41"))
+SYSTEM = """
+one device loc 0x1c050000 intr gic:40 allow red* create red,4096 umask 022
+two device deny blue
+two device
+one attach a red 1
+"""
+
+
+def _with(steps: str) -> Script:
+    return parse(SYSTEM + steps)
+
+
+@pytest.mark.parametrize(
+    ("steps", "topics"),
+    [
+        ("one status a", set()),
+        ("one detach a", {"members"}),
+        ("host attach h red 1\nhost end", {"members"}),
+        ("two kill\ntwo start", {"members"}),
+        ("one notify a 2\none listen 1", {"signals", "interrupts"}),
+        ("one mark a 7", {"data"}),
+        ("one flags 0x180", {"permissions"}),
+    ],
+)
+def test_steps_that_cannot_be_left_out_are_causes(steps: str, topics: set[str]) -> None:
+    assert causes(_with(steps), PLACES, lambda _: False) == topics
+
+
+def _lacks(word: str) -> Callable[[Script], bool]:
+    return lambda script: all(word not in options for several in script.devices.values() for options in several)
+
+
+@pytest.mark.parametrize(
+    ("word", "topics"),
+    [
+        ("allow", {"access"}),
+        ("deny", {"access"}),
+        ("create", {"creation"}),
+        ("umask", {"permissions"}),
+        ("loc", {"placement"}),
+        ("fault", {"access", "creation", "permissions", "placement"}),
+    ],
+)
+def test_options_without_which_nothing_differs_are_causes(word: str, topics: set[str]) -> None:
+    assert causes(_with(""), PLACES, _lacks(word)) == topics
+
+
+def test_devices_that_differ_only_on_the_bus_are_a_matter_of_placement() -> None:
+    def all_in_memory(script: Script) -> bool:
+        return all("loc " in options for several in script.devices.values() for options in several)
+
+    assert causes(_with(""), PLACES, all_in_memory) == {"placement"}
+    assert causes(_with(""), PLACES[:1], all_in_memory) == set()
