@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m tests``: the tests of the harness, by two pytest sessions that share them (``tests/both_ends.py``).
+"""``python -m tests``: the tests of the harness, by three pytest sessions that share them (``tests/sessions.py``).
 
-Much of their time is spent waiting, so two sessions end sooner than one. Options and paths are those of pytest. What
-the sessions say goes to the standard output line by line; each tells its failures and its count at its end. The exit
-status is the worse of the two.
+Much of their time is spent waiting, so several sessions end sooner than one. Options and paths are those of pytest.
+What the sessions say goes to the standard output line by line; each tells its failures and its count at its end. The
+exit status is the worst of theirs.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from typing import IO, Final
 import pytest
 
 from harness.process import ending
-from tests import both_ends, programs
+from tests import programs
+from tests.sessions import BEGIN_AT, CLAIMS
 
+_SESSIONS: Final = 3
 _OPTIONS: Final = (
-    *("-p", "tests.both_ends", "-o", "console_output_style=classic"),
-    # Which tests failed last is one file; two sessions would write over each other's.
+    *("-p", "tests.sessions", "-o", "console_output_style=classic"),
+    # Which tests failed last is one file; several sessions would write over each other's.
     *("-p", "no:cacheprovider"),
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run both sessions to their end; returns the exit status."""
+    """Run all sessions to their end; returns the exit status."""
     sessions: list[programs.Program[bytes]] = []
 
     def pass_on(number: signal.Signals) -> None:
@@ -38,8 +40,8 @@ def main(arguments: Sequence[str]) -> int:
             session.send_signal(number)
 
     with tempfile.TemporaryDirectory(prefix="tests-") as claims, ending.listening(pass_on), programs.ending():
-        for place in ([], [both_ends.FROM_BEHIND]):
-            sessions.append(_session([f"{both_ends.CLAIMS}={claims}", *place, *arguments]))
+        for number in range(_SESSIONS):
+            sessions.append(_session([f"{CLAIMS}={claims}", f"{BEGIN_AT}={number / _SESSIONS}", *arguments]))
             if (asked := ending.asked_with()) is not None:
                 # It may have come before this session was in the list.
                 pass_on(asked)

@@ -32,7 +32,8 @@ def policies(draw: st.DrawFn) -> Policy:
     return Policy(tuple(Channel(region, ("vm0", "vm1"), NOWHERE) for region in regions))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.long
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(systems(), policies(), profiles())
 def test_the_lists_do_what_the_policy_says(system: System, policy: Policy, profile: Profile) -> None:
     found = propose_rules(system, "7.0", profile, policy)

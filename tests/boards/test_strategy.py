@@ -223,7 +223,9 @@ def test_the_key_may_be_read_from_the_console_of_a_board_that_was_installed_anew
 
 def test_the_address_may_be_found_on_the_console(lab: Lab) -> None:
     lab.network["address"] = ""
-    lab.set("ShmemBoardStrategy", address_command="echo vtnet0: inet 127.0.0.1 netmask 0xff000000")
+    # One that is the host's own is taken only when no other has come.
+    command = "echo vtnet0: inet 127.0.0.1 netmask 0xff000000"
+    lab.set("ShmemBoardStrategy", address_command=command, address_seconds=1.0)
     lab.ready().check()
 
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests import programs
 from tests.prove.made_up import CHECKOUT, SECONDS, MadeUp
 
@@ -49,6 +51,7 @@ def results(folder: Path) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.long
 def test_mutants_are_killed_or_named(tmp_path: Path) -> None:
     """Some mutants of a small file, each with an outcome that its entry explains."""
     suite = MadeUp.of(tmp_path, SUITE)

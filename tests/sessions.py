@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest session that shares its files of tests with another one: one works from the front, the other from behind.
+"""A pytest session that shares its files of tests with others: each begins in another place.
 
-Each claims a file before it runs that, by making a file of the same number in a folder that both know. So neighbours
-mostly stay in one session and share its fixtures, and both end at about the same time.
+Each claims a file before it runs that, by making a file of the same number in a folder that all know. So neighbours
+mostly stay in one session and share its fixtures, and all end at about the same time.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Final
 import pytest
 
 CLAIMS: Final = "--claims"
-FROM_BEHIND: Final = "--from-behind"
+BEGIN_AT: Final = "--begin-at"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What ``python -m tests`` tells its two sessions."""
-    group = parser.getgroup("tests", "two sessions that share their tests")
-    group.addoption(CLAIMS, metavar="FOLDER", help="where both sessions note what they run")
-    group.addoption(FROM_BEHIND, action="store_true", help="begin with the last file")
+    """What ``python -m tests`` tells its sessions."""
+    group = parser.getgroup("tests", "sessions that share their tests")
+    group.addoption(CLAIMS, metavar="FOLDER", help="where all sessions note what they run")
+    group.addoption(BEGIN_AT, type=float, default=0.0, metavar="PART", help="begin after so much of all files, 0 to 1")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -34,7 +34,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     claims = Path(session.config.getoption(CLAIMS))
     _agree(claims / "collected", "\n".join(item.nodeid for item in session.items))
     files = [list(items) for _, items in itertools.groupby(session.items, lambda item: item.path)]
-    tests = itertools.chain.from_iterable(_claimed(claims, files, session.config.getoption(FROM_BEHIND)))
+    tests = itertools.chain.from_iterable(_claimed(claims, files, session.config.getoption(BEGIN_AT)))
     # A test is torn down with a view to the next one: what both need stays.
     for item, following in itertools.pairwise(itertools.chain(tests, [None])):
         assert item is not None
@@ -46,10 +46,11 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     return True
 
 
-def _claimed(claims: Path, files: list[list[pytest.Item]], from_behind: bool) -> Iterator[list[pytest.Item]]:
-    """The files that the other session has not begun, each claimed when it is asked for."""
+def _claimed(claims: Path, files: list[list[pytest.Item]], begin_at: float) -> Iterator[list[pytest.Item]]:
+    """The files that no other session has begun, each claimed when it is asked for."""
     numbered = list(enumerate(files))
-    for number, items in reversed(numbered) if from_behind else numbered:
+    first = int(begin_at * len(files))
+    for number, items in numbered[first:] + numbered[:first]:
         try:
             (claims / str(number)).touch(exist_ok=False)
         except FileExistsError:
@@ -58,12 +59,12 @@ def _claimed(claims: Path, files: list[list[pytest.Item]], from_behind: bool) ->
 
 
 def _agree(note: Path, collected: str) -> None:
-    """A file must have the same number in both sessions, or tests would be left out."""
+    """A file must have the same number in all sessions, or tests would be left out."""
     mine = note.with_name(f"{note.name}-{os.getpid()}")
     mine.write_text(collected)
     try:
-        # Whole at once: the other session may read it now.
+        # Whole at once: another session may read it now.
         note.hardlink_to(mine)
     except FileExistsError:
         if note.read_text() != collected:
-            raise pytest.UsageError("the two sessions have not collected the same tests in the same order") from None
+            raise pytest.UsageError("the sessions have not collected the same tests in the same order") from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m tests``: two sessions share the tests, and both end with it."""
+"""``python -m tests``: three sessions share the tests, and all end with it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from harness.loopback.processes import descendants
 from tests import programs
 from tests.command.shell import CHECKOUT
 
+FIRST = (0, 2, 4)
+"""The files with which the three sessions begin."""
 INI = "[pytest]\npython_files = test_*.py\n"
 CONFTEST = """
 import os, time, pathlib, pytest
@@ -32,23 +34,23 @@ def noted(request):
         log.write(f"{request.node.nodeid} {os.getpid()}\\n")
 
 @pytest.fixture
-def both_at_work():
-    while len({line.split()[1] for line in LOG.read_text().splitlines()}) < 2:
+def all_at_work():
+    while len({line.split()[1] for line in LOG.read_text().splitlines()}) < 3:
         time.sleep(0.02)
 """
 PLAIN = "def test_a(): ...\n\ndef test_b(): ...\n"
-WAITS = "import time\n\ndef test_a(both_at_work): ...\n\ndef test_b(): time.sleep(600)\n"
+WAITS = "import time\n\ndef test_a(all_at_work): ...\n\ndef test_b(): time.sleep(600)\n"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Six files of two tests. The first and the last wait until both sessions have begun."""
+    """Six files of two tests. Those with which sessions begin wait until all have begun."""
     (tmp_path / "pytest.ini").write_text(INI)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     for number in range(6):
         (tmp_path / f"test_{number}.py").write_text(PLAIN)
-    for number in (0, 5):
-        (tmp_path / f"test_{number}.py").write_text("def test_a(both_at_work): ...\n\ndef test_b(): ...\n")
+    for number in FIRST:
+        (tmp_path / f"test_{number}.py").write_text("def test_a(all_at_work): ...\n\ndef test_b(): ...\n")
     return tmp_path
 
 
@@ -75,13 +77,13 @@ def noted(folder: Path) -> list[list[str]]:
     return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def test_each_test_runs_once_and_both_sessions_run_some(folder: Path) -> None:
+def test_each_test_runs_once_and_all_sessions_run_some(folder: Path) -> None:
     status, output = finished(folder)
     assert status == 0, output
     assert Counter(test for test, _ in noted(folder)) == Counter(
         f"test_{number}.py::test_{letter}" for number in range(6) for letter in "ab"
     )
-    assert len({pid for _, pid in noted(folder)}) == 2
+    assert len({pid for _, pid in noted(folder)}) == 3
     assert sum(int(number) for number in re.findall(r"(\d+) passed", output)) == 12
     # The tests of a file stay in one session.
     assert all(len({pid for test, pid in noted(folder) if test.startswith(f"test_{n}.")}) == 1 for n in range(6))
@@ -89,11 +91,11 @@ def test_each_test_runs_once_and_both_sessions_run_some(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "body", "expected", "said"),
-    [(0, "assert False", 1, "1 failed"), (5, "import os; os.kill(os.getpid(), 9)", 128 + 9, "")],
-    ids=["front failed", "behind killed"],
+    [(0, "assert False", 1, "1 failed"), (4, "import os; os.kill(os.getpid(), 9)", 128 + 9, "")],
+    ids=["failed", "killed"],
 )
 def test_the_exit_status_is_the_worse_one(folder: Path, number: int, body: str, expected: int, said: str) -> None:
-    (folder / f"test_{number}.py").write_text(f"def test_a(both_at_work): ...\n\ndef test_b(): {body}\n")
+    (folder / f"test_{number}.py").write_text(f"def test_a(all_at_work): ...\n\ndef test_b(): {body}\n")
     status, output = finished(folder)
     assert status == expected, output
     assert said in output
@@ -111,7 +113,7 @@ def test_an_error_of_the_collection_is_told(folder: Path) -> None:
 def test_sessions_that_collect_different_tests_are_refused(folder: Path) -> None:
     """Or a test could be left out."""
     (folder / "test_3.py").write_text("import os\n\nexec(f'def test_{os.getpid()}(): ...')\n")
-    for number in (0, 5):
+    for number in FIRST:
         # Neither waits for the other one, which may be refused.
         (folder / f"test_{number}.py").write_text(PLAIN)
     status, output = finished(folder)
@@ -121,12 +123,12 @@ def test_sessions_that_collect_different_tests_are_refused(folder: Path) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_when_it_is_ended(folder: Path, number: signal.Signals) -> None:
-    for file in (0, 5):
+    for file in FIRST:
         (folder / f"test_{file}.py").write_text(WAITS)
     run = start(folder)
-    programs.until(lambda: len(noted(folder)) == 4, "the tests did not begin")
+    programs.until(lambda: len(noted(folder)) == 6, "the tests did not begin")
     below = descendants(run.pid)
-    assert len(below) == 2
+    assert len(below) == 3
     run.send_signal(number)
     output, _ = run.communicate(timeout=programs.PATIENCE)
     programs.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), f"left: {below}")
@@ -136,7 +138,7 @@ def test_nothing_is_left_when_it_is_ended(folder: Path, number: signal.Signals) 
 
 
 def test_it_ends_when_nobody_reads_what_it_says(folder: Path) -> None:
-    for file in (0, 5):
+    for file in FIRST:
         (folder / f"test_{file}.py").write_text(WAITS)
     run = start(folder, "-v")
     assert run.stdout
