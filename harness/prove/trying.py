@@ -20,6 +20,7 @@ from harness import events
 from harness.emulator.service.client import EmulatedHost
 from harness.prove.hosts import mutated
 from harness.prove.trials import Answer, Task
+from harness.report.evidence.codec import legible
 from harness.report.recording.keys import site
 from harness.structured import structure, unstructure
 
@@ -53,7 +54,7 @@ class _Trying:
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
             said = str(crash.message if crash else report.longreprtext).strip()
-            self._reasons.setdefault(report.nodeid, said.partition("\n")[0])
+            self._reasons.setdefault(report.nodeid, legible(said.partition("\n")[0]))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:

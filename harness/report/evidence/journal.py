@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from harness.report.evidence.codec import decode, encode
+from harness.report.evidence.codec import decode, encode, legible_values
 from harness.report.evidence.model import (
     Access,
     BenchScope,
@@ -210,7 +210,11 @@ class Journal:
         self._file = path.open("ab", buffering=0)
 
     def write(self, entry: Entry) -> None:
-        """Append one entry."""
+        """Append one entry. What a test says may have bytes in it that are no text."""
+        data = encode(entry)
+        fit = legible_values(data)
+        if fit != data:
+            entry = decode(type(entry), fit, "an entry of the journal")
         self.entries.append(entry)
         if self.lost is None:
             line = json.dumps({"entry": type(entry).__name__, **encode(entry)}, separators=(",", ":")) + "\n"

@@ -14,6 +14,7 @@ import pytest
 
 from harness.report.evidence import catalogue
 from harness.report.evidence.body import Body
+from harness.report.evidence.codec import legible
 from harness.report.evidence.model import Case, KnownFailure, Requirement
 from harness.report.recording import known
 from harness.report.recording.classify import (
@@ -104,7 +105,7 @@ class CaseUnderWay:
     @property
     def text(self) -> str:
         """The full description of a failed case; empty for others."""
-        return "\n\n".join(self._texts)
+        return legible("\n\n".join(self._texts))
 
     @property
     def outcome(self) -> Outcome:
