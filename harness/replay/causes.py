@@ -36,14 +36,18 @@ _OF_OPTIONS: Final = {
 _OF_PLACEMENT: Final = ("loc", "intr")
 
 
-def causes(script: Script, locations: Sequence[MmioLocation], agrees: Callable[[Script], bool]) -> frozenset[str]:
-    """The topics that a history needs for its difference; no step of ``script`` can be left out.
+def of_steps(script: Script) -> frozenset[str]:
+    """The topics of the steps of a script, none of which can be left out."""
+    return frozenset(_OF_STEPS[step.verb] for step in script.steps if step.verb in _OF_STEPS)
+
+
+def of_system(script: Script, locations: Sequence[MmioLocation], agrees: Callable[[Script], bool]) -> frozenset[str]:
+    """The topics without which the system shows no difference.
 
     ``locations`` are the places for devices of a guest in memory. ``agrees`` says whether a script shows no difference.
     """
-    found = {_OF_STEPS[step.verb] for step in script.steps if step.verb in _OF_STEPS}
-    found |= {topic for topic, other in _variants(script, locations) if other != script and agrees(other)}
-    return frozenset(found)
+    variants = _variants(script, locations)
+    return frozenset(topic for topic, other in variants if other != script and agrees(other))
 
 
 def _variants(script: Script, locations: Sequence[MmioLocation]) -> Iterator[tuple[str, Script]]:

@@ -169,7 +169,7 @@ class _Stock:
         makes = [self._create(self._made_name(f"{tag}{number}")) for number in range(random.choice((0, 0, 1, 2, 3)))]
         if broken:
             makes.append(self._create(random.choice((f"{tag}/", f"/{tag}", tag.ljust(NAME_SIZE + 1, "z")))))
-        masks = [f"umask {random.choice(('022', '027', '077'))}" for _ in range(self._repeated())]
+        masks = [f"umask {self._bits()}" for _ in range(self._repeated())]
         groups = [f"gid {random.choice((*GROUPS, 0))}" for _ in range(self._repeated())]
         options = [*rules, *self._substs(guest), *makes, *masks, *groups]
         random.shuffle(options)
@@ -189,6 +189,10 @@ class _Stock:
     def _permissions(self) -> bool:
         return self.profile.permission_options == "accepted" and self.random.random() < 0.4
 
+    def _bits(self) -> str:
+        """Permission bits in octal: common ones, or any."""
+        return self.random.choice(("0600", "0640", "0666", "022", "027", f"{self.random.randrange(0o1000):04o}"))
+
     def _repeated(self) -> int:
         """How often an option about permissions is there: the last one before a create counts for that."""
         return self.random.choice((1, 1, 2, 3)) if self._permissions() else 0
@@ -203,7 +207,7 @@ class _Stock:
 
     def _create(self, name: str) -> str:
         random = self.random
-        mode = f",{random.choice(('0600', '0640', '0666', '0777', '0444'))}" if self._permissions() else ""
+        mode = f",{self._bits()}" if self._permissions() else ""
         if mode and random.random() < 0.5:
             mode += f",{random.choice((*GROUPS, 0))}"
         less = random.choice((0, 0, 1, PAGE_SIZE - 1, random.randrange(PAGE_SIZE)))

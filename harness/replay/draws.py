@@ -159,21 +159,30 @@ class Draws:
         if not connection or self._profile.access_widths == "natural":
             return None
         name = self.name(actor, device)
+        if self._finds and self._random.random() < 0.3:
+            end = name.ljust(reg.NAME_SIZE, b"\0")[-4:]
+            value = int.from_bytes(end, "little") | self._to_find(actor, device) << 32
+            return Step(actor, "wide", (connection, f"{reg.FIND_OFFSET - 4:#x}", f"{value:#x}", str(device)))
         start = name.ljust(4, b"\0")[:4]
         pages = self.pages(actor, device, start + self._register(actor, device)[4:])
-        word = int.from_bytes(start, "little")
-        return Step(actor, "wide", (connection, str(pages), f"{word:#x}", str(device)))
+        value = int.from_bytes(start, "little") << 32 | pages
+        return Step(actor, "wide", (connection, f"{reg.SIZE_OFFSET:#x}", f"{value:#x}", str(device)))
+
+    @property
+    def _finds(self) -> bool:
+        """Whether the model knows what ``find`` does."""
+        return (self._profile.find, self._profile.find_attaches) == ("own-connections", "loads-registers")
+
+    def _to_find(self, actor: str, device: int) -> int:
+        """A number for ``find``: around how many connections there are."""
+        own = sum(client.device == device for client in self._reference.clients[actor].values())
+        return self._random.choice((0, own, max(0, own - 1), 1, self._random.randint(0, 16), 0xFFFF_FFFF))
 
     def _draw_find(self, actor: str, device: int) -> Step | None:
         connection = self.unused(actor, device)
-        if not connection or (self._profile.find, self._profile.find_attaches) != (
-            "own-connections",
-            "loads-registers",
-        ):
+        if not connection or not self._finds:
             return None
-        own = sum(client.device == device for client in self._reference.clients[actor].values())
-        number = self._random.choice((0, own, max(0, own - 1), 1, self._random.randint(0, 16), 0xFFFF_FFFF))
-        return Step(actor, "find", (connection, f"{number:#x}", str(device)))
+        return Step(actor, "find", (connection, f"{self._to_find(actor, device):#x}", str(device)))
 
     def _draw_name(self, actor: str, device: int) -> Step | None:
         return Step(actor, "name", (encode_name(self.name(actor, device)), str(device)))
@@ -280,23 +289,26 @@ class Draws:
         if not self._any_width:
             return None
         width = self._random.choice((1, 2, 4, 8))
-        offset = self._random.randrange(0, reg.FIND_OFFSET - width + 1, width)
-        if offset < reg.VECTOR_OFFSET and offset + width > reg.SHMEM_OFFSET:
+        offset = self._place(width)
+        # Addresses are the hypervisor's own choice, and what find reads is not documented.
+        if _touches(offset, width, reg.SHMEM_OFFSET, 8) or _touches(offset, width, reg.FIND_OFFSET, 4):
             return None
-        if self._profile.flags != "absent" and self._random.random() < 0.2:
-            offset, width = reg.FLAGS_OFFSET, 4
         return Step(actor, "peek", (f"{offset:#x}", str(width), str(device)))
 
     def _draw_poke(self, actor: str, device: int) -> Step | None:
         if not self._any_width:
             return None
         width = self._random.choice((1, 2, 4, 8))
-        offset = self._random.choice(
-            [at for at in range(0, reg.FIND_OFFSET - width + 1, width)
-             if at + width <= reg.SIZE_OFFSET or at >= reg.NAME_OFFSET]
-        )  # fmt: skip
+        offset = self._place(width)
+        if width >= 4 and (_touches(offset, width, reg.SIZE_OFFSET, 4) or _touches(offset, width, reg.FIND_OFFSET, 4)):
+            return None
         value = self._random.choice(((1 << 8 * width) - 1, 0, self._random.getrandbits(8 * width)))
         return Step(actor, "poke", (f"{offset:#x}", str(width), f"{value:#x}", str(device)))
+
+    def _place(self, width: int) -> int:
+        """An offset in the factory page, mostly among the registers."""
+        end = reg.FLAGS_OFFSET + 8 if self._random.random() < 0.85 else reg.PAGE_SIZE
+        return self._random.randrange(0, end - width + 1, width)
 
     # Interrupts
 
@@ -357,3 +369,8 @@ class Draws:
             return None
         name = encode_name(self._random.choice(names))
         return Step(HOST, verb, (connection, name, *([str(self._random.choice(SIZES))] if verb == "attach" else [])))
+
+
+def _touches(offset: int, width: int, register: int, size: int) -> bool:
+    """Whether an access reaches a register."""
+    return offset < register + size and register < offset + width

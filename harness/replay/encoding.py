@@ -27,7 +27,7 @@ def operation(step: Step, device: int, handle: int, pages: int, bounds: tuple[in
         case "request":
             return _joined("s", device, handle, number("PAGES"))
         case "wide":
-            return _joined("v", device, handle, number("PAGES"), number("BYTES"))
+            return _joined("v", device, handle, number("OFFSET"), number("VALUE"))
         case "find":
             return _joined("q", device, handle, number("NUMBER"))
         case "name":

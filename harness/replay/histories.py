@@ -14,7 +14,7 @@ from typing import Self
 from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
 from harness.host.protocol import ShmemHostProtocol
-from harness.replay.causes import causes
+from harness.replay.causes import of_steps, of_system
 from harness.replay.drawing import System, draw_system
 from harness.replay.script import Script
 from harness.replay.shrinking import shrink
@@ -96,18 +96,18 @@ class Histories:
         """A shorter script, if fresh guests show its difference, too, and the topics that this is about."""
         topics = frozenset({difference.topic})
         if not script.steps:
-            return script, difference, topics | causes(script, self._config.mmio, self._agrees)
+            return script, difference, topics | of_system(script, self._config.mmio, self._agrees)
         with Rehearsal(self._world, difference.topic) as rehearsal:
             short, is_shortest = shrink(script, rehearsal.shows, seconds)
         try:
             found = self.replay(short)
-        except BenchError:
+        except (BenchError, Finding):
             found = None
         if found is None:
             return script, difference, topics
         if is_shortest:
-            topics |= causes(short, self._config.mmio, self._agrees)
-        return short, found, topics | {found.topic}
+            topics |= of_steps(short)
+        return short, found, topics | of_system(short, self._config.mmio, self._agrees)
 
     def _agrees(self, script: Script) -> bool:
         """Whether a script shows no difference at all. What cannot be carried out shows nothing."""

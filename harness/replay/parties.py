@@ -20,8 +20,8 @@ NO_DEVICE: Final = -1
 BY_LINE: Final = 1
 BY_MESSAGE: Final = 2
 """How a device that listens is interrupted."""
-GROUPS: Final = (4242, 4243, 4244)
-"""Owner groups of regions in systems that are drawn."""
+GROUPS: Final = (4242, 4242 + (1 << 16), 255, 256, (1 << 31) - 2)
+"""Owner groups of regions in systems that are drawn; a part of the bits does not tell them apart."""
 
 
 def known_group(group: int | str | None) -> int:

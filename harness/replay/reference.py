@@ -83,8 +83,11 @@ class Reference(State):
         return self._do_request(step)
 
     def _do_wide(self, step: Step) -> Outcome:
-        self._factory(step).store_name(step.number("BYTES").to_bytes(4, "little"))
-        return self._do_request(step)
+        offset, data = step.number("OFFSET"), step.number("VALUE").to_bytes(8, "little")
+        self._store(step, offset, data)
+        if offset == reg.SIZE_OFFSET:
+            return self._requested(step, int.from_bytes(data[:4], "little"))
+        return self._looked_up(step, int.from_bytes(data[4:], "little"))
 
     def _do_name(self, step: Step) -> Outcome:
         name = step.name
@@ -96,11 +99,16 @@ class Reference(State):
         return {"done": 0}
 
     def _do_request(self, step: Step) -> Outcome:
-        pages = step.number("PAGES")
+        return self._requested(step, step.number("PAGES"))
+
+    def _requested(self, step: Step, pages: int) -> Outcome:
         return self._answer(step, pages, lambda: self._open(step, pages))
 
     def _do_find(self, step: Step) -> Outcome:
-        return self._answer(step, self._factory(step).size, lambda: self._found(step))
+        return self._looked_up(step, step.number("NUMBER"))
+
+    def _looked_up(self, step: Step, number: int) -> Outcome:
+        return self._answer(step, self._factory(step).size, lambda: self._found(step, number))
 
     def _answer(self, step: Step, size: int, action: Callable[[], Client]) -> Outcome:
         """The registers after a request, and what is read of a region that is new to the guest."""
@@ -160,13 +168,13 @@ class Reference(State):
             raise Refused(Status.UNKNOWN_FAILURE)
         return guest_mode(self.facts.vdevs[step.actor][step.number("DEVICE")], flags, self.profile)
 
-    def _found(self, step: Step) -> Client:
+    def _found(self, step: Step, number: int) -> Client:
         """The connection that ``find`` selects (SHM-OPEN-27; only among the device's own ones)."""
         own = [one for one in self.clients[step.actor].values() if one.device == step.number("DEVICE")]
         own.sort(key=lambda client: client.window)
-        if step.number("NUMBER") >= len(own):
+        if number >= len(own):
             raise Refused(Status.DOES_NOT_EXIST)
-        return own[step.number("NUMBER")]
+        return own[number]
 
     # Registers
 
@@ -200,16 +208,24 @@ class Reference(State):
 
     def _do_peek(self, step: Step) -> Outcome:
         offset = step.number("OFFSET")
-        part = self._page(self._factory(step))[offset : offset + step.number("WIDTH")]
+        width = step.number("WIDTH")
+        part = self._page(self._factory(step))[offset : offset + width].ljust(width, b"\0")
         return {"value": int.from_bytes(part, "little")}
 
     def _do_poke(self, step: Step) -> Outcome:
-        """A store to the factory page that triggers nothing: to the name, or to what is read only."""
-        offset, data = step.number("OFFSET"), step.number("VALUE").to_bytes(step.number("WIDTH"), "little")
-        first, last = max(offset, reg.NAME_OFFSET), min(offset + len(data), reg.NAME_OFFSET + reg.NAME_SIZE)
-        if first < last:
-            self._factory(step).store_name(data[first - offset : last - offset], first - reg.NAME_OFFSET)
+        """A store to the factory page that triggers nothing: it covers neither size nor find whole."""
+        self._store(step, step.number("OFFSET"), step.number("VALUE").to_bytes(step.number("WIDTH"), "little"))
         return {"done": 0}
+
+    def _store(self, step: Step, offset: int, data: bytes) -> None:
+        """The bytes of a store that fall into the name, or into the whole of flags."""
+        factory, end = self._factory(step), offset + len(data)
+        first, last = max(offset, reg.NAME_OFFSET), min(end, reg.NAME_OFFSET + reg.NAME_SIZE)
+        if first < last:
+            factory.store_name(data[first - offset : last - offset], first - reg.NAME_OFFSET)
+        at = reg.FLAGS_OFFSET - offset
+        if at >= 0 and end >= reg.FLAGS_OFFSET + 4 and self.profile.flags != "absent":
+            factory.flags = int.from_bytes(data[at : at + 4], "little")
 
     # Connections
 

@@ -39,11 +39,11 @@ DEFAULT_BENCH: Final = "qemu-aarch64"
 
 _BOTH: Final = "CONNECTION NAME PAGES"
 GUEST_VERBS: Final = {
-    # Requests of a factory page. ``request`` takes the name that the register has; ``wide`` stores size and the first
-    # four bytes of the name at once.
+    # Requests of a factory page. ``request`` takes the name that the register has; ``wide`` stores eight bytes, a part
+    # of the name and the size or ``find`` beside it.
     "attach": f"{_BOTH} [DEVICE]",
     "request": "CONNECTION PAGES [DEVICE]",
-    "wide": "CONNECTION PAGES BYTES [DEVICE]",
+    "wide": "CONNECTION OFFSET VALUE [DEVICE]",
     "find": "CONNECTION NUMBER [DEVICE]",
     "name": "NAME [DEVICE]",
     "flags": "VALUE [DEVICE]",

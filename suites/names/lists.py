@@ -36,6 +36,11 @@ _SETS: Final = (
 )  # fmt: skip
 _ESCAPES: Final = (r"\*", r"\?", r"\[", r"\a", r"\\", r"\-", r"[\\]")
 _FORMS: Final = (_LITERALS, _WILD, _SETS, _ESCAPES)
+_CLASSES: Final = (
+    "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit", "word",
+)  # fmt: skip
+_BEYOND_ASCII: Final = "\u00a1\u00bf\u00e9\u00ff\u0390\u07ff\u20ac\uffee"
+"""Characters of two and three bytes, each of which is one member of a set; a host may take them for negative."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,46 @@ def _of_patterns(random: Random) -> Iterator[Listed]:
         patterns = [_pattern(random, *shapes[(3 * number + place) % len(shapes)]) for place in range(3)]
         rules = list(zip(kinds[number % len(kinds)], patterns, strict=True))
         yield Listed(_options(rules), tuple(_around(random, patterns, per_pattern=2)))
+    for number in range(_SET_LISTS):
+        yield _of_sets(random, kinds[number % len(kinds)])
 
 
 _PATTERN_LISTS: Final = 12
+_SET_LISTS: Final = 6
+_SETS_OF_A_LIST: Final = 12
+
+
+def _of_sets(random: Random, kinds: Sequence[RuleKind]) -> Listed:
+    """Sets that are put together at random, each behind a letter of its own, with every byte in their places."""
+    rules: list[tuple[RuleKind, str]] = []
+    items: list[NameItem] = []
+    for number in range(_SETS_OF_A_LIST):
+        letter = chr(ord("a") + number)
+        rules.append((kinds[number % len(kinds)], f"{letter}{_set(random)}{random.choice(('', 'x', '*'))}"))
+        items += [Made("any", f"{letter}?{end}".encode(), 1) for end in ("", "x")]
+    return Listed(_options(rules), tuple(items))
+
+
+def _set(random: Random) -> str:
+    """A set of characters, ranges and classes, of any characters that a configuration takes."""
+    negation = random.choice(("", "", "!", "^"))
+    members = [_member(random) for _ in range(random.randint(1, 4))]
+    return f"[{random.choice(('', '', ']', '-'))}{negation}{''.join(members)}{random.choice(('', '', '-'))}]"
+
+
+def _member(random: Random) -> str:
+    kind = random.random()
+    if kind < 0.2:
+        return f"[:{random.choice(_CLASSES)}:]"
+    if kind < 0.35:
+        return "\\" + _character(random)
+    if kind < 0.65:
+        return _character(random)
+    return f"{_character(random)}-{_character(random)}"
+
+
+def _character(random: Random) -> str:
+    return random.choice((random.choice("abxzAZ09_.~!^*?[+"), random.choice(_BEYOND_ASCII)))
 
 
 def _pattern(random: Random, *shape: Sequence[str]) -> str:
@@ -81,7 +123,7 @@ def _pattern(random: Random, *shape: Sequence[str]) -> str:
 def _around(random: Random, patterns: Sequence[str], per_pattern: int) -> Iterator[NameItem]:
     """Names that each pattern covers and what lies next to them, and all words over the letters of the patterns."""
     for pattern in patterns:
-        yield Name(pattern.encode()[:NAME_SIZE])
+        yield Name(pattern.encode(errors="surrogateescape")[:NAME_SIZE])
         one, *others = (covered(random, pattern, _BASE) for _ in range(per_pattern))
         yield from with_every_value(random, one)
         for name in (one, *others):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.bench.settings import MmioLocation
-from harness.replay.causes import causes
+from harness.replay.causes import of_steps, of_system
 from harness.replay.script import Script, parse
 
 PLACES = (MmioLocation(0x1C05_0000, "gic:40"), MmioLocation(0x1C15_0000, "gic:41"))
@@ -37,7 +37,7 @@ def _with(steps: str) -> Script:
     ],
 )
 def test_steps_that_cannot_be_left_out_are_causes(steps: str, topics: set[str]) -> None:
-    assert causes(_with(steps), PLACES, lambda _: False) == topics
+    assert of_steps(_with(steps)) == topics
 
 
 def _lacks(word: str) -> Callable[[Script], bool]:
@@ -56,12 +56,12 @@ def _lacks(word: str) -> Callable[[Script], bool]:
     ],
 )
 def test_options_without_which_nothing_differs_are_causes(word: str, topics: set[str]) -> None:
-    assert causes(_with(""), PLACES, _lacks(word)) == topics
+    assert of_system(_with(""), PLACES, _lacks(word)) == topics
 
 
 def test_devices_that_differ_only_on_the_bus_are_a_matter_of_placement() -> None:
     def all_in_memory(script: Script) -> bool:
         return all("loc " in options for several in script.devices.values() for options in several)
 
-    assert causes(_with(""), PLACES, all_in_memory) == {"placement"}
-    assert causes(_with(""), PLACES[:1], all_in_memory) == set()
+    assert of_system(_with(""), PLACES, all_in_memory) == {"placement"}
+    assert of_system(_with(""), PLACES[:1], all_in_memory) == set()

@@ -98,14 +98,14 @@ static void step_request(const struct step *step)
     see_request(step, device);
 }
 
-/* One store over size, FIELD[2], and the first four bytes of the name, FIELD[3]. */
+/* One store of eight bytes, FIELD[3], at FIELD[2]: over a part of the name and the size or find beside it. */
 static void step_wide(const struct step *step)
 {
     struct device *device = device_of(step);
 
-    if (!device)
+    if (!device || step->field[2] > SHMEM_PAGE - WORD)
         return;
-    mmio_write(device->factory + FACTORY_SIZE, 8, step->field[2] | step->field[3] << 32);
+    mmio_write(device->factory + step->field[2], WORD, step->field[3]);
     see_request(step, device);
 }
 
@@ -345,7 +345,7 @@ static void step_meet(const struct step *step)
 static const struct kind kinds[] = {
     {'a', true, 3, 6, step_request},         /* DEVICE HANDLE PAGES NAME */
     {'s', false, 3, 6, step_request},        /* DEVICE HANDLE PAGES: with the name that is there */
-    {'v', false, 4, 6, step_wide},           /* DEVICE HANDLE PAGES BYTES: both by one store */
+    {'v', false, 4, 6, step_wide},           /* DEVICE HANDLE OFFSET VALUE: by a store of eight bytes */
     {'q', false, 3, 6, step_find},           /* DEVICE HANDLE NUMBER */
     {'t', true, 1, 1, step_name},            /* DEVICE NAME */
     {'f', false, 1, 9, step_factory},        /* DEVICE */
