@@ -74,7 +74,7 @@ class Reference(State):
             self._end_unused(region, region.maker == step.actor)
         return {}
 
-    _do_shutdown = _do_kill
+    _do_cut = _do_shutdown = _do_reboot = _do_kill
 
     # Requests
 

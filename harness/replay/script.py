@@ -66,9 +66,11 @@ GUEST_VERBS: Final = {
     # Interrupts. HOW is 0 (not at all), 1 (by the line) or 2 (by message).
     "listen": "HOW [DEVICE]",
     "interrupts": "[DEVICE]",
-    # The guest itself.
+    # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores.
     "kill": "",
+    "cut": "",
     "shutdown": "",
+    "reboot": "",
     "start": "",
 }
 """What a guest can do, with the arguments; those in brackets may be left out."""

@@ -19,7 +19,7 @@ from harness.shmem.status import Status
 
 _MOST_STEPS: Final = 150
 _MOST_CHARACTERS: Final = 6000
-LIVES: Final = frozenset({"start", "kill", "shutdown"})
+LIVES: Final = frozenset({"start", "kill", "cut", "shutdown", "reboot"})
 
 Seen = tuple[int, int] | list[Outcome]
 """What an actor saw: the checksum and the number of a guest's values, or the outcomes of the host's steps."""
@@ -159,11 +159,16 @@ class Trial:
             self.settle()
 
     def _change(self, step: Step) -> None:
-        """Start or end a guest. Raises DifferenceError when it is not as it was, or runs though it must not."""
+        """Start or end a guest.
+
+        Raises DifferenceError when it is not as it was, runs though it must not, or qvm ends with a wrong status.
+        """
         try:
             self.world.change(step)
         except Finding as found:
-            topic = "creation" if step.actor in self.reference.facts.refused else "registers"
+            topic = "registers" if step.verb == "start" else "members"
+            if step.actor in self.reference.facts.refused:
+                topic = "creation"
             raise DifferenceError(Difference.of_finding(str(step), found, topic)) from None
 
     def _fits(self, step: Step) -> bool:

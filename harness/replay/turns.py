@@ -118,7 +118,10 @@ class Turns:
         alive = sorted(self._reference.devices)
         if len(alive) > 1:
             guest = self._random.choice(alive)
-            self._add(Step(guest, self._random.choice(("kill", "kill", "shutdown"))))
+            # Elsewhere the first press ends a guest.
+            ignored = self._trial.world.config.architecture == "x86_64"
+            ends = ("kill", "kill", "shutdown", "reboot", *(("cut",) if ignored else ()))
+            self._add(Step(guest, self._random.choice(ends)))
 
     # As many clients as a region has room for, and more
 

@@ -17,6 +17,7 @@ from harness.bench.configuration import shmem
 from harness.bench.guests import StartedGuest, Starter, Wanted, stop
 from harness.bench.linux import LinuxKit
 from harness.bench.settings import BenchConfig
+from harness.console.buffer import ConsoleEndedError
 from harness.emulator.service.client import HostRequestError
 from harness.errors import BenchError
 from harness.guest.probe import Probe, ProbeError
@@ -48,6 +49,9 @@ _PULSE_SECONDS: Final = 20.0
 _NOTICE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.005
 _WORD: Final = 8
+_BY_ITSELF: Final = ("shutdown", "reboot")
+_CUT_STATUS: Final = 3
+_STATUS_RELEASE: Final = "8.0"
 
 
 class Guest:
@@ -139,16 +143,32 @@ class Guest:
             values += [int(value, 0) for value in more]
         return values
 
-    def end(self, how: str = "kill") -> None:
-        """End it, and wait until the host has taken everything back."""
-        guest, self._guest = self._guest, None
-        probe, self._probe = self._probe, None
-        if guest is None:
-            return
-        if how == "shutdown" and probe:
-            probe.power_off()
+    def end(self) -> None:
+        """Cut its power, and wait until the host has taken everything back."""
+        guest, self._guest, self._probe = self._guest, None, None
+        if guest:
+            stop([guest])
+
+    def end_by(self, verb: str) -> None:
+        """End it in one of the ways of a script. Raises Finding when qvm ends with another status than documented.
+
+        Source of the statuses: QNX Hypervisor 8.0 User's Guide, "qvm process exit codes".
+        """
+        guest, probe = present(self._guest), self.probe
+        match verb:
+            case "shutdown":
+                probe.power_off()
+            case "reboot":
+                with contextlib.suppress(ConsoleEndedError):
+                    probe.command("reboot")
+            case "cut":
+                guest.qvm.request_stop("power-button")
+        if verb in _BY_ITSELF:
             guest.qvm.wait_end(_END_SECONDS)
-        stop([guest])
+        self.end()
+        status, documented = guest.qvm.exit_status(), 0 if verb in _BY_ITSELF else _CUT_STATUS
+        if status != documented and self._world.config.release == _STATUS_RELEASE:
+            raise Finding(f"qvm of {self._wanted.system} ends with status {status} by {verb}, not {documented}")
 
 
 class Program:
@@ -342,7 +362,7 @@ class World:
             guest.begin()
             guest.open()
         else:
-            guest.end(step.verb)
+            guest.end_by(step.verb)
 
     def check_means(self) -> None:
         """Raise BenchError when the machine ran out of something: then what was seen says nothing."""
