@@ -270,7 +270,7 @@ class Draws:
             return None
         width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
         offset = self._random.randrange(0, reg.CONTROL_NOTIFY_OFFSET, width)
-        if offset < reg.CONTROL_IDX_OFFSET and client.due.how:
+        if offset < reg.CONTROL_IDX_OFFSET and client.due.reads:
             return None
         return Step(actor, "load", (client.connection, f"{offset:#x}", str(width)))
 

@@ -19,7 +19,8 @@ SEED_MASK: Final = (1 << _SEED_SHIFT) - 1
 NO_DEVICE: Final = -1
 BY_LINE: Final = 1
 BY_MESSAGE: Final = 2
-"""How a device that listens is interrupted."""
+MESSAGES_ALONE: Final = 3
+"""How a device that listens is interrupted. With the last one its handler counts, and leaves the status unread."""
 GROUPS: Final = (4242, 4242 + (1 << 16), 255, 256, (1 << 31) - 2)
 """Owner groups of regions in systems that are drawn; a part of the bits does not tell them apart."""
 
@@ -39,6 +40,11 @@ class Due:
     how: int = 0
     least: int = 0
     most: int = 0
+
+    @property
+    def reads(self) -> bool:
+        """Whether a handler reads the status at some time."""
+        return self.how in (BY_LINE, BY_MESSAGE)
 
     def change(self) -> None:
         """A status word that the device shows has changed."""
@@ -192,7 +198,7 @@ class Region:
     def _signal(self, client: Client, bit: int, profile: Profile) -> None:
         new = not client.pending & bit
         client.pending |= bit
-        if client.due.how:
+        if client.due.reads:
             # Its handler may have read the status by now, or not.
             client.taken, client.pending, new = client.taken | client.pending, 0, True
         if profile.interrupt_on == "every-event" or (profile.interrupt_on == "status-change" and new):

@@ -63,7 +63,7 @@ GUEST_VERBS: Final = {
     # The same for the factory page, by the number of the device.
     "peek": "OFFSET WIDTH [DEVICE]",
     "poke": "OFFSET WIDTH VALUE [DEVICE]",
-    # Interrupts. HOW is 0 (not at all), 1 (by the line) or 2 (by message).
+    # Interrupts. HOW is 0 (not at all), 1 (by the line), 2 (by message) or 3 (by message, and no status is read).
     "listen": "HOW [DEVICE]",
     "interrupts": "[DEVICE]",
     # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores.

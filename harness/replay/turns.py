@@ -117,11 +117,27 @@ class Turns:
             return
         alive = sorted(self._reference.devices)
         if len(alive) > 1:
-            guest = self._random.choice(alive)
-            # Elsewhere the first press ends a guest.
-            ignored = self._trial.world.config.architecture == "x86_64"
-            ends = ("kill", "kill", "shutdown", "reboot", *(("cut",) if ignored else ()))
-            self._add(Step(guest, self._random.choice(ends)))
+            self._end(self._random.choice(alive))
+
+    def _end(self, guest: str) -> None:
+        """A guest ends, often with signals that it has not read; then others take what has become free."""
+        regions = [client.region for client in self._reference.clients[guest].values()]
+        for region in regions:
+            if self._random.random() < 0.7:
+                self._signal_all(region)
+        # Elsewhere the first press ends a guest.
+        ignored = self._trial.world.config.architecture == "x86_64"
+        ends = ("kill", "kill", "shutdown", "reboot", *(("cut",) if ignored else ()))
+        self._add(Step(guest, self._random.choice(ends)))
+        for region in regions:
+            others = [*sorted(self._reference.devices), *([HOST] if self._trial.world.programs else [])]
+            if region in self._reference.regions and self._random.random() < 0.7:
+                self._join(self._random.choice(others), region)
+
+    def _signal_all(self, region: Region) -> None:
+        """A client of the region signals all others."""
+        client = self._random.choice(list(region.clients.values()))
+        self._add(Step(client.actor, "notify", (client.connection, "0xffffffff")))
 
     # As many clients as a region has room for, and more
 

@@ -31,7 +31,7 @@ from harness.host.protocol import (
     ShmemHostProtocol,
 )
 from harness.narrow import present
-from harness.replay.parties import BY_LINE, BY_MESSAGE, MARK, SEED_MASK, known_group
+from harness.replay.parties import BY_LINE, BY_MESSAGE, MARK, MESSAGES_ALONE, SEED_MASK, known_group
 from harness.replay.reference import Outcome
 from harness.replay.script import GUESTS, HOST, PROGRAMS, Script, Step, as_text
 from harness.replay.state import Facts, cannot_start
@@ -129,6 +129,8 @@ class Guest:
                 self.probe.command(f"irq on {word}")
                 ways.append(how)
                 self.probe.irq_off()
+        if BY_MESSAGE in ways:
+            ways.append(MESSAGES_ALONE)
         return tuple(ways)
 
     def batch(self, operations: Sequence[str]) -> tuple[int, int]:

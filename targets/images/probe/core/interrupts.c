@@ -45,7 +45,7 @@ static void handle(void *context)
     struct handling handling = {NULL, false};
     struct fault fault;
 
-    while ((handling.region = region_next(device, handling.region)))
+    while (!device->counting && (handling.region = region_next(device, handling.region)))
         if (!fault_guard(handle_region, &handling, &fault))
             device->faults++;
     device->owned += handling.ours;
@@ -102,6 +102,7 @@ static void listen(struct call *call, struct device *device)
         return;
     }
     device_ignore(device);
+    device->counting = false;
     device->taken = device->owned = device->faults = device->waited = 0;
     device->listening = device_listen(device, &interrupt);
     if (!device->listening) {

@@ -9,7 +9,7 @@ enum {
     MILLISECOND = 1000000, PATIENCE_MS = 20000,
     LATE_MAX = 2,                            /* interrupts on their way: one at the device, one at the controller */
 };
-enum { LISTEN_OFF, LISTEN_PIN, LISTEN_MESSAGE };
+enum { LISTEN_OFF, LISTEN_PIN, LISTEN_MESSAGE, COUNT_MESSAGES };
 enum { PAGE_FACTORY, PAGE_CONTROL, PAGE_DATA };
 
 #define SHMEM_OLD 0x100u                     /* shmem reads what it last had to, and no open region is there */
@@ -281,9 +281,10 @@ static void step_listen(const struct step *step)
     if (!device)
         return;
     interrupt = device->interrupt;
-    if (step->field[1] == LISTEN_MESSAGE)
+    if (step->field[1] == LISTEN_MESSAGE || step->field[1] == COUNT_MESSAGES)
         interrupt = (struct interrupt){.message = true, .function = &device->function};
     device_ignore(device);
+    device->counting = step->field[1] == COUNT_MESSAGES;
     device->taken = device->owned = device->faults = device->waited = known[step->field[0]].counted = 0;
     known[step->field[0]].message = interrupt.message;
     known[step->field[0]].late = 1;          /* what a controller has kept from before */
