@@ -17,6 +17,7 @@ from typing import Final
 from coverage import CoverageData
 
 from harness import shipped
+from harness.errors import UsageError
 from harness.structured import structure
 
 CASES: Final = "cases.json"
@@ -102,7 +103,10 @@ def free_of_architecture(statements: Iterable[Statement]) -> bool:
 
 
 def read(folders: Iterable[Path]) -> Reach:
-    """The record of several sessions together, each in a folder of its own."""
+    """The record of several sessions together, each in a folder of its own.
+
+    Raises UsageError for one that another harness has made.
+    """
     reach = Reach([])
     for folder in folders:
         seen = structure(json.loads((folder / CASES).read_text()), list[Seen], "record")
@@ -133,6 +137,11 @@ def _by_test(folder: Path) -> Iterator[tuple[str, dict[str, set[int]]]]:
         data = CoverageData(str(path))
         data.read()
         for measured in data.measured_files():
+            if not Path(measured).is_relative_to(shipped.PACKAGE):
+                raise UsageError(
+                    f"the record {folder} was made with another harness: it has lines of {measured}",
+                    remedy="leave --reach out, or use it with the harness that made it",
+                )
             file = Path(measured).relative_to(shipped.PACKAGE).as_posix()
             for line, tests in data.contexts_by_lineno(measured).items():
                 for test in tests:

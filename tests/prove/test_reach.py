@@ -3,8 +3,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+from coverage import CoverageData
+
+from harness.errors import UsageError
 from harness.prove.choosing import choose
-from harness.prove.reach import Reach, Seen, Statement
+from harness.prove.reach import CASES, Reach, Seen, Statement, read
 
 DEVICE = "emulator/device/regions.py"
 MACHINE = "emulator/machine/placement.py"
@@ -57,3 +63,12 @@ def test_architectures_are_twins_where_the_source_knows_none() -> None:
     # A bench with other readings is no twin.
     other = [*tests[:2], seen("x::t[b-pci]", 1, "b", release="8.0")]
     assert len(choose(Reach(other, {DEVICE: lines}), [Statement(DEVICE, 5, 5)], 100).tests) == 3
+
+
+def test_a_record_of_another_harness_is_refused(tmp_path: Path) -> None:
+    (tmp_path / CASES).write_text("[]")
+    data = CoverageData(str(tmp_path / "lines.1"))
+    data.add_lines({"/elsewhere/harness/emulator/device/rules.py": [5]})
+    data.write()
+    with pytest.raises(UsageError, match="made with another harness: it has lines of /elsewhere/"):
+        read([tmp_path])
