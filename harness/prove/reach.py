@@ -30,7 +30,10 @@ _FOR_ALL: Final = ("emulator/device/", "emulator/service/")
 
 @dataclass(frozen=True)
 class Seen:
-    """A test that ran while it was watched. ``starts``: how many guests were started for it."""
+    """A test that ran while it was watched.
+
+    ``starts`` is how many guests were started for it. A ``drawn`` one tries something else on each bench.
+    """
 
     test: str
     requirements: list[str]
@@ -39,11 +42,12 @@ class Seen:
     duration_s: float
     verdict: str
     starts: int
+    drawn: bool = False
 
     @property
     def twin(self) -> tuple[str, str]:
         """The same for tests that differ in the architecture of their bench alone."""
-        test = self.test.replace(self.bench, "*") if self.bench else self.test
+        test = self.test.replace(self.bench, "*") if self.bench and not self.drawn else self.test
         return test, json.dumps(self.readings, sort_keys=True)
 
 

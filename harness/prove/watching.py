@@ -97,6 +97,7 @@ class _Watching:
                 duration_s=round(self._duration_s, 3),
                 verdict=self._verdict,
                 starts=self._starts,
+                drawn=item.get_closest_marker("drawn") is not None,
             )
         )
         return result

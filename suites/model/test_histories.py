@@ -13,7 +13,7 @@ import pytest
 from fixtures.model import History
 from fixtures.records import Metrics
 
-pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release]
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release, pytest.mark.drawn]
 
 
 @pytest.mark.requirement("SHM-ALLOW-01", "SHM-ALLOW-04", "SHM-DENY-01", "SHM-DENY-02", "SHM-DENY-04", "SHM-SUBST-01")

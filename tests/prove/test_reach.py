@@ -16,8 +16,10 @@ DEVICE = "emulator/device/regions.py"
 MACHINE = "emulator/machine/placement.py"
 
 
-def seen(test: str, seconds: float, bench: str = "a", verdict: str = "pass", release: str = "7.0") -> Seen:
-    return Seen(test, ["SHM-LIFE-01"], bench, {"release": release}, seconds, verdict, 0)
+def seen(
+    test: str, seconds: float, bench: str = "a", verdict: str = "pass", release: str = "7.0", drawn: bool = False
+) -> Seen:
+    return Seen(test, ["SHM-LIFE-01"], bench, {"release": release}, seconds, verdict, 0, drawn)
 
 
 def test_the_cheap_come_first_and_a_module_stays_together() -> None:
@@ -60,6 +62,9 @@ def test_architectures_are_twins_where_the_source_knows_none() -> None:
     reach = Reach(tests, {DEVICE: lines, MACHINE: lines})
     assert choose(reach, [Statement(DEVICE, 5, 5)], 100).tests == ["x::u[a-pci]", "x::t[b-pci]"]
     assert len(choose(reach, [Statement(MACHINE, 5, 5)], 100).tests) == 3
+    # What is drawn is something else on each bench.
+    drawn = [seen("x::t[a-pci]", 3, "a", drawn=True), seen("x::t[b-pci]", 1, "b", drawn=True)]
+    assert len(choose(Reach(drawn, {DEVICE: lines}), [Statement(DEVICE, 5, 5)], 100).tests) == 2
     # A bench with other readings is no twin.
     other = [*tests[:2], seen("x::t[b-pci]", 1, "b", release="8.0")]
     assert len(choose(Reach(other, {DEVICE: lines}), [Statement(DEVICE, 5, 5)], 100).tests) == 3
