@@ -18,14 +18,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from harness.audit.analysis import Analysis
 from harness.audit.findings import Finding
 from harness.audit.names.describe import describe, spelled
-from harness.audit.names.dfa import Dfa, less
+from harness.audit.names.dfa import Dfa, both, either, less, single
 from harness.audit.names.lists import rules_list
 from harness.audit.names.patterns import glob_of
 from harness.audit.names.reach import STATES
 from harness.audit.names.substitution import as_bytes
 from harness.shmem.config import ConfigError, Position, Rule
 from harness.shmem.config.numbers import number
-from harness.shmem.profile import Profile
+from harness.shmem.profile import FIELDS, Profile
 from harness.shmem.registers import PAGE_SIZE, pages
 
 _CHANNEL_KEYS: Final = frozenset({"region", "members", "size", "host", "purpose"})
@@ -182,16 +182,54 @@ def _channel(analysis: Analysis, channel: Channel, number_: int) -> Iterator[Fin
     if max(together, default=0) + len(channel.host) < 2:
         text = f"fewer than two members can use the channel '{channel.region}'"
         yield Finding("warning", "unused-channel", text, channel.position, channel.members)
-    if channel.size_bytes is None:
-        return
+    if channel.size_bytes is not None:
+        yield from _sizes(analysis, channel, channel.size_bytes, names)
+
+
+def _sizes(analysis: Analysis, channel: Channel, size: int, names: Dfa) -> Iterator[Finding]:
+    """Where a ``create`` has another size than the channel, and where no ``create`` gives a region of it a size."""
+    made = []
     for device, creation in analysis.creations():
-        made = creation.host_name is not None and names.accepts(creation.host_name)
-        if made and creation.pages != pages(channel.size_bytes):
+        if creation.host_name is None or not names.accepts(creation.host_name):
+            continue
+        made.append(creation.host_name)
+        if creation.pages != pages(size):
             text = (
                 f"'{device.label}' creates '{creation.option.name}' with {creation.pages * PAGE_SIZE:#x} bytes, and "
-                f"the policy says {channel.size_bytes:#x}"
+                f"the policy says {size:#x}"
             )
             yield Finding("error", "wrong-size", text, creation.option.position, (device.vm.name,))
+    left = less(names, either(map(single, made), STATES), STATES) if made else names
+    reached = [analysis.shortest(both(left, analysis.names_of(vm), STATES)) for vm in dict.fromkeys(channel.members)]
+    witness = min((name for name in reached if name is not None), key=lambda name: (len(name), name), default=None)
+    if witness is not None:
+        yield _not_set(analysis, channel, size, witness)
+
+
+def _not_set(analysis: Analysis, channel: Channel, size: int, witness: bytes) -> Finding:
+    """Nobody creates a region whose size the policy gives, so the guests decide it."""
+    what = spelled(witness) + (f" of the channel '{channel.region}'" if as_bytes(channel.region) != witness else "")
+    who = "VM or host program" if channel.host else "VM"
+    then = {
+        "attach": "the others get that size, whatever they ask for",
+        "refused": "a request of another size is refused",
+        "separate": "a request of another size gets a region of its own, so that the two do not meet",
+    }[analysis.profile.size_mismatch]
+    text = (
+        f"the policy gives {what} {size:#x} bytes, and no 'create' does: the first {who} that asks for it decides the "
+        f"size, and {then} (size_mismatch is {analysis.profile.size_mismatch}, "
+        f"SHM-OPEN-{FIELDS['size_mismatch'].question.number:02})"
+    )
+    accesses = [one for one in analysis.accesses(witness) if one.device.vm.name in channel.members]
+    return Finding(
+        "note" if channel.host else "warning",
+        "size-not-set",
+        text,
+        channel.position,
+        tuple(sorted({one.device.vm.name for one in accesses})),
+        spelled(witness),
+        tuple(f"{one.device.label}: {one.because}" for one in accesses),
+    )
 
 
 def _surplus(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
