@@ -199,7 +199,9 @@ def _sizes(analysis: Analysis, channel: Channel, size: int, names: Dfa) -> Itera
                 f"the policy says {size:#x}"
             )
             yield Finding("error", "wrong-size", text, creation.option.position, (device.vm.name,))
-    left = less(names, either(map(single, made), STATES), STATES) if made else names
+    # Where case does not matter to a pattern, a name and its other spellings are one channel.
+    spellings = [rules_list([Rule("allow", escaped(name))], analysis.profile).permitted(STATES) for name in made]
+    left = less(names, either([*map(single, made), *spellings], STATES), STATES) if made else names
     reached = [analysis.shortest(both(left, analysis.names_of(vm), STATES)) for vm in dict.fromkeys(channel.members)]
     witness = min((name for name in reached if name is not None), key=lambda name: (len(name), name), default=None)
     if witness is not None:

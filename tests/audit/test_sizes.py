@@ -83,8 +83,9 @@ def test_a_program_of_the_host_may_set_it(tmp_path: Path) -> None:
         ("{region: x, members: [b], size: 8K}", "create x,8K deny x"),
     ],
 )
-def test_a_size_that_is_set_is_none(channel: str, a: str, tmp_path: Path) -> None:
-    assert _found(tmp_path, channel, a=a, b="allow x allow x1 allow x2") == []
+@pytest.mark.parametrize("case", ["sensitive", "insensitive"])
+def test_a_size_that_is_set_is_none(channel: str, a: str, case: str, tmp_path: Path) -> None:
+    assert _found(tmp_path, channel, {"pattern_case": case}, a=a, b="allow x allow x1 allow x2") == []
 
 
 def test_another_size_is_an_error(tmp_path: Path) -> None:
