@@ -233,6 +233,47 @@ def test_linux_guests_try_the_essential_cases_and_what_they_do_not_try_is_told(t
         assert text in page
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["serial", "ssh"])
+def test_linux_guests_on_a_pc_try_a_system_over_pci(way: str, tmp_path: Path) -> None:
+    """Several devices of a VM on its bus, one where its file says, a region that nobody creates, and two that meet."""
+    vms = tmp_path / "vms"
+    _vm(vms, "gateway", "allow ctl", "create ctl,0x1000", "vdev shmem", "subst ,gw-", "allow log*", "create log1,12K")
+    _vm(vms, "camera", "allow ctl", "allow frames", "create frames,32M", "vdev shmem", "allow gw-log[12]")
+    _vm(vms, "ivi", "loc 0x90000000 intr myioapic:7", "allow frames", "vdev shmem", "allow ctl")
+    _vm(vms, "recorder", "allow only")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "channels:\n  - {region: ctl, members: [gateway, camera, ivi], size: 4K}\n"
+        "  - {region: gw-log2, members: [gateway, camera], size: 0x123000}\n"
+    )
+    boards = tmp_path / "boards.yaml"
+    text = (CHECKOUT / "boards.yaml").read_text().replace("[probe, linux]", "[linux]")
+    boards.write_text(text.replace("ways: [serial, ssh]", f"ways: [{way}]"))
+    run = _suite(
+        tmp_path, "--system", str(vms), "--policy", str(policy), "--lg-env", str(boards), "--bench", "qemu-x86_64",
+    )  # fmt: skip
+    results = _results(tmp_path)
+    assert _failed(results) == {"SHM-SYS-06"}, run.stdout + run.stderr
+    tried = _tried(results)
+    assert (tried["guest_image"], tried["architecture"]) == ("linux", "x86_64")
+    placed = {device["label"]: device["placed"] for device in tried["devices"]}
+    assert placed.pop("ivi[0]") == "at 0x90000000, myioapic:7, as its file says"
+    assert list(placed.values()) == ["on PCI"] * 6
+    assert all(device["names"] > 30 and not device["differences"] for device in tried["devices"])
+    assert all(access["seen"] == access["expected"] for access in tried["accesses"])
+    met = {(*meeting["vms"], meeting["region"]): meeting["seen"] for meeting in tried["meetings"]}
+    assert {key: seen for key, seen in met.items() if seen.startswith("met")} == {
+        ("gateway", "camera", "ctl"): "met, in 0x1000 bytes",
+        ("gateway", "ivi", "ctl"): "met, in 0x1000 bytes",
+        ("camera", "ivi", "ctl"): "met, in 0x1000 bytes",
+        ("gateway", "camera", "gw-log2"): "met, in 0x123000 bytes",
+        ("camera", "ivi", "frames"): "met, in 0x2000000 bytes",
+        ("camera", "gateway", "gw-log1"): "met, in 0x3000 bytes",
+    }
+    assert sum(seen.startswith("did not meet") for seen in met.values()) == 3
+
+
 def test_each_image_tries_what_it_is_for(tmp_path: Path) -> None:
     """Linux guests over the first way; what does not depend on the image once, in probe guests where there are any."""
     target = BENCH.partition("targets:\n")[2].replace("      system: vms\n      policy: policy.yaml\n", "")
