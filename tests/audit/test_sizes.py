@@ -10,7 +10,7 @@ import pytest
 
 from harness.audit.audit import audit
 from harness.audit.findings import Finding
-from harness.audit.policy import read_policy
+from harness.audit.policy_file import read_policy
 from harness.audit.system import System, Vm
 from harness.shmem.config import parse, shmems_of
 from harness.shmem.profile import Profile
