@@ -167,6 +167,9 @@ def _bracket(text: bytes, at: int, escapes: bool) -> tuple[Item, int] | None:
     """The set behind a bracket at ``at`` and the place behind it; None when the bracket is never closed."""
     inverted = text[at : at + 1] in (b"!", b"^")
     start = at = at + inverted
+    if text.find(b"]", start + 1) < 0:
+        # Found out quickly, as a long text may have many brackets that nothing closes.
+        return None
     members: set[int] = set()
     while at < len(text):
         if text[at : at + 1] == b"]" and at > start:
