@@ -15,11 +15,13 @@ from harness.audit.names.dfa import NOTHING, Dfa, Entangled, beginning_with, com
 from harness.audit.names.reach import STATES, Creation, Legality, Reach, legality, reach
 from harness.audit.system import System, Vm
 from harness.shmem.config import ConfigError, Create, Option, Position, Rule, ShmemVdev, Subst, validate
+from harness.shmem.config.reading.remarks import typing_hint
 from harness.shmem.config.validate import list_problems
 from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
 
 _RULES: Final = ("allow", "deny", "subst")
+_ABOUT_NAMES: Final = (*_RULES, "create")
 
 
 @dataclass(frozen=True)
@@ -297,8 +299,11 @@ def _unclear(vm: Vm) -> Iterator[ConfigError]:
     for device in vm.devices:
         for create in device.creates:
             yield from _open(create.name, create.position)
+    for option in (*vm.config.others, *inside):
+        if not option.understood and (hint := typing_hint(option.name, _ABOUT_NAMES)):
+            yield ConfigError(f"'{option.name}' is not understood{hint}", option.position)
     for option in inside:
-        if option.name in (*_RULES, "create"):
+        if option.name in _ABOUT_NAMES:
             problems = [*_open(option.text, option.position)]
             yield from problems or [ConfigError(f"'{option.name} {option.text}' is not understood", option.position)]
 

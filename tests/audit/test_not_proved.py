@@ -35,6 +35,12 @@ def _found(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, An
         "vdev shmem\n allow x\n${VDEV} shmem\n",
         "vdev shmem\n allow x\nvdev ${KIND}\n",
         "vdev shmem\n allow x\npass loc mem:0x1000,0x1000\n ${OPTION} shmem\n",
+        # What may be meant for a rule.
+        "vdev shmem\n allow x\n alow *\n",
+        "vdev shmem\n allow x\n Allow *\n",
+        "vdev shmem\n allow x\nAllow *\n",
+        "vdev shmem\n allow x\n Create y,4K\n",
+        'vdev shmem\n allow x\n "allow" *\n',
         # No name of a variable.
         "vdev shmem\n allow x\n allow ${R\n",
         "vdev shmem\n allow x\n allow ${}\n",
@@ -44,7 +50,7 @@ def _found(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, An
         "set R *\nset Q ${R}\nset R x\nvdev shmem\n allow x\n subst ,${Q}\n",
     ],
 )
-def test_what_a_variable_hides(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_variable_or_a_mistake_hides(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _write(tmp_path, "a", text)
     _write(tmp_path, "b", "vdev shmem\n allow x\n")
     status, found = _found(capsys, str(tmp_path))
@@ -62,6 +68,7 @@ def test_what_a_variable_hides(text: str, tmp_path: Path, capsys: pytest.Capture
         "vdev shmem\n loc ${PLACE}\n intr gic:40\n allow x\n",
         "vdev ser8250\n hostdev ${R}\nset R 1\nset R 2\nvdev shmem\n allow x\n",
         "vdev shmem\n allow x$\n allow x\n",
+        "vdev shmem\n allow x\n colour red\n",
     ],
 )
 def test_a_variable_that_hides_no_access(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
