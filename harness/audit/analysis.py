@@ -14,12 +14,14 @@ from harness.audit.names.describe import Description, describe
 from harness.audit.names.dfa import NOTHING, Dfa, Entangled, beginning_with, common, either
 from harness.audit.names.reach import STATES, Creation, Legality, Reach, legality, reach
 from harness.audit.system import System, Vm
-from harness.shmem.config import ConfigError, Create, Position, Rule, ShmemVdev, Subst, validate
+from harness.shmem.config import ConfigError, Create, Option, Position, Rule, ShmemVdev, Subst, validate
+from harness.shmem.config.reading.remarks import typing_hint
 from harness.shmem.config.validate import list_problems
 from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
 
 _RULES: Final = ("allow", "deny", "subst")
+_ABOUT_NAMES: Final = (*_RULES, "create")
 
 
 @dataclass(frozen=True)
@@ -279,13 +281,37 @@ def _devices(system: System, profile: Profile) -> tuple[tuple[Device, ...], dict
 def _unclear(vm: Vm) -> Iterator[ConfigError]:
     """What may be a ``vdev shmem`` or belong to one, and is not known to."""
     for vdev in vm.config.vdevs:
-        if open_names := references(vdev.kind):
-            yield ConfigError(f"the variable {open_names[0]} has no value", vdev.position)
+        yield from _open(vdev.kind, vdev.position)
     others = (*vm.config.cpus, *vm.config.contexts, *(vdev for vdev in vm.config.vdevs if vdev.kind != "shmem"))
     options = (*vm.config.others, *(option for other in others for option in other.options))
     for option in options:
         if option.name in _RULES:
             yield ConfigError(f"'{option.name}' stands where no 'vdev shmem' is open", option.position)
+    for name, position in vm.config.unclear:
+        text = f"the variable '{name}' has several values, and the manual does not say which of them counts here"
+        yield ConfigError(text, position)
+    inside = [option for device in vm.devices for option in device.options if isinstance(option, Option)]
+    # A variable in the place of an option may stand for any option, and for a context.
+    for option in (*options, *inside):
+        yield from _open(option.name, option.position)
+    for context in vm.config.contexts:
+        yield from _open(context.kind, context.position)
+    for device in vm.devices:
+        for create in device.creates:
+            yield from _open(create.name, create.position)
+    for option in (*vm.config.others, *inside):
+        if not option.understood and (hint := typing_hint(option.name, _ABOUT_NAMES)):
+            yield ConfigError(f"'{option.name}' is not understood{hint}", option.position)
+    for option in inside:
+        if option.name in _ABOUT_NAMES:
+            problems = [*_open(option.text, option.position)]
+            yield from problems or [ConfigError(f"'{option.name} {option.text}' is not understood", option.position)]
+
+
+def _open(text: str, position: Position) -> Iterator[ConfigError]:
+    """The first variable in ``text`` that has no value."""
+    for name in references(text)[:1]:
+        yield ConfigError(f"the variable {name} has no value", position)
 
 
 def _problem(vdev: ShmemVdev, profile: Profile) -> ConfigError | None:
@@ -300,6 +326,6 @@ def _problem(vdev: ShmemVdev, profile: Profile) -> ConfigError | None:
             if isinstance(option, Subst)
             else ""
         )
-        if open_names := references(text):
-            return ConfigError(f"the variable {open_names[0]} has no value", option.position)
+        for problem in _open(text, option.position):
+            return problem
     return None

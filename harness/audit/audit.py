@@ -12,7 +12,8 @@ from harness.audit.checks import check_files, check_meetings, check_system
 from harness.audit.findings import Finding
 from harness.audit.names.describe import spelled
 from harness.audit.names.dfa import Entangled
-from harness.audit.policy import Policy, channel_names, check_policy, lists
+from harness.audit.policy import channel_names, check_policy, lists
+from harness.audit.policy_file import Policy
 from harness.audit.readings import proved, variations
 from harness.audit.system import System
 from harness.shmem.profile import FIELDS, Profile

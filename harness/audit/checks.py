@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import combinations
+from pathlib import Path
 from typing import Final
 
 from harness.audit.analysis import Access, Analysis, Device, Meeting
@@ -27,6 +28,9 @@ def check_files(system: System, profile: Profile) -> Iterator[Finding]:
     """What is wrong inside one VM, and with their names."""
     for name, vms in system.renamed.items():
         text = f"{len(vms)} VMs are called '{name}': {', '.join(vm.source for vm in vms)}"
+        paths = [Path(vm.source) for vm in vms]
+        if all(path.exists() for path in paths) and len({path.resolve() for path in paths}) == 1:
+            text += ", which is one file"
         yield Finding("error", "same-vm-name", text, vms[1].config.system_position, tuple(vm.name for vm in vms))
     for vm in system.vms:
         for problem in validate(vm.config, profile):

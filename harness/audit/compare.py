@@ -11,6 +11,8 @@ from harness.audit.findings import Finding, Severity
 from harness.audit.names.describe import describe, spelled
 from harness.audit.names.dfa import NOTHING, Dfa, less
 from harness.audit.names.reach import STATES
+from harness.audit.readings import variations
+from harness.shmem.profile import FIELDS
 
 
 def compare(old: Analysis, new: Analysis) -> Iterator[Finding]:
@@ -24,12 +26,43 @@ def compare(old: Analysis, new: Analysis) -> Iterator[Finding]:
         yield Finding("note", "access-disappears", f"the VM '{vm}' is gone", vms=(vm,))
     for vm in sorted(after - before):
         yield Finding("note", "access-appears", f"the VM '{vm}' is new", vms=(vm,))
-    for vm in sorted(before | after):
+    unknown = {vm for side in (old, new) for vm in side.undecided.keys() & side.starting}
+    for vm in sorted(unknown):
+        yield _undecided(vm, old, new)
+    for vm in sorted((before | after) - unknown):
         if (vm in old.starting) is not (vm in new.starting) and vm in before & after:
             yield Finding("note", *_starting(vm, new), vms=(vm,))
         yield from _differences(old, new, (vm,))
-    for pair in combinations(sorted(before | after), 2):
+    for pair in combinations(sorted((before | after) - unknown), 2):
         yield from _differences(old, new, pair)
+
+
+def _undecided(vm: str, old: Analysis, new: Analysis) -> Finding:
+    """A VM of which one side at least is not known."""
+    when, problems = next(
+        (when, side.undecided[vm]) for when, side in (("before", old), ("after", new)) if vm in side.undecided
+    )
+    text = f"nothing can be compared of '{vm}', as nothing is proved about it {when} the change: "
+    return Finding("error", "undecided", text + problems[0].description, problems[0].position, (vm,))
+
+
+def under_other_readings(old: Analysis, new: Analysis) -> Iterator[Finding]:
+    """What appears or disappears if the new release reads mixed lists otherwise, which its documents leave open.
+
+    Raises Entangled.
+    """
+    known = {(finding.code, finding.vms) for finding in compare(old, new)}
+    vdevs = [vdev for vm in new.system.vms for vdev in vm.devices]
+    for field, reading, profile in variations(vdevs, new.profile):
+        if not field.startswith("mixed"):
+            continue
+        for finding in compare(old, Analysis(new.system, profile)):
+            about = (finding.code, finding.vms)
+            if about not in known and finding.witness is not None:
+                known.add(about)
+                number = FIELDS[field].question.number
+                text = f"if {field} is {reading} in the new release (SHM-OPEN-{number:02}): {finding.text}"
+                yield Finding("note", "depends-on-reading", text, finding.position, finding.vms, finding.witness)
 
 
 def _starting(vm: str, new: Analysis) -> tuple[str, str]:

@@ -32,6 +32,7 @@ RULES: Mapping[str, str] = {
     "unlisted-regions": "A VM can use regions that the policy does not list.",
     "unused-channel": "Fewer than two members can reach a channel of the policy.",
     "wrong-size": "A region has another size than the policy says.",
+    "size-not-set": "The policy gives a region a size, and no configuration does.",
     "depends-on-reading": "What the VMs can reach depends on an open point of the documents.",
     "access-appears": "An access is there that was not there before.",
     "access-disappears": "An access is gone that was there before.",

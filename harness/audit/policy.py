@@ -3,141 +3,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from io import StringIO
 from itertools import combinations
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from harness.audit.analysis import Analysis
 from harness.audit.findings import Finding
 from harness.audit.names.describe import describe, spelled
-from harness.audit.names.dfa import Dfa, less
+from harness.audit.names.dfa import Dfa, both, either, less, single
 from harness.audit.names.lists import rules_list
 from harness.audit.names.patterns import glob_of
-from harness.audit.names.reach import STATES
+from harness.audit.names.reach import STATES, legality
 from harness.audit.names.substitution import as_bytes
+from harness.audit.policy_file import Channel, Policy
+from harness.audit.system import System
 from harness.shmem.config import ConfigError, Position, Rule
-from harness.shmem.config.numbers import number
-from harness.shmem.profile import Profile
+from harness.shmem.profile import FIELDS, Profile
 from harness.shmem.registers import PAGE_SIZE, pages
-
-_CHANNEL_KEYS: Final = frozenset({"region", "members", "size", "host", "purpose"})
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A region by its host-side name, or several by a pattern, and the VMs that may use it.
-
-    ``size_bytes`` is what it has to be created with; ``host`` are programs of the host that use it, too.
-    """
-
-    region: str
-    members: tuple[str, ...]
-    position: Position
-    size_bytes: int | None = None
-    host: tuple[str, ...] = ()
-    purpose: str = ""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The channels of a system."""
-
-    channels: tuple[Channel, ...]
-    file: str = field(default="", compare=False)
-
-
-def read_policy(path: str) -> Policy:
-    """The policy in a file. Raises ConfigError with the line for what it cannot be."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the policy: {error}", Position(path, 1, 1)) from error
-    try:
-        found = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = Position(path, 1, 1) if mark is None else Position(path, mark.line + 1, mark.column + 1)
-        raise ConfigError(f"no valid YAML: {error.problem or error.context}", where) from error
-    except YAMLError as error:
-        raise ConfigError(f"no valid YAML: {error}", Position(path, 1, 1)) from error
-    return _Reader(path).policy(found)
-
-
-class _Reader:
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def policy(self, found: object) -> Policy:
-        """The whole file."""
-        channels = found.get("channels") if isinstance(found, CommentedMap) else None
-        if not isinstance(found, CommentedMap) or not isinstance(channels, CommentedSeq):
-            raise ConfigError("a policy is a list under the key 'channels'", Position(self._path, 1, 1))
-        for key in found:
-            if key != "channels":
-                raise ConfigError(f"unknown key '{key}'", self._at(found, key), expected="only 'channels'")
-        return Policy(tuple(self._channel(channels, index) for index in range(len(channels))), self._path)
-
-    def _at(self, node: CommentedMap | CommentedSeq, key: object) -> Position:
-        try:
-            line, column = node.lc.data[key][:2]
-        except (KeyError, TypeError, AttributeError):
-            line, column = node.lc.line, node.lc.col
-        return Position(self._path, line + 1, column + 1)
-
-    def _channel(self, channels: CommentedSeq, index: int) -> Channel:
-        node = channels[index]
-        where = self._at(channels, index)
-        if not isinstance(node, CommentedMap):
-            raise ConfigError("a channel has the keys 'region' and 'members'", where, found=f"'{node}'")
-        for key in node:
-            if key not in _CHANNEL_KEYS:
-                expected = f"one of {', '.join(sorted(_CHANNEL_KEYS))}"
-                raise ConfigError(f"unknown key '{key}'", self._at(node, key), expected=expected)
-        for key in ("region", "members"):
-            if key not in node:
-                raise ConfigError(f"the channel has no '{key}'", where)
-        region = self._text(node, "region")
-        if not region:
-            raise ConfigError("the region has no name", self._at(node, "region"))
-        return Channel(
-            region,
-            self._names(node, "members"),
-            where,
-            self._size(node) if "size" in node else None,
-            self._names(node, "host") if "host" in node else (),
-            self._text(node, "purpose") if "purpose" in node else "",
-        )
-
-    def _text(self, node: CommentedMap, key: str) -> str:
-        value = node[key]
-        if not isinstance(value, str):
-            raise ConfigError(f"'{key}' is not a text; write it in quotes", self._at(node, key), found=f"{value!r}")
-        return str(value)
-
-    def _names(self, node: CommentedMap, key: str) -> tuple[str, ...]:
-        value = node[key]
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ConfigError(f"'{key}' is not a list of names", self._at(node, key), found=f"{value!r}")
-        return tuple(str(item) for item in value)
-
-    def _size(self, node: CommentedMap) -> int:
-        value, where = node["size"], self._at(node, "size")
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ConfigError("'size' is not a number of bytes such as 0x10000 or 64K", where, found=f"{value!r}")
-        return int(value) if isinstance(value, int) else number(value, where, "'size'")
 
 
 def channel_names(channel: Channel, profile: Profile) -> Dfa:
-    """The regions of a channel; its pattern is read as one of ``allow``. Raises Entangled."""
-    return rules_list([Rule("allow", channel.region)], profile).permitted(STATES)
+    """The regions of a channel that there can be; its pattern is read as one of ``allow``. Raises Entangled."""
+    return legality(profile).filtered(rules_list([Rule("allow", channel.region)], profile).permitted(STATES))
 
 
 def lists(policy: Policy, profile: Profile, vm: str, host_name: bytes) -> bool:
@@ -149,18 +40,26 @@ def lists(policy: Policy, profile: Profile, vm: str, host_name: bytes) -> bool:
 
 def check_policy(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
     """Where the configurations give less or more than the policy. ``analysis`` has the channels as further sets."""
-    known = {vm.name for vm in analysis.system.vms}
-    for channel in policy.channels:
-        for member in channel.members:
-            if member not in known:
-                raise ConfigError(
-                    f"the policy names a VM '{member}', and no configuration has that name",
-                    channel.position,
-                    expected=f"one of {', '.join(sorted(known))}",
-                )
+    _check_members(analysis.system, policy)
     for number_, channel in enumerate(policy.channels):
         yield from _channel(analysis, channel, number_)
     yield from _surplus(analysis, policy)
+
+
+def _check_members(system: System, policy: Policy) -> None:
+    """Raise ConfigError for a member that is no VM, or one of several VMs."""
+    known = {vm.name for vm in system.vms}
+    for channel in policy.channels:
+        for member in channel.members:
+            several = [vm.source for vm in system.renamed.get(member, ())]
+            if several:
+                text = f"the policy names a VM '{member}', and several configurations have that name"
+                raise ConfigError(
+                    text, channel.position, found=", ".join(several), expected="a name of its own for each"
+                )
+            if member not in known:
+                text = f"the policy names a VM '{member}', and no configuration has that name"
+                raise ConfigError(text, channel.position, expected=f"one of {', '.join(sorted(known))}")
 
 
 def _channel(analysis: Analysis, channel: Channel, number_: int) -> Iterator[Finding]:
@@ -182,16 +81,56 @@ def _channel(analysis: Analysis, channel: Channel, number_: int) -> Iterator[Fin
     if max(together, default=0) + len(channel.host) < 2:
         text = f"fewer than two members can use the channel '{channel.region}'"
         yield Finding("warning", "unused-channel", text, channel.position, channel.members)
-    if channel.size_bytes is None:
-        return
+    if channel.size_bytes is not None:
+        yield from _sizes(analysis, channel, channel.size_bytes, names)
+
+
+def _sizes(analysis: Analysis, channel: Channel, size: int, names: Dfa) -> Iterator[Finding]:
+    """Where a ``create`` has another size than the channel, and where no ``create`` gives a region of it a size."""
+    made = []
     for device, creation in analysis.creations():
-        made = creation.host_name is not None and names.accepts(creation.host_name)
-        if made and creation.pages != pages(channel.size_bytes):
+        if creation.host_name is None or not names.accepts(creation.host_name):
+            continue
+        made.append(creation.host_name)
+        if creation.pages != pages(size):
             text = (
                 f"'{device.label}' creates '{creation.option.name}' with {creation.pages * PAGE_SIZE:#x} bytes, and "
-                f"the policy says {channel.size_bytes:#x}"
+                f"the policy says {size:#x}"
             )
             yield Finding("error", "wrong-size", text, creation.option.position, (device.vm.name,))
+    # Where case does not matter to a pattern, a name and its other spellings are one channel.
+    spellings = [rules_list([Rule("allow", escaped(name))], analysis.profile).permitted(STATES) for name in made]
+    left = less(names, either([*map(single, made), *spellings], STATES), STATES) if made else names
+    reached = [analysis.shortest(both(left, analysis.names_of(vm), STATES)) for vm in dict.fromkeys(channel.members)]
+    witness = min((name for name in reached if name is not None), key=lambda name: (len(name), name), default=None)
+    if witness is not None:
+        yield _not_set(analysis, channel, size, witness)
+
+
+def _not_set(analysis: Analysis, channel: Channel, size: int, witness: bytes) -> Finding:
+    """Nobody creates a region whose size the policy gives, so the guests decide it."""
+    what = spelled(witness) + (f" of the channel '{channel.region}'" if as_bytes(channel.region) != witness else "")
+    who = "VM or host program" if channel.host else "VM"
+    then = {
+        "attach": "the others get that size, whatever they ask for",
+        "refused": "a request of another size is refused",
+        "separate": "a request of another size gets a region of its own, so that the two do not meet",
+    }[analysis.profile.size_mismatch]
+    text = (
+        f"the policy gives {what} {size:#x} bytes, and no 'create' does: the first {who} that asks for it decides the "
+        f"size, and {then} (size_mismatch is {analysis.profile.size_mismatch}, "
+        f"SHM-OPEN-{FIELDS['size_mismatch'].question.number:02})"
+    )
+    accesses = [one for one in analysis.accesses(witness) if one.device.vm.name in channel.members]
+    return Finding(
+        "note" if channel.host else "warning",
+        "size-not-set",
+        text,
+        channel.position,
+        tuple(sorted({one.device.vm.name for one in accesses})),
+        spelled(witness),
+        tuple(f"{one.device.label}: {one.because}" for one in accesses),
+    )
 
 
 def _surplus(analysis: Analysis, policy: Policy) -> Iterator[Finding]:
@@ -301,31 +240,3 @@ def escaped(name: bytes) -> str:
     """The pattern that matches this name alone."""
     text = name.decode("utf-8", "surrogateescape")
     return "".join("\\" + char if char in "*?[\\" else char for char in text)
-
-
-def schema() -> str:
-    """The JSON Schema of a policy file."""
-    names = {"type": "array", "items": {"type": "string"}}
-    channel = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["region", "members"],
-        "properties": {
-            "region": {"type": "string", "minLength": 1, "description": "host-side name, or a pattern as of 'allow'"},
-            "members": {**names, "description": "VMs that may use the region, by the name after 'system'"},
-            "size": {"type": ["integer", "string"], "description": "bytes, also as 0x10000 or 64K"},
-            "host": {**names, "description": "programs of the host that use the region"},
-            "purpose": {"type": "string", "description": "for people"},
-        },
-    }
-    return json.dumps(
-        {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": "Policy of a system of qvm configurations",
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["channels"],
-            "properties": {"channels": {"type": "array", "items": channel}},
-        },
-        indent=2,
-    )

@@ -16,7 +16,8 @@ from harness.audit.names.dfa import Dfa, Entangled, less
 from harness.audit.names.lists import rules_list
 from harness.audit.names.reach import STATES, Legality, reached
 from harness.audit.names.substitution import as_bytes
-from harness.audit.policy import Channel, Policy, channel_names, escaped
+from harness.audit.policy import channel_names, escaped
+from harness.audit.policy_file import Channel, Policy
 from harness.audit.system import System, Vm
 from harness.audit.text import findings, verdict
 from harness.errors import UsageError

@@ -74,7 +74,7 @@ def _files(paths: Sequence[str]) -> list[str]:
         if not Path(path).is_dir():
             files.append(path)
             continue
-        found = sorted(str(file) for file in Path(path).iterdir() if file.suffix in SUFFIXES and file.is_file())
+        found = sorted(str(file) for file in Path(path).iterdir() if file.suffix in SUFFIXES and not file.is_dir())
         if not found:
             raise UsageError(
                 f"the folder '{path}' has no qvm configuration", remedy=f"name files, or call them *{min(SUFFIXES)}"
@@ -91,4 +91,7 @@ def _words(line: str) -> list[str]:
         raise UsageError(
             f"the command line cannot be split into words: {error}", remedy="close the quotation mark"
         ) from error
-    return words[1:] if words and Path(words[0]).name == "qvm" else words
+    words = words[1:] if words and Path(words[0]).name == "qvm" else words
+    if not words:
+        raise UsageError("the command line has no words", remedy="give --vm what stands behind 'qvm', such as '@FILE'")
+    return words

@@ -67,7 +67,11 @@ def test_a_mixed_list_where_qvm_refuses_it(vm, capsys) -> None:  # type: ignore[
         ("channels:\n  - region: x\n    members: a\n", 3),
         ("channels:\n  - region: x\n    members: [a]\n    size: many\n", 4),
         ("channels:\n  - region: x\n    members: [nobody]\n", 2),
+        ("channels:\n  - region: x\n    members: [a]\n    size: 0\n", 4),
+        ("channels:\n  - region: x\n    members: [a]\n    size: -4096\n", 4),
+        ("channels:\n  - region: x\n    members: [a]\n    size: 0x10000000000000000\n", 4),
         ("channels: [\n", 2),
+        ("[" * 500 + "]" * 500, 1),
         ("rules: []\nchannels: []\n", 1),
     ],
 )
@@ -76,6 +80,66 @@ def test_a_wrong_policy_is_named_with_its_line(text: str, line: int, vm, tmp_pat
     policy.write_text(text)
     assert main(["audit", vm("a", "allow x"), "--policy", str(policy)]) == 1
     assert f"{policy}:{line}:" in capsys.readouterr().err
+
+
+def test_a_policy_that_is_no_text(vm, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    policy = tmp_path / "policy.yaml"
+    policy.write_bytes(b"channels:\n  - {region: caf\xe9, members: [a]}\n")
+    file = vm("a", "allow x")
+    assert main(["audit", file, "--policy", str(policy)]) == 1
+    assert f"{policy}:2:1: error: the policy is not UTF-8" in capsys.readouterr().err
+    # It has no end.
+    assert main(["audit", file, "--policy", "/dev/zero"]) == 1
+    assert "not a regular file" in capsys.readouterr().err
+
+
+def test_a_policy_about_one_of_two_vms_of_a_name(vm, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("channels:\n  - {region: x, members: [same]}\n")
+    files = vm("a", "allow x", system="same"), vm("b", "allow x", system="same")
+    assert main(["audit", *files, "--policy", str(policy)]) == 1
+    assert "several configurations have that name" in capsys.readouterr().err
+
+
+def test_a_channel_of_all_names_has_no_name_that_is_not_legal(vm, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("channels:\n  - {region: '*', members: [a, b]}\n")
+    assert main(["audit", vm("a", "allow *"), vm("b", "allow *"), "--policy", str(policy)]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--release", "7.0", "--release", "8.0", "--policy", "{policy}"],
+        ["--compare", "{file}", "--strict"],
+        ["--compare", "{file}", "--propose-policy"],
+        ["--release", "7.0", "--release", "7.0"],
+        ["--propose-policy", "--propose-rules"],
+        ["--propose-policy", "--policy", "{policy}"],
+        ["--propose-policy", "--json"],
+        ["--propose-rules", "--policy", "{policy}", "--sarif"],
+        ["--vm", ""],
+    ],
+)
+def test_no_option_is_passed_over_in_silence(arguments: list[str], vm, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "policy.yaml").write_text("channels: []\n")
+    file = vm("a", "allow x")
+    given = [one.format(policy=tmp_path / "policy.yaml", file=file) for one in arguments]
+    assert main(["audit", file, *given]) == 3
+    assert "remedy: " in capsys.readouterr().err
+
+
+def test_a_file_that_is_given_twice(vm, capsys) -> None:  # type: ignore[no-untyped-def]
+    file = vm("a", "allow x")
+    assert main(["audit", file, file]) == 1
+    assert "which is one file" in capsys.readouterr().out
+
+
+def test_a_configuration_of_a_folder_that_is_not_there(vm, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    vm("a", "allow x")
+    (tmp_path / "b.qvmconf").symlink_to("nowhere")
+    assert main(["audit", str(tmp_path)]) == 1
+    assert f"cannot read '{tmp_path / 'b.qvmconf'}'" in capsys.readouterr().err
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from tests import wrong_copies
 
 TESTS: Final = tuple(
     f"tests/audit/test_{name}.py"
-    for name in ("examples", "readings", "bad_input", "whole_answers", "against_the_oracle")
+    for name in ("examples", "readings", "bad_input", "sizes", "whole_answers", "against_the_oracle")
 )
 
 MISTAKES: Final = {
@@ -89,7 +89,12 @@ MISTAKES: Final = {
         "[*sets, *self.others, *prefixes]",
     ),
     "a byte in a set is written as it is": ("names/describe.py", "_ordinary(byte, _SPECIAL_IN_SETS)", "bytes([byte])"),
-    "the channel's size is not compared": ("policy.py", "creation.pages != pages(channel.size_bytes)", "False"),
+    "the channel's size is not compared": ("policy.py", "creation.pages != pages(size)", "False"),
+    "one create is taken for all of a channel's regions": (
+        "policy.py",
+        "if witness is not None:\n        yield _not_set",
+        "if witness is not None and not made:\n        yield _not_set",
+    ),
     "what disappears is not looked for": ("compare.py", "less(was, now, STATES)", "less(was, was, STATES)"),
 }
 

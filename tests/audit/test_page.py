@@ -11,7 +11,7 @@ import pytest
 
 from harness.audit.audit import audit
 from harness.audit.page.html import drawing
-from harness.audit.policy import read_policy
+from harness.audit.policy_file import read_policy
 from harness.audit.system import read_system
 from harness.cli import main
 from harness.shmem.profile import PROFILES

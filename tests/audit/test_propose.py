@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.audit.policy import Channel, Policy
+from harness.audit.policy_file import Channel, Policy
 from harness.audit.propose import propose_rules
 from harness.audit.system import System
 from harness.cli import main

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.audit.audit import Audit, audit, strictly
-from harness.audit.policy import read_policy
+from harness.audit.policy_file import read_policy
 from harness.audit.system import read_system
 from harness.audit.text import verdict
 from harness.shmem.config import parse_file

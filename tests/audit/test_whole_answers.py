@@ -12,7 +12,8 @@ from harness.audit.names.describe import describe
 from harness.audit.names.dfa import BYTES, Dfa, restricted
 from harness.audit.names.lists import rules_list
 from harness.audit.names.reach import STATES
-from harness.audit.policy import Channel, Policy, proposed
+from harness.audit.policy import proposed
+from harness.audit.policy_file import Channel, Policy
 from harness.audit.system import System, Vm
 from harness.shmem.config import Position, Rule, parse, shmems_of
 from harness.shmem.profile import PROFILES, Profile

@@ -88,7 +88,7 @@ def test_an_example_is_as_its_audit_says_and_the_report_has_a_chapter_about_it(t
     }
     assert tried["policy"]["path"] == str(SYSTEMS / name / "policy.yaml")
     [meeting] = [one for one in tried["meetings"] if one["region"] == "frames"]
-    assert (meeting["expected"], meeting["seen"], meeting["policy"]) == ("meet", "met", "forbidden")
+    assert (meeting["expected"], meeting["seen"], meeting["policy"]) == ("meet", "met, in 0x40000 bytes", "forbidden")
     # Whoever starts first decides the size.
     assert [order["vms"] for order in tried["orders"]] == [["cluster", "ivi"], ["ivi", "cluster"]]
     assert all(order["compared"] > 2 and not order["differences"] for order in tried["orders"])
@@ -122,6 +122,20 @@ def test_a_faulty_device_is_noticed(tmp_path: Path) -> None:
     assert [one["seen"] for one in _tried(results)["meetings"]] == ["met in cam"]
 
 
+@pytest.mark.long
+def test_a_size_that_the_guests_ask_for_and_do_not_get_is_noticed(tmp_path: Path) -> None:
+    for name in ("left", "right"):
+        _vm(tmp_path / "vms", name, "allow cam")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("channels:\n  - {region: cam, members: [left, right], size: 0x123000}\n")
+    run = _suite(
+        tmp_path, "--system", str(tmp_path / "vms"), "--policy", str(policy), "--lg-env", str(_boards(tmp_path)),
+        "--bench", "qemu-aarch64", "-k", "test_channels", "--fault", "size-eight-bits",
+    )  # fmt: skip
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "left finds 0x23000 bytes, and should find 0x123000" in run.stdout
+
+
 BENCH = """
 imports: [harness.labgrid]
 targets:
@@ -143,11 +157,22 @@ targets:
 def test_a_system_of_the_bench_of_which_not_all_can_be_tried(tmp_path: Path) -> None:
     """Its places: one as in its file, one that the host refuses. What is left out is told and is no pass."""
     vms = tmp_path / "vms"
-    _vm(vms, "cluster", "loc 0x1c060000", "intr gic:50", "allow frames", "create frames,0x2000", "colour red")
-    _vm(vms, "ivi", "loc 0x60000000", "intr gic:51", "allow frames")
+    _vm(
+        vms,
+        "cluster",
+        "loc 0x1c060000",
+        "intr gic:50",
+        "allow frames",
+        "create frames,0x2000",
+        "colour red",
+        "allow log",
+    )
+    _vm(vms, "ivi", "loc 0x60000000", "intr gic:51", "allow frames", "allow log")
     (vms / "idle.qvmconf").write_text("system idle\nram 0x80000000,128M\ncpu\n")
     (tmp_path / "policy.yaml").write_text(
         "channels:\n  - {region: frames, members: [cluster, ivi], size: 8K, host: [recorder]}\n"
+        # Nobody creates it, so the guests have to ask for its size.
+        "  - {region: log, members: [cluster, ivi], size: 0x123000, host: [recorder]}\n"
     )
     (tmp_path / "own.yaml").write_text(BENCH)
     run = _suite(tmp_path, "--lg-env", str(tmp_path / "own.yaml"))
@@ -163,10 +188,11 @@ def test_a_system_of_the_bench_of_which_not_all_can_be_tried(tmp_path: Path) -> 
     assert placed == {"cluster": "at 0x1c060000, gic:50, as its file says", "ivi": "at 0x1c050000, gic:43"}
     [moved] = tried["placements"]
     assert "ivi: at 0x1c050000, gic:43, not as its file says: the host refuses it there" in moved
-    assert [meeting["seen"] for meeting in tried["meetings"]] == ["met"]
+    assert [meeting["seen"] for meeting in tried["meetings"]] == ["met, in 0x2000 bytes", "met, in 0x123000 bytes"]
     not_tried = {one["what"]: one["reason"] for one in tried["not_tried"]}
     assert not_tried.pop("VM idle") == "it has no vdev shmem"
     assert not_tried.pop("channel frames, host program recorder")
+    assert not_tried.pop("channel log, host program recorder")
     [(option, reason)] = not_tried.items()
     assert option.startswith("option 'colour' at ")
     assert reason == "it is not understood"
@@ -194,7 +220,7 @@ def test_linux_guests_try_the_essential_cases_and_what_they_do_not_try_is_told(t
     assert probe["recipe"] is None
     seen = [(meeting["vms"], meeting["expected"], meeting["seen"]) for meeting in linux["meetings"]]
     assert seen == [(meeting["vms"], meeting["expected"], meeting["seen"]) for meeting in probe["meetings"]]
-    assert [how for _, expected, how in seen if expected == "meet"] == ["met", "met"]
+    assert [how for _, expected, how in seen if expected == "meet"] == ["met, in 0x10000 bytes"] * 2
     assert linux["accesses"] == probe["accesses"]
     assert all(40 < device["names"] < 1000 and not device["differences"] for device in linux["devices"])
     assert linux["orders"] == []
@@ -205,6 +231,47 @@ def test_linux_guests_try_the_essential_cases_and_what_they_do_not_try_is_told(t
     page = (tmp_path / "latest" / "index.html").read_text()
     for text in ("linux guests", linux["not_tried"][0]["reason"], linux["recipe"]["sha256"]):
         assert text in page
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["serial", "ssh"])
+def test_linux_guests_on_a_pc_try_a_system_over_pci(way: str, tmp_path: Path) -> None:
+    """Several devices of a VM on its bus, one where its file says, a region that nobody creates, and two that meet."""
+    vms = tmp_path / "vms"
+    _vm(vms, "gateway", "allow ctl", "create ctl,0x1000", "vdev shmem", "subst ,gw-", "allow log*", "create log1,12K")
+    _vm(vms, "camera", "allow ctl", "allow frames", "create frames,32M", "vdev shmem", "allow gw-log[12]")
+    _vm(vms, "ivi", "loc 0x90000000 intr myioapic:7", "allow frames", "vdev shmem", "allow ctl")
+    _vm(vms, "recorder", "allow only")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "channels:\n  - {region: ctl, members: [gateway, camera, ivi], size: 4K}\n"
+        "  - {region: gw-log2, members: [gateway, camera], size: 0x123000}\n"
+    )
+    boards = tmp_path / "boards.yaml"
+    text = (CHECKOUT / "boards.yaml").read_text().replace("[probe, linux]", "[linux]")
+    boards.write_text(text.replace("ways: [serial, ssh]", f"ways: [{way}]"))
+    run = _suite(
+        tmp_path, "--system", str(vms), "--policy", str(policy), "--lg-env", str(boards), "--bench", "qemu-x86_64",
+    )  # fmt: skip
+    results = _results(tmp_path)
+    assert _failed(results) == {"SHM-SYS-06"}, run.stdout + run.stderr
+    tried = _tried(results)
+    assert (tried["guest_image"], tried["architecture"]) == ("linux", "x86_64")
+    placed = {device["label"]: device["placed"] for device in tried["devices"]}
+    assert placed.pop("ivi[0]") == "at 0x90000000, myioapic:7, as its file says"
+    assert list(placed.values()) == ["on PCI"] * 6
+    assert all(device["names"] > 30 and not device["differences"] for device in tried["devices"])
+    assert all(access["seen"] == access["expected"] for access in tried["accesses"])
+    met = {(*meeting["vms"], meeting["region"]): meeting["seen"] for meeting in tried["meetings"]}
+    assert {key: seen for key, seen in met.items() if seen.startswith("met")} == {
+        ("gateway", "camera", "ctl"): "met, in 0x1000 bytes",
+        ("gateway", "ivi", "ctl"): "met, in 0x1000 bytes",
+        ("camera", "ivi", "ctl"): "met, in 0x1000 bytes",
+        ("gateway", "camera", "gw-log2"): "met, in 0x123000 bytes",
+        ("camera", "ivi", "frames"): "met, in 0x2000000 bytes",
+        ("camera", "gateway", "gw-log1"): "met, in 0x3000 bytes",
+    }
+    assert sum(seen.startswith("did not meet") for seen in met.values()) == 3
 
 
 def test_each_image_tries_what_it_is_for(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from harness.audit.findings import Finding
 from harness.audit.names.describe import spelled
 from harness.audit.names.dfa import both
 from harness.audit.names.reach import STATES
-from harness.audit.policy import Channel, Policy
+from harness.audit.policy_file import Channel, Policy
 
 MOST_POINTS: Final = 200
 """Regions in which a system is tried."""

@@ -35,23 +35,26 @@ class RulesList:
 
     def deciding(self, name: bytes) -> Rule | None:
         """The rule that decides about the name; None when it is the implied one."""
-        one_name, several = self._sorted
-        first = one_name.get(name, len(self.rules))
+        one_name, folded, several = self._sorted
+        first = min(one_name.get(name, len(self.rules)), folded.get(name.upper(), len(self.rules)))
         before = takewhile(lambda one: one[0] < first, several)
         place = next((number for number, glob in before if glob.matches(name)), first)
         return self.rules[place] if place < len(self.rules) else None
 
     @cached_property
-    def _sorted(self) -> tuple[dict[bytes, int], list[tuple[int, Glob]]]:
-        """Where the first rule of each single name stands, and the patterns that match several names, with theirs."""
+    def _sorted(self) -> tuple[dict[bytes, int], dict[bytes, int], list[tuple[int, Glob]]]:
+        """Where the first rule of each name stands, of each name in any case, and the patterns of several names."""
         one_name: dict[bytes, int] = {}
+        folded: dict[bytes, int] = {}
         several = []
         for number, glob in enumerate(self.globs):
-            if (only := glob.only) is None:
-                several.append((number, glob))
-            else:
+            if (only := glob.only) is not None:
                 one_name.setdefault(only, number)
-        return one_name, several
+            elif (in_any_case := glob.folded) is not None:
+                folded.setdefault(in_any_case, number)
+            else:
+                several.append((number, glob))
+        return one_name, folded, several
 
     def permits(self, name: bytes) -> bool:
         """Whether the list permits the name."""

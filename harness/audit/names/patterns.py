@@ -61,6 +61,15 @@ class Glob:
         return name if self.matches(name) else None
 
     @property
+    def folded(self) -> bytes | None:
+        """The one name that matches in any case, in capital letters; None where there is no such name."""
+        if not self.exact or self.only is not None:
+            return None
+        name = bytes(min(item.members) for item in self.row)
+        cases = [frozenset((byte, *bytes([byte]).lower())) for byte in name]
+        return name if cases == [item.members for item in self.row] else None
+
+    @property
     def literals(self) -> int:
         """How many ordinary characters it has."""
         return sum(item.literal for item in self.row)
@@ -158,6 +167,9 @@ def _bracket(text: bytes, at: int, escapes: bool) -> tuple[Item, int] | None:
     """The set behind a bracket at ``at`` and the place behind it; None when the bracket is never closed."""
     inverted = text[at : at + 1] in (b"!", b"^")
     start = at = at + inverted
+    if text.find(b"]", start + 1) < 0:
+        # Found out quickly, as a long text may have many brackets that nothing closes.
+        return None
     members: set[int] = set()
     while at < len(text):
         if text[at : at + 1] == b"]" and at > start:

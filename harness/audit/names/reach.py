@@ -97,11 +97,9 @@ class Reach:
 
     def host_name(self, guest_name: bytes) -> bytes | None:
         """The region that a guest gets under a name; None where it is refused."""
-        host_name = self.mapping.host_name(guest_name)
-        if host_name is None:
-            return None
-        seen = guest_name if self.mapping.rules_first else host_name
-        return host_name if self.implied_by(guest_name) or self.rules.permits(seen) else None
+        if self.implied_by(guest_name):
+            return self.mapping.host_name(guest_name)
+        return _listed(self.mapping, self.rules, guest_name)
 
     def region_of(self, listed: bytes) -> bytes | None:
         """The region of a name as the list sees it; None where the guest cannot have it."""
@@ -151,6 +149,14 @@ class Reach:
             return self.rules.deciding(guest_name)
         host_name = self.mapping.host_name(guest_name)
         return self.rules.deciding(guest_name if host_name is None else host_name)
+
+
+def _listed(mapping: Mapping, rules: RulesList, guest_name: bytes) -> bytes | None:
+    """The region that a guest gets under a name by the list alone; None where it is refused."""
+    host_name = mapping.host_name(guest_name)
+    if host_name is None:
+        return None
+    return host_name if rules.permits(guest_name if mapping.rules_first else host_name) else None
 
 
 def reach(vdev: ShmemVdev, profile: Profile) -> Reach:
@@ -285,11 +291,14 @@ def _creations(vdev: ShmemVdev, rules: RulesList, mapping: Mapping, profile: Pro
         elif isinstance(option, Create):
             substs = {"positional": before, "global": vdev.substs, "ignored": ()}[profile.subst_on_create]
             applied = replace(mapping, names=translation(substs, profile))
-            made.append(_creation(option, applied, rules, profile))
+            # What a guest asks for is translated by all substitutions, wherever they stand.
+            refused = _listed(mapping, rules, as_bytes(option.name)) is None
+            made.append(_creation(option, applied, profile, refused=refused))
     return tuple(made)
 
 
-def _creation(create: Create, mapping: Mapping, rules: RulesList, profile: Profile) -> Creation:
+def _creation(create: Create, mapping: Mapping, profile: Profile, *, refused: bool) -> Creation:
+    """What a ``create`` makes, of a name that is ``refused`` to the guest itself or is not."""
     guest_name = as_bytes(create.name)
     host_name = mapping.host_name(guest_name)
     size = pages(create.size_bytes)
@@ -301,7 +310,6 @@ def _creation(create: Create, mapping: Mapping, rules: RulesList, profile: Profi
         return Creation(create, None, size, "no region can have this name")
     if host_name is None:
         return Creation(create, None, size, "the name has no legal host-side name")
-    seen = guest_name if mapping.rules_first else host_name
-    if profile.create_vs_rules == "obey" and not rules.permits(seen):
-        return Creation(create, None, size, "the vdev's own list refuses the name")
+    if profile.create_vs_rules == "obey" and refused:
+        return Creation(create, None, size, "the guest itself would be refused the name")
     return Creation(create, host_name, size)

@@ -6,14 +6,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Final
 
 from harness.audit import propose
 from harness.audit.analysis import Analysis
 from harness.audit.audit import Audit, analyse, as_json, audit, strictly
-from harness.audit.compare import compare
+from harness.audit.compare import compare, under_other_readings
 from harness.audit.findings import Finding
 from harness.audit.names.dfa import Entangled
-from harness.audit.policy import Policy, proposed, read_policy, schema
+from harness.audit.policy import proposed
+from harness.audit.policy_file import Policy, read_policy, schema
 from harness.audit.sarif import as_sarif
 from harness.audit.system import System, read_system
 from harness.audit.text import as_text, findings
@@ -21,6 +23,15 @@ from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
 from harness.process.command import must_exist
 from harness.shmem.config import ConfigError
 from harness.shmem.profile import PROFILES
+
+_TAKEN: Final = {
+    "--propose-policy": (),
+    "--propose-rules": ("--policy", "--json"),
+    "a comparison": ("--json", "--sarif"),
+}
+"""Which options make sense with a question that is not the audit itself."""
+
+_TOO_ENTANGLED: Final = UsageError("the rules overlap in too many ways to look at all names")
 
 HELP = "audit all qvm configurations of a host: which guests can meet in which regions, for every possible name"
 
@@ -72,26 +83,58 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     releases = args.release or ["7.0"]
-    if len(releases) > 2 or (len(releases) == 2 and args.compare):
-        raise UsageError(
-            "the audit compares two systems, and more are given",
-            remedy="give two releases, or --compare and one release",
-        )
-    if args.html and (args.compare or len(releases) == 2 or args.propose_policy or args.propose_rules):
-        raise UsageError(
-            "--html shows the audit of one system", remedy="leave it out, or audit one system for one release"
-        )
+    _check_options(args, releases)
     system = read_system(args.files, args.vm)
     if args.compare or len(releases) == 2:
         return _compare(args, system, releases)
     if args.propose_policy:
-        print(proposed(_analysed(system, releases[0])), end="")
-        return EXIT_PASS
+        return _propose_policy(_analysed(system, releases[0]))
     policy = read_policy(args.policy) if args.policy else None
     if args.propose_rules:
         return _propose_rules(args, system, releases[0], policy)
     found = audit(system, releases[0], PROFILES[releases[0]], policy)
     return _print(args, strictly(found) if args.strict else found)
+
+
+def _check_options(args: argparse.Namespace, releases: list[str]) -> None:
+    """Raise UsageError for options of which one would be passed over in silence."""
+    if len(releases) > 2 or (len(releases) == 2 and args.compare):
+        raise UsageError(
+            "the audit compares two systems, and more are given",
+            remedy="give two releases, or --compare and one release",
+        )
+    if len(set(releases)) < len(releases):
+        raise UsageError(f"release {releases[0]} is compared with itself", remedy="give two different releases")
+    questions = {
+        "--propose-policy": args.propose_policy,
+        "--propose-rules": args.propose_rules,
+        "a comparison": args.compare or len(releases) == 2,
+    }
+    asked = [question for question, given in questions.items() if given]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} are two questions", remedy="ask one at a time")
+    given = {
+        "--policy": args.policy,
+        "--strict": args.strict,
+        "--json": args.json,
+        "--sarif": args.sarif,
+        "--html": args.html,
+    }
+    for question in asked:
+        for option in given:
+            if given[option] and option not in _TAKEN[question]:
+                raise UsageError(
+                    f"{option} has no effect on {question}",
+                    remedy=f"leave it out, or audit one system for one release without {question}",
+                )
+
+
+def _propose_policy(analysis: Analysis) -> int:
+    """Print a policy, and what is missing in it for a VM that nothing is known about."""
+    for vm, problems in analysis.undecided.items():
+        print(f"# {vm}: nothing is proved about it, so its channels are missing. {problems[0]}")
+    print(proposed(analysis), end="")
+    return EXIT_REQUIREMENT_FAILED if analysis.undecided else EXIT_PASS
 
 
 def _propose_rules(args: argparse.Namespace, system: System, release: str, policy: Policy | None) -> int:
@@ -110,19 +153,26 @@ def _analysed(system: System, release: str) -> Analysis:
     try:
         return analyse(system, PROFILES[release])
     except Entangled:
-        raise UsageError("the rules overlap in too many ways to look at all names") from None
+        raise _TOO_ENTANGLED from None
 
 
 def _compare(args: argparse.Namespace, system: System, releases: list[str]) -> int:
     before = read_system([args.compare]) if args.compare else system
-    found = tuple(compare(_analysed(before, releases[0]), _analysed(system, releases[-1])))
+    old, new = _analysed(before, releases[0]), _analysed(system, releases[-1])
+    try:
+        found = tuple(compare(old, new))
+        notes = tuple(under_other_readings(old, new)) if len(releases) == 2 else ()
+    except Entangled:
+        raise _TOO_ENTANGLED from None
     if args.json:
-        print(json.dumps([vars_of(finding) for finding in found], indent=2))
+        print(json.dumps([vars_of(finding) for finding in (*found, *notes)], indent=2))
     elif args.sarif:
-        print(json.dumps(as_sarif(found), indent=2))
+        print(json.dumps(as_sarif((*found, *notes)), indent=2))
     else:
-        for line in findings(found) if found else ["no access appears or disappears"]:
+        for line in findings((*found, *notes)):
             print(line)
+        if not found:
+            print("no access appears or disappears")
     return int(bool(found))
 
 

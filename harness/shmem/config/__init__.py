@@ -3,7 +3,7 @@
 
 from harness.shmem.config.errors import NOWHERE, ConfigError, Position, Remark
 from harness.shmem.config.model import Context, Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
-from harness.shmem.config.parse import errors_of_file, parse, parse_arguments, parse_file
+from harness.shmem.config.parse import errors_of_file, parse, parse_arguments, parse_file, text_of
 from harness.shmem.config.references import Intr, Location, parse_intr, parse_location
 from harness.shmem.config.render import render
 from harness.shmem.config.shmem import Create, Gid, Rule, RuleKind, ShmemOption, ShmemVdev, Subst, Umask, shmems_of
@@ -42,5 +42,6 @@ __all__ = [
     "parse_location",
     "render",
     "shmems_of",
+    "text_of",
     "validate",
 ]

@@ -133,7 +133,8 @@ class Context(_Options):
 class VmConfig:
     """The whole configuration of one qvm process. ``others`` are the free-standing options (``logger``, ``set``, ...).
 
-    ``remarks`` are about the text that it was read from.
+    ``remarks`` are about the text that it was read from; ``unclear`` has the first use of each variable which has
+    several values, where it decides about a ``vdev shmem`` or may do so.
     """
 
     system: str | None = None
@@ -148,6 +149,7 @@ class VmConfig:
     roms: tuple[Rom, ...] = ()
     cmdline_position: Position = field(default=NOWHERE, compare=False)
     remarks: tuple[Remark, ...] = field(default=(), compare=False)
+    unclear: tuple[tuple[str, Position], ...] = field(default=(), compare=False)
 
     @property
     def not_understood(self) -> tuple[Remark, ...]:

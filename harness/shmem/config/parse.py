@@ -54,7 +54,7 @@ class _Files:
                 expected=f"at most {_MAX_DEPTH} inside each other and {_MAX_FILES} in all",
             )
         if resolved not in self._texts:
-            self._texts[resolved] = _text_of(path, position)
+            self._texts[resolved] = text_of(path, position)
         text = self._texts[resolved]
         if text.startswith(_BYTE_ORDER_MARK):
             parser.remarks.add(
@@ -80,7 +80,8 @@ def _where(path: Path, position: Position) -> Position:
     return Position(str(path), 1, 1) if position == NOWHERE else position
 
 
-def _text_of(path: Path, position: Position) -> str:
+def text_of(path: Path, position: Position = NOWHERE) -> str:
+    """The text of a file, with surrogates for bytes that are not UTF-8. Raises ConfigError for what is no text file."""
     where = _where(path, position)
     try:
         if path.exists() and not path.is_file() and not path.is_dir() and not str(path).startswith(_STREAMS):

@@ -2,7 +2,8 @@
 """Variables of the configuration language: ``$NAME``, ``${NAME}``, and the host's own such as ``$start{ram}``.
 
 Where ``set NAME VALUE`` (8.0) gives a value, it takes the reference's place while the text is read. A reference that
-nothing gives a value stays in the text as it is.
+nothing gives a value stays in the text as it is, and so does a ``${`` with something else behind it than a name and a
+brace, which nothing can give a value.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from harness.shmem.config.numbers import two_readings
 
 _REFERENCE: Final = re.compile(
-    r"\$(?:\{(?P<braced>[A-Za-z_][\w.-]*)\}|(?P<bare>[A-Za-z_]\w*)(?P<of>\{[^{}]*\})?)", re.ASCII
+    r"\$(?:\{(?P<braced>[A-Za-z_][\w.-]*)\}|(?P<bare>[A-Za-z_]\w*)(?P<of>\{[^{}]*\})?|\{[^${}]*\}?)", re.ASCII
 )
 _FIELDS: Final = re.compile(r"[,:=]")
 
@@ -29,7 +30,7 @@ def expand(text: str, value_of: Callable[[str], str | None]) -> str:
 
     def value(match: re.Match[str]) -> str:
         name = match["braced"] or match["bare"]
-        found = None if match["of"] else value_of(name)
+        found = None if match["of"] or not name else value_of(name)
         return match[0] if found is None else found
 
     return _REFERENCE.sub(value, text)

@@ -35,6 +35,8 @@ from harness.shmem.config.words import Word, show
 
 _DATA_WORDS = (grammar.LOAD_WORD, "pass")
 _HEADS = frozenset({"allow", "create", "deny", "subst", *grammar.STRUCTURE})
+_MOST_SUBSTITUTED = 16 << 20
+"""Characters that all values of variables put into a text, so that a short file cannot fill the memory."""
 _SHELL = ("|", ">|", "<|")
 
 
@@ -56,6 +58,9 @@ class Parser:
         self._errors = errors
         self.variables: dict[str, str] = {}
         self.without_value: dict[str, None] = {}
+        self._substituted = 0
+        self._several_values: set[str] = set()
+        self._used: dict[str, Position] = {}
         self._system: Word | None = None
         self._cmdline: Word | None = None
         self._rams: list[Ram] = []
@@ -107,21 +112,27 @@ class Parser:
             roms=tuple(self._roms),
             cmdline_position=self._cmdline.position if self._cmdline else NOWHERE,
             remarks=self.remarks.all(),
+            unclear=tuple(used for used in self._used.items() if used[0] in self._several_values),
         )
 
     # Arguments and variables
 
-    def _value_of(self, name: str) -> str | None:
+    def _value_of(self, name: str, position: Position) -> str | None:
         value = self.variables.get(name, self._defaults.get(name))
         if value is None:
             self.without_value[name] = None
+        if self._open is None or self._open.kind == "shmem":
+            self._used.setdefault(name, position)
+        self._substituted += len(value or "")
+        if self._substituted > _MOST_SUBSTITUTED:
+            raise ConfigError("the values of variables make the text too long", position, found=show(name))
         return value
 
     def _expanded(self, word: Word) -> Word:
         """The word with the values of its variables; one that has none is remarked on."""
         if "$" not in word.text:
             return word
-        text = expand(word.text, self._value_of)
+        text = expand(word.text, lambda name: self._value_of(name, word.position))
         if not word.text.startswith(_SHELL):
             for reference in references(text):
                 self.remarks.add(f"variable {show(reference)} is not understood: nothing sets it", word.position)
@@ -153,6 +164,7 @@ class Parser:
                 "in front of it, and the manual does not say which counts"
             )
             self.remarks.add(text, option.position, "set-again")
+            self._several_values.add(name)
         self.variables[name] = value
 
     # Statements
