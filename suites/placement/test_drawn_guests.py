@@ -23,7 +23,7 @@ from harness.shmem import boundaries
 from harness.shmem.registers import SIGNATURE
 from harness.shmem.status import Status
 
-pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
+pytestmark = pytest.mark.only(guest_image=["probe"])
 
 SECONDS = 20.0
 MOST_DEVICES = 12
