@@ -289,12 +289,15 @@ class Probe:
         command = f"bench {work} {memory} {block} {total}" + ("" if span is None else f" {span}")
         return Throughput.of(self.command(command, handle=handle, timeout=_time_for(total)))
 
-    def compare(self, work: Work, block: int, total: int, count: int, *, handle: int | None = None) -> Comparison:
+    def compare(
+        self, work: Work, block: int, total: int, count: int, *, seed: int = 0, handle: int | None = None
+    ) -> Comparison:
         """Time ``count`` (at most 4096) pieces of ``total`` bytes in the region and in private memory, alternately.
 
         Short pieces (a millisecond) make the ratio of the medians steady on a machine that is busy with other things.
+        With a ``seed`` that is not 0, the blocks come in the random order that it gives.
         """
-        command = f"compare {work} {block} {total} {count}"
+        command = f"compare {work} {block} {total} {count}" + (f" region {seed}" if seed else "")
         return Comparison.of(self.command(command, handle=handle, timeout=_time_for(2 * count * total)))
 
     def scan_window(self, *, step: int = 8, needle: int | None = None) -> Scan:

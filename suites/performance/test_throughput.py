@@ -6,14 +6,15 @@ Nothing is judged here but that it can be measured: the figures and the target s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.figures.fixture import Reference, Watch
-from fixtures.guest import Work
-from fixtures.records import Metrics
+from fixtures.guest import Region, Speeds, Work
+from fixtures.records import Conditions, Metrics
 
 pytestmark = [pytest.mark.lg_feature("performance"), pytest.mark.quiet]
 
@@ -33,6 +34,59 @@ MANY_ROUNDS = 16
 FEW_PIECES = 6
 LOOP_BLOCK = 65536
 LOOP_PIECE = 4 << 20
+RANDOM_BLOCKS = {"64B": 64, "512B": 512, "4KiB": 4096}
+SEED = 1
+
+
+def piece_for(region: Region, work: Work, block: int, seed: int = 0) -> int:
+    """The bytes of a piece of this work."""
+    rate = region.speeds(work, block=block, piece=CALIBRATION_BYTES, count=1, seed=seed).private
+    return max(block, int(rate * 1e6 * PIECE_SECONDS))
+
+
+def record_beside(
+    metrics: Metrics,
+    name: str,
+    block: int,
+    samples: Sequence[float],
+    reference: Sequence[float],
+    against: str,
+    conditions: Conditions,
+) -> None:
+    """Speeds beside those of something else, taken by turns."""
+    metrics.record(
+        name=name,
+        unit="MB/s",
+        value=median(samples),
+        reference=median(reference),
+        block_bytes=block,
+        samples=samples,
+        reference_samples=reference,
+        against=against,
+        conditions=conditions,
+    )
+
+
+def record_ratios(
+    metrics: Metrics,
+    name: str,
+    block: int,
+    rounds: Sequence[Speeds],
+    beside: Sequence[Speeds],
+    conditions: Conditions,
+) -> None:
+    """Memory of two guests, each relative to its guest's private memory."""
+    metrics.record(
+        name=name,
+        unit="of private RAM",
+        value=median(speeds.best_ratio for speeds in rounds),
+        reference=median(speeds.best_ratio for speeds in beside),
+        block_bytes=block,
+        samples=[speeds.best_ratio for speeds in rounds],
+        reference_samples=[speeds.best_ratio for speeds in beside],
+        against="ivshmem-plain",
+        conditions=conditions,
+    )
 
 
 @pytest.mark.requirement("SHM-PERF-02")
@@ -50,8 +104,7 @@ def test_throughput_of_a_region(deploy: Deploy, metrics: Metrics, work: Work, bl
     (guest,) = deploy("")
     region = guest.attach("common", pages=PAGES)
     watch = Watch(guest)
-    rate = region.speeds(work, block=block, piece=CALIBRATION_BYTES, count=1).private
-    piece = max(block, int(rate * 1e6 * PIECE_SECONDS))
+    piece = piece_for(region, work, block)
     rounds = [region.speeds(work, block=block, piece=piece, count=PIECES) for _ in range(ROUNDS)]
     shared, private = [speeds.region for speeds in rounds], [speeds.private for speeds in rounds]
     metrics.record(
@@ -83,37 +136,52 @@ def test_throughput_beside_references(
     (guest,) = deploy("")
     region = guest.attach("far", pages=FAR_PAGES)
     watch = Watch(guest)
-    rate = region.speeds(work, block=block, piece=CALIBRATION_BYTES, count=1).private
-    piece = max(block, int(rate * 1e6 * PIECE_SECONDS))
+    piece = piece_for(region, work, block)
     rounds, beside = [], []
     for _ in range(MANY_ROUNDS):
         rounds.append(region.speeds(work, block=block, piece=piece, count=FEW_PIECES))
         if reference:
             beside.append(reference.speeds(work, block=block, piece=piece, count=FEW_PIECES))
     conditions = watch.conditions(pages=FAR_PAGES, loop=rounds[0].loop)
-    metrics.record(
-        name=f"throughput {work}, far",
-        unit="MB/s",
-        value=median(speeds.best_region for speeds in rounds),
-        reference=median(speeds.best_private for speeds in rounds),
-        block_bytes=block,
-        samples=[speeds.best_region for speeds in rounds],
-        reference_samples=[speeds.best_private for speeds in rounds],
-        against="private RAM",
-        conditions=conditions,
-    )
+    name, shared = f"throughput {work}, far", [speeds.best_region for speeds in rounds]
+    record_beside(metrics, name, block, shared, [speeds.best_private for speeds in rounds], "private RAM", conditions)
     if beside:
-        metrics.record(
-            name=f"throughput {work}, far, beside ivshmem-plain",
-            unit="of private RAM",
-            value=median(speeds.best_ratio for speeds in rounds),
-            reference=median(speeds.best_ratio for speeds in beside),
-            block_bytes=block,
-            samples=[speeds.best_ratio for speeds in rounds],
-            reference_samples=[speeds.best_ratio for speeds in beside],
-            against="ivshmem-plain",
-            conditions=conditions,
-        )
+        record_ratios(metrics, f"{name}, beside ivshmem-plain", block, rounds, beside, conditions)
+
+
+@pytest.mark.figures
+@pytest.mark.one_placement
+@pytest.mark.parametrize("block", RANDOM_BLOCKS.values(), ids=RANDOM_BLOCKS)
+@pytest.mark.parametrize("work", ["write", "read", "copy"])
+@pytest.mark.requirement("SHM-PERF-01")
+def test_throughput_at_random(
+    deploy: Deploy, metrics: Metrics, reference: Reference | None, work: Work, block: int
+) -> None:
+    """Every block of a region beyond the caches once in a random order, by turns with one block after the other.
+
+    The order is the same for each kind of memory and in each run. What finds the next block is a part of the loop, so
+    that the smallest blocks are also slower by that.
+    """
+    (guest,) = deploy("")
+    region = guest.attach("random", pages=FAR_PAGES)
+    watch = Watch(guest)
+    pieces = {seed: piece_for(region, work, block, seed) for seed in (0, SEED)}
+    rounds: dict[int, list[Speeds]] = {seed: [] for seed in pieces}
+    beside = []
+    for _ in range(MANY_ROUNDS):
+        for seed, piece in pieces.items():
+            rounds[seed].append(region.speeds(work, block=block, piece=piece, count=FEW_PIECES, seed=seed))
+        if reference:
+            beside.append(reference.speeds(work, block=block, piece=pieces[SEED], count=FEW_PIECES, seed=SEED))
+    jumping, shared = rounds[SEED], [speeds.best_region for speeds in rounds[SEED]]
+    # No figure with a history: how far the two are apart is what the caches and neighbours of the machine make of it.
+    part = median(shared) / median(speeds.best_region for speeds in rounds[0])
+    note = f"blocks in the random order of seed {SEED}; {part:.2f} of the speed in order"
+    conditions = watch.conditions(pages=FAR_PAGES, loop=jumping[0].loop, note=note)
+    name = f"throughput {work}, at random"
+    record_beside(metrics, name, block, shared, [speeds.best_private for speeds in jumping], "private RAM", conditions)
+    if beside:
+        record_ratios(metrics, f"{name}, beside ivshmem-plain", block, jumping, beside, conditions)
 
 
 @pytest.mark.figures

@@ -147,6 +147,46 @@ def test_copies_move_the_bytes(pair: Pair) -> None:
         assert pair.one.peek(last, block) == pair.one.peek(0, block)
 
 
+def copied(pair: Pair, block: int, blocks: int, seed: int) -> set[int]:
+    """Which blocks of the first half of the region a copy of so many blocks has taken.
+
+    The pass before it, untimed, goes by pages: there the blocks of a page are in another order in the target.
+    """
+    half = PAGES * 4096 // 2
+    pair.one.fill(0, half, 7)
+    answer = pair.one.command(f"bench copy region {block} {block * blocks} {2 * half} {seed}")
+    assert (answer["seed"], answer["bytes"]) == (seed, block * blocks)
+    source, target = pair.one.peek(0, half), pair.one.peek(half, half)
+    end = len(target)
+    return {
+        place
+        for place in range(half // block)
+        if source[place * block :][:block] == target[end - (place + 1) * block : end - place * block]
+    }
+
+
+@pytest.mark.parametrize("block", [24, 64, 512])
+def test_a_random_order_has_every_block_once(pair: Pair, block: int) -> None:
+    """A quarter of the blocks are a quarter of all, and not the first ones; all of them are all."""
+    parties(pair)
+    whole = PAGES * 4096 // 2 // block
+    assert copied(pair, block, whole, 1) == set(range(whole))
+    quarter, other = copied(pair, block, whole // 4, 1), copied(pair, block, whole // 4, 2)
+    assert len(quarter) == len(other) == whole // 4
+    assert quarter != other
+    # As many of the first half as of the second, but for chance; in order there would be all of the former.
+    assert whole // 32 < sum(place < whole // 2 for place in quarter) < whole // 4 - whole // 32
+    assert copied(pair, block, whole // 4, 0) == set(range(whole // 4))
+
+
+def test_pieces_at_random_go_on_in_their_order(pair: Pair) -> None:
+    """So that many short pieces see the whole region and not the same blocks again and again."""
+    parties(pair)
+    answer = pair.one.command(f"compare write 4096 {PAGES * 4096 // 4} 3 region 1")
+    assert answer["place"] == 3 * PAGES // 4
+    assert pair.one.command(f"compare write 4096 {PAGES * 4096 // 4} 3")["place"] == 0
+
+
 @pytest.mark.parametrize(
     ("command", "kind"),
     [

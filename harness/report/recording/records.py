@@ -37,13 +37,14 @@ _TIMES: Final = 1000
 @dataclass(frozen=True)
 class Conditions:
     """Under which a figure was taken: pages of the region, mapping of its memory, the guest's loop, its clock and how
-    that compares with the harness's."""
+    that compares with the harness's. ``note`` is what else its reader has to know."""
 
     pages: int | None = None
     mapping: str = ""
     loop: str = ""
     clock: str = ""
     clock_check: str = ""
+    note: str = ""
 
 
 class Metrics:
@@ -105,6 +106,7 @@ class Metrics:
             loop=under.loop,
             clock=under.clock,
             clock_check=under.clock_check,
+            note=under.note,
             site=site(self._item),
         )
         self._item.stash.setdefault(METRICS, []).append(metric)
