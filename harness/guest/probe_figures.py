@@ -7,15 +7,15 @@ Two guests work at the same moment, each on its own console, so the one that wai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, Literal, TypeVar
 
-from harness.guest.probe import TIMEOUT, Probe
-from harness.guest.probe_measurements import RoundTrips
+from harness.guest.probe import TIMEOUT, Memory, Probe, Work
+from harness.guest.probe_measurements import RoundTrips, Share
 from harness.measure.clock import Reading
 
 How = Literal["poll", "signal"]
@@ -131,6 +131,26 @@ def stream(sender: Party, receiver: Party, *, size: int, messages: int, how: How
     with _meanwhile(lambda: receiver.command(f"stream receive {words} {sender.index} {session} {end}")) as other:
         sent = sender.command(f"stream send {words} {receiver.index} {session} {end}")
     return Stream(size, messages, End(**sent), End(**other.result()))
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of several guests that work in a region at the same time, and what it does there."""
+
+    party: Party
+    work: Work
+
+
+def together(workers: Sequence[Worker], memory: Memory, block: int, milliseconds: int) -> list[Share]:
+    """What each of the guests moves in so many milliseconds, which begin when all of them are there.
+
+    They work in the region behind its first page, or in private memory of each.
+    """
+    session, everyone = next(_sessions), sum(1 << worker.party.index for worker in workers)
+    end = f"{memory} {block} {milliseconds} {everyone:#x} {session}"
+    with ThreadPoolExecutor(len(workers)) as pool:
+        answers = [pool.submit(worker.party.command, f"together {worker.work} {end}") for worker in workers]
+    return [Share.of(answer.result()) for answer in answers]
 
 
 @contextmanager

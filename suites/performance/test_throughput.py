@@ -52,6 +52,8 @@ def record_beside(
     reference: Sequence[float],
     against: str,
     conditions: Conditions,
+    *,
+    watched: bool = True,
 ) -> None:
     """Speeds beside those of something else, taken by turns."""
     metrics.record(
@@ -64,6 +66,7 @@ def record_beside(
         reference_samples=reference,
         against=against,
         conditions=conditions,
+        watched=watched,
     )
 
 
@@ -173,13 +176,18 @@ def test_throughput_at_random(
             rounds[seed].append(region.speeds(work, block=block, piece=piece, count=FEW_PIECES, seed=seed))
         if reference:
             beside.append(reference.speeds(work, block=block, piece=pieces[SEED], count=FEW_PIECES, seed=SEED))
-    jumping, shared = rounds[SEED], [speeds.best_region for speeds in rounds[SEED]]
-    # No figure with a history: how far the two are apart is what the caches and neighbours of the machine make of it.
-    part = median(shared) / median(speeds.best_region for speeds in rounds[0])
-    note = f"blocks in the random order of seed {SEED}; {part:.2f} of the speed in order"
+    jumping = rounds[SEED]
+    shared, private, in_order = (
+        [speeds.best_region for speeds in jumping],
+        [speeds.best_private for speeds in jumping],
+        [speeds.best_region for speeds in rounds[0]],
+    )
+    note = f"blocks in the random order of seed {SEED}"
     conditions = watch.conditions(pages=FAR_PAGES, loop=jumping[0].loop, note=note)
     name = f"throughput {work}, at random"
-    record_beside(metrics, name, block, shared, [speeds.best_private for speeds in jumping], "private RAM", conditions)
+    record_beside(metrics, name, block, shared, private, "private RAM", conditions)
+    # How far the two are apart is what the caches of the machine, and others in them, make of it.
+    record_beside(metrics, f"{name}, beside in order", block, shared, in_order, "in order", conditions, watched=False)
     if beside:
         record_ratios(metrics, f"{name}, beside ivshmem-plain", block, jumping, beside, conditions)
 

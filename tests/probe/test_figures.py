@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.guest.probe import ProbeError, Work
-from harness.guest.probe_figures import How, Party, polled_round_trips, samples, stream
+from harness.guest.probe import Memory, ProbeError, Work
+from harness.guest.probe_figures import How, Party, Worker, polled_round_trips, samples, stream, together
 from harness.measure.statistics import percentile
 from tests.probe.pair import Pair
 
@@ -147,6 +147,37 @@ def test_copies_move_the_bytes(pair: Pair) -> None:
         assert pair.one.peek(last, block) == pair.one.peek(0, block)
 
 
+def test_guests_work_together_for_a_time(pair: Pair) -> None:
+    """One of them writes the region behind its first page; with private RAM nothing of the region changes there."""
+    one, two = parties(pair)
+    behind = PAGES * 4096 - RING
+    pair.one.fill(RING, behind, 7)
+    workers = [Worker(one, "write"), Worker(two, "copy")]
+    memories: list[tuple[Memory, bool]] = [("private", False), ("region", True)]
+    for memory, changed in memories:
+        shares = together(workers, memory, 4096, 20)
+        for share, probe in zip(shares, (pair.one, pair.two), strict=True):
+            assert (share.span, share.bytes, share.ns >= 20_000_000) == (behind, behind * share.passes.count, True)
+            assert sorted(samples(probe))[share.passes.count // 2] == share.passes.median_ns
+            assert share.megabytes_per_second > 0 < share.megabytes_per_second_of_a_pass
+        assert (pair.two.verify(RING, behind, 7).mismatches > 0) is changed
+
+
+def test_guests_begin_together(pair: Pair) -> None:
+    one, two = parties(pair)
+    session, both = 0x5EEF, 1 << one.index | 1 << two.index
+    command = f"together read region 4096 1 {both:#x} {session}"
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(one.command, command)
+        while two.probe.read("data", 64 * one.index, 8) != session:
+            assert not first.done()
+        for _ in range(20):
+            two.probe.identify()
+        assert not first.done()
+        assert two.command(command)["ns"] >= 1_000_000
+        assert first.result()["ns"] >= 1_000_000
+
+
 def copied(pair: Pair, block: int, blocks: int, seed: int) -> set[int]:
     """Which blocks of the first half of the region a copy of so many blocks has taken.
 
@@ -195,6 +226,10 @@ def test_pieces_at_random_go_on_in_their_order(pair: Pair) -> None:
         ("compare write 64 64 1 somewhere", "usage"),
         ("compare write 64 64 1 ivshmem", "state"),
         ("doorbell on", "state"),
+        ("together fly region 4096 1 1 1", "usage"),
+        ("together read ivshmem 4096 1 1 1", "usage"),
+        ("together read region 100 1 1 1", "usage"),
+        ("together read region 4096 10001 1 1", "usage"),
         ("samples 99999", "usage"),
         ("pingpong 1 5", "state"),
         ("stream send 63 1 1 1 poll", "usage"),

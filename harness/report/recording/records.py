@@ -68,13 +68,15 @@ class Metrics:
         against: str = "",
         times: Sequence[float] = (),
         conditions: Conditions | None = None,
+        watched: bool = True,
     ) -> Metric:
         """Record one figure; returns it as the report will show it.
 
         ``reference`` is the same measure of the thing to compare with (private RAM, say). ``samples`` are the single
         measurements behind ``value``. With as many ``reference_samples``, measured in turn with them, the ratio is the
         median of the pairs' ratios and gets an interval. ``ratio`` is taken from the argument, else from the samples,
-        else it is value / reference. Raises ValueError for samples that cannot be paired.
+        else it is value / reference. What else the machine does moves a figure that is not ``watched``, so it has no
+        history. Raises ValueError for samples that cannot be paired.
         """
         under = conditions or Conditions()
         paired = ratio_of_interleaved(samples, reference_samples) if reference_samples else None
@@ -107,6 +109,7 @@ class Metrics:
             clock=under.clock,
             clock_check=under.clock_check,
             note=under.note,
+            watched=watched,
             site=site(self._item),
         )
         self._item.stash.setdefault(METRICS, []).append(metric)
