@@ -220,22 +220,26 @@ class Probe:
         """What the interrupt handler has counted."""
         return InterruptCount.of(self.command("irq count"))
 
-    def irq_serve(self, count: int, *, handle: int | None = None) -> None:
-        """Let the handler answer the next ``count`` signals to a region with a signal to their senders."""
-        self.command(f"irq serve {count}", handle=handle)
+    def irq_serve(self, count: int, *, times: bool = False, handle: int | None = None) -> None:
+        """Let the handler answer the next ``count`` signals to a region with a signal to their senders.
+
+        With ``times`` it keeps when it took each of them as the samples of the last measurement.
+        """
+        self.command(f"irq serve {count}{' times' if times else ''}", handle=handle)
 
     def notify(self, mask: int, *, handle: int | None = None) -> None:
         """Write ``mask`` to the control page's notify register."""
         self.command(f"notify {mask:#x}", handle=handle)
 
-    def pingpong(self, peer: int, rounds: int, *, handle: int | None = None) -> RoundTrips:
+    def pingpong(self, peer: int, rounds: int, *, times: bool = False, handle: int | None = None) -> RoundTrips:
         """Signal client ``peer`` and wait for its answering signal, ``rounds`` times (at most 16384).
 
-        The peer must serve as many. Raises ProbeError when not even the first round has an answer.
+        With ``times``, half as many at most, the samples are pairs: when a round began, and its time. The peer must
+        serve as many. Raises ProbeError when not even the first round has an answer.
         """
         seconds = TIMEOUT + rounds * 0.02
         # The line of the console would interrupt the guest between two rounds if the command came again.
-        command = f"pingpong {peer} {rounds}"
+        command = f"pingpong {peer} {rounds}{' times' if times else ''}"
         return RoundTrips.of(self.command(command, handle=handle, timeout=seconds + _BUSY, busy=_BUSY))
 
     # Data of a region

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any, Final, Literal, TypeVar
 
 from harness.guest.probe import TIMEOUT, Memory, Probe, Work
 from harness.guest.probe_measurements import RoundTrips, Share
-from harness.measure.clock import Reading
+from harness.measure.clock import Exchange, Offset, Reading
 
 How = Literal["poll", "signal"]
 
@@ -24,6 +25,10 @@ _Result = TypeVar("_Result")
 
 _BUSY: Final = 60.0
 """Seconds that a guest is left alone while it measures; the peer's absence takes it ten to notice."""
+
+_EXCHANGES: Final = 2000
+_TRIES: Final = 3
+_CLOSE_NS: Final = 2000
 
 _sessions = count(1)
 
@@ -131,6 +136,53 @@ def stream(sender: Party, receiver: Party, *, size: int, messages: int, how: How
     with _meanwhile(lambda: receiver.command(f"stream receive {words} {sender.index} {session} {end}")) as other:
         sent = sender.command(f"stream send {words} {receiver.index} {session} {end}")
     return Stream(size, messages, End(**sent), End(**other.result()))
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Round trips of signals, and each of their two ways: its times in nanoseconds.
+
+    ``uncertain`` is by how many nanoseconds the times of the ways may be wrong, for the clocks of two guests are
+    compared.
+    """
+
+    trips: RoundTrips
+    there: tuple[float, ...]
+    back: tuple[float, ...]
+    around: tuple[float, ...]
+    uncertain: float
+
+
+def exchange(asking: Party, answering: Party) -> Exchange:
+    """What the clocks of two guests say at the same moment: the quickest of many exchanges through their memory."""
+    seen: list[Exchange] = []
+    # On a busy machine the two may hardly ever have a processor at the same time.
+    while len(seen) < _TRIES and not any(one.uncertain <= _CLOSE_NS for one in seen):
+        words = f"{_EXCHANGES} {next(_sessions)}{'' if asking.handle is not None else ' ivshmem'}"
+        with _meanwhile(partial(answering.command, f"clocks answer {words}")):
+            answer = asking.command(f"clocks ask {words}")
+        seen.append(Exchange(answer["asked_ns"], answer["answered_ns"], answer["heard_ns"]))
+    return min(seen, key=lambda one: one.uncertain)
+
+
+def signals(asking: Party, serving: Party, rounds: int) -> Signals:
+    """Signals and their answers by interrupt, by way. Both listen; between guests of ivshmem, by their doorbells."""
+    first = exchange(asking, serving)
+    if asking.handle is not None:
+        serving.probe.irq_serve(rounds, times=True, handle=serving.handle)
+        trips = asking.probe.pingpong(serving.index, rounds, times=True, handle=asking.handle)
+    else:
+        serving.command(f"doorbell serve {asking.index} {rounds} times")
+        trips = RoundTrips.of(asking.command(f"doorbell ring {serving.index} {rounds} times"))
+    told, taken = samples(asking.probe), samples(serving.probe)
+    offset = Offset(first, exchange(asking, serving))
+    begins, around = told[::2], told[1::2]
+    there, back = [], []
+    # A round that was lost has no end.
+    for begin, both, when in zip(begins, around, taken, strict=False):
+        there.append(offset.own(when) - begin)
+        back.append(both - there[-1])
+    return Signals(trips, tuple(there), tuple(back), tuple(map(float, around)), offset.uncertain)
 
 
 @dataclass(frozen=True)

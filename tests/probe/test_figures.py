@@ -8,7 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness.guest.probe import Memory, ProbeError, Work
-from harness.guest.probe_figures import How, Party, Worker, polled_round_trips, samples, stream, together
+from harness.guest.probe_figures import (
+    How,
+    Party,
+    Worker,
+    clock_reading,
+    exchange,
+    polled_round_trips,
+    samples,
+    signals,
+    stream,
+    together,
+)
 from harness.measure.statistics import percentile
 from tests.probe.pair import Pair
 
@@ -147,6 +158,49 @@ def test_copies_move_the_bytes(pair: Pair) -> None:
         assert pair.one.peek(last, block) == pair.one.peek(0, block)
 
 
+def test_clocks_of_two_guests_are_compared(pair: Pair) -> None:
+    """What the harness sees of the clocks, one after the other, has to allow it."""
+    one, two = parties(pair)
+    first, other, last = (clock_reading(probe).guest * 1e9 for probe in (pair.one, pair.two, pair.one))
+    seen = exchange(one, two)
+    # The rates of the clocks may differ by so much, from the first reading until the exchange has ended.
+    slack = 0.01 * (seen.heard - first) + seen.uncertain
+    assert other - last - slack <= seen.ahead <= other - first + slack
+    assert first < seen.asked <= seen.heard
+    # Both ways have the same length but for what is uncertain, so that the other one sees as much.
+    back = exchange(two, one)
+    assert abs(seen.ahead + back.ahead) <= seen.uncertain + back.uncertain + 0.01 * (back.answered - seen.asked)
+
+
+def test_signals_are_timed_by_way(pair: Pair) -> None:
+    one, two = parties(pair, listening=True)
+    seen = signals(one, two, ROUNDS)
+    assert (seen.trips.lost, seen.trips.interrupts) == (False, ROUNDS)
+    assert len(seen.there) == len(seen.back) == len(seen.around) == ROUNDS
+    assert seen.trips.timing.max_ns == max(seen.around)
+    slack = 0.01 * sum(seen.around) + seen.uncertain
+    assert min(seen.there) >= -slack
+    assert min(seen.back) >= -slack
+    assert all(
+        there + back == pytest.approx(both)
+        for there, back, both in zip(seen.there, seen.back, seen.around, strict=True)
+    )
+
+
+def test_the_handler_keeps_times_only_when_it_is_asked_to(pair: Pair) -> None:
+    """Else it would write among the samples of another measurement."""
+    one, two = parties(pair, listening=True)
+    for times in (False, True):
+        pair.two.timed("data", 0, 8, 3)
+        before = samples(pair.two)
+        pair.two.irq_serve(2, times=times, handle=two.handle)
+        pair.one.pingpong(two.index, 2, handle=one.handle)
+        after = samples(pair.two)
+        assert (after == before) is not times
+        assert len(after) == (2 if times else 3)
+        assert after == sorted(after) or not times
+
+
 def test_guests_work_together_for_a_time(pair: Pair) -> None:
     """One of them writes the region behind its first page; with private RAM nothing of the region changes there."""
     one, two = parties(pair)
@@ -226,6 +280,10 @@ def test_pieces_at_random_go_on_in_their_order(pair: Pair) -> None:
         ("compare write 64 64 1 somewhere", "usage"),
         ("compare write 64 64 1 ivshmem", "state"),
         ("doorbell on", "state"),
+        ("clocks ask 1 5", "usage"),
+        ("clocks ask 5 0", "usage"),
+        ("clocks tell 5 5", "usage"),
+        ("clocks ask 5 5 ivshmem", "state"),
         ("together fly region 4096 1 1 1", "usage"),
         ("together read ivshmem 4096 1 1 1", "usage"),
         ("together read region 100 1 1 1", "usage"),

@@ -71,6 +71,7 @@ struct region {
     volatile uint64_t signals[SHMEM_CLIENTS]; /* by sender */
     volatile uint64_t to_echo;    /* so many interrupts more are answered with a signal to their senders */
     volatile uint64_t echoed;
+    bool keeps_times;             /* of the interrupts that it answers */
 };
 
 /* What the registers held right after a request. */
