@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from typing import Any, Final, Literal, TypeVar
 
 from harness.guest.probe import TIMEOUT, Memory, Probe, Work
 from harness.guest.probe_measurements import RoundTrips, Share
-from harness.measure.clock import Exchange, Offset, Reading
+from harness.measure.clock import Exchange, Reading
 
 How = Literal["poll", "signal"]
 
@@ -27,8 +26,6 @@ _BUSY: Final = 60.0
 """Seconds that a guest is left alone while it measures; the peer's absence takes it ten to notice."""
 
 _EXCHANGES: Final = 2000
-_TRIES: Final = 3
-_CLOSE_NS: Final = 2000
 
 _sessions = count(1)
 
@@ -140,29 +137,24 @@ def stream(sender: Party, receiver: Party, *, size: int, messages: int, how: How
 
 @dataclass(frozen=True)
 class Signals:
-    """Round trips of signals, and each of their two ways: its times in nanoseconds.
+    """Round trips of signals: when each began, by the asker's clock, its time, and when the peer took it, by its own.
 
-    ``uncertain`` is by how many nanoseconds the times of the ways may be wrong, for the clocks of two guests are
-    compared.
+    ``exchanges`` say how far the two clocks were apart before and after. All times are nanoseconds.
     """
 
     trips: RoundTrips
-    there: tuple[float, ...]
-    back: tuple[float, ...]
-    around: tuple[float, ...]
-    uncertain: float
+    begins: tuple[int, ...]
+    around: tuple[int, ...]
+    taken: tuple[int, ...]
+    exchanges: tuple[Exchange, Exchange]
 
 
 def exchange(asking: Party, answering: Party) -> Exchange:
     """What the clocks of two guests say at the same moment: the quickest of many exchanges through their memory."""
-    seen: list[Exchange] = []
-    # On a busy machine the two may hardly ever have a processor at the same time.
-    while len(seen) < _TRIES and not any(one.uncertain <= _CLOSE_NS for one in seen):
-        words = f"{_EXCHANGES} {next(_sessions)}{'' if asking.handle is not None else ' ivshmem'}"
-        with _meanwhile(partial(answering.command, f"clocks answer {words}")):
-            answer = asking.command(f"clocks ask {words}")
-        seen.append(Exchange(answer["asked_ns"], answer["answered_ns"], answer["heard_ns"]))
-    return min(seen, key=lambda one: one.uncertain)
+    words = f"{_EXCHANGES} {next(_sessions)}{'' if asking.handle is not None else ' ivshmem'}"
+    with _meanwhile(lambda: answering.command(f"clocks answer {words}")):
+        answer = asking.command(f"clocks ask {words}")
+    return Exchange(answer["asked_ns"], answer["answered_ns"], answer["heard_ns"])
 
 
 def signals(asking: Party, serving: Party, rounds: int) -> Signals:
@@ -175,14 +167,9 @@ def signals(asking: Party, serving: Party, rounds: int) -> Signals:
         serving.command(f"doorbell serve {asking.index} {rounds} times")
         trips = RoundTrips.of(asking.command(f"doorbell ring {serving.index} {rounds} times"))
     told, taken = samples(asking.probe), samples(serving.probe)
-    offset = Offset(first, exchange(asking, serving))
-    begins, around = told[::2], told[1::2]
-    there, back = [], []
     # A round that was lost has no end.
-    for begin, both, when in zip(begins, around, taken, strict=False):
-        there.append(offset.own(when) - begin)
-        back.append(both - there[-1])
-    return Signals(trips, tuple(there), tuple(back), tuple(map(float, around)), offset.uncertain)
+    begins, around = tuple(told[::2]), tuple(told[1::2])
+    return Signals(trips, begins, around, tuple(taken[: len(begins)]), (first, exchange(asking, serving)))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,26 +60,26 @@ class Exchange:
         return (self.heard - self.asked) / 2
 
 
-@dataclass(frozen=True)
 class Offset:
-    """How far another guest's clock is ahead of one's own, by exchanges before and after what is timed.
+    """How far another guest's clock is ahead of one's own, by some exchanges over the time.
 
-    The clocks need not run at the same rate: in between, what one is ahead of the other grows evenly.
+    The clocks need not run at the same rate: between two exchanges, what one is ahead of the other grows evenly.
     """
 
-    first: Exchange
-    last: Exchange
+    def __init__(self, exchanges: Iterable[Exchange]) -> None:
+        self._known = sorted(exchanges, key=lambda exchange: exchange.answered)
 
-    @property
-    def uncertain(self) -> float:
-        """By how many nanoseconds it may be wrong."""
-        return max(self.first.uncertain, self.last.uncertain)
+    def covers(self, first: int, last: int) -> bool:
+        """Whether there are exchanges before and after what the other clock says so."""
+        return bool(self._known) and self._known[0].answered <= first and last <= self._known[-1].answered
 
     def own(self, answered: int) -> float:
-        """What one's own clock said when the other one said this."""
-        begin, end = self.first.answered, self.last.answered
-        share = (answered - begin) / (end - begin) if end > begin else 0.0
-        return answered - (self.first.ahead + share * (self.last.ahead - self.first.ahead))
+        """What one's own clock said when the other one, in the time that is covered, said this."""
+        after = max(1, bisect_left(self._known, answered, key=lambda exchange: exchange.answered))
+        one, other = self._known[after - 1], self._known[min(after, len(self._known) - 1)]
+        span = other.answered - one.answered
+        share = (answered - one.answered) / span if span else 0.0
+        return answered - (one.ahead + share * (other.ahead - one.ahead))
 
 
 def check(first: Reading, last: Reading) -> ClockCheck:

@@ -118,10 +118,10 @@ def test_signals_by_way(deploy: Deploy, metrics: Metrics, reference: Reference |
     ours, theirs = listening(deploy(*FREE), "ways", PAGES)
     watch = Watch(ours.guest)
     trips = RoundTrips(ours, theirs)
-    taken: list[tuple[Ways, ...]] = []
+    taken = []
     for _ in range(BATCHES):
-        batch = trips.ways(ROUNDS)
-        taken.append((batch, reference.ways(ROUNDS)) if reference else (batch,))
+        batch = trips.by_way(ROUNDS)
+        taken.append((batch, reference.by_way(ROUNDS)) if reference else (batch,))
     trips.check()
     batches, note = settled(taken)
     conditions = watch.conditions(pages=PAGES, mapping="device", note=note)

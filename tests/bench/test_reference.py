@@ -36,9 +36,10 @@ def test_each_signal_is_one_interrupt(guests: ReferenceGuests) -> None:
 def test_signals_are_timed_by_way(guests: ReferenceGuests) -> None:
     one, two = (Party(probe, None, number) for number, probe in enumerate(guests.probes))
     seen = signals(one, two, ROUNDS)
-    assert (seen.trips.lost, seen.trips.interrupts, len(seen.there)) == (False, ROUNDS, ROUNDS)
-    slack = 0.01 * sum(seen.around) + seen.uncertain
-    assert min(*seen.there, *seen.back) >= -slack
+    assert (seen.trips.lost, seen.trips.interrupts, len(seen.taken)) == (False, ROUNDS, ROUNDS)
+    assert list(seen.taken) == sorted(seen.taken)
+    before, after = seen.exchanges
+    assert before.answered < seen.taken[0] < seen.taken[-1] < after.answered
 
 
 def test_a_peer_that_does_not_serve_is_noticed(guests: ReferenceGuests) -> None:
