@@ -44,6 +44,7 @@ from harness.shmem.name_lists import encode_name
 
 __all__ = [
     "IrqSource",
+    "Mapping",
     "Memory",
     "Page",
     "Probe",
@@ -64,6 +65,7 @@ Page = Literal["factory", "control", "data", "phys"]
 IrqSource = Literal["pin", "message", "vector"]
 Work = Literal["write", "read", "copy"]
 Memory = Literal["region", "private"]
+Mapping = Literal["normal", "uncached"]
 Crash = Literal["read", "write", "jump", "undefined", "stack", "divide", "hang"]
 
 _PIECE: Final = 4096
@@ -164,6 +166,13 @@ class Probe:
     def forget(self, handle: int | None = None) -> None:
         """Take a region out of the guest's table without touching the device."""
         self.command("forget", handle=handle)
+
+    def map_data(self, kind: Mapping, *, handle: int | None = None) -> str:
+        """Map the data of a region in another way; how the processor maps it now, empty where a system decides that.
+
+        What others have of the region in their caches, a guest without a cache does not see on every machine.
+        """
+        return self.command(f"mapping {kind}", handle=handle)["attribute"] or ""
 
     def use(self, handle: int) -> None:
         """Make a region the current one."""

@@ -36,6 +36,9 @@ LOOP_BLOCK = 65536
 LOOP_PIECE = 4 << 20
 RANDOM_BLOCKS = {"64B": 64, "512B": 512, "4KiB": 4096}
 SEED = 1
+UNCACHED_BLOCKS = {"64B": 64, "4KiB": 4096}
+# A processor may need a microsecond for each access to memory that is not cached.
+FIRST_UNCACHED_BYTES = 64 << 10
 
 
 def piece_for(region: Region, work: Work, block: int, seed: int = 0) -> int:
@@ -190,6 +193,33 @@ def test_throughput_at_random(
     record_beside(metrics, f"{name}, beside in order", block, shared, in_order, "in order", conditions, watched=False)
     if beside:
         record_ratios(metrics, f"{name}, beside ivshmem-plain", block, jumping, beside, conditions)
+
+
+@pytest.mark.figures
+@pytest.mark.one_placement
+@pytest.mark.parametrize("block", UNCACHED_BLOCKS.values(), ids=UNCACHED_BLOCKS)
+@pytest.mark.parametrize("work", ["write", "read", "copy"])
+@pytest.mark.requirement("SHM-PERF-01")
+def test_throughput_without_a_cache(deploy: Deploy, metrics: Metrics, emulated: bool, work: Work, block: int) -> None:
+    """The same region, mapped so that it is not cached, by turns with the usual mapping."""
+    (guest,) = deploy("")
+    region = guest.attach("uncached", pages=PAGES)
+    watch = Watch(guest)
+    region.map_data("uncached")
+    slow = region.speeds(work, block=block, piece=FIRST_UNCACHED_BYTES, count=1).region
+    piece = max(block, int(slow * 1e6 * PIECE_SECONDS))
+    uncached, usual, attribute, loop = [], [], "", ""
+    for _ in range(MANY_ROUNDS):
+        attribute = region.map_data("uncached")
+        seen = region.speeds(work, block=block, piece=piece, count=FEW_PIECES)
+        uncached.append(seen.best_region)
+        region.map_data("normal")
+        usual.append(region.speeds(work, block=block, piece=piece, count=FEW_PIECES).best_region)
+        loop = seen.loop
+    note = "software emulation: the attribute costs nothing here" if emulated else ""
+    mapping = attribute or "not cached, as the guest's system does it"
+    conditions = watch.conditions(pages=PAGES, loop=loop, mapping=mapping, note=note)
+    record_beside(metrics, f"throughput {work}, uncached", block, uncached, usual, "the region as usual", conditions)
 
 
 @pytest.mark.figures

@@ -63,6 +63,7 @@ struct region {
     uint64_t length;              /* of the data, in bytes */
     volatile uint8_t *control;
     volatile uint8_t *data;
+    enum memory_kind kind;        /* of the data */
 
     /* Written by the interrupt handler. */
     volatile uint32_t members;    /* as last read */
