@@ -42,7 +42,7 @@ REFERENCES: Final = "references"
 """Capability: guests are QEMU's on this machine, so that others of stock QEMU can be measured beside them."""
 
 EMULATION: Final = "emulation"
-"""Capability: processors of guests are emulated in software, to which caches and attributes of memory are nothing."""
+"""Capability: processors of guests are emulated in software, which has no caches that memory could be kept out of."""
 
 FAULTS: Final = "faults"
 """Capability: the host supports fault injection (``ShmemHostProtocol.inject``)."""
