@@ -59,7 +59,8 @@ SLOW_DOWNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         (
             "core/loops.c",
             "        move_block(run, move, copies, reach, offset);\n",
-            "        move_block(run, move, copies, reach, offset);\n        if (copies && done / run->block % 10 == 0)\n"
+            "        move_block(run, move, copies, reach, offset);\n"
+            "        if (copies && done / run->block % 10 == 0)\n"
             "            move_block(run, move, copies, reach, offset);\n",
         ),
     ),
