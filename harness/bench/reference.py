@@ -61,9 +61,9 @@ class ReferenceGuests:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def compare(self, work: str, block: int, total: int, count: int) -> Comparison:
+    def compare(self, work: str, block: int, total: int, count: int, *, seed: int = 0) -> Comparison:
         """As :meth:`harness.guest.probe.Probe.compare`, with the memory that these guests share."""
-        command = f"compare {work} {block} {total} {count} ivshmem"
+        command = f"compare {work} {block} {total} {count} ivshmem {seed}"
         return Comparison.of(self.probes[0].command(command, timeout=2 * _BUSY, busy=_BUSY))
 
     def round_trips(self, rounds: int) -> RoundTrips:

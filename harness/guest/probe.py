@@ -44,6 +44,7 @@ from harness.shmem.name_lists import encode_name
 
 __all__ = [
     "IrqSource",
+    "Mapping",
     "Memory",
     "Page",
     "Probe",
@@ -64,6 +65,7 @@ Page = Literal["factory", "control", "data", "phys"]
 IrqSource = Literal["pin", "message", "vector"]
 Work = Literal["write", "read", "copy"]
 Memory = Literal["region", "private"]
+Mapping = Literal["normal", "uncached"]
 Crash = Literal["read", "write", "jump", "undefined", "stack", "divide", "hang"]
 
 _PIECE: Final = 4096
@@ -165,6 +167,13 @@ class Probe:
         """Take a region out of the guest's table without touching the device."""
         self.command("forget", handle=handle)
 
+    def map_data(self, kind: Mapping, *, handle: int | None = None) -> str:
+        """Map the data of a region in another way; how the processor maps it now, empty where a system decides that.
+
+        What others have of the region in their caches, a guest without a cache does not see on every machine.
+        """
+        return self.command(f"mapping {kind}", handle=handle)["attribute"] or ""
+
     def use(self, handle: int) -> None:
         """Make a region the current one."""
         self.command(f"use {handle}")
@@ -220,22 +229,26 @@ class Probe:
         """What the interrupt handler has counted."""
         return InterruptCount.of(self.command("irq count"))
 
-    def irq_serve(self, count: int, *, handle: int | None = None) -> None:
-        """Let the handler answer the next ``count`` signals to a region with a signal to their senders."""
-        self.command(f"irq serve {count}", handle=handle)
+    def irq_serve(self, count: int, *, times: bool = False, handle: int | None = None) -> None:
+        """Let the handler answer the next ``count`` signals to a region with a signal to their senders.
+
+        With ``times`` it keeps when it took each of them as the samples of the last measurement.
+        """
+        self.command(f"irq serve {count}{' times' if times else ''}", handle=handle)
 
     def notify(self, mask: int, *, handle: int | None = None) -> None:
         """Write ``mask`` to the control page's notify register."""
         self.command(f"notify {mask:#x}", handle=handle)
 
-    def pingpong(self, peer: int, rounds: int, *, handle: int | None = None) -> RoundTrips:
+    def pingpong(self, peer: int, rounds: int, *, times: bool = False, handle: int | None = None) -> RoundTrips:
         """Signal client ``peer`` and wait for its answering signal, ``rounds`` times (at most 16384).
 
-        The peer must serve as many. Raises ProbeError when not even the first round has an answer.
+        With ``times``, half as many at most, the samples are pairs: when a round began, and its time. The peer must
+        serve as many. Raises ProbeError when not even the first round has an answer.
         """
         seconds = TIMEOUT + rounds * 0.02
         # The line of the console would interrupt the guest between two rounds if the command came again.
-        command = f"pingpong {peer} {rounds}"
+        command = f"pingpong {peer} {rounds}{' times' if times else ''}"
         return RoundTrips.of(self.command(command, handle=handle, timeout=seconds + _BUSY, busy=_BUSY))
 
     # Data of a region
@@ -289,12 +302,15 @@ class Probe:
         command = f"bench {work} {memory} {block} {total}" + ("" if span is None else f" {span}")
         return Throughput.of(self.command(command, handle=handle, timeout=_time_for(total)))
 
-    def compare(self, work: Work, block: int, total: int, count: int, *, handle: int | None = None) -> Comparison:
+    def compare(
+        self, work: Work, block: int, total: int, count: int, *, seed: int = 0, handle: int | None = None
+    ) -> Comparison:
         """Time ``count`` (at most 4096) pieces of ``total`` bytes in the region and in private memory, alternately.
 
         Short pieces (a millisecond) make the ratio of the medians steady on a machine that is busy with other things.
+        With a ``seed`` that is not 0, the blocks come in the random order that it gives.
         """
-        command = f"compare {work} {block} {total} {count}"
+        command = f"compare {work} {block} {total} {count}" + (f" region {seed}" if seed else "")
         return Comparison.of(self.command(command, handle=handle, timeout=_time_for(2 * count * total)))
 
     def scan_window(self, *, step: int = 8, needle: int | None = None) -> Scan:

@@ -7,16 +7,16 @@ Two guests work at the same moment, each on its own console, so the one that wai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, Literal, TypeVar
 
-from harness.guest.probe import TIMEOUT, Probe
-from harness.guest.probe_measurements import RoundTrips
-from harness.measure.clock import Reading
+from harness.guest.probe import TIMEOUT, Memory, Probe, Work
+from harness.guest.probe_measurements import RoundTrips, Share
+from harness.measure.clock import Exchange, Reading
 
 How = Literal["poll", "signal"]
 
@@ -24,6 +24,8 @@ _Result = TypeVar("_Result")
 
 _BUSY: Final = 60.0
 """Seconds that a guest is left alone while it measures; the peer's absence takes it ten to notice."""
+
+_EXCHANGES: Final = 2000
 
 _sessions = count(1)
 
@@ -131,6 +133,63 @@ def stream(sender: Party, receiver: Party, *, size: int, messages: int, how: How
     with _meanwhile(lambda: receiver.command(f"stream receive {words} {sender.index} {session} {end}")) as other:
         sent = sender.command(f"stream send {words} {receiver.index} {session} {end}")
     return Stream(size, messages, End(**sent), End(**other.result()))
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Round trips of signals: when each began, by the asker's clock, its time, and when the peer took it, by its own.
+
+    ``exchanges`` say how far the two clocks were apart before and after. All times are nanoseconds.
+    """
+
+    trips: RoundTrips
+    begins: tuple[int, ...]
+    around: tuple[int, ...]
+    taken: tuple[int, ...]
+    exchanges: tuple[Exchange, Exchange]
+
+
+def exchange(asking: Party, answering: Party) -> Exchange:
+    """What the clocks of two guests say at the same moment: the quickest of many exchanges through their memory."""
+    words = f"{_EXCHANGES} {next(_sessions)}{'' if asking.handle is not None else ' ivshmem'}"
+    with _meanwhile(lambda: answering.command(f"clocks answer {words}")):
+        answer = asking.command(f"clocks ask {words}")
+    return Exchange(answer["asked_ns"], answer["answered_ns"], answer["heard_ns"])
+
+
+def signals(asking: Party, serving: Party, rounds: int) -> Signals:
+    """Signals and their answers by interrupt, by way. Both listen; between guests of ivshmem, by their doorbells."""
+    first = exchange(asking, serving)
+    if asking.handle is not None:
+        serving.probe.irq_serve(rounds, times=True, handle=serving.handle)
+        trips = asking.probe.pingpong(serving.index, rounds, times=True, handle=asking.handle)
+    else:
+        serving.command(f"doorbell serve {asking.index} {rounds} times")
+        trips = RoundTrips.of(asking.command(f"doorbell ring {serving.index} {rounds} times"))
+    told, taken = samples(asking.probe), samples(serving.probe)
+    # A round that was lost has no end.
+    begins, around = tuple(told[::2]), tuple(told[1::2])
+    return Signals(trips, begins, around, tuple(taken[: len(begins)]), (first, exchange(asking, serving)))
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of several guests that work in a region at the same time, and what it does there."""
+
+    party: Party
+    work: Work
+
+
+def together(workers: Sequence[Worker], memory: Memory, block: int, milliseconds: int) -> list[Share]:
+    """What each of the guests moves in so many milliseconds, which begin when all of them are there.
+
+    They work in the region behind its first page, or in private memory of each.
+    """
+    session, everyone = next(_sessions), sum(1 << worker.party.index for worker in workers)
+    end = f"{memory} {block} {milliseconds} {everyone:#x} {session}"
+    with ThreadPoolExecutor(len(workers)) as pool:
+        answers = [pool.submit(worker.party.command, f"together {worker.work} {end}") for worker in workers]
+    return [Share.of(answer.result()) for answer in answers]
 
 
 @contextmanager

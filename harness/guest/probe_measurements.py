@@ -99,6 +99,37 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Share:
+    """What one of several guests has moved in the ``ns`` in which all of them worked.
+
+    A pass is once over the ``span``; ``passes`` are their times. The median one is hardly moved by the moments at which
+    the guest's processor did something else, which ``bytes`` contains.
+    """
+
+    ns: int
+    bytes: int
+    block: int
+    span: int
+    loop: str
+    passes: Timing
+
+    @property
+    def megabytes_per_second(self) -> float:
+        """10^6 bytes per second, over the whole time."""
+        return self.bytes * 1000 / self.ns
+
+    @property
+    def megabytes_per_second_of_a_pass(self) -> float:
+        """The same of the median pass."""
+        return self.span * 1000 / self.passes.median_ns
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        passes = Timing.of(answer["passes"])
+        return cls(answer["ns"], answer["bytes"], answer["block"], answer["span"], answer["loop"], passes)
+
+
+@dataclass(frozen=True)
 class Interrupt:
     """The interrupt that a guest listens to; ``line`` means nothing when it is message-signalled."""
 

@@ -21,6 +21,7 @@ from harness.emulator.machine.board import ChipSet
 from harness.emulator.service.client import EmulatedHost, HostClient
 from harness.errors import BenchError
 from harness.host.protocol import (
+    EMULATION,
     FAULTS,
     HOST_CLIENT,
     HOST_STATUS,
@@ -178,7 +179,9 @@ class EmulatedHypervisor(ShmemHostProtocol):
     @property
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
-        return frozenset({REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, FAULTS, REFERENCES})
+        return frozenset(
+            {REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, FAULTS, REFERENCES, EMULATION}
+        )
 
     def components(self) -> Sequence[ManifestItem]:
         """QEMU with its packages, the guest images, the library inside QEMU, qvm, the compiler."""

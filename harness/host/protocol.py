@@ -41,6 +41,9 @@ REPORTS: Final = "reports"
 REFERENCES: Final = "references"
 """Capability: guests are QEMU's on this machine, so that others of stock QEMU can be measured beside them."""
 
+EMULATION: Final = "emulation"
+"""Capability: processors of guests are emulated in software, which has no caches that memory could be kept out of."""
+
 FAULTS: Final = "faults"
 """Capability: the host supports fault injection (``ShmemHostProtocol.inject``)."""
 

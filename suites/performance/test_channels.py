@@ -17,6 +17,7 @@ from fixtures.api import HostProgram
 from fixtures.deployment import Deploy
 from fixtures.figures.channel import How, RoundTrips, Stream, listening, polled, stream
 from fixtures.figures.fixture import Reference, Watch
+from fixtures.figures.ways import Ways, settled
 from fixtures.guest import Guest, Region
 from fixtures.records import Conditions, Metrics
 
@@ -108,6 +109,31 @@ def test_many_round_trips_by_interrupt(deploy: Deploy, metrics: Metrics, referen
     conditions = watch.conditions(pages=PAGES, mapping="device")
     against = "ivshmem-doorbell" if reference else ""
     record_times(metrics, "round trip, interrupt, many", batches, conditions, against=against, reference=beside)
+
+
+@pytest.mark.figures
+@pytest.mark.requirement("SHM-PERF-05", "SHM-NOTIF-10")
+def test_signals_by_way(deploy: Deploy, metrics: Metrics, reference: Reference | None) -> None:
+    """From the store to notify until the handler of the peer has the signal, and the same of its answer."""
+    ours, theirs = listening(deploy(*FREE), "ways", PAGES)
+    watch = Watch(ours.guest)
+    trips = RoundTrips(ours, theirs)
+    taken = []
+    for _ in range(BATCHES):
+        batch = trips.by_way(ROUNDS)
+        taken.append((batch, reference.by_way(ROUNDS)) if reference else (batch,))
+    trips.check()
+    batches, note = settled(taken)
+    conditions = watch.conditions(pages=PAGES, mapping="device", note=note)
+    against = "ivshmem-doorbell" if reference else ""
+    ways: dict[str, Callable[[Ways], Sequence[float]]] = {
+        "one way, interrupt": lambda ways: ways.there,
+        "one way, interrupt, answer": lambda ways: ways.back,
+        "one way, interrupt, both": lambda ways: ways.around,
+    }
+    for name, times in ways.items():
+        ours_of, theirs_of = ([times(batch[number]) for batch in batches if batch[number:]] for number in (0, 1))
+        record_times(metrics, name, ours_of, conditions, against=against, reference=theirs_of)
 
 
 @pytest.mark.figures

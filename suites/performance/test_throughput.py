@@ -6,14 +6,15 @@ Nothing is judged here but that it can be measured: the figures and the target s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.figures.fixture import Reference, Watch
-from fixtures.guest import Work
-from fixtures.records import Metrics
+from fixtures.guest import Region, Speeds, Work
+from fixtures.records import Conditions, Metrics
 
 pytestmark = [pytest.mark.lg_feature("performance"), pytest.mark.quiet]
 
@@ -33,6 +34,65 @@ MANY_ROUNDS = 16
 FEW_PIECES = 6
 LOOP_BLOCK = 65536
 LOOP_PIECE = 4 << 20
+RANDOM_BLOCKS = {"64B": 64, "512B": 512, "4KiB": 4096}
+SEED = 1
+UNCACHED_BLOCKS = {"64B": 64, "4KiB": 4096}
+# A processor may need a microsecond for each access to memory that is not cached.
+FIRST_UNCACHED_BYTES = 64 << 10
+
+
+def piece_for(region: Region, work: Work, block: int, seed: int = 0) -> int:
+    """The bytes of a piece of this work."""
+    rate = region.speeds(work, block=block, piece=CALIBRATION_BYTES, count=1, seed=seed).private
+    return max(block, int(rate * 1e6 * PIECE_SECONDS))
+
+
+def record_beside(
+    metrics: Metrics,
+    name: str,
+    block: int,
+    samples: Sequence[float],
+    reference: Sequence[float],
+    against: str,
+    conditions: Conditions,
+    *,
+    watched: bool = True,
+) -> None:
+    """Speeds beside those of something else, taken by turns."""
+    metrics.record(
+        name=name,
+        unit="MB/s",
+        value=median(samples),
+        reference=median(reference),
+        block_bytes=block,
+        samples=samples,
+        reference_samples=reference,
+        against=against,
+        conditions=conditions,
+        watched=watched,
+    )
+
+
+def record_ratios(
+    metrics: Metrics,
+    name: str,
+    block: int,
+    rounds: Sequence[Speeds],
+    beside: Sequence[Speeds],
+    conditions: Conditions,
+) -> None:
+    """Memory of two guests, each relative to its guest's private memory."""
+    metrics.record(
+        name=name,
+        unit="of private RAM",
+        value=median(speeds.best_ratio for speeds in rounds),
+        reference=median(speeds.best_ratio for speeds in beside),
+        block_bytes=block,
+        samples=[speeds.best_ratio for speeds in rounds],
+        reference_samples=[speeds.best_ratio for speeds in beside],
+        against="ivshmem-plain",
+        conditions=conditions,
+    )
 
 
 @pytest.mark.requirement("SHM-PERF-02")
@@ -50,8 +110,7 @@ def test_throughput_of_a_region(deploy: Deploy, metrics: Metrics, work: Work, bl
     (guest,) = deploy("")
     region = guest.attach("common", pages=PAGES)
     watch = Watch(guest)
-    rate = region.speeds(work, block=block, piece=CALIBRATION_BYTES, count=1).private
-    piece = max(block, int(rate * 1e6 * PIECE_SECONDS))
+    piece = piece_for(region, work, block)
     rounds = [region.speeds(work, block=block, piece=piece, count=PIECES) for _ in range(ROUNDS)]
     shared, private = [speeds.region for speeds in rounds], [speeds.private for speeds in rounds]
     metrics.record(
@@ -83,37 +142,85 @@ def test_throughput_beside_references(
     (guest,) = deploy("")
     region = guest.attach("far", pages=FAR_PAGES)
     watch = Watch(guest)
-    rate = region.speeds(work, block=block, piece=CALIBRATION_BYTES, count=1).private
-    piece = max(block, int(rate * 1e6 * PIECE_SECONDS))
+    piece = piece_for(region, work, block)
     rounds, beside = [], []
     for _ in range(MANY_ROUNDS):
         rounds.append(region.speeds(work, block=block, piece=piece, count=FEW_PIECES))
         if reference:
             beside.append(reference.speeds(work, block=block, piece=piece, count=FEW_PIECES))
     conditions = watch.conditions(pages=FAR_PAGES, loop=rounds[0].loop)
-    metrics.record(
-        name=f"throughput {work}, far",
-        unit="MB/s",
-        value=median(speeds.best_region for speeds in rounds),
-        reference=median(speeds.best_private for speeds in rounds),
-        block_bytes=block,
-        samples=[speeds.best_region for speeds in rounds],
-        reference_samples=[speeds.best_private for speeds in rounds],
-        against="private RAM",
-        conditions=conditions,
-    )
+    name, shared = f"throughput {work}, far", [speeds.best_region for speeds in rounds]
+    record_beside(metrics, name, block, shared, [speeds.best_private for speeds in rounds], "private RAM", conditions)
     if beside:
-        metrics.record(
-            name=f"throughput {work}, far, beside ivshmem-plain",
-            unit="of private RAM",
-            value=median(speeds.best_ratio for speeds in rounds),
-            reference=median(speeds.best_ratio for speeds in beside),
-            block_bytes=block,
-            samples=[speeds.best_ratio for speeds in rounds],
-            reference_samples=[speeds.best_ratio for speeds in beside],
-            against="ivshmem-plain",
-            conditions=conditions,
-        )
+        record_ratios(metrics, f"{name}, beside ivshmem-plain", block, rounds, beside, conditions)
+
+
+@pytest.mark.figures
+@pytest.mark.one_placement
+@pytest.mark.parametrize("block", RANDOM_BLOCKS.values(), ids=RANDOM_BLOCKS)
+@pytest.mark.parametrize("work", ["write", "read", "copy"])
+@pytest.mark.requirement("SHM-PERF-01")
+def test_throughput_at_random(
+    deploy: Deploy, metrics: Metrics, reference: Reference | None, work: Work, block: int
+) -> None:
+    """Every block of a region beyond the caches once in a random order, by turns with one block after the other.
+
+    The order is the same for each kind of memory and in each run. What finds the next block is a part of the loop, so
+    that the smallest blocks are also slower by that.
+    """
+    (guest,) = deploy("")
+    region = guest.attach("random", pages=FAR_PAGES)
+    watch = Watch(guest)
+    pieces = {seed: piece_for(region, work, block, seed) for seed in (0, SEED)}
+    rounds: dict[int, list[Speeds]] = {seed: [] for seed in pieces}
+    beside = []
+    for _ in range(MANY_ROUNDS):
+        for seed, piece in pieces.items():
+            rounds[seed].append(region.speeds(work, block=block, piece=piece, count=FEW_PIECES, seed=seed))
+        if reference:
+            beside.append(reference.speeds(work, block=block, piece=pieces[SEED], count=FEW_PIECES, seed=SEED))
+    jumping = rounds[SEED]
+    shared, private, in_order = (
+        [speeds.best_region for speeds in jumping],
+        [speeds.best_private for speeds in jumping],
+        [speeds.best_region for speeds in rounds[0]],
+    )
+    note = f"blocks in the random order of seed {SEED}"
+    conditions = watch.conditions(pages=FAR_PAGES, loop=jumping[0].loop, note=note)
+    name = f"throughput {work}, at random"
+    record_beside(metrics, name, block, shared, private, "private RAM", conditions)
+    # How far the two are apart is what the caches of the machine, and others in them, make of it.
+    record_beside(metrics, f"{name}, beside in order", block, shared, in_order, "in order", conditions, watched=False)
+    if beside:
+        record_ratios(metrics, f"{name}, beside ivshmem-plain", block, jumping, beside, conditions)
+
+
+@pytest.mark.figures
+@pytest.mark.one_placement
+@pytest.mark.parametrize("block", UNCACHED_BLOCKS.values(), ids=UNCACHED_BLOCKS)
+@pytest.mark.parametrize("work", ["write", "read", "copy"])
+@pytest.mark.requirement("SHM-PERF-01")
+def test_throughput_without_a_cache(deploy: Deploy, metrics: Metrics, emulated: bool, work: Work, block: int) -> None:
+    """The same region, mapped so that it is not cached, by turns with the usual mapping."""
+    (guest,) = deploy("")
+    region = guest.attach("uncached", pages=PAGES)
+    watch = Watch(guest)
+    region.map_data("uncached")
+    slow = region.speeds(work, block=block, piece=FIRST_UNCACHED_BYTES, count=1).region
+    piece = max(block, int(slow * 1e6 * PIECE_SECONDS))
+    uncached, usual, attribute, loop = [], [], "", ""
+    for _ in range(MANY_ROUNDS):
+        attribute = region.map_data("uncached")
+        seen = region.speeds(work, block=block, piece=piece, count=FEW_PIECES)
+        uncached.append(seen.best_region)
+        region.map_data("normal")
+        usual.append(region.speeds(work, block=block, piece=piece, count=FEW_PIECES).best_region)
+        loop = seen.loop
+    # How a guest's own system maps it is not known: device memory does cost something on emulated processors, too.
+    note = "software emulation: the attribute costs nothing here" if emulated and attribute else ""
+    mapping = attribute or "not cached, as the guest's system does it"
+    conditions = watch.conditions(pages=PAGES, loop=loop, mapping=mapping, note=note)
+    record_beside(metrics, f"throughput {work}, uncached", block, uncached, usual, "the region as usual", conditions)
 
 
 @pytest.mark.figures

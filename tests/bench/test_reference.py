@@ -13,7 +13,7 @@ from harness.arch import ARCHES
 from harness.bench import reference
 from harness.bench.reference import ReferenceGuests
 from harness.errors import BenchError
-from harness.guest.probe_figures import samples
+from harness.guest.probe_figures import Party, samples, signals
 
 ROUNDS = 50
 
@@ -31,6 +31,15 @@ def test_each_signal_is_one_interrupt(guests: ReferenceGuests) -> None:
     taken = [probe.command("doorbell count")["taken"] for probe in guests.probes]
     assert [now - was for now, was in zip(taken, before, strict=True)] == [ROUNDS, ROUNDS]
     assert len(samples(guests.probes[0])) == ROUNDS
+
+
+def test_signals_are_timed_by_way(guests: ReferenceGuests) -> None:
+    one, two = (Party(probe, None, number) for number, probe in enumerate(guests.probes))
+    seen = signals(one, two, ROUNDS)
+    assert (seen.trips.lost, seen.trips.interrupts, len(seen.taken)) == (False, ROUNDS, ROUNDS)
+    assert list(seen.taken) == sorted(seen.taken)
+    before, after = seen.exchanges
+    assert before.answered < seen.taken[0] < seen.taken[-1] < after.answered
 
 
 def test_a_peer_that_does_not_serve_is_noticed(guests: ReferenceGuests) -> None:

@@ -58,9 +58,10 @@ SLOW_DOWNS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "copy loop": (
         (
             "core/loops.c",
-            "        move(to, from, run->block);\n",
-            "        move(to, from, run->block);\n        if (copies && done / run->block % 10 == 0)\n"
-            "            move(to, from, run->block);\n",
+            "        move_block(run, move, copies, reach, offset);\n",
+            "        move_block(run, move, copies, reach, offset);\n"
+            "        if (copies && done / run->block % 10 == 0)\n"
+            "            move_block(run, move, copies, reach, offset);\n",
         ),
     ),
 }

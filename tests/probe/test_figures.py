@@ -7,8 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.guest.probe import ProbeError, Work
-from harness.guest.probe_figures import How, Party, polled_round_trips, samples, stream
+from harness.guest.probe import Memory, ProbeError, Work
+from harness.guest.probe_figures import (
+    How,
+    Party,
+    Worker,
+    clock_reading,
+    exchange,
+    polled_round_trips,
+    samples,
+    signals,
+    stream,
+    together,
+)
+from harness.measure.clock import Offset
 from harness.measure.statistics import percentile
 from tests.probe.pair import Pair
 
@@ -147,6 +159,119 @@ def test_copies_move_the_bytes(pair: Pair) -> None:
         assert pair.one.peek(last, block) == pair.one.peek(0, block)
 
 
+def test_clocks_of_two_guests_are_compared(pair: Pair) -> None:
+    """What the harness sees of the clocks, one after the other, has to allow it."""
+    one, two = parties(pair)
+    first, other, last = (clock_reading(probe).guest * 1e9 for probe in (pair.one, pair.two, pair.one))
+    seen = exchange(one, two)
+    # The rates of the clocks may differ by so much, from the first reading until the exchange has ended.
+    slack = 0.01 * (seen.heard - first) + seen.uncertain
+    assert other - last - slack <= seen.ahead <= other - first + slack
+    assert first < seen.asked <= seen.heard
+    # Both ways have the same length but for what is uncertain, so that the other one sees as much.
+    back = exchange(two, one)
+    assert abs(seen.ahead + back.ahead) <= seen.uncertain + back.uncertain + 0.01 * (back.answered - seen.asked)
+
+
+def test_signals_are_timed_by_way(pair: Pair) -> None:
+    one, two = parties(pair, listening=True)
+    seen = signals(one, two, ROUNDS)
+    assert (seen.trips.lost, seen.trips.interrupts) == (False, ROUNDS)
+    assert len(seen.begins) == len(seen.taken) == len(seen.around) == ROUNDS
+    assert seen.trips.timing.max_ns == max(seen.around)
+    offset = Offset(seen.exchanges)
+    assert offset.covers(seen.taken[0], seen.taken[-1])
+    # The peer has taken each signal between its beginning and its end, as far as the clocks are known.
+    slack = max(one.uncertain for one in seen.exchanges) + 0.01 * sum(seen.around)
+    for begin, taken, around in zip(seen.begins, seen.taken, seen.around, strict=True):
+        assert begin - slack <= offset.own(taken) <= begin + around + slack
+
+
+def test_the_handler_keeps_times_only_when_it_is_asked_to(pair: Pair) -> None:
+    """Else it would write among the samples of another measurement."""
+    one, two = parties(pair, listening=True)
+    for times in (False, True):
+        pair.two.timed("data", 0, 8, 3)
+        before = samples(pair.two)
+        pair.two.irq_serve(2, times=times, handle=two.handle)
+        pair.one.pingpong(two.index, 2, handle=one.handle)
+        after = samples(pair.two)
+        assert (after == before) is not times
+        assert len(after) == (2 if times else 3)
+        assert after == sorted(after) or not times
+
+
+def test_guests_work_together_for_a_time(pair: Pair) -> None:
+    """One of them writes the region behind its first page; with private RAM nothing of the region changes there."""
+    one, two = parties(pair)
+    behind = PAGES * 4096 - RING
+    pair.one.fill(RING, behind, 7)
+    workers = [Worker(one, "write"), Worker(two, "copy")]
+    memories: list[tuple[Memory, bool]] = [("private", False), ("region", True)]
+    for memory, changed in memories:
+        shares = together(workers, memory, 4096, 20)
+        for share, probe in zip(shares, (pair.one, pair.two), strict=True):
+            assert (share.span, share.bytes, share.ns >= 20_000_000) == (behind, behind * share.passes.count, True)
+            assert sorted(samples(probe))[share.passes.count // 2] == share.passes.median_ns
+            assert share.megabytes_per_second > 0 < share.megabytes_per_second_of_a_pass
+        assert (pair.two.verify(RING, behind, 7).mismatches > 0) is changed
+
+
+def test_guests_begin_together(pair: Pair) -> None:
+    one, two = parties(pair)
+    session, both = 0x5EEF, 1 << one.index | 1 << two.index
+    command = f"together read region 4096 1 {both:#x} {session}"
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(one.command, command)
+        while two.probe.read("data", 64 * one.index, 8) != session:
+            assert not first.done()
+        for _ in range(20):
+            two.probe.identify()
+        assert not first.done()
+        assert two.command(command)["ns"] >= 1_000_000
+        assert first.result()["ns"] >= 1_000_000
+
+
+def copied(pair: Pair, block: int, blocks: int, seed: int) -> set[int]:
+    """Which blocks of the first half of the region a copy of so many blocks has taken.
+
+    The pass before it, untimed, goes by pages: there the blocks of a page are in another order in the target.
+    """
+    half = PAGES * 4096 // 2
+    pair.one.fill(0, half, 7)
+    answer = pair.one.command(f"bench copy region {block} {block * blocks} {2 * half} {seed}")
+    assert (answer["seed"], answer["bytes"]) == (seed, block * blocks)
+    source, target = pair.one.peek(0, half), pair.one.peek(half, half)
+    end = len(target)
+    return {
+        place
+        for place in range(half // block)
+        if source[place * block :][:block] == target[end - (place + 1) * block : end - place * block]
+    }
+
+
+@pytest.mark.parametrize("block", [24, 64, 512])
+def test_a_random_order_has_every_block_once(pair: Pair, block: int) -> None:
+    """A quarter of the blocks are a quarter of all, and not the first ones; all of them are all."""
+    parties(pair)
+    whole = PAGES * 4096 // 2 // block
+    assert copied(pair, block, whole, 1) == set(range(whole))
+    quarter, other = copied(pair, block, whole // 4, 1), copied(pair, block, whole // 4, 2)
+    assert len(quarter) == len(other) == whole // 4
+    assert quarter != other
+    # As many of the first half as of the second, but for chance; in order there would be all of the former.
+    assert whole // 32 < sum(place < whole // 2 for place in quarter) < whole // 4 - whole // 32
+    assert copied(pair, block, whole // 4, 0) == set(range(whole // 4))
+
+
+def test_pieces_at_random_go_on_in_their_order(pair: Pair) -> None:
+    """So that many short pieces see the whole region and not the same blocks again and again."""
+    parties(pair)
+    answer = pair.one.command(f"compare write 4096 {PAGES * 4096 // 4} 3 region 1")
+    assert answer["place"] == 3 * PAGES // 4
+    assert pair.one.command(f"compare write 4096 {PAGES * 4096 // 4} 3")["place"] == 0
+
+
 @pytest.mark.parametrize(
     ("command", "kind"),
     [
@@ -155,6 +280,14 @@ def test_copies_move_the_bytes(pair: Pair) -> None:
         ("compare write 64 64 1 somewhere", "usage"),
         ("compare write 64 64 1 ivshmem", "state"),
         ("doorbell on", "state"),
+        ("clocks ask 1 5", "usage"),
+        ("clocks ask 5 0", "usage"),
+        ("clocks tell 5 5", "usage"),
+        ("clocks ask 5 5 ivshmem", "state"),
+        ("together fly region 4096 1 1 1", "usage"),
+        ("together read ivshmem 4096 1 1 1", "usage"),
+        ("together read region 100 1 1 1", "usage"),
+        ("together read region 4096 10001 1 1", "usage"),
         ("samples 99999", "usage"),
         ("pingpong 1 5", "state"),
         ("stream send 63 1 1 1 poll", "usage"),

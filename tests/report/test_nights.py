@@ -71,6 +71,14 @@ def test_the_night_in_which_a_figure_became_worse_is_named(tmp_path: Path) -> No
     assert History(tmp_path / FILE).series().keys() == known
 
 
+def test_a_figure_that_is_not_watched_has_no_history(tmp_path: Path) -> None:
+    """And never becomes worse, whatever it does."""
+    for number in range(12):
+        alone = replace(copy(0.98 if number < 9 else 0.1), name="beside others", watched=False)
+        found = nights.remember(tmp_path, night(number, alone, copy(0.98)))
+        assert ([one.name for one in found], worse(found)) == (["copy"], [])
+
+
 def test_the_report_of_a_night_says_since_when_a_figure_is_worse(tmp_path: Path) -> None:
     for number in range(8):
         report = compared(tmp_path, number, copy(0.98 if number < 6 else 0.5), trip(200.0))

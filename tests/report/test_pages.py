@@ -94,7 +94,7 @@ def _metrics(where: Where) -> list[Metric]:
         Metric("ring", "us", 7.25, 3.5, 2.125, site, better="lower", ratio_low=2.0, ratio_high=2.25,
                against="a doorbell", noise=0.06, count=12000, pages=12,
                percentiles={"min": 6.5, "p50": 7.25, "p99.9": 812.0},
-               mapping="device", clock="PIT", clock_check="1 s in 1 s", times=[6.5, 7.25, 812.0]),
+               mapping="device", clock="PIT", clock_check="1 s in 1 s", note="on two cores", times=[6.5, 7.25, 812.0]),
         Metric("noise", "us", 31.25, 5.5, 5.682, site, better="lower", ratio_low=2.0, ratio_high=9.0, noise=0.62),
     ]  # fmt: skip
 
@@ -226,7 +226,7 @@ def test_page_shows_what_was_not_as_expected(folder: Path) -> None:
 def test_a_figure_has_its_conditions_and_its_distribution(folder: Path) -> None:
     text = " ".join(Page(folder / "index.html").text.split())
     assert "2.125 (2.000 to 2.250) 7.25 us 3.5 us, a doorbell" in text
-    assert "12 pages; device; 12000 samples; known to 6.0 %; clock: PIT (1 s in 1 s)" in text
+    assert "12 pages; device; 12000 samples; known to 6.0 %; clock: PIT (1 s in 1 s); on two cores" in text
     table = text[text.index("Distributions of times") :]
     assert "12000 6.5 7.25 812" in table
 

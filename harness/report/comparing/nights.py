@@ -27,10 +27,10 @@ def remember(reports: Path, report: Report) -> list[FigureHistory]:
 
 
 def entries(report: Report) -> Iterator[tuple[Key, Night]]:
-    """Each figure: its ratio, which the speed of the machine does not move, and where it has none its value."""
+    """Each watched figure: its ratio, which the speed of the machine does not move, and where it has none its value."""
     for metric in report.metrics:
         value = telling_value(metric)
-        if value > 0:
+        if metric.watched and value > 0:
             yield (
                 _key(metric, _item(report, metric)),
                 Night(

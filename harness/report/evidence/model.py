@@ -144,7 +144,8 @@ class Metric:
     ``times``.
 
     Conditions: ``pages`` of the region, the ``mapping`` of its memory, the ``loop`` of the guest that moved it, the
-    ``clock`` that was read and how it compares with the harness's (``clock_check``).
+    ``clock`` that was read and how it compares with the harness's (``clock_check``), and in words what else its reader
+    has to know (``note``). A figure that is not ``watched`` has no history: what else its machine does moves it.
     """
 
     name: str
@@ -171,6 +172,8 @@ class Metric:
     loop: str = ""
     clock: str = ""
     clock_check: str = ""
+    note: str = ""
+    watched: bool = True
 
     @property
     def too_noisy(self) -> bool:

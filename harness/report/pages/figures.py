@@ -80,6 +80,7 @@ def conditions(metric: Metric) -> str:
         f"{metric.count} samples" if metric.count else "",
         f"known to {100 * metric.noise:.1f} %" if metric.noise is not None else "",
         f"clock: {metric.clock} ({metric.clock_check})" if metric.clock else "",
+        metric.note,
     )
     return "; ".join(part for part in parts if part)
 

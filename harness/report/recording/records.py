@@ -37,13 +37,14 @@ _TIMES: Final = 1000
 @dataclass(frozen=True)
 class Conditions:
     """Under which a figure was taken: pages of the region, mapping of its memory, the guest's loop, its clock and how
-    that compares with the harness's."""
+    that compares with the harness's. ``note`` is what else its reader has to know."""
 
     pages: int | None = None
     mapping: str = ""
     loop: str = ""
     clock: str = ""
     clock_check: str = ""
+    note: str = ""
 
 
 class Metrics:
@@ -67,13 +68,15 @@ class Metrics:
         against: str = "",
         times: Sequence[float] = (),
         conditions: Conditions | None = None,
+        watched: bool = True,
     ) -> Metric:
         """Record one figure; returns it as the report will show it.
 
         ``reference`` is the same measure of the thing to compare with (private RAM, say). ``samples`` are the single
         measurements behind ``value``. With as many ``reference_samples``, measured in turn with them, the ratio is the
         median of the pairs' ratios and gets an interval. ``ratio`` is taken from the argument, else from the samples,
-        else it is value / reference. Raises ValueError for samples that cannot be paired.
+        else it is value / reference. What else the machine does moves a figure that is not ``watched``, so it has no
+        history. Raises ValueError for samples that cannot be paired.
         """
         under = conditions or Conditions()
         paired = ratio_of_interleaved(samples, reference_samples) if reference_samples else None
@@ -105,6 +108,8 @@ class Metrics:
             loop=under.loop,
             clock=under.clock,
             clock_check=under.clock_check,
+            note=under.note,
+            watched=watched,
             site=site(self._item),
         )
         self._item.stash.setdefault(METRICS, []).append(metric)

@@ -69,10 +69,17 @@ static bool amount(struct call *call, unsigned first, const struct work *work, s
     return true;
 }
 
+/* The order of the blocks from a word that may be missing; the seed 0 is none. */
+static bool order(struct call *call, unsigned word, struct run *run)
+{
+    return call->words <= word || call_number(call, word, UINT32_MAX, &run->seed);
+}
+
 /* Once over the span: first touches cost page faults in the host, which are not what is measured. */
 static void warm_up(const struct work *work, struct run run)
 {
     run.total = run.span;
+    run.seed = 0;
     if (run.block < LARGE && run.span >= 2 * LARGE)
         run.block = LARGE;
     work_time(work, &run);
@@ -83,6 +90,8 @@ static void describe(struct json *json, const struct work *work, const struct ru
     json_number(json, "bytes", run->total);
     json_number(json, "block", run->block);
     json_number(json, "span", run->span);
+    json_number(json, "seed", run->seed);
+    json_number(json, "place", run->position);
     json_string(json, "loop", run->block < LOOP_STEP ? "single words" : work->best->name);
 }
 
@@ -111,7 +120,7 @@ static void run_bench(struct call *call)
     const struct work *work = work_wanted(call);
     struct run run = {0};
 
-    if (!work || !memory_named(call, &run) || !amount(call, 3, work, &run))
+    if (!work || !memory_named(call, &run) || !amount(call, 3, work, &run) || !order(call, 6, &run))
         return;
     warm_up(work, run);
     json_number(&call->json, "ns", work_time(work, &run));
@@ -140,7 +149,7 @@ static void run_compare(struct call *call)
         return;
     run[0].base = memory.base;
     run[0].span = memory.length;
-    if (!amount(call, 2, work, &run[0]) || !call_number(call, 4, PIECES_MAX, &count))
+    if (!amount(call, 2, work, &run[0]) || !call_number(call, 4, PIECES_MAX, &count) || !order(call, 6, &run[0]))
         return;
     run[1] = run[0];
     run[1].base = memory_private(memory.physical, memory.length);
@@ -161,7 +170,7 @@ static void run_compare(struct call *call)
 }
 
 const struct command bench_commands[] = {
-    {"bench", "write|read|copy region|private|ivshmem BLOCK TOTAL [SPAN]", 4, 5, run_bench},
-    {"compare", "write|read|copy BLOCK BYTES COUNT [region|ivshmem]", 4, 5, run_compare},
+    {"bench", "write|read|copy region|private|ivshmem BLOCK TOTAL [SPAN [SEED]]", 4, 6, run_bench},
+    {"compare", "write|read|copy BLOCK BYTES COUNT [region|ivshmem [SEED]]", 4, 6, run_compare},
     {0},
 };

@@ -4,7 +4,9 @@
  * interrupt for its own when there is a pending bit or the set of members is another one.
  */
 #include "mmio.h"
+#include "rounds.h"
 #include "shmem.h"
+#include "statistics.h"
 #include "text.h"
 
 enum { MILLISECOND = 1000000, WAIT_MAX = 600000 };
@@ -22,6 +24,8 @@ static void take_signals(struct region *region, uint32_t pending)
     if (!pending || !region->to_echo)
         return;
     region->to_echo--;
+    if (region->keeps_times)
+        statistics_note(region->echoed, clock_now_ns());
     region->echoed++;
     mmio_write(region->control + CONTROL_NOTIFY, 4, pending);
 }
@@ -181,12 +185,13 @@ static void serve(struct call *call)
     if (!region)
         return;
     if (call->words < 3) {
-        call_fail(call, FAIL_USAGE, "irq serve COUNT", NULL);
+        call_fail(call, FAIL_USAGE, "irq serve COUNT [times]", NULL);
         return;
     }
     if (!call_number(call, 2, UINT64_MAX, &number))
         return;
     region->echoed = 0;
+    region->keeps_times = times_wanted(call, 3);
     region->to_echo = number;
     json_number(&call->json, "count", number);
 }
@@ -225,7 +230,7 @@ static void run_notify(struct call *call)
 }
 
 const struct command interrupt_commands[] = {
-    {"irq", "on [pin|message|vector|LINE [edge|level]] | off | wait TIMEOUT_MS [COUNT] | count | serve COUNT", 1, 3,
+    {"irq", "on [pin|message|vector|LINE [edge|level]] | off | wait TIMEOUT_MS [COUNT] | count | serve COUNT [times]", 1, 3,
      run_irq},
     {"notify", "MASK", 1, 1, run_notify},
     {0},

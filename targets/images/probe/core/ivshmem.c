@@ -4,6 +4,7 @@
 #include "platform.h"
 #include "rounds.h"
 #include "shmem.h"
+#include "statistics.h"
 #include "text.h"
 
 enum {
@@ -29,7 +30,8 @@ static struct doorbell {
     /* Written by the interrupt handler. */
     volatile uint64_t taken;
     volatile uint64_t to_echo;    /* so many interrupts more are answered at PEER's doorbell */
-    uint64_t peer;
+    uint64_t peer, echoed;
+    bool keeps_times;             /* of the interrupts that it answers */
 } doorbell;
 
 /* The first device with a doorbell, or without. */
@@ -80,6 +82,9 @@ static void handle(void *context)
     if (!doorbell.to_echo)
         return;
     doorbell.to_echo--;
+    if (doorbell.keeps_times)
+        statistics_note(doorbell.echoed, clock_now_ns());
+    doorbell.echoed++;
     mmio_write(doorbell.registers + REGISTER_DOORBELL, 4, doorbell_of(doorbell.peer));
 }
 
@@ -111,19 +116,22 @@ static void run_doorbell(struct call *call)
         json_number(&call->json, "taken", doorbell.taken);
     } else if (call->words < 4 || !rounds_wanted(call, 2, &doorbell.peer, &rounds)) {
         if (!call->failed)
-            call_fail(call, FAIL_USAGE, "doorbell on, count, serve PEER ROUNDS or ring PEER ROUNDS", NULL);
+            call_fail(call, FAIL_USAGE, "doorbell on, count, serve PEER ROUNDS [times] or ring PEER ROUNDS [times]", NULL);
     } else if (text_equal(call->word[1], "serve")) {
+        doorbell.echoed = 0;
+        doorbell.keeps_times = times_wanted(call, 4);
         doorbell.to_echo = rounds;
         json_number(&call->json, "count", rounds);
     } else if (text_equal(call->word[1], "ring")) {
         rounds_run(call, &(struct bell){.at = doorbell.registers + REGISTER_DOORBELL, .value = doorbell_of(doorbell.peer),
-                                        .heard = &doorbell.taken, .taken = &doorbell.taken}, rounds);
+                                        .heard = &doorbell.taken, .taken = &doorbell.taken,
+                                        .begins = times_wanted(call, 4)}, rounds);
     } else {
-        call_fail(call, FAIL_USAGE, "doorbell on, count, serve PEER ROUNDS or ring PEER ROUNDS", NULL);
+        call_fail(call, FAIL_USAGE, "doorbell on, count, serve PEER ROUNDS [times] or ring PEER ROUNDS [times]", NULL);
     }
 }
 
 const struct command ivshmem_commands[] = {
-    {"doorbell", "on | count | serve PEER ROUNDS | ring PEER ROUNDS", 1, 3, run_doorbell},
+    {"doorbell", "on | count | serve PEER ROUNDS [times] | ring PEER ROUNDS [times]", 1, 4, run_doorbell},
     {0},
 };

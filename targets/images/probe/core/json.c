@@ -145,3 +145,11 @@ void json_null(struct json *json, const char *key)
     item(json, key);
     put_text(json, "null");
 }
+
+void json_text_or_null(struct json *json, const char *key, const char *text)
+{
+    if (text)
+        json_string(json, key, text);
+    else
+        json_null(json, key);
+}

@@ -33,5 +33,6 @@ void json_name(struct json *json, const char *key, const void *bytes, size_t len
 void json_bytes(struct json *json, const char *key, const volatile void *bytes, size_t length); /* as hex digits */
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
+void json_text_or_null(struct json *json, const char *key, const char *text);
 
 #endif

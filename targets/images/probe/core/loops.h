@@ -8,10 +8,15 @@
 
 enum { LOOP_STEP = 64, LOOP_WORD = 8 };
 
-/* Blocks walk over a span again and again until the total is reached. */
+/*
+ * Blocks of a span, again and again until the total is reached: one after the other from the start, or, with a SEED that is
+ * not 0, in the random order that it gives. That order has every block of the span once before it begins again, and a run
+ * goes on in it where the last one of the same struct has stopped.
+ */
 struct run {
     char *base;
     uint64_t span, block, total;
+    uint64_t seed, position;
 };
 
 /* Moves LENGTH bytes; a write has no FROM, a read no TO. Blocks below 64 bytes are whole words. */
@@ -35,6 +40,6 @@ struct work *work_named(const char *name);
 void work_choose(struct work *work, char *scratch, uint64_t length);
 
 /* Does the work, and returns the nanoseconds. */
-uint64_t work_time(const struct work *work, const struct run *run);
+uint64_t work_time(const struct work *work, struct run *run);
 
 #endif

@@ -23,13 +23,13 @@ static uint64_t bucket_end(unsigned bucket)
     return (uint64_t)(bucket % 4 + 5) << (bucket / 4 - 2);
 }
 
-static void describe_histogram(struct json *json, size_t count)
+static void describe_histogram(struct json *json, size_t first, size_t stride, size_t count)
 {
     static uint32_t bucket[BUCKETS];
 
     memset(bucket, 0, sizeof bucket);
     for (size_t i = 0; i < count; i++)
-        bucket[bucket_of(statistics_samples[i])]++;
+        bucket[bucket_of(statistics_samples[first + i * stride])]++;
     json_array(json, "histogram");
     for (unsigned i = 0; i < BUCKETS; i++) {
         if (!bucket[i])
@@ -51,12 +51,13 @@ static bool poll(volatile uint8_t *status, uint32_t mask, uint64_t until)
     return true;
 }
 
-/* One signal and its answer; the time, or 0 when no answer came within LIMIT. */
-static uint64_t round_trip(const struct bell *bell, uint64_t limit)
+/* One signal and its answer; the time, or 0 when no answer came within LIMIT. BEGIN is when it was sent. */
+static uint64_t round_trip(const struct bell *bell, uint64_t limit, uint64_t *begin)
 {
     uint64_t seen = bell->heard ? *bell->heard : 0, start = clock_now_ns();
     bool answered;
 
+    *begin = start;
     mmio_write(bell->at, 4, bell->value);
     if (bell->heard) {
         interrupt_wait(bell->heard, seen, start + limit);
@@ -77,21 +78,33 @@ bool rounds_wanted(struct call *call, unsigned word, uint64_t *peer, uint64_t *r
     return *rounds;
 }
 
+bool times_wanted(const struct call *call, unsigned word)
+{
+    return call->words > word && text_equal(call->word[word], "times");
+}
+
 void rounds_run(struct call *call, const struct bell *bell, uint64_t rounds)
 {
-    uint64_t done = 0, before = bell->taken ? *bell->taken : 0;
+    uint64_t done = 0, before = bell->taken ? *bell->taken : 0, begin, time;
+    unsigned stride = bell->begins ? 2 : 1;
 
-    while (done < rounds && (statistics_samples[done] = round_trip(bell, done || bell->heard ? ROUND_NS : START_NS)))
-        done++;
+    if (rounds > SAMPLES_MAX / stride) {
+        call_fail(call, FAIL_LIMIT, "more rounds than can be kept", NULL);
+        return;
+    }
+    for (; done < rounds && (time = round_trip(bell, done || bell->heard ? ROUND_NS : START_NS, &begin)); done++) {
+        statistics_samples[stride * done] = begin;
+        statistics_samples[stride * done + stride - 1] = time;
+    }
     if (done == 0) {
         call_fail(call, FAIL_STATE, "no answer from the peer", NULL);
         return;
     }
-    statistics_keep(done);
+    statistics_keep(stride * done);
     json_number(&call->json, "lost", done < rounds);
     json_number(&call->json, "interrupts", bell->taken ? *bell->taken - before : 0);
-    statistics_describe(&call->json, 0, 1, done);
-    describe_histogram(&call->json, done);
+    statistics_describe(&call->json, stride - 1, stride, done);
+    describe_histogram(&call->json, stride - 1, stride, done);
 }
 
 static bool polled(const struct call *call)
@@ -111,7 +124,7 @@ static void run_pingpong(struct call *call)
         call_fail(call, FAIL_STATE, "interrupts are off, or on while the register is to be polled", NULL);
         return;
     }
-    bell = (struct bell){.at = region->control + CONTROL_NOTIFY, .value = 1u << peer};
+    bell = (struct bell){.at = region->control + CONTROL_NOTIFY, .value = 1u << peer, .begins = times_wanted(call, 3)};
     if (polled(call)) {
         bell.status = region->control + CONTROL_STATUS;
         bell.mask = 1u << peer;
@@ -143,7 +156,7 @@ static void run_answer(struct call *call)
 }
 
 const struct command round_commands[] = {
-    {"pingpong", "PEER ROUNDS [poll]", 2, 3, run_pingpong},
+    {"pingpong", "PEER ROUNDS [poll|times]", 2, 3, run_pingpong},
     {"answer", "PEER ROUNDS", 2, 2, run_answer},
     {0},
 };

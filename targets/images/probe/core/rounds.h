@@ -14,10 +14,14 @@ struct bell {
     const volatile uint64_t *taken; /* ... and the interrupts; or, when these are NULL, */
     volatile uint8_t *status;     /* a register that has ... */
     uint32_t mask;                /* ... these bits when the peer has answered, and loses them by the read */
+    bool begins;                  /* keep when each round began as well, before its time */
 };
 
 /* The words PEER ROUNDS of a command that measures; false (and the call has failed) when they are none. */
 bool rounds_wanted(struct call *call, unsigned word, uint64_t *peer, uint64_t *rounds);
+
+/* Whether the word, if it is there, says that moments are kept; another one than "times" is none. */
+bool times_wanted(const struct call *call, unsigned word);
 
 /* Signals the peer and waits for its answer, so many times; the answer to the command are the times. */
 void rounds_run(struct call *call, const struct bell *bell, uint64_t rounds);

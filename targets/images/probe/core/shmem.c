@@ -92,9 +92,10 @@ const char *region_open(struct device *device, const struct outcome *outcome, st
         .device = device,
         .physical = outcome->shmem,
         .length = (uint64_t)outcome->size * SHMEM_PAGE,
+        .kind = MEMORY_NORMAL,
     };
     region->control = memory_map(region->physical, SHMEM_PAGE, MEMORY_DEVICE);
-    region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
+    region->data = memory_map(region->physical + SHMEM_PAGE, region->length, region->kind);
     if (!region->control || !region->data)
         return "attached, but the guest has no page tables left to map the region";
     *status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
@@ -153,8 +154,42 @@ static void run_attach(struct call *call)
 void region_close(struct region *region)
 {
     region->attached = false;
-    memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
+    memory_unmap((void *)region->data, region->length, region->kind);
     memory_unmap((void *)region->control, SHMEM_PAGE, MEMORY_DEVICE);
+}
+
+static bool map_again(struct region *region, enum memory_kind kind)
+{
+    region->data = memory_map(region->physical + SHMEM_PAGE, region->length, kind);
+    if (region->data)
+        region->kind = kind;
+    return region->data;
+}
+
+/* The data are unmapped before they are mapped in another way: two ways at once are not allowed on every architecture. */
+static void map_as(struct call *call, struct region *region, enum memory_kind kind)
+{
+    memory_unmap((void *)region->data, region->length, region->kind);
+    if (map_again(region, kind))
+        return;
+    region->attached = map_again(region, region->kind);
+    call_fail(call, FAIL_LIMIT, "this guest cannot map the data so", NULL);
+}
+
+static void run_mapping(struct call *call)
+{
+    struct region *region = region_selected(call);
+
+    if (!region)
+        return;
+    if (call->words > 1 && text_equal(call->word[1], "uncached"))
+        map_as(call, region, MEMORY_UNCACHED);
+    else if (call->words > 1 && text_equal(call->word[1], "normal"))
+        map_as(call, region, MEMORY_NORMAL);
+    else if (call->words > 1)
+        call_fail(call, FAIL_USAGE, "data are mapped normal or uncached", call->word[1]);
+    if (!call->failed)
+        json_text_or_null(&call->json, "attribute", memory_words((const void *)region->data));
 }
 
 static void run_detach(struct call *call)
@@ -273,6 +308,7 @@ static void run_factory(struct call *call)
 const struct command shmem_commands[] = {
     {"attach", "NAME PAGES", 2, 2, run_attach},
     {"detach", "[VALUE]", 0, 1, run_detach},
+    {"mapping", "[normal|uncached]", 0, 1, run_mapping},
     {"forget", "", 0, 0, run_forget},
     {"use", "HANDLE", 1, 1, run_use},
     {"on", "HANDLE COMMAND [ARGUMENT...]", 2, COMMAND_WORDS, run_on},

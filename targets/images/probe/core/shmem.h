@@ -64,6 +64,7 @@ struct region {
     uint64_t length;              /* of the data, in bytes */
     volatile uint8_t *control;
     volatile uint8_t *data;
+    enum memory_kind kind;        /* of the data */
 
     /* Written by the interrupt handler. */
     volatile uint32_t members;    /* as last read */
@@ -72,6 +73,7 @@ struct region {
     volatile uint64_t signals[SHMEM_CLIENTS]; /* by sender */
     volatile uint64_t to_echo;    /* so many interrupts more are answered with a signal to their senders */
     volatile uint64_t echoed;
+    bool keeps_times;             /* of the interrupts that it answers */
 };
 
 /* What the registers held right after a request. */

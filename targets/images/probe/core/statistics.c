@@ -46,6 +46,14 @@ void statistics_keep(size_t count)
     kept = count;
 }
 
+void statistics_note(size_t index, uint64_t value)
+{
+    if (index >= SAMPLES_MAX)
+        return;
+    statistics_samples[index] = value;
+    statistics_keep(index + 1);
+}
+
 void statistics_describe(struct json *json, size_t first, size_t stride, size_t count)
 {
     static uint64_t sorted[SAMPLES_MAX];

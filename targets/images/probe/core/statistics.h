@@ -15,6 +15,9 @@ extern uint64_t statistics_samples[SAMPLES_MAX];
 /* The first COUNT of them are those of the last measurement: what "samples" tells. */
 void statistics_keep(size_t count);
 
+/* Keeps this one as number INDEX and last of the last measurement, if there is room: for what an interrupt handler sees. */
+void statistics_note(size_t index, uint64_t value);
+
 /* Describes COUNT of the kept samples, every STRIDE-th from FIRST on; there is at least one. */
 void statistics_describe(struct json *json, size_t first, size_t stride, size_t count);
 

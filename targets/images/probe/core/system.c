@@ -5,14 +5,6 @@
 #include "shmem.h"
 #include "text.h"
 
-static void json_text_or_null(struct json *json, const char *name, const char *text)
-{
-    if (text)
-        json_string(json, name, text);
-    else
-        json_null(json, name);
-}
-
 static void run_identify(struct call *call)
 {
     const struct platform_facts *facts = platform_facts();

@@ -41,12 +41,16 @@ uint64_t clock_rate_hz(void);
 
 /*
  * Memory at a guest-physical address. NULL: the machine cannot reach it (or no table space is left).
+ * NORMAL is cached where the machine allows it, UNCACHED is not, and nothing of it is left in the caches of the processor.
  * KEEP takes the memory as it is mapped now, and as device memory where it is not mapped.
  */
-enum memory_kind { MEMORY_DEVICE, MEMORY_NORMAL, MEMORY_KEEP };
+enum memory_kind { MEMORY_DEVICE, MEMORY_NORMAL, MEMORY_UNCACHED, MEMORY_KEEP };
 
 void *memory_map(uint64_t physical, uint64_t length, enum memory_kind kind);
 void memory_unmap(void *address, uint64_t length, enum memory_kind kind);
+
+/* How the processor maps what is at the address, for people; NULL where an operating system decides about that. */
+const char *memory_words(const void *address);
 
 /*
  * LENGTH bytes of private RAM of this guest that nothing else uses, or NULL. They are mapped as the memory at physical

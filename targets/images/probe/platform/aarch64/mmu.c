@@ -3,7 +3,7 @@
 #include "machine.h"
 #include "system.h"
 
-enum { ATTRIBUTE_DEVICE = 0, ATTRIBUTE_NORMAL = 1 };
+enum { ATTRIBUTE_DEVICE = 0, ATTRIBUTE_NORMAL = 1, ATTRIBUTE_UNCACHED = 2 };
 
 enum {
     ENTRY_VALID = 1 << 0,
@@ -14,7 +14,7 @@ enum {
 };
 
 #define ENTRY_NO_EXECUTE (3ull << 53)
-#define ATTRIBUTES 0xff00ull      /* 0: Device-nGnRnE, 1: Normal, write-back, allocate */
+#define ATTRIBUTES 0x44ff00ull    /* 0: Device-nGnRnE, 1: Normal, write-back, allocate, 2: Normal, not cacheable */
 
 uint64_t entry_leaf(uint64_t physical, enum memory_kind kind, unsigned level)
 {
@@ -22,6 +22,8 @@ uint64_t entry_leaf(uint64_t physical, enum memory_kind kind, unsigned level)
 
     if (kind == MEMORY_NORMAL)
         return entry | ATTRIBUTE_NORMAL << ENTRY_ATTRIBUTE_SHIFT | ENTRY_INNER_SHAREABLE;
+    if (kind == MEMORY_UNCACHED)
+        return entry | ATTRIBUTE_UNCACHED << ENTRY_ATTRIBUTE_SHIFT | ENTRY_INNER_SHAREABLE | ENTRY_NO_EXECUTE;
     return entry | ATTRIBUTE_DEVICE << ENTRY_ATTRIBUTE_SHIFT | ENTRY_NO_EXECUTE;
 }
 
@@ -43,6 +45,36 @@ uint64_t entry_split(uint64_t entry, unsigned index)
 void translation_flush(void)
 {
     __asm__ volatile("dsb ish\n tlbi vmalle1is\n dsb ish\n isb" ::: "memory");
+}
+
+void caches_flush(const char *at, uint64_t length)
+{
+    enum { WORD = 4, LINE_SHIFT = 16, LINE_BITS = 15 };
+    uint64_t line = WORD << (SYSTEM_READ(ctr_el0) >> LINE_SHIFT & LINE_BITS);
+
+    for (const char *end = at + length; at < end; at += line)
+        __asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
+    __asm__ volatile("dsb sy" ::: "memory");
+}
+
+/* Asks the processor, which leaves what it finds in a register (Arm ARM, PAR_EL1). */
+const char *memory_words(const void *address)
+{
+    enum { FAILED = 1, ATTRIBUTE_SHIFT = 56, WRITE_BACK = 0xff, NOT_CACHEABLE = 0x44 };
+    uint64_t found;
+
+    __asm__ volatile("at s1e1r, %0\n isb" : : "r"(address) : "memory");
+    found = SYSTEM_READ(par_el1);
+    if (found & FAILED)
+        return "not mapped";
+    switch (found >> ATTRIBUTE_SHIFT) {
+    case WRITE_BACK:
+        return "write-back";
+    case NOT_CACHEABLE:
+        return "normal, not cached";
+    default:
+        return found >> ATTRIBUTE_SHIFT & 0xf0 ? "normal" : "device";
+    }
 }
 
 void mmu_start(const struct platform_facts *facts)

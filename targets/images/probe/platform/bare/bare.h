@@ -31,6 +31,9 @@ bool entry_is_table(uint64_t entry, unsigned level);
 uint64_t entry_split(uint64_t entry, unsigned index);    /* page INDEX of the 512 that make up a 2 MiB entry */
 void translation_flush(void);
 
+/* Supplied by each architecture: writes back what the caches hold of memory, and forgets it. */
+void caches_flush(const char *at, uint64_t length);
+
 /* Where PCI functions may be placed; supplied by each architecture. */
 struct pci_windows {
     uint64_t low_base, low_end;   /* for 32-bit BARs */

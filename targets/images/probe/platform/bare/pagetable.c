@@ -7,7 +7,13 @@
 
 enum { ENTRIES = 512, TABLES = 160, LEAF_LEVEL = 3, LARGE_LEVEL = 2, PAGE = 4096 };
 
-enum change { SET_DEVICE = MEMORY_DEVICE, SET_NORMAL = MEMORY_NORMAL, SET_MISSING = MEMORY_KEEP, CLEAR };
+enum change {
+    SET_DEVICE = MEMORY_DEVICE,
+    SET_NORMAL = MEMORY_NORMAL,
+    SET_UNCACHED = MEMORY_UNCACHED,
+    SET_MISSING = MEMORY_KEEP,
+    CLEAR,
+};
 
 static uint64_t table[TABLES][ENTRIES] __attribute__((aligned(PAGE)));
 static unsigned tables_used = 1;
@@ -113,7 +119,11 @@ void pagetable_clear(uint64_t physical, uint64_t length)
 
 void *memory_map(uint64_t physical, uint64_t length, enum memory_kind kind)
 {
-    return pagetable_set(physical, length, kind) ? (void *)physical : NULL;
+    if (!pagetable_set(physical, length, kind))
+        return NULL;
+    if (kind == MEMORY_UNCACHED)
+        caches_flush((const char *)physical, length);
+    return (void *)physical;
 }
 
 /* KEEP may have found the range mapped for another purpose, so it stays. */

@@ -54,6 +54,12 @@ void *memory_map(uint64_t physical, uint64_t length, enum memory_kind kind)
     return kernel_failed(at) ? NULL : (char *)at + inside;
 }
 
+const char *memory_words(const void *address)
+{
+    (void)address;
+    return NULL;
+}
+
 void memory_unmap(void *address, uint64_t length, enum memory_kind kind)
 {
     uint64_t at = (uint64_t)address;

@@ -51,6 +51,12 @@ void *memory_map(uint64_t physical, uint64_t length, enum memory_kind kind)
     return at;
 }
 
+const char *memory_words(const void *address)
+{
+    (void)address;
+    return NULL;
+}
+
 void memory_unmap(void *address, uint64_t length, enum memory_kind kind)
 {
     uintptr_t at = (uintptr_t)address;

@@ -33,6 +33,39 @@ void translation_flush(void)
     __asm__ volatile("mov %%cr3, %0\n mov %0, %%cr3" : "=r"(root) : : "memory");
 }
 
+void caches_flush(const char *at, uint64_t length)
+{
+    enum { LINE = 64 };
+
+    for (const char *end = at + length; at < end; at += LINE)
+        __asm__ volatile("clflush (%0)" : : "r"(at) : "memory");
+    __asm__ volatile("mfence" ::: "memory");
+}
+
+/* By the tables, and by the register that has the types which they choose from (Intel SDM, volume 3, "Page attribute table"). */
+const char *memory_words(const void *address)
+{
+    enum { PAT = 0x277, PAT_OF_PAGE = 1 << 7, PAT_OF_LARGE_PAGE = 1 << 12 };
+    static const char *const types[] = {
+        "not cached", "write-combining", "type 2", "type 3", "write-through", "write-protected", "write-back", "not cached",
+    };
+    uint64_t entry = pagetable_root();
+    unsigned level = 0, chosen;
+    uint32_t low, high;
+
+    for (; level < 4; level++) {
+        entry = ((const uint64_t *)(entry & 0x000ffffffffff000u))[(uint64_t)address >> (39 - 9 * level) & 511];
+        if (!(entry & PRESENT))
+            return "not mapped";
+        if (level == 3 || !entry_is_table(entry, level))
+            break;
+    }
+    chosen = (entry & WRITE_THROUGH ? 1 : 0) + (entry & CACHE_OFF ? 2 : 0) +
+             (entry & (level == 3 ? PAT_OF_PAGE : PAT_OF_LARGE_PAGE) ? 4 : 0);
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(PAT));
+    return types[((uint64_t)high << 32 | low) >> 8 * chosen & 7];
+}
+
 unsigned physical_bits(void)
 {
     enum { LEAF_LARGEST = 0x80000000u, LEAF_ADDRESS_SIZES = 0x80000008u, USUAL = 36 };
