@@ -65,6 +65,11 @@ void memory_unmap(void *address, uint64_t count, enum memory_kind kind)
     (void)address, (void)count, (void)kind;
 }
 
+const char *memory_words(const void *address)
+{
+    return address ? "normal" : NULL;
+}
+
 void *memory_private(uint64_t like, uint64_t count)
 {
     (void)like;
