@@ -157,6 +157,29 @@ def test_a_guest_whose_first_signal_is_lost_ends_all_the_same(session: _Session,
         _script(qvm, before.splitlines()[-1])
 
 
+def test_a_console_whose_reader_loses_the_first_signal_ends_all_the_same(session: _Session, tools: Path) -> None:
+    """As a shell does that catches the signal just before it becomes ``cat``; the reader has the terminal for input."""
+    if tools.name == "busybox":
+        pytest.skip("its shell has a cat of its own")
+    cat, began, caught = tools / "cat", tools / "reading", tools / "missed"
+    for left in (began, caught):
+        left.unlink(missing_ok=True)
+    catch = f"trap ': > {caught}' TERM; : > {began}; until [ -e {caught} ]; do sleep 0.01; done; trap - TERM"
+    _script(cat, f"if [ -t 0 ]; then {catch}; fi; exec {shutil.which('cat')}")
+    controller, user = os.openpty()
+    try:
+        bridge = ConsoleBridge(session.connection, os.ttyname(user), "stty raw -echo")
+        programs.until(began.exists, "the reader did not begin")
+        _socket(session).close()
+        programs.until(caught.exists, "no signal came")
+        session.await_end()
+        bridge.close()
+    finally:
+        os.close(controller)
+        os.close(user)
+        cat.unlink()
+
+
 def test_a_console_ends_with_its_session(session: _Session, tools: Path) -> None:
     """Not with the ``cat`` of busybox: it waits for the terminal with the pipe to the server locked (sendfile)."""
     if tools.name == "busybox":

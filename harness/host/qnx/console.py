@@ -162,7 +162,10 @@ class _Carrier:
 
 
 def _console_command(terminal: str, set_raw: str) -> str:
-    """Shell text that joins the channel with a terminal of the host, and leaves nothing behind when either ends."""
+    """Shell text that joins the channel with a terminal of the host, and leaves nothing behind when either ends.
+
+    The reader is ended until it is gone: a shell of the ksh kind that is about to become ``cat`` forgets a signal.
+    """
     return (
         # Opening it would make a file of that name on some systems.
         f"[ -e {shlex.quote(terminal)} ] || {{ echo 'there is none'; exit {_NOT_OPENED}; }}; "
@@ -170,7 +173,7 @@ def _console_command(terminal: str, set_raw: str) -> str:
         f"{set_raw} <&4 || exit {_NOT_RAW}; "
         f"echo {_READY.decode()}; "
         "cat <&4 3<&- & reader=$!; "
-        "{ cat <&3 >&4; kill $reader; } >/dev/null 2>&1 & writer=$!; "
+        "{ cat <&3 >&4; while kill $reader; do sleep 1 || break; done; } >/dev/null 2>&1 & writer=$!; "
         "exec 3<&- 4<&-; "
         "wait $reader; kill $writer 2>/dev/null"
     )
