@@ -15,15 +15,10 @@ from typing import Final
 
 from harness.bench.settings import MmioLocation
 from harness.replay.script import Script
+from harness.replay.trial import LIVES
 
 _OF_STEPS: Final = {
-    "detach": "members",
-    "end": "members",
-    "kill": "members",
-    "cut": "members",
-    "shutdown": "members",
-    "reboot": "members",
-    "start": "members",
+    **dict.fromkeys(("detach", "end", *LIVES), "members"),
     "notify": "signals",
     "listen": "interrupts",
     "flags": "permissions",

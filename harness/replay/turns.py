@@ -38,6 +38,11 @@ class Turns:
     def _reference(self) -> Reference:
         return self._trial.reference
 
+    @property
+    def _actors(self) -> list[str]:
+        """The guests that run, and the host where it has programs."""
+        return [*sorted(self._reference.devices), *([HOST] if self._trial.world.programs else [])]
+
     def turn(self) -> None:
         """One turn and what follows it. Raises DifferenceError."""
         if self._turns_left <= 0:
@@ -130,14 +135,13 @@ class Turns:
         ends = ("kill", "kill", "shutdown", "reboot", *(("cut",) if ignored else ()))
         self._add(Step(guest, self._random.choice(ends)))
         for region in regions:
-            others = [*sorted(self._reference.devices), *([HOST] if self._trial.world.programs else [])]
             if region in self._reference.regions and self._random.random() < 0.7:
-                self._join(self._random.choice(others), region)
+                self._join(self._random.choice(self._actors), region)
 
     def _signal_all(self, region: Region) -> None:
         """A client of the region signals all others."""
         client = self._random.choice(list(region.clients.values()))
-        self._add(Step(client.actor, "notify", (client.connection, "0xffffffff")))
+        self._add(Step(client.actor, "notify", (client.connection, f"{reg.NOTIFY_ALL_OTHERS:#x}")))
 
     # As many clients as a region has room for, and more
 
@@ -182,7 +186,7 @@ class Turns:
 
     def _several(self) -> None:
         """Two or three actors at the same moment, in regions that they share where there are some."""
-        actors = [*sorted(self._reference.devices), *([HOST] if self._trial.world.programs else [])]
+        actors = self._actors
         chosen = self._random.sample(actors, k=min(len(actors), self._random.choice((2, 2, 3))))
         steps: list[Step] = []
         for actor in chosen:

@@ -331,7 +331,7 @@ class World:
 
     def _start(self, guests: Sequence[Guest]) -> None:
         """Start guests, all at once unless several create one region: the first one makes that."""
-        together = not _shared([guest.vdevs for guest in guests], self.config.profile)
+        together = not _create_the_same([guest.vdevs for guest in guests], self.config.profile)
         for guest in guests:
             guest.begin()
             if not together:
@@ -379,10 +379,10 @@ class World:
         return needed in self.abilities
 
 
-def _shared(guests: Sequence[Sequence[ShmemVdev]], profile: Profile) -> set[str]:
-    """The regions that more than one of the guests create."""
+def _create_the_same(guests: Sequence[Sequence[ShmemVdev]], profile: Profile) -> bool:
+    """Whether there is a region that more than one of the guests create."""
     made = [{one.host_name for vdev in vdevs for one in creations(vdev, profile)} for vdevs in guests]
-    return {name for number, names in enumerate(made) for name in names if name in set().union(*made[:number])}
+    return len(set().union(*made)) < sum(map(len, made))
 
 
 def asleep(script: Script) -> frozenset[str]:

@@ -123,7 +123,7 @@ def _pattern(random: Random, *shape: Sequence[str]) -> str:
 def _around(random: Random, patterns: Sequence[str], per_pattern: int) -> Iterator[NameItem]:
     """Names that each pattern covers and what lies next to them, and all words over the letters of the patterns."""
     for pattern in patterns:
-        yield Name(pattern.encode(errors="surrogateescape")[:NAME_SIZE])
+        yield Name(pattern.encode()[:NAME_SIZE])
         one, *others = (covered(random, pattern, _BASE) for _ in range(per_pattern))
         yield from with_every_value(random, one)
         for name in (one, *others):

@@ -16,8 +16,9 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.figures.channel import Memory, Share, together
 from fixtures.figures.fixture import Room, Watch
+from fixtures.figures.recording import record_beside
 from fixtures.guest import Region, Work
-from fixtures.records import Conditions, Metrics
+from fixtures.records import Metrics
 
 pytestmark = [pytest.mark.lg_feature("performance"), pytest.mark.quiet]
 
@@ -55,31 +56,6 @@ def of_a_pass(rounds: Sequence[Sequence[Share]], *, reading: bool) -> list[float
     return [median(share.megabytes_per_second_of_a_pass for share in shares[chosen]) for shares in rounds]
 
 
-def record(
-    metrics: Metrics,
-    name: str,
-    samples: Sequence[float],
-    reference: Sequence[float],
-    against: str,
-    conditions: Conditions,
-    *,
-    watched: bool,
-) -> None:
-    """Megabytes a second beside those of something else, taken by turns."""
-    metrics.record(
-        name=name,
-        unit="MB/s",
-        value=median(samples),
-        reference=median(reference),
-        block_bytes=BLOCK,
-        samples=samples,
-        reference_samples=reference,
-        against=against,
-        conditions=conditions,
-        watched=watched,
-    )
-
-
 @pytest.mark.figures
 @pytest.mark.one_placement
 @pytest.mark.requirement("SHM-PERF-01")
@@ -99,10 +75,9 @@ def test_one_writer_with_readers(deploy: Deploy, metrics: Metrics, room: Room) -
         for reading in (False, True)[: 1 + bool(readers)]:
             name = f"read by {them} beside a writer" if reading else f"write beside {them}"
             shared, private = (of_a_pass(rounds[memory], reading=reading) for memory in MEMORIES)
-            record(
-                metrics, f"{name}, a pass", shared, private, "private RAM", conditions, watched=room.enough(1 + readers)
-            )
+            enough = room.enough(1 + readers)
+            record_beside(metrics, f"{name}, a pass", BLOCK, shared, private, "private RAM", conditions, watched=enough)
             least, against = (1, "1 reader") if reading else (0, "the writer alone")
             if readers > least:
                 samples, reference = (moved(shares[of]["region"], reading=reading) for of in (readers, least))
-                record(metrics, f"{name}, in all", samples, reference, against, conditions, watched=False)
+                record_beside(metrics, f"{name}, in all", BLOCK, samples, reference, against, conditions, watched=False)

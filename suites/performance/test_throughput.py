@@ -13,6 +13,7 @@ import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.figures.fixture import Reference, Watch
+from fixtures.figures.recording import record_beside
 from fixtures.guest import Region, Speeds, Work
 from fixtures.records import Conditions, Metrics
 
@@ -47,32 +48,6 @@ def piece_for(region: Region, work: Work, block: int, seed: int = 0) -> int:
     return max(block, int(rate * 1e6 * PIECE_SECONDS))
 
 
-def record_beside(
-    metrics: Metrics,
-    name: str,
-    block: int,
-    samples: Sequence[float],
-    reference: Sequence[float],
-    against: str,
-    conditions: Conditions,
-    *,
-    watched: bool = True,
-) -> None:
-    """Speeds beside those of something else, taken by turns."""
-    metrics.record(
-        name=name,
-        unit="MB/s",
-        value=median(samples),
-        reference=median(reference),
-        block_bytes=block,
-        samples=samples,
-        reference_samples=reference,
-        against=against,
-        conditions=conditions,
-        watched=watched,
-    )
-
-
 def record_ratios(
     metrics: Metrics,
     name: str,
@@ -82,17 +57,8 @@ def record_ratios(
     conditions: Conditions,
 ) -> None:
     """Memory of two guests, each relative to its guest's private memory."""
-    metrics.record(
-        name=name,
-        unit="of private RAM",
-        value=median(speeds.best_ratio for speeds in rounds),
-        reference=median(speeds.best_ratio for speeds in beside),
-        block_bytes=block,
-        samples=[speeds.best_ratio for speeds in rounds],
-        reference_samples=[speeds.best_ratio for speeds in beside],
-        against="ivshmem-plain",
-        conditions=conditions,
-    )
+    samples, reference = ([speeds.best_ratio for speeds in several] for several in (rounds, beside))
+    record_beside(metrics, name, block, samples, reference, "ivshmem-plain", conditions, unit="of private RAM")
 
 
 @pytest.mark.requirement("SHM-PERF-02")
@@ -113,17 +79,8 @@ def test_throughput_of_a_region(deploy: Deploy, metrics: Metrics, work: Work, bl
     piece = piece_for(region, work, block)
     rounds = [region.speeds(work, block=block, piece=piece, count=PIECES) for _ in range(ROUNDS)]
     shared, private = [speeds.region for speeds in rounds], [speeds.private for speeds in rounds]
-    metrics.record(
-        name=f"throughput {work}",
-        unit="MB/s",
-        value=median(shared),
-        reference=median(private),
-        block_bytes=block,
-        samples=shared,
-        reference_samples=private,
-        against="private RAM",
-        conditions=watch.conditions(pages=PAGES, loop=rounds[0].loop),
-    )
+    conditions = watch.conditions(pages=PAGES, loop=rounds[0].loop)
+    record_beside(metrics, f"throughput {work}", block, shared, private, "private RAM", conditions)
 
 
 @pytest.mark.figures

@@ -9,7 +9,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from harness.audit.system import System, Vm
-from harness.shmem.config import Create, Rule, ShmemOption, ShmemVdev, Subst, VmConfig
+from harness.shmem.config import Create, Rule, ShmemOption, ShmemVdev, Subst, VmConfig, parse, shmems_of
 from harness.shmem.oracle import decide
 from harness.shmem.profile import FIELDS, Profile
 
@@ -109,3 +109,12 @@ def by_oracle(vm: Vm, profile: Profile) -> frozenset[str]:
             if decision.allowed:
                 found.add(decision.host_name)
     return frozenset(found)
+
+
+def configured(**options: str) -> System:
+    """The system of VMs with one device each, by the options of that."""
+    vms = []
+    for name, words in options.items():
+        config = parse(f"system {name}\nvdev shmem {words}\n", file=f"{name}.qvmconf")
+        vms.append(Vm(name, name, config, shmems_of(config)))
+    return System(tuple(vms))

@@ -22,6 +22,13 @@ def _found(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, An
     return status, json.loads(capsys.readouterr().out)
 
 
+def _found_beside_x(folder: Path, capsys: pytest.CaptureFixture[str], text: str) -> tuple[int, Any]:
+    """What is found of a VM with this text beside one that may use x."""
+    _write(folder, "a", text)
+    _write(folder, "b", "vdev shmem\n allow x\n")
+    return _found(capsys, str(folder))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -51,9 +58,7 @@ def _found(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, An
     ],
 )
 def test_what_a_variable_or_a_mistake_hides(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _write(tmp_path, "a", text)
-    _write(tmp_path, "b", "vdev shmem\n allow x\n")
-    status, found = _found(capsys, str(tmp_path))
+    status, found = _found_beside_x(tmp_path, capsys, text)
     assert status == 1
     assert not found["closed"]
     undecided = [one for one in found["findings"] if one["code"] == "undecided"]
@@ -72,9 +77,7 @@ def test_what_a_variable_or_a_mistake_hides(text: str, tmp_path: Path, capsys: p
     ],
 )
 def test_a_variable_that_hides_no_access(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _write(tmp_path, "a", text)
-    _write(tmp_path, "b", "vdev shmem\n allow x\n")
-    assert _found(capsys, str(tmp_path))[0] == 0
+    assert _found_beside_x(tmp_path, capsys, text)[0] == 0
 
 
 def test_values_that_grow_come_to_an_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

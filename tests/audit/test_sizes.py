@@ -11,9 +11,8 @@ import pytest
 from harness.audit.audit import audit
 from harness.audit.findings import Finding
 from harness.audit.policy_file import read_policy
-from harness.audit.system import System, Vm
-from harness.shmem.config import parse, shmems_of
 from harness.shmem.profile import Profile
+from tests.audit.systems import configured
 
 ABOUT_SIZES: Final = ("wrong-size", "size-not-set")
 
@@ -22,11 +21,7 @@ def _found(folder: Path, channel: str, readings: dict[str, str] | None = None, *
     """What the audit finds about sizes; the VMs by their options."""
     policy = folder / "policy.yaml"
     policy.write_text(f"channels:\n  - {channel}\n")
-    made = []
-    for name, options in vms.items():
-        config = parse(f"system {name}\nvdev shmem {options}\n")
-        made.append(Vm(name, name, config, shmems_of(config)))
-    found = audit(System(tuple(made)), "7.0", Profile.load("7.0", readings or {}), read_policy(str(policy)))
+    found = audit(configured(**vms), "7.0", Profile.load("7.0", readings or {}), read_policy(str(policy)))
     return [one for one in found.findings if one.code in ABOUT_SIZES]
 
 

@@ -14,19 +14,11 @@ from harness.audit.names.lists import rules_list
 from harness.audit.names.reach import STATES
 from harness.audit.policy import proposed
 from harness.audit.policy_file import Channel, Policy
-from harness.audit.system import System, Vm
-from harness.shmem.config import Position, Rule, parse, shmems_of
+from harness.shmem.config import Position, Rule
 from harness.shmem.profile import PROFILES, Profile
+from tests.audit.systems import configured
 
 PROFILE = PROFILES["7.0"]
-
-
-def _system(**options: str) -> System:
-    vms = []
-    for name, words in options.items():
-        config = parse(f"system {name}\nvdev shmem {words}\n", file=f"{name}.qvmconf")
-        vms.append(Vm(name, name, config, shmems_of(config)))
-    return System(tuple(vms))
 
 
 def _told(found: Audit, code: str) -> list[tuple[tuple[str, ...], str | None]]:
@@ -45,7 +37,7 @@ def _told(found: Audit, code: str) -> list[tuple[tuple[str, ...], str | None]]:
 def test_a_meeting_by_a_wildcard_is_told_beside_a_shorter_name_and_where_one_of_both_names_it(
     left: str, right: str, witness: str
 ) -> None:
-    found = audit(_system(left=left, right=right), "7.0", PROFILE)
+    found = audit(configured(left=left, right=right), "7.0", PROFILE)
     assert _told(found, "meeting-by-wildcard") == [(("left", "right"), witness)]
     assert not found.closed
 
@@ -60,34 +52,34 @@ def test_a_meeting_by_a_wildcard_is_told_beside_a_shorter_name_and_where_one_of_
     ],
 )
 def test_a_meeting_that_both_vms_name_is_none_by_a_wildcard(left: str, right: str) -> None:
-    found = audit(_system(left=left, right=right), "7.0", PROFILE)
+    found = audit(configured(left=left, right=right), "7.0", PROFILE)
     assert found.analysis is not None
     assert len(found.analysis.meetings) == 1
     assert found.closed
 
 
 def test_a_created_region_that_a_wildcard_reaches_is_told_once() -> None:
-    found = audit(_system(left="allow cam create cam,0x1000", right="allow cam*", third="allow cam"), "7.0", PROFILE)
+    found = audit(configured(left="allow cam create cam,0x1000", right="allow cam*", third="allow cam"), "7.0", PROFILE)
     assert _told(found, "reaches-created-region") == [(("right", "left"), "cam")]
     assert _told(found, "meeting-by-wildcard") == []
 
 
 def test_a_vm_that_poses_as_another_beside_a_name_of_its_own() -> None:
-    found = audit(_system(left="subst ,vm1- allow a*", right="allow vm1-a allow vm1-ab*"), "7.0", PROFILE)
+    found = audit(configured(left="subst ,vm1- allow a*", right="allow vm1-a allow vm1-ab*"), "7.0", PROFILE)
     assert _told(found, "posing") == [(("left", "right"), "vm1-ab")]
 
 
 def test_more_devices_than_a_region_has_room_for_by_a_wildcard() -> None:
     crowd = {f"vm{number}": "allow cam*" for number in range(17)}
-    assert _told(audit(_system(**crowd), "7.0", PROFILE), "too-many-clients") == [((), "cam")]
+    assert _told(audit(configured(**crowd), "7.0", PROFILE), "too-many-clients") == [((), "cam")]
     del crowd["vm16"]
-    assert _told(audit(_system(**crowd), "7.0", PROFILE), "too-many-clients") == []
+    assert _told(audit(configured(**crowd), "7.0", PROFILE), "too-many-clients") == []
 
 
 def test_members_of_two_channels_are_told_apart_beside_a_vm_of_none() -> None:
     at = Position("policy.yaml", 1, 1)
     policy = Policy((Channel("r", ("a", "d"), at), Channel("?", ("b", "d"), at)))
-    found = audit(_system(a="allow r", b="allow r", c="allow r", d="allow ?"), "7.0", PROFILE, policy)
+    found = audit(configured(a="allow r", b="allow r", c="allow r", d="allow ?"), "7.0", PROFILE, policy)
     assert (("c",), "r") in _told(found, "surplus-access")
     assert (("a", "b"), "r") in _told(found, "forbidden-meeting")
 
@@ -95,13 +87,13 @@ def test_members_of_two_channels_are_told_apart_beside_a_vm_of_none() -> None:
 @pytest.mark.parametrize(("seen", "rule"), [("guest-name", "allow a"), ("host-name", "allow vm-a")])
 def test_a_rule_names_the_region_of_the_name_that_the_list_sees(seen: str, rule: str) -> None:
     profile = Profile.load("7.0", {"rules_see": seen})
-    found = analyse(_system(left=f"subst ,vm- {rule}", right="allow vm-a"), profile)
+    found = analyse(configured(left=f"subst ,vm- {rule}", right="allow vm-a"), profile)
     assert [region.host_name for region in found.regions] == [b"vm-a"]
     assert [access.exact for access in found.regions[0].accesses] == [True, True]
 
 
 def test_a_note_of_one_kind_hides_no_warning_of_it_under_another_reading() -> None:
-    found = audit(_system(a="deny x allow wide*"), "7.0", PROFILE)
+    found = audit(configured(a="deny x allow wide*"), "7.0", PROFILE)
     told = [each.text for each in found.findings if each.code == "depends-on-reading" and "mixed_tail" in each.text]
     assert len(told) == 1
     assert "if mixed_tail is allow" in told[0]
@@ -111,10 +103,10 @@ def test_a_note_of_one_kind_hides_no_warning_of_it_under_another_reading() -> No
 def test_a_channel_is_unused_only_if_no_two_members_have_a_name_of_it() -> None:
     at = Position("policy.yaml", 1, 1)
     policy = Policy((Channel("net_*", ("a", "b"), at),))
-    found = audit(_system(a="subst local,net allow local_*", b="allow net_*"), "7.0", PROFILE, policy)
+    found = audit(configured(a="subst local,net allow local_*", b="allow net_*"), "7.0", PROFILE, policy)
     assert [vms for vms, _ in _told(found, "missing-access")] == [("a",)]
     assert _told(found, "unused-channel") == []
-    found = audit(_system(a="allow net_1", b="allow net_2"), "7.0", PROFILE, policy)
+    found = audit(configured(a="allow net_1", b="allow net_2"), "7.0", PROFILE, policy)
     assert [vms for vms, _ in _told(found, "unused-channel")] == [("a", "b")]
 
 
@@ -144,8 +136,8 @@ def _without_empty(names: Dfa) -> Dfa:
 
 
 def test_a_proposed_policy_has_names_beyond_ascii_and_says_what_it_cannot_have() -> None:
-    text = proposed(analyse(_system(a="allow caf\u00e9*", b="allow caf??"), PROFILE))
+    text = proposed(analyse(configured(a="allow caf\u00e9*", b="allow caf??"), PROFILE))
     assert "region: caf\u00e9" in text
     assert "#" not in text
-    text = proposed(analyse(_system(a="subst local,net allow local_*", b="allow net_*"), PROFILE))
+    text = proposed(analyse(configured(a="subst local,net allow local_*", b="allow net_*"), PROFILE))
     assert "# a, b: no pattern has just the names in which they meet, such as net_" in text

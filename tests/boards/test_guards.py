@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,7 @@ from tests.bench.processes import VARIABLE, marked, new_mark
 from tests.boards.servers import Kind, Servers
 
 _ENDLESS: Final = "sleep 1000000"
+_STEP_SECONDS: Final = 0.01
 _SHELLS: Final = ("dash", "mksh", *(pytest.param(shell, marks=pytest.mark.long) for shell in ("bash", "busybox")))
 
 
@@ -138,45 +141,71 @@ def test_a_guest_whose_session_ends_before_it_has_begun_does_not_stay(session: _
         _script(tools / "sh", before.splitlines()[-1])
 
 
+@dataclass(frozen=True)
+class _Loss:
+    """A program that catches its first signal and forgets it, as a shell does that is about to become the program."""
+
+    began: Path
+    caught: Path
+
+    @classmethod
+    def of(cls, tools: Path) -> _Loss:
+        """The tools are those of both servers, so what an earlier program has left is removed."""
+        loss = cls(tools / "began", tools / "caught")
+        for left in (loss.began, loss.caught):
+            left.unlink(missing_ok=True)
+        return loss
+
+    def script(self, signal: str) -> str:
+        """Shell text that waits for the signal, as long as a test has patience."""
+        waits = round(programs.PATIENCE / _STEP_SECONDS)
+        turn = f"[ -e {self.caught} ] || [ $turn -ge {waits} ]"
+        wait = f"turn=0; until {turn}; do sleep {_STEP_SECONDS}; turn=$((turn + 1)); done"
+        return f"trap ': > {self.caught}' {signal}; : > {self.began}; {wait}; trap - {signal}"
+
+    def happens(self, end: Callable[[], object]) -> None:
+        """Wait until the program has begun; ``end`` is what has the signal sent."""
+        programs.until(self.began.exists, "the program did not begin")
+        end()
+        programs.until(self.caught.exists, "no signal came")
+
+
 def test_a_guest_whose_first_signal_is_lost_ends_all_the_same(session: _Session, tools: Path) -> None:
-    """As by a shell that catches the signal just before it becomes qvm."""
-    qvm, began, caught = tools / "qvm", tools / "began", tools / "caught"
+    qvm, loss = tools / "qvm", _Loss.of(tools)
     before = qvm.read_text()
-    # The tools are those of both servers.
-    for left in (began, caught):
-        left.unlink(missing_ok=True)
-    catch = f"trap ': > {caught}' QUIT; : > {began}; until [ -e {caught} ]; do sleep 0.01; done; trap - QUIT"
-    _script(qvm, f"{catch}; exec {_ENDLESS}")
+    _script(qvm, f"{loss.script('QUIT')}; exec {_ENDLESS}")
     try:
         channel = session.connection.open(_launch(tools).command())
-        programs.until(began.exists, "qvm did not begin")
-        channel.shutdown_write()
-        programs.until(caught.exists, "no signal came")
+        loss.happens(channel.shutdown_write)
         session.await_end()
     finally:
         _script(qvm, before.splitlines()[-1])
 
 
-def test_a_console_whose_reader_loses_the_first_signal_ends_all_the_same(session: _Session, tools: Path) -> None:
-    """As a shell does that catches the signal just before it becomes ``cat``; the reader has the terminal for input."""
-    if tools.name == "busybox":
-        pytest.skip("its shell has a cat of its own")
-    cat, began, caught = tools / "cat", tools / "reading", tools / "missed"
-    for left in (began, caught):
-        left.unlink(missing_ok=True)
-    catch = f"trap ': > {caught}' TERM; : > {began}; until [ -e {caught} ]; do sleep 0.01; done; trap - TERM"
-    _script(cat, f"if [ -t 0 ]; then {catch}; fi; exec {shutil.which('cat')}")
+@contextlib.contextmanager
+def _console(session: _Session) -> Iterator[None]:
+    """A console of the session, which has ended by the end of the context."""
     controller, user = os.openpty()
     try:
         bridge = ConsoleBridge(session.connection, os.ttyname(user), "stty raw -echo")
-        programs.until(began.exists, "the reader did not begin")
-        _socket(session).close()
-        programs.until(caught.exists, "no signal came")
+        yield
         session.await_end()
         bridge.close()
     finally:
         os.close(controller)
         os.close(user)
+
+
+def test_a_console_whose_reader_loses_the_first_signal_ends_all_the_same(session: _Session, tools: Path) -> None:
+    """The reader is the one that has the terminal for its input."""
+    if tools.name == "busybox":
+        pytest.skip("its shell has a cat of its own")
+    cat, loss = tools / "cat", _Loss.of(tools)
+    _script(cat, f"if [ -t 0 ]; then {loss.script('TERM')}; fi; exec {shutil.which('cat')}")
+    try:
+        with _console(session):
+            loss.happens(_socket(session).close)
+    finally:
         cat.unlink()
 
 
@@ -184,13 +213,6 @@ def test_a_console_ends_with_its_session(session: _Session, tools: Path) -> None
     """Not with the ``cat`` of busybox: it waits for the terminal with the pipe to the server locked (sendfile)."""
     if tools.name == "busybox":
         pytest.skip("no QNX host has it")
-    controller, user = os.openpty()
-    try:
-        bridge = ConsoleBridge(session.connection, os.ttyname(user), "stty raw -echo")
+    with _console(session):
         assert session.processes()
         _socket(session).close()
-        session.await_end()
-        bridge.close()
-    finally:
-        os.close(controller)
-        os.close(user)

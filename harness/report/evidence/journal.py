@@ -211,13 +211,13 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """Append one entry. What a test says may have bytes in it that are no text."""
-        data = encode(entry)
-        fit = legible_values(data)
-        if fit != data:
-            entry = decode(type(entry), fit, "an entry of the journal")
+        said = encode(entry)
+        data: Any = legible_values(said)
+        if data != said:
+            entry = decode(type(entry), data, "an entry of the journal")
         self.entries.append(entry)
         if self.lost is None:
-            line = json.dumps({"entry": type(entry).__name__, **encode(entry)}, separators=(",", ":")) + "\n"
+            line = json.dumps({"entry": type(entry).__name__, **data}, separators=(",", ":")) + "\n"
             self._append(line.encode())
 
     def _append(self, line: bytes) -> None:
