@@ -50,6 +50,14 @@ class MmioLocation:
 
 
 @dataclass(frozen=True)
+class MmioRange:
+    """Addresses of a guest, both among them: at any page of these a memory-mapped device may be."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
 class LinuxConfig:
     """What a bench says of its Linux guests.
 
@@ -90,7 +98,8 @@ class Threshold:
 class BenchConfig:
     """One target of the environment file, as far as a run cares.
 
-    ``mmio`` are the locations of a guest's memory-mapped devices, the first one first. With ``beyond``, what
+    ``mmio`` are the locations of a guest's memory-mapped devices, the first one first; ``mmio_range`` are addresses at
+    which such devices may be as well. With ``beyond``, what
     the release ``beyond`` states as well is tried by one test for each requirement. ``probe_image`` is for
     probe guests whose machine is not laid out as QEMU's. ``scope`` is what has to be judged there, without one all that
     is stated for the release; ``waivers`` is the file of the failures that are accepted;
@@ -109,6 +118,7 @@ class BenchConfig:
     templates: Path
     boot_seconds: float
     mmio: tuple[MmioLocation, ...] = ()
+    mmio_range: MmioRange | None = None
     beyond: str = ""
     linux: LinuxConfig = LinuxConfig()
     scope: Scope | None = None

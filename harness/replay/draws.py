@@ -58,7 +58,7 @@ class Draws:
         self._system = system
         self._trial = trial
         self._ways = {name: guest.ways for name, guest in trial.world.guests.items()}
-        self._left: dict[str, list[str]] = {}
+        self._left: dict[str, dict[str, None]] = {}
         self._weights: dict[str, float] = {}
         self._liked: list[bytes] = []
 
@@ -76,7 +76,7 @@ class Draws:
     def note(self, step: Step) -> None:
         """A step that is going to be carried out: what a guest has left can be looked at later."""
         if step.verb == "detach" and step.actor != HOST:
-            self._left.setdefault(step.actor, []).append(step.connection)
+            self._left.setdefault(step.actor, {})[step.connection] = None
 
     def guest_step(self, actor: str) -> Step | None:
         """What a guest may do next; none when nothing can come of what was drawn."""
@@ -258,10 +258,14 @@ class Draws:
 
     def _draw_left(self, actor: str, device: int) -> Step | None:
         del device
-        left = self._left.get(actor, [])[-4:]
-        if not left or self._profile.detached_window not in ("scratch", "ones"):
-            return None
-        return Step(actor, "left", (self._random.choice(left),))
+        left = self.left(actor)
+        return self._random.choice(left) if left else None
+
+    def left(self, actor: str) -> list[Step]:
+        """Looks at all places where the guest has had regions: nothing of a region may be there now."""
+        if self._profile.detached_window not in ("scratch", "ones"):
+            return []
+        return [Step(actor, "left", (connection,)) for connection in self._left.get(actor, ())]
 
     def _draw_load(self, actor: str, device: int) -> Step | None:
         del device

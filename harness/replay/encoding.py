@@ -15,10 +15,11 @@ MEET_OFFSET: Final = 16
 """Where in a region guests count who is there: a place that no step writes."""
 
 
-def operation(step: Step, device: int, handle: int, pages: int, bounds: tuple[int, int]) -> str:
+def operation(step: Step, device: int, handle: int, pages: int, bounds: tuple[int, int, int]) -> str:
     """The step for a probe that knows the device and the connection by these numbers.
 
-    ``pages`` is the size of the connection's region, ``bounds`` how few and how many interrupts there may be.
+    ``pages`` is the size of the connection's region, ``bounds`` how few and how many interrupts there
+    may be, and how many milliseconds are waited for them.
     """
     number = step.number
     match step.verb:

@@ -28,6 +28,10 @@ STEPS = 3000
 """Steps of one history; then another system is drawn."""
 
 
+_SHORT_PATIENCE = 2.0
+"""Seconds for an interrupt while a history is made shorter. What is left is carried out again, with all patience."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """What did not hold: the difference, the shortest history that was found, and the seed of the long one.
@@ -151,7 +155,7 @@ class Rehearsal:
             self._forget()
         try:
             if self._trial is None:
-                self._trial = Trial(self._stack.enter_context(self._make(script)))
+                self._trial = Trial(self._stack.enter_context(self._make(script)), patience=_SHORT_PATIENCE)
                 self._devices = script.devices
             found = self._trial.run(script.steps)
             if found or changes_guests or self._trial.leave():

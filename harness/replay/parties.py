@@ -20,7 +20,9 @@ NO_DEVICE: Final = -1
 BY_LINE: Final = 1
 BY_MESSAGE: Final = 2
 MESSAGES_ALONE: Final = 3
-"""How a device that listens is interrupted. With the last one its handler counts, and leaves the status unread."""
+LINE_MASKED: Final = 4
+"""How a device that listens is interrupted. With the last two its handler counts, and leaves the status unread; with
+the last one it masks the line as well, as a driver does whose program reads the status later."""
 GROUPS: Final = (4242, 4242 + (1 << 16), 255, 256, (1 << 31) - 2)
 """Owner groups of regions in systems that are drawn; a part of the bits does not tell them apart."""
 
@@ -65,7 +67,8 @@ class Client:
     """A connection of ``actor``, by the device with this number of a guest.
 
     ``pending`` is what the device has still to tell, ``taken`` what an interrupt handler of the guest may have taken
-    from it already. ``serial`` tells connections of one name apart. ``sets`` are the member sets since the guest's own
+    from it already; ``unread`` says that the word has changed since a read of it. ``serial`` tells connections of one
+    name apart. ``sets`` are the member sets since the guest's own
     last look, the current one among them, and ``old_sets`` those up to the last count of interrupts: a handler cannot
     tell one of those from what it has seen before. ``signalled`` says that a signal has come since that count.
     """
@@ -80,6 +83,7 @@ class Client:
     due: Due
     pending: int = 0
     taken: int = 0
+    unread: bool = False
     pulses: int = 0
     sets: frozenset[int] = frozenset()
     old_sets: frozenset[int] = frozenset()
@@ -97,6 +101,7 @@ class Client:
     def change(self) -> None:
         """The status word is another one, by somebody else's doing or by an own signal."""
         self.pulses += 1
+        self.unread = True
         self.due.change()
 
     def word(self) -> int:
@@ -111,7 +116,7 @@ class Client:
         return word
 
     def _looked(self) -> None:
-        self.signalled = False
+        self.signalled = self.unread = False
         self.sets = self.old_sets = frozenset({self.region.members})
 
     def listened(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from harness.replay.parties import BY_LINE, NO_DEVICE, Client, Factory, Region, known_group
+from harness.replay.parties import BY_LINE, LINE_MASKED, NO_DEVICE, Client, Factory, Region, known_group
 from harness.replay.script import HOST, Step, as_bytes, as_text, program_of
 from harness.replay.state import Refused, State
 from harness.shmem import registers as reg
@@ -30,6 +30,8 @@ class Reference(State):
     def bounds(self, step: Step) -> tuple[int, int]:
         """How few and how many interrupts a step ``interrupts`` may count."""
         due = self._factory(step).due
+        if due.how == LINE_MASKED:
+            return int(any(client.unread for client in self._shown(step))), 0
         if due.how == BY_LINE:
             return int(any(client.explains for client in self._shown(step))), due.most
         return due.least, due.most
@@ -271,7 +273,7 @@ class Reference(State):
         client, offset = self._client(step), step.number("OFFSET")
         page = client.word().to_bytes(4, "little") + client.index.to_bytes(4, "little")
         if offset < reg.CONTROL_IDX_OFFSET:
-            client.pending = 0
+            client.pending, client.unread = 0, False
         return {"value": int.from_bytes(page[offset : offset + step.number("WIDTH")], "little")}
 
     def _do_store(self, step: Step) -> Outcome:

@@ -63,7 +63,8 @@ GUEST_VERBS: Final = {
     # The same for the factory page, by the number of the device.
     "peek": "OFFSET WIDTH [DEVICE]",
     "poke": "OFFSET WIDTH VALUE [DEVICE]",
-    # Interrupts. HOW is 0 (not at all), 1 (by the line), 2 (by message) or 3 (by message, and no status is read).
+    # Interrupts. HOW is 0 (not at all), 1 (by the line), 2 (by message), 3 (by message, and no status is read) or 4 (by
+    # a level on the line, which the handler masks in place of a look at any status; ``interrupts`` opens it again).
     "listen": "HOW [DEVICE]",
     "interrupts": "[DEVICE]",
     # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores.

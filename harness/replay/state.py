@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Self
 
-from harness.replay.parties import NO_DEVICE, Client, Due, Factory, Region
+from harness.replay.parties import BY_LINE, LINE_MASKED, NO_DEVICE, Client, Due, Factory, Region
 from harness.replay.script import HOST, PROGRAMS, Step
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, creations, decide
@@ -112,7 +112,17 @@ class State:
 
         def client(one: Client) -> object:
             due = (one.due.how, one.due.least, one.due.most, one.signalled, one.sets, one.old_sets)
-            return one.actor, one.connection, one.device, one.window, one.pending, one.taken, one.pulses, due
+            return (
+                one.actor,
+                one.connection,
+                one.device,
+                one.window,
+                one.pending,
+                one.taken,
+                one.unread,
+                one.pulses,
+                due,
+            )
 
         regions = sorted(
             (region.name, region.pages, region.maker, region.lifetime, region.given, region.last, region.seed or -1,
@@ -139,12 +149,23 @@ class State:
             return False
         if step.actor != HOST and step.has("DEVICE") and step.number("DEVICE") >= len(self.devices[step.actor]):
             return False
+        if step.verb == "listen" and not self._may_listen(step):
+            return False
         if not step.has("CONNECTION"):
             return not step.has("PROGRAM") or step.program in PROGRAMS
         opens = step.verb in ("attach", "join", "request", "wide", "find")
         if step.verb == "left":
             return (step.actor, step.connection) in self._left
         return (step.connection in self.clients[step.actor]) != opens
+
+    def _may_listen(self, step: Step) -> bool:
+        """Who masks a line must not have it in common with another device that listens, and any two may have one."""
+        others = self.devices[step.actor].copy()
+        del others[step.number("DEVICE")]
+        how, taken = step.number("HOW"), {factory.due.how for factory in others}
+        return not (how == LINE_MASKED and taken & {BY_LINE, LINE_MASKED}) and not (
+            how == BY_LINE and LINE_MASKED in taken
+        )
 
     def _leave(self, actor: str, connection: str) -> None:
         client = self.clients[actor].pop(connection)

@@ -19,6 +19,7 @@ from harness.shmem.status import Status
 
 _MOST_STEPS: Final = 150
 _MOST_CHARACTERS: Final = 6000
+PATIENCE: Final = 20.0
 LIVES: Final = frozenset({"start", "kill", "cut", "shutdown", "reboot"})
 
 Seen = tuple[int, int] | list[Outcome]
@@ -77,7 +78,8 @@ class Trial:
     """One run of a script's system. Steps are gathered; ``settle`` carries out and compares those that are left.
 
     ``done`` are all steps that were given, as far as they were possible. At most ``most`` steps of an actor are carried
-    out at a time. ``tell`` gets what was compared.
+    out at a time. ``patience`` is how long an interrupt that is missing is waited for, in seconds. ``tell`` gets what
+    was compared.
     """
 
     def __init__(
@@ -85,12 +87,14 @@ class Trial:
         world: World,
         tally: Tally | None = None,
         most: int = _MOST_STEPS,
+        patience: float = PATIENCE,
         tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.world = world
         self.tally = tally or Tally()
         self.done: list[Step] = []
         self._most = most
+        self._patience = round(1000 * patience)
         self._tell = tell
         self._branches = [Branch(Reference(world.facts()))]
         self._steps: dict[str, list[Step]] = {}
@@ -198,7 +202,7 @@ class Trial:
         client = self.reference.clients[step.actor].get(step.connection) if step.has("CONNECTION") else None
         bounds = [one.reference.bounds(step) for one in self._branches] if step.verb == "interrupts" else [(0, 0)]
         least, most = min(low for low, _ in bounds), max(high for _, high in bounds)
-        return operation(step, device, handle, client.region.pages if client else 0, (least, most))
+        return operation(step, device, handle, client.region.pages if client else 0, (least, most, self._patience))
 
     # Comparing
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from harness.replay.drawing import System, covered
 from harness.replay.draws import Draws
-from harness.replay.parties import Region
+from harness.replay.parties import LINE_MASKED, Region
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
 from harness.replay.trial import Trial
@@ -21,6 +21,10 @@ from harness.shmem import registers as reg
 from harness.shmem.oracle import creations
 
 _LARGE: Final = 70
+_LOOKS_BACK: Final = 0.05
+"""How often a look goes to a place that a guest has left."""
+_MASKED_LOOKS: Final = 0.2
+"""How often a look counts interrupts of a line that the handler masks: the host may raise a level again with delay."""
 _LONGEST: Final = (1, 1, 1, 2, 3, 5, 8, 13, 25, 50)
 
 
@@ -160,6 +164,9 @@ class Turns:
         for client in self._random.sample(crowd, k=min(len(crowd), 4)):
             self._add(Step(client.actor, "notify", (client.connection, f"{self._draws.mask(client):#x}")))
         self._everything()
+        for actor in sorted(self._reference.devices):
+            for step in self._draws.left(actor):
+                self._add(step)
         for client in self._random.sample(crowd, k=len(crowd) - self._random.randint(0, min(4, len(crowd)))):
             self._add(Step(client.actor, "detach", (client.connection,)))
 
@@ -240,9 +247,10 @@ class Turns:
 
     def _looks(self, actor: str, *, statuses: bool) -> Iterator[Step]:
         for number, factory in enumerate(self._reference.devices[actor]):
-            if factory.due.how:
+            if factory.due.how and (factory.due.how != LINE_MASKED or self._random.random() < _MASKED_LOOKS):
                 yield Step(actor, "interrupts", (str(number),))
             yield Step(actor, "factory", (str(number),))
+        yield from (step for step in self._draws.left(actor) if self._random.random() < _LOOKS_BACK)
         for connection, client in sorted(self._reference.clients[actor].items()):
             if statuses:
                 yield Step(actor, "status", (connection,))

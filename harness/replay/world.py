@@ -31,7 +31,7 @@ from harness.host.protocol import (
     ShmemHostProtocol,
 )
 from harness.narrow import present
-from harness.replay.parties import BY_LINE, BY_MESSAGE, MARK, MESSAGES_ALONE, SEED_MASK, known_group
+from harness.replay.parties import BY_LINE, BY_MESSAGE, LINE_MASKED, MARK, MESSAGES_ALONE, SEED_MASK, known_group
 from harness.replay.reference import Outcome
 from harness.replay.script import GUESTS, HOST, PROGRAMS, Script, Step, as_text
 from harness.replay.state import Facts, cannot_start
@@ -126,8 +126,10 @@ class Guest:
         ways = []
         for how, word in ((BY_LINE, "pin"), (BY_MESSAGE, "message")):
             with contextlib.suppress(ProbeError):
-                self.probe.command(f"irq on {word}")
+                edge = self.probe.command(f"irq on {word}")["edge"]
                 ways.append(how)
+                if how == BY_LINE and not edge and self._world.config.profile.interrupt_shape == "level":
+                    ways.append(LINE_MASKED)
                 self.probe.irq_off()
         if BY_MESSAGE in ways:
             ways.append(MESSAGES_ALONE)

@@ -18,6 +18,7 @@ from harness.bench.settings import (
     GuestImage,
     LinuxConfig,
     MmioLocation,
+    MmioRange,
     Placement,
     Scope,
     Threshold,
@@ -62,6 +63,7 @@ class Options:
     profile_overrides: Mapping[str, str] = field(default_factory=dict)
     placements: tuple[Placement, ...]
     mmio: tuple[MmioLocation, ...] = ()
+    mmio_range: MmioRange | None = None
     guest_images: tuple[GuestImage, ...]
     ways: tuple[Way, ...]
     templates: str
@@ -147,6 +149,7 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         templates=templates(base, options.templates),
         boot_seconds=options.boot_seconds,
         mmio=options.mmio,
+        mmio_range=options.mmio_range,
         beyond=options.beyond,
         scope=options.scope,
         item=options.item.strip(),
@@ -186,6 +189,10 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
         yield fault(" is missing: the placement mmio needs an address and an interrupt for each device", "mmio")
     for number, complaint in _locations(options.mmio):
         yield fault(complaint, "mmio", number)
+    if (span := options.mmio_range) and not (
+        0 <= span.first < span.last < _TOP and span.first % _PAGE == 0 == (span.last + 1) % _PAGE
+    ):
+        yield fault(f" is {span.first:#x} to {span.last:#x}; expected whole pages, the first one first", "mmio_range")
     for name, reading in options.profile_overrides.items():
         try:
             Profile.load(options.profile, {name: reading})

@@ -51,7 +51,7 @@ def test_interrupts_are_counted_between_bounds(pair: Pair) -> None:
     """One signal, one interrupt; then none, and one that nobody expected."""
     batch(pair.one, "a,0,1,1,counted", "g,0,1")
     assert batch(pair.two, "a,0,1,1,counted", "n,1,1")[-1] == 0
-    assert batch(pair.one, "i,0,1,2", "c,1") == [0, 0x30002, 0]
+    assert batch(pair.one, "i,0,1,2,4e20", "c,1") == [0, 0x30002, 0]
     batch(pair.one, "g,0,0")
 
 

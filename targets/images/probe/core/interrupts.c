@@ -43,7 +43,7 @@ static void handle_region(void *argument)
     take_signals(region, pending);
 }
 
-static void handle(void *context)
+static bool handle(void *context)
 {
     struct device *device = context;
     struct handling handling = {NULL, false};
@@ -54,6 +54,7 @@ static void handle(void *context)
             device->faults++;
     device->owned += handling.ours;
     device->taken++;
+    return !device->holding;
 }
 
 bool device_listen(struct device *device, const struct interrupt *interrupt)
@@ -106,7 +107,7 @@ static void listen(struct call *call, struct device *device)
         return;
     }
     device_ignore(device);
-    device->counting = false;
+    device->counting = device->holding = false;
     device->taken = device->owned = device->faults = device->waited = 0;
     device->listening = device_listen(device, &interrupt);
     if (!device->listening) {

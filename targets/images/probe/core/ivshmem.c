@@ -75,17 +75,18 @@ static uint32_t doorbell_of(uint64_t peer)
     return (uint32_t)peer << DOORBELL_PEER_SHIFT;
 }
 
-static void handle(void *context)
+static bool handle(void *context)
 {
     (void)context;
     doorbell.taken++;
     if (!doorbell.to_echo)
-        return;
+        return true;
     doorbell.to_echo--;
     if (doorbell.keeps_times)
         statistics_note(doorbell.echoed, clock_now_ns());
     doorbell.echoed++;
     mmio_write(doorbell.registers + REGISTER_DOORBELL, 4, doorbell_of(doorbell.peer));
+    return true;
 }
 
 static bool listen(struct call *call)

@@ -51,6 +51,7 @@ struct device {
     /* Written by the interrupt handler. */
     bool listening;
     bool counting;                /* the handler leaves the status registers alone */
+    bool holding;                 /* and the line masked, until a step has it opened again */
     volatile uint64_t taken;      /* interrupts */
     volatile uint64_t owned;      /* those that a signal or a change of members explains */
     volatile uint64_t faults;     /* those whose handler could not read a status register */

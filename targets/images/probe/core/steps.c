@@ -5,11 +5,7 @@
 #include "shmem.h"
 #include "steps.h"
 
-enum {
-    MILLISECOND = 1000000, PATIENCE_MS = 20000,
-    LATE_MAX = 2,                            /* interrupts on their way: one at the device, one at the controller */
-};
-enum { LISTEN_OFF, LISTEN_PIN, LISTEN_MESSAGE, COUNT_MESSAGES };
+enum { MILLISECOND = 1000000, PATIENCE_MS = 20000 };
 enum { PAGE_FACTORY, PAGE_CONTROL, PAGE_DATA };
 
 #define SHMEM_OLD 0x100u                     /* shmem reads what it last had to, and no open region is there */
@@ -21,20 +17,15 @@ enum { MARK_SEED_BITS = 24, MARK_SEED_SHIFT = 24, WORD = 8 };
 
 struct seen seen;
 
-/* What the steps of all batches know of a device. */
-static struct {
-    uint64_t shmem;                          /* what its register has read last after a success */
-    uint64_t counted;                        /* interrupts that a step has counted */
-    uint64_t late;                           /* so many that were due before may come yet, if they have not merged */
-    bool message;
-} known[DEVICES_MAX];
+/* What the register shmem of each device has read last after a success. */
+static uint64_t last_shmem[DEVICES_MAX];
 
 void see(uint64_t value)
 {
     seen.value[seen.count++] = value;
 }
 
-static struct device *device_of(const struct step *step)
+struct device *step_device(const struct step *step)
 {
     return device_number((unsigned)step->field[0]);
 }
@@ -56,7 +47,7 @@ static uint64_t shmem_meaning(unsigned number, uint64_t shmem)
         return 0;
     if (region)
         return 1 + region_handle(region);
-    return shmem == known[number].shmem ? SHMEM_OLD : shmem;
+    return shmem == last_shmem[number] ? SHMEM_OLD : shmem;
 }
 
 static void see_outcome(unsigned number, const struct outcome *outcome)
@@ -76,7 +67,7 @@ static void see_request(const struct step *step, struct device *device)
     uint32_t status = 0;
 
     if (outcome.status == 0)
-        known[step->field[0]].shmem = outcome.shmem;
+        last_shmem[step->field[0]] = outcome.shmem;
     if (opens)
         opens = !region_open(device, &outcome, region, &status);
     see_outcome((unsigned)step->field[0], &outcome);
@@ -88,7 +79,7 @@ static void see_request(const struct step *step, struct device *device)
 
 static void step_request(const struct step *step)
 {
-    struct device *device = device_of(step);
+    struct device *device = step_device(step);
 
     if (!device)
         return;
@@ -101,7 +92,7 @@ static void step_request(const struct step *step)
 /* One store of eight bytes, FIELD[3], at FIELD[2]: over a part of the name and the size or find beside it. */
 static void step_wide(const struct step *step)
 {
-    struct device *device = device_of(step);
+    struct device *device = step_device(step);
 
     if (!device || step->field[2] > SHMEM_PAGE - WORD)
         return;
@@ -111,7 +102,7 @@ static void step_wide(const struct step *step)
 
 static void step_find(const struct step *step)
 {
-    struct device *device = device_of(step);
+    struct device *device = step_device(step);
 
     if (!device)
         return;
@@ -121,7 +112,7 @@ static void step_find(const struct step *step)
 
 static void step_name(const struct step *step)
 {
-    struct device *device = device_of(step);
+    struct device *device = step_device(step);
 
     if (!device)
         return;
@@ -131,7 +122,7 @@ static void step_name(const struct step *step)
 
 static void step_factory(const struct step *step)
 {
-    struct device *device = device_of(step);
+    struct device *device = step_device(step);
     struct outcome outcome;
 
     if (!device)
@@ -255,6 +246,19 @@ static void step_edges(const struct step *step)
     see(crc);
 }
 
+/* Whether a region that is open reaches into the place where this one was. */
+static bool is_taken(const struct region *left)
+{
+    for (uint64_t handle = 0; handle < HANDLES_MAX; handle++) {
+        const struct region *region = region_of(handle);
+
+        if (region && region->physical < left->physical + SHMEM_PAGE + left->length &&
+            left->physical < region->physical + SHMEM_PAGE + region->length)
+            return true;
+    }
+    return false;
+}
+
 /* How many marks are seen where a region was that has been left; 0 where another one is open by now. */
 static void step_left(const struct step *step)
 {
@@ -263,65 +267,13 @@ static void step_left(const struct step *step)
 
     if (!region || !region->length)
         return;
-    if (!region->attached && !region_of_control_page(region->physical)) {
+    if (!region->attached && !is_taken(region)) {
         region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
         for (uint64_t number = 0; region->data && number < edges(region); number++)
             marks += (*edge(region, number) & MARK_MASK) == MARK;
         memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
     }
     see(marks);
-}
-
-/* The interrupts of device FIELD[0] come as FIELD[1] says; what its regions had to tell until now is taken. */
-static void step_listen(const struct step *step)
-{
-    struct device *device = device_of(step);
-    struct interrupt interrupt;
-
-    if (!device)
-        return;
-    interrupt = device->interrupt;
-    if (step->field[1] == LISTEN_MESSAGE || step->field[1] == COUNT_MESSAGES)
-        interrupt = (struct interrupt){.message = true, .function = &device->function};
-    device_ignore(device);
-    device->counting = step->field[1] == COUNT_MESSAGES;
-    device->taken = device->owned = device->faults = device->waited = known[step->field[0]].counted = 0;
-    known[step->field[0]].message = interrupt.message;
-    known[step->field[0]].late = 1;          /* what a controller has kept from before */
-    if (step->field[1] != LISTEN_OFF)
-        device->listening = device_listen(device, &interrupt);
-    for (struct region *region = NULL; (region = region_next(device, region));) {
-        uint32_t status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
-
-        region->members = status >> STATUS_MEMBERS_SHIFT;
-        __atomic_fetch_or(&region->pending, status & STATUS_PENDING, __ATOMIC_RELAXED);
-    }
-    see(device->listening);
-}
-
-/*
- * Interrupts since the last such step: 0 when at least FIELD[1] have come, and at most one for each of FIELD[2] changes
- * since then; else how many there are, from 1. Those of several changes may be one. On a line, which others may share,
- * only those count that the device can have meant.
- */
-static void step_interrupts(const struct step *step)
-{
-    struct device *device = device_of(step);
-    uint64_t end = clock_now_ns() + (uint64_t)PATIENCE_MS * MILLISECOND, taken, count, most;
-    volatile uint64_t *counter;
-
-    if (!device || !device->listening)
-        return;
-    counter = known[step->field[0]].message ? &device->taken : &device->owned;
-    /* The counter is read once a round: one that comes between two reads would be waited for in vain. */
-    while ((count = (taken = *counter) - known[step->field[0]].counted) < step->field[1] && !seen.impatient) {
-        interrupt_wait(counter, taken, end);
-        seen.impatient = clock_now_ns() >= end;
-    }
-    known[step->field[0]].counted += count;
-    most = step->field[2] + known[step->field[0]].late;
-    see(count < step->field[1] || count > most ? 1 + count : 0);
-    known[step->field[0]].late = count > most ? 0 : most - count < LATE_MAX ? most - count : LATE_MAX;
 }
 
 /* Waits until as many guests as FIELD[2] are here, by a count at offset FIELD[1] of a region: 0 when they are. */
@@ -359,7 +311,7 @@ static const struct kind kinds[] = {
     {'e', false, 1, 1, step_edges},          /* HANDLE */
     {'l', false, 1, 1, step_left},           /* HANDLE */
     {'g', false, 2, 1, step_listen},         /* DEVICE HOW */
-    {'i', false, 3, 1, step_interrupts},     /* DEVICE LEAST MOST */
+    {'i', false, 4, 1, step_interrupts},     /* DEVICE LEAST MOST PATIENCE */
     {'b', false, 3, 1, step_meet},           /* HANDLE OFFSET COUNT */
 };
 

@@ -12,6 +12,8 @@ enum { FIELDS_MAX = 6, VALUES_MAX = 8192 };
 #define NOTHING UINT64_MAX                   /* there is no such device or region, or a request opened none */
 #define FAULTED (UINT64_MAX - 1)             /* the processor refused the access */
 
+struct device;
+
 struct step {
     uint64_t field[FIELDS_MAX];
     unsigned fields;
@@ -36,6 +38,13 @@ extern struct seen seen;
 
 /* One more value; the caller knows that there is room. */
 void see(uint64_t value);
+
+/* The device FIELD[0]; NULL when there is none. */
+struct device *step_device(const struct step *step);
+
+/* The steps about interrupts. */
+void step_listen(const struct step *step);
+void step_interrupts(const struct step *step);
 
 /* NULL when no step has this letter. */
 const struct kind *kind_of(char letter);

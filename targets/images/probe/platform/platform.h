@@ -108,10 +108,12 @@ size_t devices_listed(struct listed_device *list, size_t limit);
 /*
  * Calls HANDLER(CONTEXT) for each interrupt, from now until it is closed: at any time, or, where an operating system is
  * in between, from interrupt_wait() and console_read(). False when this platform or machine has no such interrupt.
+ * A handler that returns false leaves its line masked, for all who share it, until interrupt_again().
  */
-typedef void interrupt_handler(void *context);
+typedef bool interrupt_handler(void *context);
 
 bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handler, void *context);
+void interrupt_again(void *context);
 void interrupt_close(void *context);
 
 /* Waits until a handler has changed *COUNTER from SEEN, at most until clock_now_ns() is UNTIL. */

@@ -163,11 +163,24 @@ void interrupt_close(void *context)
     interrupts_unmask();
 }
 
+void interrupt_again(void *context)
+{
+    interrupts_mask();
+    for (unsigned i = 0; i < INTERRUPTS_MAX; i++)
+        if (opened[i].used && opened[i].context == context && !opened[i].interrupt.message)
+            enable(i);
+    interrupts_unmask();
+}
+
 void interrupt_dispatch_line(unsigned line)
 {
+    bool again = true;
+
     for (unsigned i = 0; i < INTERRUPTS_MAX; i++)
         if (opened[i].used && !opened[i].interrupt.message && opened[i].interrupt.line == line)
-            opened[i].handler(opened[i].context);
+            again &= opened[i].handler(opened[i].context);
+    if (!again)
+        line_disable(line);
 }
 
 void interrupt_dispatch_number(unsigned number)

@@ -31,8 +31,8 @@ static void serve(struct opened *one)
 
     if (KERNEL(CALL_READ, one->fd, &total, sizeof total) != sizeof total)
         return;
-    one->handler(one->context);
-    unmask(&one->function);
+    if (one->handler(one->context))
+        unmask(&one->function);
 }
 
 /* Time left, as the kernel wants it; 0 when it has run out. */
@@ -105,6 +105,13 @@ bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handle
     opened[count++] = (struct opened){fd, *interrupt->function, handler, context};
     unmask(interrupt->function);
     return true;
+}
+
+void interrupt_again(void *context)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (opened[i].context == context)
+            unmask(&opened[i].function);
 }
 
 void interrupt_close(void *context)

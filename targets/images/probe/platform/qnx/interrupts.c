@@ -42,6 +42,13 @@ bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handle
     return true;
 }
 
+void interrupt_again(void *context)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (attachments[i].context == context)
+            UNMASK(attachments[i].line, attachments[i].id);
+}
+
 void interrupt_close(void *context)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -56,8 +63,8 @@ void interrupt_serve(int ticket)
 {
     for (unsigned i = 0; i < count; i++) {
         if (attachments[i].ticket == ticket) {
-            attachments[i].handler(attachments[i].context);
-            UNMASK(attachments[i].line, attachments[i].id);
+            if (attachments[i].handler(attachments[i].context))
+                UNMASK(attachments[i].line, attachments[i].id);
             return;
         }
     }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of a batch that are about interrupts. */
+#include "mmio.h"
+#include "shmem.h"
+#include "steps.h"
+
+enum { MILLISECOND = 1000000, LATE_MAX = 2 }; /* interrupts on their way: one at the device, one at the controller */
+enum { LISTEN_OFF, LISTEN_PIN, LISTEN_MESSAGE, COUNT_MESSAGES, HOLD_PIN };
+
+/* What the steps of all batches know of the interrupts of a device. */
+static struct {
+    uint64_t counted;                        /* those that a step has counted */
+    uint64_t late;                           /* so many that were due before may come yet, if they have not merged */
+    bool message;
+} known[DEVICES_MAX];
+
+/* The interrupts of device FIELD[0] come as FIELD[1] says; what its regions had to tell until now is taken. */
+void step_listen(const struct step *step)
+{
+    struct device *device = step_device(step);
+    struct interrupt interrupt;
+
+    if (!device)
+        return;
+    interrupt = device->interrupt;
+    if (step->field[1] == LISTEN_MESSAGE || step->field[1] == COUNT_MESSAGES)
+        interrupt = (struct interrupt){.message = true, .function = &device->function};
+    device_ignore(device);
+    device->holding = step->field[1] == HOLD_PIN;
+    device->counting = device->holding || step->field[1] == COUNT_MESSAGES;
+    device->taken = device->owned = device->faults = device->waited = known[step->field[0]].counted = 0;
+    known[step->field[0]].message = interrupt.message;
+    known[step->field[0]].late = 1;          /* what a controller has kept from before */
+    if (step->field[1] != LISTEN_OFF)
+        device->listening = device_listen(device, &interrupt);
+    for (struct region *region = NULL; (region = region_next(device, region));) {
+        uint32_t status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
+
+        region->members = status >> STATUS_MEMBERS_SHIFT;
+        __atomic_fetch_or(&region->pending, status & STATUS_PENDING, __ATOMIC_RELAXED);
+    }
+    see(device->listening);
+}
+
+/* Opens the line of a device whose handler has left it masked: 0 when FIELD[1] interrupts come until END. */
+static void interrupts_again(const struct step *step, struct device *device, uint64_t end)
+{
+    uint64_t before = device->taken, taken;
+
+    interrupt_again(device);
+    while ((taken = device->taken) - before < step->field[1] && !seen.impatient) {
+        interrupt_wait(&device->taken, taken, end);
+        seen.impatient = clock_now_ns() >= end;
+    }
+    see(taken - before < step->field[1] ? 1 + taken - before : 0);
+}
+
+/*
+ * Interrupts since the last such step: 0 when at least FIELD[1] have come, and at most one for each of FIELD[2] changes
+ * since then; else how many there are, from 1. Those of several changes may be one. On a line, which others may share,
+ * only those count that the device can have meant. What is missing is waited for, FIELD[3] milliseconds in one batch.
+ */
+void step_interrupts(const struct step *step)
+{
+    struct device *device = step_device(step);
+    uint64_t end = clock_now_ns() + step->field[3] * MILLISECOND, taken, count, most;
+    volatile uint64_t *counter;
+
+    if (!device || !device->listening)
+        return;
+    if (device->holding) {
+        interrupts_again(step, device, end);
+        return;
+    }
+    counter = known[step->field[0]].message ? &device->taken : &device->owned;
+    /* The counter is read once a round: one that comes between two reads would be waited for in vain. */
+    while ((count = (taken = *counter) - known[step->field[0]].counted) < step->field[1] && !seen.impatient) {
+        interrupt_wait(counter, taken, end);
+        seen.impatient = clock_now_ns() >= end;
+    }
+    known[step->field[0]].counted += count;
+    most = step->field[2] + known[step->field[0]].late;
+    see(count < step->field[1] || count > most ? 1 + count : 0);
+    known[step->field[0]].late = count > most ? 0 : most - count < LATE_MAX ? most - count : LATE_MAX;
+}
