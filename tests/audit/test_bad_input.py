@@ -178,3 +178,17 @@ def test_rules_that_overlap_in_too_many_ways_come_to_an_end(vm, capsys) -> None:
         vm("b", *(f"deny *b{number}*" for number in range(60))),
     )
     assert "undecided" in _codes(capsys, *files)
+
+
+@pytest.mark.long
+def test_ten_thousand_options_come_to_an_end(vm, capsys) -> None:  # type: ignore[no-untyped-def]
+    """Of either kind: rules that mix, and names that are put in place of others anywhere."""
+    rules = (
+        f"{('allow', 'deny')[number % 3 == 0]} {('a_{0}', 'b{0}*', '*{0}_c')[number % 4 - 1]}"
+        for number in range(10_000)
+    )
+    files = (
+        vm("a", *(rule.format(number) for number, rule in enumerate(rules))),
+        vm("b", *(f"subst video{number},v-{number}" for number in range(10_000))),
+    )
+    assert "undecided" in _codes(capsys, *files)

@@ -35,7 +35,9 @@ def _agrees(system: System, profile: Profile, names: list[bytes]) -> int:
             if decision.allowed:
                 reached.setdefault(_host_name(decision), set()).add(device.label)
         made = [None if one.problem else (one.host_name, one.pages) for one in creations(device.reach.vdev, profile)]
-        found = [(one.host_name.decode(), one.pages) if one.host_name else None for one in device.reach.creations]
+        found = [
+            None if one.host_name is None else (one.host_name.decode(), one.pages) for one in device.reach.creations
+        ]
         assert made == found
     met = {meeting.vms: analysis.common_names(meeting.vms) for meeting in analysis.meetings}
     for host_name, labels in reached.items():

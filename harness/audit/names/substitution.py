@@ -92,10 +92,12 @@ class Translation:
         return names
 
     def _stage_image(self, stage: Sequence[Replacement], names: Dfa, limit: int) -> Dfa:
-        parts = []
+        """The image by one of several; all automata on the way together have at most ``limit`` states."""
+        parts, left = [], limit
         for replacement in stage:
-            parts.append(_Image(names, replacement).dfa(limit))
-            names = less(names, _having(replacement, limit), limit)
+            parts.append(_Image(names, replacement).dfa(left))
+            names = less(names, _having(replacement, limit), left)
+            left -= len(parts[-1].edges) + len(names.edges)
         if self.unmatched == "unchanged":
             parts.append(names)
         elif self.unmatched == "prefixed":
