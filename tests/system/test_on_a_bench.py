@@ -58,7 +58,7 @@ def _boards(folder: Path, bench: str = "") -> Path:
     path = folder / "boards.yaml"
     boards = yaml.safe_load((CHECKOUT / "boards.yaml").read_text().replace("[probe, linux]", "[probe]"))
     boards["targets"] = {name: target for name, target in boards["targets"].items() if bench in ("", name)}
-    path.write_text(yaml.safe_dump(boards))
+    path.write_text(yaml.safe_dump(boards, sort_keys=False))
     return path
 
 
