@@ -32,7 +32,7 @@ _FOR_ALL: Final = ("emulator/device/", "emulator/service/")
 class Seen:
     """A test that ran while it was watched.
 
-    ``starts`` is how many guests were started for it. A ``drawn`` one tries something else on each bench.
+    ``starts`` is how many guests were started for it. A ``drawn`` one draws what it tries, for each bench anew.
     """
 
     test: str
@@ -47,8 +47,14 @@ class Seen:
     @property
     def twin(self) -> tuple[str, str]:
         """The same for tests that differ in the architecture of their bench alone."""
-        test = self.test.replace(self.bench, "*") if self.bench and not self.drawn else self.test
+        test = self.test.replace(self.bench, "*") if self.bench else self.test
         return test, json.dumps(self.readings, sort_keys=True)
+
+    @property
+    def setting(self) -> tuple[str, str]:
+        """Equal for tests of one placement, guest image and way under the same readings, whatever the architecture."""
+        test, readings = self.twin
+        return readings, test.partition("[")[2]
 
 
 @dataclass(frozen=True)
@@ -84,14 +90,22 @@ class Reach:
         return {test for lines in self.lines.values() for tests in lines.values() for test in tests}
 
     def without_twins(self, tests: Sequence[Seen]) -> list[Seen]:
-        """Of tests that differ in the architecture alone, those of the bench that takes the least time."""
-        chosen: dict[tuple[str, str], Seen] = {}
+        """Of tests that differ in the architecture alone, those of the bench that takes the least time.
+
+        Drawn ones stay on each architecture in turn, from setting to setting: one has messages, the other more lines.
+        """
+        benches: dict[tuple[str, str], list[str]] = {}
         for seen in tests:
-            other = chosen.get(seen.twin)
-            if other is None or self._cost.get(seen.bench, 0.0) < self._cost.get(other.bench, 0.0):
-                chosen[seen.twin] = seen
-        kept = {seen.test for seen in chosen.values()}
-        return [seen for seen in tests if seen.test in kept]
+            benches.setdefault(seen.twin, []).append(seen.bench)
+        turns = {setting: turn for turn, setting in enumerate(sorted({seen.setting for seen in tests if seen.drawn}))}
+
+        def stays(seen: Seen) -> bool:
+            twins = benches[seen.twin]
+            if seen.drawn:
+                return seen.bench == sorted(twins)[turns[seen.setting] % len(twins)]
+            return seen.bench == min(twins, key=lambda bench: self._cost.get(bench, 0.0))
+
+        return [seen for seen in tests if stays(seen)]
 
     @cached_property
     def _cost(self) -> dict[str, float]:

@@ -62,9 +62,15 @@ def test_architectures_are_twins_where_the_source_knows_none() -> None:
     reach = Reach(tests, {DEVICE: lines, MACHINE: lines})
     assert choose(reach, [Statement(DEVICE, 5, 5)], 100).tests == ["x::u[a-pci]", "x::t[b-pci]"]
     assert len(choose(reach, [Statement(MACHINE, 5, 5)], 100).tests) == 3
-    # What is drawn is something else on each bench.
-    drawn = [seen("x::t[a-pci]", 3, "a", drawn=True), seen("x::t[b-pci]", 1, "b", drawn=True)]
-    assert len(choose(Reach(drawn, {DEVICE: lines}), [Statement(DEVICE, 5, 5)], 100).tests) == 2
+    # What is drawn is something else on each bench: it takes turns, and stays together in each setting.
+    drawn = [
+        seen(f"x::{name}[{bench}-{place}]", 1, bench, drawn=True)
+        for name in "tu"
+        for bench in "ab"
+        for place in ("pci", "mmio")
+    ]
+    chosen = choose(Reach(drawn, {DEVICE: {5: {one.test for one in drawn}}}), [Statement(DEVICE, 5, 5)], 100).tests
+    assert sorted(chosen) == ["x::t[a-mmio]", "x::t[b-pci]", "x::u[a-mmio]", "x::u[b-pci]"]
     # A bench with other readings is no twin.
     other = [*tests[:2], seen("x::t[b-pci]", 1, "b", release="8.0")]
     assert len(choose(Reach(other, {DEVICE: lines}), [Statement(DEVICE, 5, 5)], 100).tests) == 3
