@@ -19,6 +19,8 @@ from harness.shmem import registers as reg
 from harness.shmem.profile import Profile
 
 _CONNECTIONS: Final = 12
+FULL_DEVICE: Final = 20
+"""Connections of a device that has more than others: more than it has small places for regions."""
 _HOST_CONNECTIONS: Final = 16
 _DEVICE_CONNECTIONS: Final = 9
 _VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
@@ -92,12 +94,12 @@ class Draws:
         clients = list(self._reference.clients[actor].values())
         return self._random.choice(clients) if clients else None
 
-    def unused(self, actor: str, device: int) -> str | None:
-        """A connection to be; none when the guest has enough."""
+    def unused(self, actor: str, device: int, most_of_device: int = _DEVICE_CONNECTIONS) -> str | None:
+        """A connection to be; none when the guest, or its device, has enough."""
         used = self._reference.clients[actor]
-        if sum(client.device == device for client in used.values()) >= _DEVICE_CONNECTIONS:
+        if sum(client.device == device for client in used.values()) >= most_of_device:
             return None
-        most = _HOST_CONNECTIONS if actor == HOST else _CONNECTIONS
+        most = _HOST_CONNECTIONS if actor == HOST else max(_CONNECTIONS, most_of_device)
         program = self._random.choice(("", SECOND)) if actor == HOST else ""
         free = [name for number in range(most) if (name := f"{program}{actor[:2]}{number}") not in used]
         return self._random.choice(free) if free else None
@@ -176,7 +178,7 @@ class Draws:
     def _to_find(self, actor: str, device: int) -> int:
         """A number for ``find``: around how many connections there are."""
         own = sum(client.device == device for client in self._reference.clients[actor].values())
-        return self._random.choice((0, own, max(0, own - 1), 1, self._random.randint(0, 16), 0xFFFF_FFFF))
+        return self._random.choice((0, own, max(0, own - 1), 1, self._random.randint(0, FULL_DEVICE), 0xFFFF_FFFF))
 
     def _draw_find(self, actor: str, device: int) -> Step | None:
         connection = self.unused(actor, device)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final
 
-from harness.replay.drawing import System, covered
-from harness.replay.draws import Draws
+from harness.replay.drawing import SIZES, System, covered
+from harness.replay.draws import FULL_DEVICE, Draws
 from harness.replay.parties import LINE_MASKED, Region
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
@@ -57,6 +57,8 @@ class Turns:
             self._life()
         elif kind < 0.032:
             self._crowd()
+        elif kind < 0.04:
+            self._fill()
         elif kind < 0.08:
             self._several()
         elif kind < 0.2:
@@ -186,8 +188,34 @@ class Turns:
                 and decision.host_name == region.name
             ]
         if names:
-            words = (connection, encode_name(self._random.choice(names)), str(region.pages))
+            words = (connection, encode_name(self._random.choice(names)), str(self._asked(region)))
             self._add(Step(actor, "attach", words if actor == HOST else (*words, str(device))))
+
+    def _asked(self, region: Region) -> int:
+        """A size to ask for with a region that is there: its own, or another one where that does not matter."""
+        if self._reference.profile.size_mismatch != "attach" or self._random.random() < 0.7:
+            return region.pages
+        return self._random.choice(SIZES)
+
+    # As many regions as a device can show
+
+    def _fill(self) -> None:
+        """A device attaches to one region after the other, looks at all of them, and leaves most of them."""
+        actor = self._random.choice(sorted(self._reference.devices))
+        device = self._random.randrange(len(self._reference.devices[actor]))
+        for _ in range(3 * FULL_DEVICE):
+            connection = self._draws.unused(actor, device, FULL_DEVICE)
+            if not connection:
+                break
+            name = self._draws.name(actor, device)
+            words = (connection, encode_name(name), str(self._draws.pages(actor, device, name)), str(device))
+            self._add(Step(actor, "attach", words))
+        held = list(self._reference.clients[actor].values())
+        for client in held:
+            self._add(Step(actor, "mark", (client.connection, f"{self._random.getrandbits(24):#x}")))
+        self._everything()
+        for client in self._random.sample(held, k=len(held) - self._random.randint(0, min(4, len(held)))):
+            self._add(Step(actor, "detach", (client.connection,)))
 
     # Several at once
 
