@@ -30,40 +30,57 @@ def choose(
 
     A defect in what knows no architecture is tried on one architecture. Tests of one module stay together, and modules
     whose tests take the least time come first. The budget counts the seconds that the tests took when they were
-    recorded. Where it is too small for all, each module gives the same share of its time, by its shortest tests, so
-    that every kind of test has its chance.
+    recorded; drawn tests of one setting share what they draw, and count together, whichever of them are tried. Where
+    it is too small for all, each module gives the same share of its time, by its shortest tests, so that every kind of
+    test has its chance.
     """
+    seconds = _Seconds(reach)
     reaching = [seen for seen in reach.tests(statements) if seen.verdict == "pass"]
     tests = reach.without_twins(reaching) if free_of_architecture(statements) else reaching
     chosen: list[Seen] = []
     for part in ([seen for seen in tests if first(seen)], [seen for seen in tests if not first(seen)]):
-        left = budget_s - _seconds(chosen)
-        share = min(1.0, max(left, 0.0) / (_seconds(part) or 1.0))
+        left = budget_s - seconds.of(chosen)
+        share = min(1.0, max(left, 0.0) / (seconds.of(part) or 1.0))
         if share or not chosen:
-            chosen += [seen for group in _groups(part) for seen in _shortest(group, share * _seconds(group))]
+            chosen += [seen for group in _groups(part, seconds) for seen in _shortest(group, share, seconds)]
     return Choice([seen.test for seen in chosen], len(reaching))
 
 
-def _seconds(tests: Sequence[Seen]) -> float:
-    return sum(seen.duration_s for seen in tests)
+class _Seconds:
+    """How long tests take, by a record."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._together: dict[object, float] = {}
+        for seen in reach.seen:
+            key = _together(seen)
+            self._together[key] = self._together.get(key, 0.0) + seen.duration_s
+
+    def of(self, tests: Sequence[Seen]) -> float:
+        """All of these."""
+        return sum(self._together[key] for key in {_together(seen) for seen in tests})
 
 
-def _shortest(group: Sequence[Seen], seconds: float) -> list[Seen]:
-    """As many of a module's tests as take so long, the shortest ones, but one in any case; in their own order."""
-    kept: set[str] = set()
-    spent = 0.0
-    for seen in sorted(group, key=lambda seen: seen.duration_s):
-        spent += seen.duration_s
+def _together(seen: Seen) -> object:
+    """Equal for tests that cost what one of them costs."""
+    return (seen.test.partition("::")[0], seen.bench, seen.setting) if seen.drawn else seen.test
+
+
+def _shortest(group: Sequence[Seen], share: float, seconds: _Seconds) -> list[Seen]:
+    """As many of a module's tests as take a share of its time, the shortest, but one in any case; in their order."""
+    most = share * seconds.of(group)
+    kept: list[Seen] = []
+    for seen in sorted(group, key=lambda seen: seconds.of([seen])):
         # What was added up in another order may differ by a hair.
-        if kept and spent > seconds + _HAIR:
+        if kept and seconds.of([*kept, seen]) > most + _HAIR:
             break
-        kept.add(seen.test)
-    return [seen for seen in group if seen.test in kept]
+        kept.append(seen)
+    names = {seen.test for seen in kept}
+    return [seen for seen in group if seen.test in names]
 
 
-def _groups(tests: Sequence[Seen]) -> list[list[Seen]]:
+def _groups(tests: Sequence[Seen], seconds: _Seconds) -> list[list[Seen]]:
     """Tests of one module on one bench, the groups whose tests take the least time first."""
     groups: dict[tuple[str, str], list[Seen]] = {}
     for seen in tests:
         groups.setdefault((seen.test.partition("::")[0], seen.bench), []).append(seen)
-    return sorted(groups.values(), key=lambda group: _seconds(group) / len(group))
+    return sorted(groups.values(), key=lambda group: seconds.of(group) / len(group))

@@ -42,6 +42,20 @@ def test_with_a_small_budget_every_module_gives_its_shortest_tests() -> None:
     assert choose(reach, statement, 9.5, lambda one: one.test == "x::dear").tests[:2] == ["x::dear", "x::cheapest"]
 
 
+def test_what_is_drawn_together_counts_together() -> None:
+    """The first test of a setting has drawn for all of them, and any of them would have."""
+    tests = [
+        seen(f"x::{name}[a-{place}]", cost, drawn=True)
+        for place in ("pci", "mmio")
+        for name, cost in (("t", 9), ("u", 0))
+    ]
+    statement = [Statement(MACHINE, 5, 5)]
+    reach = Reach(tests, {MACHINE: {5: {"x::u[a-pci]", "x::u[a-mmio]"}, 9: {"x::t[a-pci]", "x::t[a-mmio]"}}})
+    assert choose(reach, statement, 18).tests == ["x::u[a-pci]", "x::u[a-mmio]"]
+    assert len(choose(reach, statement, 17).tests) == 1
+    assert len(choose(Reach(tests, {MACHINE: {5: {one.test for one in tests}}}), statement, 9).tests) == 2
+
+
 def test_only_tests_that_run_the_statement_and_pass() -> None:
     tests = [seen("x::here", 1), seen("x::there", 1), seen("x::skipped", 1, verdict="skipped")]
     reach = Reach(tests, {DEVICE: {5: {"x::here", "x::skipped"}, 9: {"x::there"}}})
