@@ -70,8 +70,8 @@ def _shortest(group: Sequence[Seen], share: float, seconds: _Seconds) -> list[Se
     most = share * seconds.of(group)
     kept: list[Seen] = []
     for seen in sorted(group, key=lambda seen: seconds.of([seen])):
-        # What was added up in another order may differ by a hair.
-        if kept and seconds.of([*kept, seen]) > most + _HAIR:
+        # What was added up in another order may differ by a hair. Those that cost no more than the kept ones are free.
+        if kept and seconds.of([*kept, seen]) > max(most, seconds.of(kept)) + _HAIR:
             break
         kept.append(seen)
     names = {seen.test for seen in kept}
