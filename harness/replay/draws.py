@@ -49,6 +49,7 @@ _WEIGHTS: Final = {
     "poke": 4,
     "listen": 2,
     "interrupts": 5,
+    "pin": 2,
 }
 
 
@@ -326,6 +327,11 @@ class Draws:
         if not self._reference.devices[actor][device].due.how:
             return None
         return Step(actor, "interrupts", (str(device),))
+
+    def _draw_pin(self, actor: str, device: int) -> Step | None:
+        due = self._reference.devices[actor][device].due
+        on = due.off and self._random.random() < 0.8
+        return Step(actor, "pin", (str(int(on)), str(device)))
 
     # Programs of the host
 

@@ -43,6 +43,8 @@ def operation(step: Step, device: int, handle: int, pages: int, bounds: tuple[in
             return _joined("w", _FACTORY, device, number("OFFSET"), number("WIDTH"), number("VALUE"))
         case "listen":
             return _joined("g", device, number("HOW"))
+        case "pin":
+            return _joined("p", device, number("ON"))
         case "interrupts":
             return _joined("i", device, *bounds)
         case _:

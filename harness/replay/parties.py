@@ -36,12 +36,18 @@ def known_group(group: int | str | None) -> int:
 class Due:
     """Interrupts of a device that listens: since they were last counted, at least ``least`` for ``most`` changes.
 
-    ``how`` is that of the step ``listen``.
+    ``how`` is that of the step ``listen``; ``off`` says that the guest has switched the interrupt pin off.
     """
 
     how: int = 0
     least: int = 0
     most: int = 0
+    off: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether what is due comes when the pin is on again."""
+        return self.off and self.how in (BY_LINE, LINE_MASKED)
 
     @property
     def reads(self) -> bool:

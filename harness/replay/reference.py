@@ -298,6 +298,10 @@ class Reference(State):
             client.counted()
         return {"amiss": 0}
 
+    def _do_pin(self, step: Step) -> Outcome:
+        self._factory(step).due.off = not step.number("ON")
+        return {"done": 0}
+
     # Programs of the host
 
     def _host_attach(self, step: Step) -> Outcome:

@@ -66,7 +66,9 @@ GUEST_VERBS: Final = {
     # Interrupts. HOW is 0 (not at all), 1 (by the line), 2 (by message), 3 (by message, and no status is read) or 4 (by
     # a level on the line, which the handler masks in place of a look at any status; ``interrupts`` opens it again).
     "listen": "HOW [DEVICE]",
+    # ``pin`` switches the interrupt pin of a device on PCI on (1) or off (0); messages are another matter.
     "interrupts": "[DEVICE]",
+    "pin": "ON [DEVICE]",
     # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores.
     "kill": "",
     "cut": "",

@@ -111,7 +111,7 @@ class State:
         """Equal for states that nothing can distinguish from now on."""
 
         def client(one: Client) -> object:
-            due = (one.due.how, one.due.least, one.due.most, one.signalled, one.sets, one.old_sets)
+            due = (one.due.how, one.due.off, one.due.least, one.due.most, one.signalled, one.sets, one.old_sets)
             return (
                 one.actor,
                 one.connection,
@@ -149,7 +149,7 @@ class State:
             return False
         if step.actor != HOST and step.has("DEVICE") and step.number("DEVICE") >= len(self.devices[step.actor]):
             return False
-        if step.verb == "listen" and not self._may_listen(step):
+        if step.verb in ("listen", "interrupts", "pin") and not self._may_interrupt(step):
             return False
         if not step.has("CONNECTION"):
             return not step.has("PROGRAM") or step.program in PROGRAMS
@@ -157,6 +157,16 @@ class State:
         if step.verb == "left":
             return (step.actor, step.connection) in self._left
         return (step.connection in self.clients[step.actor]) != opens
+
+    def _may_interrupt(self, step: Step) -> bool:
+        """Whether a step about interrupts can be judged."""
+        device = step.number("DEVICE")
+        if step.verb == "listen":
+            return self._may_listen(step)
+        if step.verb == "pin":
+            # An edge that came while the pin was off is lost.
+            return self.facts.vdevs[step.actor][device].loc is None and self.profile.interrupt_shape == "level"
+        return not self.devices[step.actor][device].due.waits
 
     def _may_listen(self, step: Step) -> bool:
         """Who masks a line must not have it in common with another device that listens, and any two may have one."""

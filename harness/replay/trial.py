@@ -120,7 +120,7 @@ class Trial:
         return None
 
     def leave(self) -> Difference | None:
-        """Let everybody leave all regions, and nobody listen."""
+        """Let everybody leave all regions, and nobody listen. Interrupt pins are on, as at the start."""
         clients = [client for several in self.reference.clients.values() for client in several.values()]
         steps = [Step(client.actor, "detach", (client.connection,)) for client in clients]
         listening = [
@@ -129,7 +129,13 @@ class Trial:
             for number, factory in enumerate(several)
             if factory.due.how
         ]
-        return self.run([*steps, *listening])
+        off = [
+            Step(actor, "pin", ("1", str(number)))
+            for actor, several in self.reference.devices.items()
+            for number, factory in enumerate(several)
+            if factory.due.off
+        ]
+        return self.run([*steps, *listening, *off])
 
     def add(self, moment: Sequence[Step]) -> None:
         """The next step, or those of one moment. Raises DifferenceError when an earlier one shows a difference."""
@@ -338,6 +344,7 @@ _TOPICS: Final = {
     "name": "registers",
     "flags": "registers",
     "interrupts": "interrupts",
+    "pin": "interrupts",
     "listen": "interrupts",
     "pulses": "interrupts",
     "edges": "data",

@@ -23,6 +23,8 @@ from harness.shmem.oracle import creations
 _LARGE: Final = 70
 _LOOKS_BACK: Final = 0.05
 """How often a look goes to a place that a guest has left."""
+_PIN_ON: Final = 0.3
+"""How often a look switches an interrupt pin on that is off."""
 _MASKED_LOOKS: Final = 0.2
 """How often a look counts interrupts of a line that the handler masks: the host may raise a level again with delay."""
 _LONGEST: Final = (1, 1, 1, 2, 3, 5, 8, 13, 25, 50)
@@ -275,6 +277,8 @@ class Turns:
 
     def _looks(self, actor: str, *, statuses: bool) -> Iterator[Step]:
         for number, factory in enumerate(self._reference.devices[actor]):
+            if factory.due.waits:
+                yield from self._pin_on(actor, number)
             if factory.due.how and (factory.due.how != LINE_MASKED or self._random.random() < _MASKED_LOOKS):
                 yield Step(actor, "interrupts", (str(number),))
             yield Step(actor, "factory", (str(number),))
@@ -284,6 +288,11 @@ class Turns:
                 yield Step(actor, "status", (connection,))
             if self._is_worth_it(client.region):
                 yield Step(actor, "edges", (connection,))
+
+    def _pin_on(self, actor: str, device: int) -> Iterator[Step]:
+        """Switch the pin on again, now and then: what is due comes then."""
+        if self._random.random() < _PIN_ON:
+            yield Step(actor, "pin", ("1", str(device)))
 
     def _is_worth_it(self, region: Region) -> bool:
         return region.pages < _LARGE or self._random.random() < 0.2

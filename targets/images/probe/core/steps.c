@@ -311,6 +311,7 @@ static const struct kind kinds[] = {
     {'e', false, 1, 1, step_edges},          /* HANDLE */
     {'l', false, 1, 1, step_left},           /* HANDLE */
     {'g', false, 2, 1, step_listen},         /* DEVICE HOW */
+    {'p', false, 2, 1, step_pin},            /* DEVICE ON */
     {'i', false, 4, 1, step_interrupts},     /* DEVICE LEAST MOST PATIENCE */
     {'b', false, 3, 1, step_meet},           /* HANDLE OFFSET COUNT */
 };

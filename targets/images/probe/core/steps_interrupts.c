@@ -5,6 +5,7 @@
 #include "steps.h"
 
 enum { MILLISECOND = 1000000, LATE_MAX = 2 }; /* interrupts on their way: one at the device, one at the controller */
+enum { PCI_COMMAND = 4, PCI_COMMAND_NO_PIN = 0x400 };
 enum { LISTEN_OFF, LISTEN_PIN, LISTEN_MESSAGE, COUNT_MESSAGES, HOLD_PIN };
 
 /* What the steps of all batches know of the interrupts of a device. */
@@ -40,6 +41,19 @@ void step_listen(const struct step *step)
         __atomic_fetch_or(&region->pending, status & STATUS_PENDING, __ATOMIC_RELAXED);
     }
     see(device->listening);
+}
+
+/* FIELD[1] is 1 to switch the interrupt pin of PCI device FIELD[0] on, 0 to switch it off. */
+void step_pin(const struct step *step)
+{
+    struct device *device = step_device(step);
+    uint32_t command;
+
+    if (!device || !device->pci)
+        return;
+    command = pci_config_read(&device->function, PCI_COMMAND, 2) & ~(uint32_t)PCI_COMMAND_NO_PIN;
+    pci_config_write(&device->function, PCI_COMMAND, 2, command | (step->field[1] ? 0 : PCI_COMMAND_NO_PIN));
+    see(0);
 }
 
 /* Opens the line of a device whose handler has left it masked: 0 when FIELD[1] interrupts come until END. */
