@@ -178,9 +178,9 @@ class Probe:
         """Make a region the current one."""
         self.command(f"use {handle}")
 
-    def handles(self) -> tuple[Handle, ...]:
+    def handles(self, *, timeout: float = TIMEOUT) -> tuple[Handle, ...]:
         """The attached regions."""
-        return tuple(Handle.of(item) for item in self.command("handles")["handles"])
+        return tuple(Handle.of(item) for item in self.command("handles", timeout=timeout)["handles"])
 
     def set_name(self, name: str | bytes) -> None:
         """Write the name register only: the bytes, and a NUL where there is room."""

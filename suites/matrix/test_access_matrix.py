@@ -3,7 +3,8 @@
 
 The documented examples stand in ``suites/access`` as tables written by hand. Here a covering array makes the
 configurations, all of them are started, and the guest of each asks for the same sixteen kinds of names: as the first,
-or after a peer has made the region.
+or after a peer has made the region. The guests of a start serve all tests of it, in the order of this file: what was
+created is looked at before anybody has asked for anything.
 """
 
 from __future__ import annotations
@@ -68,19 +69,22 @@ def _can_start(configuration: Configuration, profile: Profile) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("start", "plan"), list(_plans()))
-def test_verdicts(deploy: Deploy, access: Access, tally: Tally, start: int, plan: Plan) -> None:
-    """The guest gets what the oracle says, by creation and by attaching, under the name that the oracle says."""
-    wrong: list[str] = []
-    with tally.running():
-        guests, peer = _deploy(deploy, start, access.profile)
-        if not plan.keys() & guests.keys():
-            pytest.skip(NOTHING_STARTS)
-        for place, names in plan.items():
-            if place in guests:
-                configuration, guest = guests[place]
-                trial = Trial(access, guest, peer, configuration.options, tally.count)
-                wrong += chain(trial.create(names["create"]), trial.attach(names["attach"]))
+def _creating() -> list[int]:
+    """The starts in which a configuration has a ``create``."""
+    return [start for start, group in enumerate(starts()) if any("create " in each.options for each in group)]
+
+
+@pytest.mark.requirement("SHM-CREATE-02")
+@pytest.mark.parametrize("start", _creating())
+def test_created_regions(deploy: Deploy, access: Access, tally: Tally, start: int) -> None:
+    """What the configurations of one start create is there, under the host-side names and in the sizes given."""
+    guests, peer = _deploy(deploy, start, access.profile)
+    trials = [
+        Trial(access, guest, peer, configuration.options, tally.count) for configuration, guest in guests.values()
+    ]
+    if not any("create " in trial.options for trial in trials):
+        pytest.skip(NOTHING_STARTS)
+    wrong = list(chain.from_iterable(trial.created() for trial in trials))
     conclude(wrong)
 
 
@@ -101,22 +105,19 @@ def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally
     conclude(wrong)
 
 
-def _creating() -> list[int]:
-    """The starts in which a configuration has a ``create``."""
-    return [start for start, group in enumerate(starts()) if any("create " in each.options for each in group)]
-
-
-@pytest.mark.requirement("SHM-CREATE-02")
-@pytest.mark.parametrize("start", _creating())
-def test_created_regions(deploy: Deploy, access: Access, tally: Tally, start: int) -> None:
-    """What the configurations of one start create is there, under the host-side names and in the sizes given."""
-    guests, peer = _deploy(deploy, start, access.profile)
-    trials = [
-        Trial(access, guest, peer, configuration.options, tally.count) for configuration, guest in guests.values()
-    ]
-    if not any("create " in trial.options for trial in trials):
-        pytest.skip(NOTHING_STARTS)
-    wrong = list(chain.from_iterable(trial.created() for trial in trials))
+@pytest.mark.parametrize(("start", "plan"), list(_plans()))
+def test_verdicts(deploy: Deploy, access: Access, tally: Tally, start: int, plan: Plan) -> None:
+    """The guest gets what the oracle says, by creation and by attaching, under the name that the oracle says."""
+    wrong: list[str] = []
+    with tally.running():
+        guests, peer = _deploy(deploy, start, access.profile)
+        if not plan.keys() & guests.keys():
+            pytest.skip(NOTHING_STARTS)
+        for place, names in plan.items():
+            if place in guests:
+                configuration, guest = guests[place]
+                trial = Trial(access, guest, peer, configuration.options, tally.count)
+                wrong += chain(trial.create(names["create"]), trial.attach(names["attach"]))
     conclude(wrong)
 
 

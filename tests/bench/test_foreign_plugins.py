@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The suites together with foreign plugins: distributed tests, and tests in another order."""
+"""The order of tests, and the suites together with foreign plugins: distributed tests, tests in another order."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ _TESTS = """
 def test_1(bench, number): assert bench
 
 def test_2(bench): assert bench
+"""
+
+_STARTS = """
+@pytest.mark.parametrize("start", range(2))
+def test_1(bench, start): assert bench
+
+@pytest.mark.parametrize("start", range(2))
+def test_2(bench, start): assert bench
+
+def test_3(bench): assert bench
 """
 
 
@@ -58,3 +68,15 @@ def test_a_plugin_that_shuffles_does_not_start_a_bench_twice(mini: MiniSuite, ho
     assert len(mini.host_log) == 4
     numbers = [case["test"] for case in mini.results()["cases"] if case["bench"] == "left"]
     assert numbers != sorted(numbers), json.dumps(numbers)
+
+
+def test_functions_that_walk_over_the_same_starts_share_them(mini: MiniSuite) -> None:
+    """Each start costs guests: all tests of one come before the next start, in the order of the file."""
+    mini.test(_STARTS)
+    mini.benches(left=fake())
+    run = mini.run()
+    assert run.returncode == 0, run.stdout + run.stderr
+    names = [case["test"].rpartition("::")[2] for case in mini.results()["cases"]]
+    assert names == [f"test_{test}[left-pci-probe-serial-{start}]" for start in range(2) for test in (1, 2)] + [
+        "test_3[left-pci-probe-serial]"
+    ]

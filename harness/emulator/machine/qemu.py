@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One QEMU process: started as a child that cannot outlive its host, watched through QMP."""
+"""One QEMU process: started as a child of its host, watched through QMP.
+
+That it does not outlive the host is the doing of the library inside it (``window.c``).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
-import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +20,10 @@ from harness.emulator import shortages
 from harness.emulator.machine.qtest import Qtest
 from harness.narrow import present
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 _STDERR_KEPT = 8192
 _EXIT_TIMEOUT = 2.0
 _QMP_TIMEOUT = 120.0
 """Seconds. QEMU answers after some 40 ms; the rest is for a machine that is busy with other things."""
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,6 @@ class Qemu:
                 stdin=stdin,
                 stdout=stdout,
                 stderr=asyncio.subprocess.PIPE,
-                preexec_fn=_die_with_parent,
                 # A Ctrl-C is for qvm, which decides what it means for the guest.
                 start_new_session=True,
             )

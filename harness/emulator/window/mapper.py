@@ -44,8 +44,11 @@ class Mapper:
         self._process = 0
 
     def environment(self) -> dict[str, str]:
-        """The environment variables for QEMU; it also needs the inherited descriptor ``child``."""
-        return {"SHMEM_WINDOW_FD": str(self.child.fileno())}
+        """The environment variables for QEMU, a child of this process; it also needs the inherited ``child``.
+
+        With them QEMU dies with this process.
+        """
+        return {"SHMEM_WINDOW_FD": str(self.child.fileno()), "SHMEM_WINDOW_HOST": str(os.getpid())}
 
     def started(self, process: int) -> None:
         """QEMU, the process of that number, has inherited its end."""

@@ -8,6 +8,9 @@
  * library. It is preloaded into QEMU by the emulated host, which holds the other end of the socket whose number is in
  * SHMEM_WINDOW_FD and sends one struct request (with the file to map as ancillary data) for each change; the answer is
  * one errno. The thread takes no lock of QEMU's and touches no memory but the window.
+ *
+ * QEMU also dies with the host, whose process number is in SHMEM_WINDOW_HOST, however that ends. To ask for that between
+ * fork and exec, the host would have to copy its whole address space at each start of a guest.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -147,14 +151,23 @@ static void *serve(void *argument)
     return NULL;
 }
 
+static void die_with(const char *host)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* A host that ended earlier sends no signal any more. */
+    if (getppid() != atoi(host))
+        _exit(EXIT_FAILURE);
+}
+
 __attribute__((constructor)) static void start(void)
 {
-    const char *number = getenv("SHMEM_WINDOW_FD");
+    const char *number = getenv("SHMEM_WINDOW_FD"), *host = getenv("SHMEM_WINDOW_HOST");
     sigset_t all, before;
     pthread_t thread;
 
-    if (!number)
+    if (!number || !host)
         return;
+    die_with(host);
     /* QEMU's own threads handle its signals. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -162,4 +175,5 @@ __attribute__((constructor)) static void start(void)
         pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     unsetenv("SHMEM_WINDOW_FD");
+    unsetenv("SHMEM_WINDOW_HOST");
 }

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Linux guest that restarts or breaks while it is attached: its peer goes on and sees it leave."""
+"""A Linux guest that restarts or breaks while it is attached: its peer goes on and sees it leave.
+
+The last file of its folder by its name: for others, the guest that the last test ends would have to boot once more.
+"""
 
 from __future__ import annotations
 
