@@ -17,7 +17,6 @@ from fixtures.configuration import Options
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from fixtures.settings import Setting
-from harness.report.judging.judgements import demand
 from harness.shmem.boundaries import LARGEST_PAGES, around, page_counts
 from harness.shmem.registers import PAGE_SIZE
 from harness.shmem.status import Status
@@ -77,7 +76,7 @@ class Windows:
         wanted = sorted([pages, *self._pages(vdev)], reverse=True)
         if answer.region is None:
             again = any(_fits(wanted, fitted) for fitted in self._fitted[vdev])
-            demand(not again, f"device {vdev} has no room for {pages} pages any more: {answer.status.name}")
+            assert not again, f"device {vdev} has no room for {pages} pages any more: {answer.status.name}"
             assert answer.status in (Status.NOMEM, Status.UNKNOWN_FAILURE)
             return
         self._fitted[vdev].append(wanted)
