@@ -190,8 +190,10 @@ class _Stock:
         return self.profile.permission_options == "accepted" and self.random.random() < 0.4
 
     def _bits(self) -> str:
-        """Permission bits in octal: common ones, or any."""
-        return self.random.choice(("0600", "0640", "0666", "022", "027", f"{self.random.randrange(0o1000):04o}"))
+        """Permission bits in octal: common ones, none, a single one, or any."""
+        random = self.random
+        few = "0", f"{1 << random.randrange(9):03o}"
+        return random.choice(("0600", "0640", "0666", "022", "027", *few, f"{random.randrange(0o1000):04o}"))
 
     def _repeated(self) -> int:
         """How often an option about permissions is there: the last one before a create counts for that."""
@@ -210,7 +212,8 @@ class _Stock:
         mode = f",{self._bits()}" if self._permissions() else ""
         if mode and random.random() < 0.5:
             mode += f",{random.choice((*GROUPS, 0))}"
-        less = random.choice((0, 0, 1, PAGE_SIZE - 1, random.randrange(PAGE_SIZE)))
+        one_bit = 1 << random.randrange(PAGE_SIZE.bit_length() - 1)
+        less = random.choice((0, 0, 1, PAGE_SIZE - 1, one_bit, PAGE_SIZE - one_bit, random.randrange(PAGE_SIZE)))
         if self.profile.create_rounding != "up":
             less = 0
         return f"create {name},{random.choice(SIZES) * PAGE_SIZE - less:#x}{mode}"

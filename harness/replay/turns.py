@@ -143,7 +143,8 @@ class Turns:
         ends = ("kill", "kill", "shutdown", "reboot", *(("cut",) if ignored else ()))
         self._add(Step(guest, self._random.choice(ends)))
         for region in regions:
-            if region in self._reference.regions and self._random.random() < 0.7:
+            # Of those that have ended with the guest, others make new ones.
+            if self._random.random() < 0.7:
                 self._join(self._random.choice(self._actors), region)
 
     def _signal_all(self, region: Region) -> None:
@@ -194,10 +195,9 @@ class Turns:
             self._add(Step(actor, "attach", words if actor == HOST else (*words, str(device))))
 
     def _asked(self, region: Region) -> int:
-        """A size to ask for with a region that is there: its own, or another one where that does not matter."""
-        if self._reference.profile.size_mismatch != "attach" or self._random.random() < 0.7:
-            return region.pages
-        return self._random.choice(SIZES)
+        """A size to ask for with a region: its own, or another one where that does not matter or it is gone."""
+        matters = region in self._reference.regions and self._reference.profile.size_mismatch != "attach"
+        return region.pages if matters or self._random.random() < 0.6 else self._random.choice(SIZES)
 
     # As many regions as a device can show
 

@@ -78,6 +78,7 @@ class Windows:
             again = any(_fits(wanted, fitted) for fitted in self._fitted[vdev])
             assert not again, f"device {vdev} has no room for {pages} pages any more: {answer.status.name}"
             assert answer.status in (Status.NOMEM, Status.UNKNOWN_FAILURE)
+            self._check_nothing(name, pages)
             return
         self._fitted[vdev].append(wanted)
         held = Held(name, vdev, answer.region, self._made.to_bytes(4, "little") * 2)
@@ -111,6 +112,13 @@ class Windows:
     def full(self) -> bool:
         """Whether the guest has as many as it keeps account of."""
         return len(self._held) >= MOST_HELD
+
+    def _check_nothing(self, name: str, pages: int) -> None:
+        """A request without room has made no region and no member: a peer makes it, alone and in a size of its own."""
+        theirs = self._peer.attach(name, pages=1)
+        assert theirs.members() == {theirs.index}, f"{name} has members after a request for {pages} pages was refused"
+        assert theirs.pages == 1, name
+        theirs.detach()
 
     def _pages(self, vdev: int) -> list[int]:
         return [held.region.pages for held in self._held if held.vdev == vdev]
