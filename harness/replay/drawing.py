@@ -181,7 +181,7 @@ class _Stock:
             return []
         stem = random.choice(self.stems)
         first = random.choice(("", stem, stem[:2], stem[1:], stem[:1]))
-        substs = [f"subst {first},{random.choice((f'v{guest}-', 'all-', 'x'))}"]
+        substs = [f"subst {first},{random.choice((f'v{guest}-', 'all-', 'x', *(('',) if first else ())))}"]
         if random.random() < 0.2:
             substs.append(f"subst {random.choice(self.stems)[:2]},w{guest}")
         return substs
