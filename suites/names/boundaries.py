@@ -17,6 +17,9 @@ from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE
 _REPEATED: Final = (0, 1, 2, 5, 14, 15, 16)
 """How many characters a star may stand for in a name that is made for it."""
 
+_CHARACTERS: Final = tuple(character.encode() for character in ("é", "€", "😀"))
+"""Characters of two, three and four bytes: a pattern is about bytes."""
+
 _STRANGE: Final = b"\0/.*[\\ "
 """Bytes that mean something elsewhere, to put in the place of others."""
 
@@ -56,9 +59,17 @@ def of_the_greatest_length(random: Random, name: bytes) -> Iterator[NameItem]:
 
 
 def with_every_value(random: Random, around: Covered) -> Iterator[NameItem]:
-    """The name with every value of a byte that is not a character of the pattern itself, if there is one."""
+    """The name with every value of a byte that is not a character of the pattern itself, if there is one.
+
+    And with characters of several bytes in the place of that byte.
+    """
     if around.name:
-        yield Made("any", around.name, random.choice(around.special or range(len(around.name))))
+        place = random.choice(around.special or range(len(around.name)))
+        yield Made("any", around.name, place)
+        for character in _CHARACTERS:
+            name = around.name[:place] + character + around.name[place + 1 :]
+            if len(name) <= MAX_NAME_LENGTH:
+                yield Name(name)
 
 
 def beside(random: Random, around: Covered) -> Iterator[NameItem]:
