@@ -117,6 +117,7 @@ bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handle
     return true;
 }
 
+void interrupt_again(void *context) { (void)context; }
 void interrupt_close(void *context) { (void)context; }
 
 void interrupt_wait(const volatile uint64_t *counter, uint64_t before, uint64_t until)
