@@ -17,7 +17,7 @@ _SIGMAS: Final = 3.0
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of one run: its value and the relative uncertainty (one sigma) of that value."""
+    """A figure of one run: its value, and the relative uncertainty (one sigma) of it, infinite if that is not known."""
 
     value: float
     noise: float = 0.0

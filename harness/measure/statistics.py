@@ -12,10 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_MAD_TO_SIGMA = 1.4826
-"""MAD times this is the standard deviation, were the samples normally distributed."""
-
-
 PERCENTILES: Final = ("min", "p50", "p90", "p99", "p99.9", "max")
 """What tells a distribution of times, by the names that reports give it."""
 
@@ -131,14 +127,6 @@ def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple
         return None
     ordered = sorted(samples)
     return ordered[rank - 1], ordered[n - rank]
-
-
-def relative_noise(samples: Sequence[float]) -> float:
-    """The relative uncertainty (one sigma) of the median of the samples; 0 for fewer than three or a median of 0."""
-    middle = median(samples) if len(samples) >= 3 else 0.0
-    if middle == 0:
-        return 0.0
-    return _MAD_TO_SIGMA * mad(samples) / abs(middle) * math.sqrt(math.pi / 2 / len(samples))
 
 
 def spread(middle: float, low: float | None, high: float | None) -> float | None:

@@ -35,7 +35,7 @@ from harness.report.evidence.model import (
 from harness.report.pages.labels import labelled
 from harness.report.pages.matrix import ROWS_PER_PICTURE, pictures
 from harness.report.pages.svg import without_styles
-from harness.report.pages.trend import changes, series
+from harness.report.pages.trend import changes, metric_key, series
 from harness.site import Site
 
 EVIDENCE = "evidence/suites/a b#1%/guest <1>.qvmconf"
@@ -297,11 +297,22 @@ def test_baseline_shows_what_became_worse(folder: Path, tmp_path: Path, capsys: 
     olds = [write(tmp_path / run, _older(report, run, factor)) for run, factor in (("1", 1.0), ("2", 1.5))]
     options = [option for old in olds for option in ("--baseline", str(old))]
     assert main(["report", str(here), *options]) == 1
-    assert "figures since 2: 9 worse, 6 better" in capsys.readouterr().out
+    assert "figures since 2: 9 worse, 3 better" in capsys.readouterr().out
     page = Page(here / "index.html")
     assert "-33.3 % worse" in page.text
     assert any("trend-" in source for source in page.attributes("img", "src"))
     assert not any("trend-" in source for source in Page(folder / "index.html").attributes("img", "src"))
+
+
+def test_what_has_no_interval_of_a_ratio_is_not_judged() -> None:
+    """It moves with the load of the machine; its samples of one run do not show how much."""
+    report = sample()
+    metrics = [dataclasses.replace(m, value=m.value / 9, ratio=m.ratio and m.ratio / 9) for m in report.metrics]
+    found = changes(dataclasses.replace(report, metrics=metrics), report)
+    known = {metric_key(m) for m in report.metrics if m.ratio_low is not None and m.ratio_high is not None}
+    judged = {key for key, change in found.items() if change.verdict != "same"}
+    assert judged
+    assert judged <= known < found.keys()
 
 
 def test_only_equal_figures_are_compared() -> None:

@@ -114,12 +114,6 @@ def test_series_that_make_no_ratio(candidate: list[float], reference: list[float
         ours.ratio_of_interleaved(candidate, reference)
 
 
-@given(st.lists(SPEEDS, min_size=3, max_size=30), st.floats(min_value=0.01, max_value=100))
-def test_noise_knows_no_unit(samples: list[float], factor: float) -> None:
-    scaled = ours.relative_noise([factor * sample for sample in samples])
-    assert scaled == pytest.approx(ours.relative_noise(samples), rel=1e-6, abs=1e-9)
-
-
 @given(SPEEDS, st.floats(min_value=-0.049, max_value=0.049), st.sampled_from(["higher", "lower"]))
 def test_small_changes_are_none(old: float, relative: float, better: str) -> None:
     assert compare(Figure(old), Figure(old * (1 + relative)), better).verdict == "same"  # type: ignore[arg-type]

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from harness.measure.baseline import Change, Figure, compare
-from harness.measure.statistics import relative_noise
 from harness.report.evidence.model import Metric, Report
 from harness.site import Site
 
@@ -59,9 +59,12 @@ def series(reports: Sequence[Report]) -> list[Series]:
 
 
 def _figure(metric: Metric) -> Figure:
+    """What two runs can be compared by: a ratio with its interval.
+
+    Whatever has none moves with the load of the machine from run to run, by more than its samples in one run show
+    (observed): its noise is not known, and no change of it is judged here. Change points over many nights judge it.
+    """
     value = telling_value(metric)
-    if metric.ratio is None:
-        return Figure(value, relative_noise(metric.samples))
-    if metric.ratio_low is None or metric.ratio_high is None or value <= 0:
-        return Figure(value)
+    if metric.ratio is None or metric.ratio_low is None or metric.ratio_high is None or value <= 0:
+        return Figure(value, math.inf)
     return Figure(value, (metric.ratio_high - metric.ratio_low) / 2 / _SIGMAS_OF_95_PERCENT / value)
