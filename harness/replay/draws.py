@@ -139,9 +139,9 @@ class Draws:
             return there
         return self._random.choice(LARGE_SIZES if self._system.has_room and self._random.random() < 0.05 else SIZES)
 
-    def attach(self, actor: str, device: int) -> Step | None:
-        """A guest's request by a name; none when it has connections enough."""
-        connection = self.unused(actor, device)
+    def attach(self, actor: str, device: int, most_of_device: int = _DEVICE_CONNECTIONS) -> Step | None:
+        """A guest's request by a name; none when it, or the device, has connections enough."""
+        connection = self.unused(actor, device, most_of_device)
         if not connection:
             return None
         name = self.name(actor, device)

@@ -170,12 +170,10 @@ class State:
 
     def _may_listen(self, step: Step) -> bool:
         """Who masks a line must not have it in common with another device that listens, and any two may have one."""
-        others = self.devices[step.actor].copy()
-        del others[step.number("DEVICE")]
-        how, taken = step.number("HOW"), {factory.due.how for factory in others}
-        return not (how == LINE_MASKED and taken & {BY_LINE, LINE_MASKED}) and not (
-            how == BY_LINE and LINE_MASKED in taken
-        )
+        how, device = step.number("HOW"), step.number("DEVICE")
+        others = {factory.due.how for number, factory in enumerate(self.devices[step.actor]) if number != device}
+        by_line = others & {BY_LINE, LINE_MASKED}
+        return how not in (BY_LINE, LINE_MASKED) or not by_line or LINE_MASKED not in (how, *by_line)
 
     def _leave(self, actor: str, connection: str) -> None:
         client = self.clients[actor].pop(connection)

@@ -123,18 +123,13 @@ class Trial:
         """Let everybody leave all regions, and nobody listen. Interrupt pins are on, as at the start."""
         clients = [client for several in self.reference.clients.values() for client in several.values()]
         steps = [Step(client.actor, "detach", (client.connection,)) for client in clients]
-        listening = [
-            Step(actor, "listen", ("0", str(number)))
+        dues = [
+            (actor, str(number), factory.due)
             for actor, several in self.reference.devices.items()
             for number, factory in enumerate(several)
-            if factory.due.how
         ]
-        off = [
-            Step(actor, "pin", ("1", str(number)))
-            for actor, several in self.reference.devices.items()
-            for number, factory in enumerate(several)
-            if factory.due.off
-        ]
+        listening = [Step(actor, "listen", ("0", number)) for actor, number, due in dues if due.how]
+        off = [Step(actor, "pin", ("1", number)) for actor, number, due in dues if due.off]
         return self.run([*steps, *listening, *off])
 
     def add(self, moment: Sequence[Step]) -> None:

@@ -7,13 +7,13 @@ signals lie, and some come and go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
 from harness.replay.drawing import SIZES, System, covered
 from harness.replay.draws import FULL_DEVICE, Draws
-from harness.replay.parties import LINE_MASKED, Region
+from harness.replay.parties import LINE_MASKED, Client, Region
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
 from harness.replay.trial import Trial
@@ -24,7 +24,7 @@ _LARGE: Final = 70
 _LOOKS_BACK: Final = 0.05
 """How often a look goes to a place that a guest has left."""
 _PIN_ON: Final = 0.3
-"""How often a look switches an interrupt pin on that is off."""
+"""How often a look switches an interrupt pin on that is off: what is due comes then."""
 _MASKED_LOOKS: Final = 0.2
 """How often a look counts interrupts of a line that the handler masks: the host may raise a level again with delay."""
 _LONGEST: Final = (1, 1, 1, 2, 3, 5, 8, 13, 25, 50)
@@ -172,7 +172,11 @@ class Turns:
         for actor in sorted(self._reference.devices):
             for step in self._draws.left(actor):
                 self._add(step)
-        for client in self._random.sample(crowd, k=len(crowd) - self._random.randint(0, min(4, len(crowd)))):
+        self._leave_most(crowd)
+
+    def _leave_most(self, clients: Sequence[Client]) -> None:
+        """All of these leave but four at most."""
+        for client in self._random.sample(clients, k=len(clients) - self._random.randint(0, min(4, len(clients)))):
             self._add(Step(client.actor, "detach", (client.connection,)))
 
     def _join(self, actor: str, region: Region) -> None:
@@ -206,18 +210,15 @@ class Turns:
         actor = self._random.choice(sorted(self._reference.devices))
         device = self._random.randrange(len(self._reference.devices[actor]))
         for _ in range(3 * FULL_DEVICE):
-            connection = self._draws.unused(actor, device, FULL_DEVICE)
-            if not connection:
+            step = self._draws.attach(actor, device, FULL_DEVICE)
+            if not step:
                 break
-            name = self._draws.name(actor, device)
-            words = (connection, encode_name(name), str(self._draws.pages(actor, device, name)), str(device))
-            self._add(Step(actor, "attach", words))
+            self._add(step)
         held = list(self._reference.clients[actor].values())
         for client in held:
             self._add(Step(actor, "mark", (client.connection, f"{self._random.getrandbits(24):#x}")))
         self._everything()
-        for client in self._random.sample(held, k=len(held) - self._random.randint(0, min(4, len(held)))):
-            self._add(Step(actor, "detach", (client.connection,)))
+        self._leave_most(held)
 
     # Several at once
 
@@ -277,8 +278,8 @@ class Turns:
 
     def _looks(self, actor: str, *, statuses: bool) -> Iterator[Step]:
         for number, factory in enumerate(self._reference.devices[actor]):
-            if factory.due.waits:
-                yield from self._pin_on(actor, number)
+            if factory.due.waits and self._random.random() < _PIN_ON:
+                yield Step(actor, "pin", ("1", str(number)))
             if factory.due.how and (factory.due.how != LINE_MASKED or self._random.random() < _MASKED_LOOKS):
                 yield Step(actor, "interrupts", (str(number),))
             yield Step(actor, "factory", (str(number),))
@@ -288,11 +289,6 @@ class Turns:
                 yield Step(actor, "status", (connection,))
             if self._is_worth_it(client.region):
                 yield Step(actor, "edges", (connection,))
-
-    def _pin_on(self, actor: str, device: int) -> Iterator[Step]:
-        """Switch the pin on again, now and then: what is due comes then."""
-        if self._random.random() < _PIN_ON:
-            yield Step(actor, "pin", ("1", str(device)))
 
     def _is_worth_it(self, region: Region) -> bool:
         return region.pages < _LARGE or self._random.random() < 0.2

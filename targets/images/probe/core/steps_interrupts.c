@@ -56,17 +56,29 @@ void step_pin(const struct step *step)
     see(0);
 }
 
+/*
+ * Waits until COUNTER is LEAST more than SINCE, at most until END; by how much it is. It is read once a round: an
+ * interrupt that comes between two reads would be waited for in vain.
+ */
+static uint64_t counted_since(const volatile uint64_t *counter, uint64_t since, uint64_t least, uint64_t end)
+{
+    uint64_t taken;
+
+    while ((taken = *counter) - since < least && !seen.impatient) {
+        interrupt_wait(counter, taken, end);
+        seen.impatient = clock_now_ns() >= end;
+    }
+    return taken - since;
+}
+
 /* Opens the line of a device whose handler has left it masked: 0 when FIELD[1] interrupts come until END. */
 static void interrupts_again(const struct step *step, struct device *device, uint64_t end)
 {
-    uint64_t before = device->taken, taken;
+    uint64_t before = device->taken, count;
 
     interrupt_again(device);
-    while ((taken = device->taken) - before < step->field[1] && !seen.impatient) {
-        interrupt_wait(&device->taken, taken, end);
-        seen.impatient = clock_now_ns() >= end;
-    }
-    see(taken - before < step->field[1] ? 1 + taken - before : 0);
+    count = counted_since(&device->taken, before, step->field[1], end);
+    see(count < step->field[1] ? 1 + count : 0);
 }
 
 /*
@@ -77,7 +89,7 @@ static void interrupts_again(const struct step *step, struct device *device, uin
 void step_interrupts(const struct step *step)
 {
     struct device *device = step_device(step);
-    uint64_t end = clock_now_ns() + step->field[3] * MILLISECOND, taken, count, most;
+    uint64_t end = clock_now_ns() + step->field[3] * MILLISECOND, count, most;
     volatile uint64_t *counter;
 
     if (!device || !device->listening)
@@ -87,11 +99,7 @@ void step_interrupts(const struct step *step)
         return;
     }
     counter = known[step->field[0]].message ? &device->taken : &device->owned;
-    /* The counter is read once a round: one that comes between two reads would be waited for in vain. */
-    while ((count = (taken = *counter) - known[step->field[0]].counted) < step->field[1] && !seen.impatient) {
-        interrupt_wait(counter, taken, end);
-        seen.impatient = clock_now_ns() >= end;
-    }
+    count = counted_since(counter, known[step->field[0]].counted, step->field[1], end);
     known[step->field[0]].counted += count;
     most = step->field[2] + known[step->field[0]].late;
     see(count < step->field[1] || count > most ? 1 + count : 0);
