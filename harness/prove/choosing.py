@@ -9,6 +9,8 @@ from typing import Final
 
 from harness.prove.reach import Reach, Seen, Statement, free_of_architecture
 
+OTHERS: Final = 0.25
+"""How much of the budget is kept for tests that need not notice the defect."""
 _HAIR: Final = 1e-6
 
 
@@ -28,6 +30,8 @@ def choose(
 ) -> Choice:
     """The tests for a defect in these statements. Those that ``first`` picks come first.
 
+    The others have a share of the budget that is theirs: a defect that none of the first ones notices may show there.
+
     A defect in what knows no architecture is tried on one architecture. Tests of one module stay together, and modules
     whose tests take the least time come first. The budget counts the seconds that the tests took when they were
     recorded; drawn tests of one setting share what they draw, and count together, whichever of them are tried. Where
@@ -38,8 +42,10 @@ def choose(
     reaching = [seen for seen in reach.tests(statements) if seen.verdict == "pass"]
     tests = reach.without_twins(reaching) if free_of_architecture(statements) else reaching
     chosen: list[Seen] = []
-    for part in ([seen for seen in tests if first(seen)], [seen for seen in tests if not first(seen)]):
-        left = budget_s - seconds.of(chosen)
+    picked, others = [seen for seen in tests if first(seen)], [seen for seen in tests if not first(seen)]
+    kept = min(seconds.of(others), OTHERS * budget_s) if picked else 0.0
+    for part, reserved in ((picked, kept), (others, 0.0)):
+        left = budget_s - seconds.of(chosen) - reserved
         share = min(1.0, max(left, 0.0) / (seconds.of(part) or 1.0))
         if share or not chosen:
             chosen += [seen for group in _groups(part, seconds) for seen in _shortest(group, share, seconds)]

@@ -21,6 +21,8 @@ _OF_STEPS: Final = {
     **dict.fromkeys(("detach", "end", *LIVES), "members"),
     "notify": "signals",
     "listen": "interrupts",
+    "configure": "placement",
+    "pin": "placement",
     "flags": "permissions",
     "mark": "data",
     "write": "data",

@@ -41,6 +41,12 @@ def operation(step: Step, device: int, handle: int, pages: int, bounds: tuple[in
             return _joined("r", _FACTORY, device, number("OFFSET"), number("WIDTH"))
         case "poke":
             return _joined("w", _FACTORY, device, number("OFFSET"), number("WIDTH"), number("VALUE"))
+        case "config":
+            return _joined("h", device, number("OFFSET"), number("WIDTH"))
+        case "configure":
+            return _joined("k", device, number("OFFSET"), number("WIDTH"), number("VALUE"))
+        case "wait":
+            return _joined("z", number("MILLISECONDS"))
         case "listen":
             return _joined("g", device, number("HOW"))
         case "pin":

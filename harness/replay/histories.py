@@ -15,12 +15,12 @@ from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
 from harness.host.protocol import ShmemHostProtocol
 from harness.replay.causes import of_steps, of_system
-from harness.replay.drawing import System, draw_system
+from harness.replay.drawn.systems import System, draw_system
+from harness.replay.drawn.turns import Turns
 from harness.replay.script import Script
 from harness.replay.shrinking import shrink
 from harness.replay.tally import Tally
 from harness.replay.trial import LIVES, Difference, DifferenceError, Trial
-from harness.replay.turns import Turns
 from harness.replay.world import World, asleep
 from harness.report.judging.judgements import Finding
 

@@ -14,8 +14,12 @@ from harness.replay.parties import BY_LINE, LINE_MASKED, NO_DEVICE, Client, Fact
 from harness.replay.script import HOST, Step, as_bytes, as_text, program_of
 from harness.replay.state import Refused, State
 from harness.shmem import registers as reg
-from harness.shmem.oracle import DEFAULT_MODE, creations, guest_group, guest_mode
+from harness.shmem.config import ShmemVdev
+from harness.shmem.oracle import DEFAULT_MODE, creations, decide, guest_group, guest_mode
 from harness.shmem.status import Status
+
+_FREE: Final = ShmemVdev()
+"""A device that restricts nothing."""
 
 Outcome = dict[str, int]
 """What a step shows, in the order in which the probe sees it."""
@@ -298,6 +302,18 @@ class Reference(State):
             client.counted()
         return {"amiss": 0}
 
+    def _do_wait(self, step: Step) -> Outcome:
+        del step
+        return {"done": 0}
+
+    def _do_config(self, step: Step) -> Outcome:
+        return {"value": int.from_bytes(self.facts.fixed(step), "little")}
+
+    def _do_configure(self, step: Step) -> Outcome:
+        """A store to registers that nobody can change."""
+        del step
+        return {"done": 0}
+
     def _do_pin(self, step: Step) -> Outcome:
         self._factory(step).due.off = not step.number("ON")
         return {"done": 0}
@@ -305,9 +321,27 @@ class Reference(State):
     # Programs of the host
 
     def _host_attach(self, step: Step) -> Outcome:
-        name = as_text(step.name)
-        region = self._region(name) or self._made(name, step.number("PAGES"), HOST, self._host_mode())
+        name, pages = as_text(step.name), step.number("PAGES")
+        try:
+            self._legal(name)
+            if pages == 0 and self.profile.size_zero == "one-page":
+                pages = 1
+            region = self._region(name, pages)
+            if region is None:
+                region = self._made(name, pages, HOST, self._host_mode())
+            elif (pages == 0 and self.profile.size_zero == "refused") or (
+                pages not in (0, region.pages) and self.profile.size_mismatch == "refused"
+            ):
+                raise Refused(Status.UNKNOWN_FAILURE)
+        except Refused as refused:
+            return {"status": refused.status}
         return self._host_joined(region, step)
+
+    def _legal(self, name: str) -> None:
+        """Raise Refused for a name that no device without rules takes: a program may not have it either."""
+        decision = decide(_FREE, name, self.profile)
+        if not decision.allowed:
+            raise Refused(decision.status)
 
     def _host_mode(self) -> int | None:
         return DEFAULT_MODE if self.profile.permission_options == "accepted" else None

@@ -63,12 +63,17 @@ GUEST_VERBS: Final = {
     # The same for the factory page, by the number of the device.
     "peek": "OFFSET WIDTH [DEVICE]",
     "poke": "OFFSET WIDTH VALUE [DEVICE]",
+    # The registers of a device on PCI that never change: ``config`` reads some, ``configure`` tries to change them.
+    "config": "OFFSET WIDTH [DEVICE]",
+    "configure": "OFFSET WIDTH VALUE [DEVICE]",
     # Interrupts. HOW is 0 (not at all), 1 (by the line), 2 (by message), 3 (by message, and no status is read) or 4 (by
     # a level on the line, which the handler masks in place of a look at any status; ``interrupts`` opens it again).
     "listen": "HOW [DEVICE]",
     # ``pin`` switches the interrupt pin of a device on PCI on (1) or off (0); messages are another matter.
     "interrupts": "[DEVICE]",
     "pin": "ON [DEVICE]",
+    # Time passes in which the guest does nothing.
+    "wait": "MILLISECONDS",
     # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores.
     "kill": "",
     "cut": "",
@@ -92,7 +97,7 @@ PROGRAMS: Final = (1, 2)
 SECOND: Final = "2."
 """How the names of the second program's connections begin."""
 LOOKS: Final = frozenset(
-    {"factory", "status", "read", "edges", "left", "load", "peek", "interrupts", "pulses", "regions"}
+    {"factory", "status", "read", "edges", "left", "load", "peek", "config", "interrupts", "pulses", "regions"}
 )
 """Verbs that change nothing for anybody else, so that nobody can tell in which order different actors do them."""
 _WORDS: Final = {"CONNECTION", "NAME"}

@@ -20,6 +20,20 @@ from harness.shmem.status import Status
 
 _SHMEM_OLD: Final = 0x100
 _HANDLES: Final = 32
+FIXED: Final = (
+    range(0x04),
+    range(0x08, 0x0C),
+    range(0x0E, 0x0F),
+    range(0x2C, 0x30),
+    range(0x34, 0x35),
+    range(0x3D, 0x3E),
+)
+"""Registers of a PCI function that no store changes: identifiers, class, header type, capabilities, interrupt pin."""
+LARGEST: Final = (1 << 20) - 1
+"""Pages of a region that any device can show; with more there is no memory."""
+ADDRESSES: Final = range(0x10, 0x28)
+HEADER: Final = 0x40
+"""Bytes in the header of a configuration space."""
 
 
 class Refused(Exception):
@@ -38,16 +52,21 @@ def cannot_start(vdevs: Sequence[ShmemVdev], profile: Profile) -> bool:
 class Facts:
     """What does not change while the steps go on: the devices of each guest, the profile, what was learnt at the start.
 
-    ``vectors`` are the interrupt numbers that the factory pages tell, device by device; ``refused`` are the guests that
-    qvm does not start.
+    ``vectors`` are the interrupt numbers that the factory pages tell, device by device; ``headers`` the first 64 bytes
+    of their configuration space, none for a device in memory; ``refused`` are the guests that qvm does not start.
     """
 
     def __init__(
-        self, vdevs: Mapping[str, Sequence[ShmemVdev]], profile: Profile, vectors: Mapping[str, Sequence[int]]
+        self,
+        vdevs: Mapping[str, Sequence[ShmemVdev]],
+        profile: Profile,
+        vectors: Mapping[str, Sequence[int]],
+        headers: Mapping[str, Sequence[bytes]],
     ) -> None:
         self.vdevs = vdevs
         self.profile = profile
         self.vectors = vectors
+        self.headers = headers
         self.refused = frozenset(actor for actor, several in vdevs.items() if cannot_start(several, profile))
         self._decisions: dict[tuple[str, int, str], Decision] = {}
         self._handles: dict[str, list[str]] = {}
@@ -58,6 +77,16 @@ class Facts:
         if key not in self._decisions:
             self._decisions[key] = decide(self.vdevs[actor][device], name, self.profile)
         return self._decisions[key]
+
+    def fixed(self, step: Step) -> bytes:
+        """What a device's configuration space has where the step is: nothing where that may change.
+
+        A step ``config`` may read addresses too, which nobody changes here; to store one moves the device.
+        """
+        places = (*FIXED, ADDRESSES) if step.verb == "config" else FIXED
+        first, end = step.number("OFFSET"), step.number("OFFSET") + step.number("WIDTH")
+        header = self.headers[step.actor][step.number("DEVICE")]
+        return header[first:end] if any(first in place and end - 1 in place for place in places) else b""
 
     def handle(self, actor: str, connection: str) -> int:
         """The number by which the probe of a guest knows a connection."""
@@ -151,6 +180,8 @@ class State:
             return False
         if step.verb in ("listen", "interrupts", "pin") and not self._may_interrupt(step):
             return False
+        if step.verb in ("config", "configure") and not self.facts.fixed(step):
+            return False
         if not step.has("CONNECTION"):
             return not step.has("PROGRAM") or step.program in PROGRAMS
         opens = step.verb in ("attach", "join", "request", "wide", "find")
@@ -196,6 +227,8 @@ class State:
     def _made(self, name: str, pages: int, actor: str, mode: int | None, group: int = 0) -> Region:
         if pages == 0:
             raise Refused(Status.UNKNOWN_FAILURE)
+        if pages > LARGEST:
+            raise Refused(Status.NOMEM)
         region = Region(name, pages, actor, self.profile.region_lifetime, mode, group)
         self.regions.append(region)
         return region

@@ -30,7 +30,8 @@ Seen = tuple[int, int] | list[Outcome]
 class Difference:
     """A step that has not shown what it must, or a moment that no order of its steps explains.
 
-    ``topic`` is what it shows: access, creation, permissions, registers, members, signals, interrupts or data.
+    ``topic`` is what it shows: access, creation, permissions, registers, placement, members, signals, interrupts or
+    data.
     """
 
     step: str
@@ -338,6 +339,8 @@ _TOPICS: Final = {
     "find": "registers",
     "name": "registers",
     "flags": "registers",
+    "config": "placement",
+    "configure": "placement",
     "interrupts": "interrupts",
     "pin": "interrupts",
     "listen": "interrupts",

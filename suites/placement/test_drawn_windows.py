@@ -162,3 +162,42 @@ def test_every_region_has_a_place_of_its_own(windows: tuple[Windows, Random]) ->
             shown.open(*random.choices(SIZES, likes))
     shown.check()
     shown.leave_all()
+
+
+ROW = 14
+"""Regions that a device is filled with: a guest keeps account of 32 at once, of all devices."""
+COMINGS = 60
+
+
+@pytest.mark.requirement("SHM-FACT-06", "SHM-PCI-01", "SHM-MMIO-01")
+@pytest.mark.parametrize("pages", [1, 300])
+def test_the_first_free_place_is_taken(bench: Bench, setting: Setting, deploy: Deploy, pages: int) -> None:
+    """Regions of one size show in which order a device gives places away; then they come and go in a drawn order.
+
+    Whatever comes and goes, in this device or another one, a region gets the first place of that order that is free.
+    """
+    if bench.config.profile.window_reuse != "lowest-free":
+        pytest.skip("the profile says that places are not given away again at once (window_reuse)")
+    random = Random(f"first {pages} {setting.placement}")
+    guest, _ = deploy(("", "") if setting.placement == "pci" or len(bench.config.mmio) > 1 else ("",), "")
+    devices = range(len(guest.devices()))
+    rows = [_row(guest, vdev, pages) for vdev in devices]
+    held = [dict(enumerate(row)) for row in rows]
+    for coming in range(COMINGS):
+        here, row = (vdev := random.choice(devices)), rows[vdev]
+        for place in random.sample(sorted(held[here]), k=random.randint(0, len(held[here]))):
+            held[here].pop(place).detach()
+        for number in range(random.randint(1, 4)):
+            region = guest.attach(f"place-{coming}-{number}", pages, vdev=here)
+            first = next((place for place in range(len(row)) if place not in held[here]), None)
+            if first is None:
+                region.detach()
+                break
+            assert region.address == row[first].address, f"device {here}: place {first} is free"
+            held[here][first] = region
+
+
+def _row(guest: Guest, vdev: int, pages: int) -> list[Region]:
+    """Regions that a device attaches to while it has none, in the order of their places."""
+    answers = (guest.request(f"row-{vdev}-{number}", pages, vdev=vdev) for number in range(ROW))
+    return [answer.region for answer in answers if answer.region]

@@ -15,7 +15,7 @@ from harness import shipped
 from harness.bench.configuration import shmem
 from harness.errors import UsageError
 from harness.replay import script
-from harness.replay.drawing import draw_system
+from harness.replay.drawn.systems import draw_system
 from harness.replay.script import Script, Step
 from harness.replay.shrinking import shrink
 from harness.replay.state import cannot_start

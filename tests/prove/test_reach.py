@@ -37,9 +37,21 @@ def test_with_a_small_budget_every_module_gives_its_shortest_tests() -> None:
     statement = [Statement(DEVICE, 5, 5)]
     assert choose(reach, statement, 3).tests == ["y::one", "x::cheap", "x::cheapest"]
     assert choose(reach, statement, 0).tests == ["y::one", "x::cheapest"]
-    # What has to notice comes first, and may take all.
-    assert choose(reach, statement, 9, lambda one: one.test == "x::dear").tests == ["x::dear"]
-    assert choose(reach, statement, 9.5, lambda one: one.test == "x::dear").tests[:2] == ["x::dear", "x::cheapest"]
+
+
+def test_what_has_to_notice_comes_first_and_leaves_a_share_to_the_others() -> None:
+    """However small the budget is, one test at least of those that have to notice is tried."""
+    tests = [seen("x::dear", 9), seen("x::cheap", 1), seen("y::one", 2), seen("y::two", 2)]
+    reach = Reach(tests, {DEVICE: {5: {one.test for one in tests}}})
+    statement = [Statement(DEVICE, 5, 5)]
+
+    def first(one: Seen) -> bool:
+        return one.test.startswith("x::")
+
+    assert choose(reach, statement, 12, first).tests == ["x::cheap", "y::one", "y::two"]
+    assert choose(reach, statement, 14, first).tests == ["x::dear", "x::cheap", "y::one", "y::two"]
+    assert choose(reach, statement, 0, first).tests == ["x::cheap"]
+    assert choose(reach, statement, 10, lambda _: True).tests == choose(reach, statement, 10).tests
 
 
 def test_what_is_drawn_together_counts_together() -> None:

@@ -7,6 +7,7 @@
 
 enum { MILLISECOND = 1000000, PATIENCE_MS = 20000 };
 enum { PAGE_FACTORY, PAGE_CONTROL, PAGE_DATA };
+enum { CONFIG_SIZE = 256 };
 
 #define SHMEM_OLD 0x100u                     /* shmem reads what it last had to, and no open region is there */
 
@@ -295,6 +296,36 @@ static void step_meet(const struct step *step)
     see(0);
 }
 
+/* The PCI function of device FIELD[0]; NULL for one in memory, and for a place that its registers do not have. */
+static const struct pci_function *function_of(const struct step *step)
+{
+    const struct device *device = step_device(step);
+    uint64_t offset = step->field[1], width = step->field[2];
+    bool fits = (width == 1 || width == 2 || width == 4) && offset % width == 0 && offset < CONFIG_SIZE;
+
+    return device && device->pci && fits ? &device->function : NULL;
+}
+
+/* FIELD[2] bytes at FIELD[1] of the configuration space of device FIELD[0]. */
+static void step_config(const struct step *step)
+{
+    const struct pci_function *function = function_of(step);
+
+    if (function)
+        see(pci_config_read(function, (unsigned)step->field[1], (unsigned)step->field[2]));
+}
+
+/* Stores FIELD[3] there. */
+static void step_configure(const struct step *step)
+{
+    const struct pci_function *function = function_of(step);
+
+    if (!function)
+        return;
+    pci_config_write(function, (unsigned)step->field[1], (unsigned)step->field[2], (uint32_t)step->field[3]);
+    see(0);
+}
+
 static const struct kind kinds[] = {
     {'a', true, 3, 6, step_request},         /* DEVICE HANDLE PAGES NAME */
     {'s', false, 3, 6, step_request},        /* DEVICE HANDLE PAGES: with the name that is there */
@@ -312,6 +343,9 @@ static const struct kind kinds[] = {
     {'l', false, 1, 1, step_left},           /* HANDLE */
     {'g', false, 2, 1, step_listen},         /* DEVICE HOW */
     {'p', false, 2, 1, step_pin},            /* DEVICE ON */
+    {'h', false, 3, 1, step_config},         /* DEVICE OFFSET WIDTH */
+    {'k', false, 4, 1, step_configure},      /* DEVICE OFFSET WIDTH VALUE */
+    {'z', false, 1, 1, step_wait},           /* MILLISECONDS */
     {'i', false, 4, 1, step_interrupts},     /* DEVICE LEAST MOST PATIENCE */
     {'b', false, 3, 1, step_meet},           /* HANDLE OFFSET COUNT */
 };

@@ -45,6 +45,7 @@ struct device *step_device(const struct step *step);
 /* The steps about interrupts. */
 void step_listen(const struct step *step);
 void step_pin(const struct step *step);
+void step_wait(const struct step *step);
 void step_interrupts(const struct step *step);
 
 /* NULL when no step has this letter. */

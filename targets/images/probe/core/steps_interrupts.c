@@ -4,7 +4,8 @@
 #include "shmem.h"
 #include "steps.h"
 
-enum { MILLISECOND = 1000000, LATE_MAX = 2 }; /* interrupts on their way: one at the device, one at the controller */
+enum { MILLISECOND = 1000000, WAIT_MAX_MS = 5000 };
+enum { LATE_MAX = 2 }; /* interrupts on their way: one at the device, one at the controller */
 enum { PCI_COMMAND = 4, PCI_COMMAND_NO_PIN = 0x400 };
 enum { LISTEN_OFF, LISTEN_PIN, LISTEN_MESSAGE, COUNT_MESSAGES, HOLD_PIN };
 
@@ -53,6 +54,18 @@ void step_pin(const struct step *step)
         return;
     command = pci_config_read(&device->function, PCI_COMMAND, 2) & ~(uint32_t)PCI_COMMAND_NO_PIN;
     pci_config_write(&device->function, PCI_COMMAND, 2, command | (step->field[1] ? 0 : PCI_COMMAND_NO_PIN));
+    see(0);
+}
+
+/* Lets FIELD[0] milliseconds pass, five seconds at most. */
+void step_wait(const struct step *step)
+{
+    static const volatile uint64_t nothing;
+    uint64_t now = clock_now_ns(), end;
+
+    end = now + (step->field[0] < WAIT_MAX_MS ? step->field[0] : WAIT_MAX_MS) * MILLISECOND;
+    for (; now < end; now = clock_now_ns())
+        interrupt_wait(&nothing, 0, end);
     see(0);
 }
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
-from harness.replay.drawing import SIZES, System, covered
-from harness.replay.draws import FULL_DEVICE, Draws
+from harness.replay.drawn.programs import ProgramDraws
+from harness.replay.drawn.steps import FULL_DEVICE, Draws
+from harness.replay.drawn.systems import SIZES, System, covered
 from harness.replay.parties import LINE_MASKED, Client, Region
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
@@ -43,6 +44,10 @@ class Turns:
     @property
     def _reference(self) -> Reference:
         return self._trial.reference
+
+    @property
+    def _programs(self) -> ProgramDraws:
+        return ProgramDraws(self._random, self._draws, self._reference)
 
     @property
     def _actors(self) -> list[str]:
@@ -105,7 +110,7 @@ class Turns:
 
     def _alone(self, actor: str, count: int) -> None:
         for _ in range(count):
-            step = self._draws.host_step() if actor == HOST else self._draws.guest_step(actor)
+            step = self._programs.step() if actor == HOST else self._draws.guest_step(actor)
             if step:
                 self._add(step)
 
@@ -244,7 +249,7 @@ class Turns:
         verb = self._random.choice(("attach", "detach", "notify", "notify"))
         if verb == "attach":
             device = 0 if actor == HOST else self._random.randrange(len(self._reference.devices[actor]))
-            step = self._draws.host_request(verb) if actor == HOST else self._draws.attach(actor, device)
+            step = self._programs.request(verb) if actor == HOST else self._draws.attach(actor, device)
             return step if step and step.connection not in used else None
         clients = [one for one in self._reference.clients[actor].values() if one.connection not in used]
         if not clients:

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Single steps drawn at random: what one guest, or a program of the host, may do next.
+"""Single steps drawn at random: what one guest may do next.
 
 How likely a step is changes from phase to phase; the turns say when a phase begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-from harness.replay.drawing import LARGE_SIZES, SIZES, System, illegal_names, mutated
-from harness.replay.parties import Client
+from harness.replay.drawn.systems import LARGE_SIZES, SIZES, System, illegal_names, mutated
+from harness.replay.parties import LINE_MASKED, Client
 from harness.replay.reference import Reference
-from harness.replay.script import HOST, PROGRAMS, SECOND, Step, as_bytes, as_text, encode_name
+from harness.replay.script import HOST, SECOND, Step, as_text, encode_name
+from harness.replay.state import ADDRESSES, FIXED
 from harness.replay.trial import Trial
 from harness.shmem import registers as reg
 from harness.shmem.profile import Profile
@@ -24,8 +25,8 @@ FULL_DEVICE: Final = 20
 _HOST_CONNECTIONS: Final = 16
 _DEVICE_CONNECTIONS: Final = 9
 _VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
-_MOST_MARKED: Final = 10
-"""Pages of a region whose every page a program of the host goes through."""
+_WAITS: Final = (200, 500, 1300)
+"""Milliseconds in which nothing happens."""
 # Relative to each other; a phase multiplies each by a number of its own.
 _WEIGHTS: Final = {
     "attach": 30,
@@ -50,11 +51,14 @@ _WEIGHTS: Final = {
     "listen": 2,
     "interrupts": 5,
     "pin": 2,
+    "config": 2,
+    "configure": 2,
+    "wait": 2,
 }
 
 
 class Draws:
-    """Draws single steps for a trial, whose state it looks at."""
+    """Draws single steps for a trial, whose state it looks at. ``liked`` are the names of the phase."""
 
     def __init__(self, random: Random, system: System, trial: Trial) -> None:
         self._random = random
@@ -63,7 +67,7 @@ class Draws:
         self._ways = {name: guest.ways for name, guest in trial.world.guests.items()}
         self._left: dict[str, dict[str, None]] = {}
         self._weights: dict[str, float] = {}
-        self._liked: list[bytes] = []
+        self.liked: list[bytes] = []
 
     @property
     def _reference(self) -> Reference:
@@ -72,9 +76,7 @@ class Draws:
     def begin_phase(self) -> None:
         """Draw the verbs and the names that are likely from now on."""
         self._weights = {verb: weight * self._random.choice((0.2, 1, 1, 3)) for verb, weight in _WEIGHTS.items()}
-        self._liked = self._random.sample(
-            self._system.names, k=min(len(self._system.names), self._random.randint(1, 5))
-        )
+        self.liked = self._random.sample(self._system.names, k=min(len(self._system.names), self._random.randint(1, 5)))
 
     def note(self, step: Step) -> None:
         """A step that is going to be carried out: what a guest has left can be looked at later."""
@@ -88,10 +90,11 @@ class Draws:
         draw: Callable[[str, int], Step | None] | None = getattr(self, f"_draw_{verb}", None)
         if draw:
             return draw(actor, device)
-        client = self._own(actor)
+        client = self.own(actor)
         return Step(actor, verb, (client.connection,)) if client else None
 
-    def _own(self, actor: str) -> Client | None:
+    def own(self, actor: str) -> Client | None:
+        """One of the actor's connections, if it has any."""
         clients = list(self._reference.clients[actor].values())
         return self._random.choice(clients) if clients else None
 
@@ -109,7 +112,7 @@ class Draws:
 
     def name(self, actor: str, device: int) -> bytes:
         """Mostly one that the phase likes or that exists, often with the host's name of it."""
-        names = self._liked if self._random.random() < 0.6 else self._system.names
+        names = self.liked if self._random.random() < 0.6 else self._system.names
         name = self._random.choice(names)
         chance = self._random.random()
         if chance < 0.05:
@@ -211,7 +214,7 @@ class Draws:
 
     def _draw_detach(self, actor: str, device: int) -> Step | None:
         del device
-        client = self._own(actor)
+        client = self.own(actor)
         if not client:
             return None
         value = self._random.choice((*_VALUES, self._random.getrandbits(32)))
@@ -235,12 +238,12 @@ class Draws:
 
     def _draw_notify(self, actor: str, device: int) -> Step | None:
         del device
-        client = self._own(actor)
+        client = self.own(actor)
         return Step(actor, "notify", (client.connection, f"{self.mask(client):#x}")) if client else None
 
     def _draw_write(self, actor: str, device: int) -> Step | None:
         del device
-        client = self._own(actor)
+        client = self.own(actor)
         if not client:
             return None
         page = self._random.choice((0, client.region.pages - 1, self._random.randrange(client.region.pages)))
@@ -248,7 +251,7 @@ class Draws:
 
     def _draw_read(self, actor: str, device: int) -> Step | None:
         del device
-        client = self._own(actor)
+        client = self.own(actor)
         if not client:
             return None
         page = self._random.choice((0, client.region.pages - 1, self._random.randrange(client.region.pages)))
@@ -256,7 +259,7 @@ class Draws:
 
     def _draw_mark(self, actor: str, device: int) -> Step | None:
         del device
-        client = self._own(actor)
+        client = self.own(actor)
         return Step(actor, "mark", (client.connection, f"{self._random.getrandbits(24):#x}")) if client else None
 
     def _draw_left(self, actor: str, device: int) -> Step | None:
@@ -272,7 +275,7 @@ class Draws:
 
     def _draw_load(self, actor: str, device: int) -> Step | None:
         del device
-        client = self._own(actor)
+        client = self.own(actor)
         if not client:
             return None
         width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
@@ -283,7 +286,7 @@ class Draws:
 
     def _draw_store(self, actor: str, device: int) -> Step | None:
         del device
-        client = self._own(actor)
+        client = self.own(actor)
         if not client:
             return None
         width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
@@ -333,54 +336,29 @@ class Draws:
         on = due.off and self._random.random() < 0.8
         return Step(actor, "pin", (str(int(on)), str(device)))
 
-    # Programs of the host
+    def _draw_wait(self, actor: str, device: int) -> Step | None:
+        """Time is dear: it passes where an interrupt has come that nobody has looked at, and seldom elsewhere."""
+        masked = self._reference.devices[actor][device].due.how == LINE_MASKED
+        own = [client for client in self._reference.clients[actor].values() if client.device == device]
+        likely = 0.5 if masked and any(client.unread for client in own) else 0.01
+        wait = self._random.choice(_WAITS) if self._random.random() < likely else 0
+        return Step(actor, "wait", (str(wait),)) if wait else None
 
-    def host_step(self) -> Step | None:
-        """What a program of the host may do next."""
-        verb = self._random.choices(
-            (
-                "attach",
-                "join",
-                "detach",
-                "notify",
-                "status",
-                "write",
-                "read",
-                "mark",
-                "edges",
-                "pulses",
-                "regions",
-                "end",
-            ),
-            (8, 3, 4, 6, 4, 2, 2, 1, 2, 4, 3, 1),
-        )[0]
-        if verb == "regions":
-            return Step(HOST, verb)
-        if verb == "end":
-            return Step(HOST, verb, (str(self._random.choice(PROGRAMS)),))
-        if verb in ("attach", "join"):
-            return self.host_request(verb)
-        client = self._own(HOST)
-        if not client or (verb in ("mark", "edges") and client.region.pages > _MOST_MARKED):
-            return None
-        extra = {
-            "notify": (f"{self.mask(client):#x}",),
-            "write": (str(client.region.pages - 1), f"{self._random.getrandbits(64):#x}"),
-            "read": (str(self._random.randrange(client.region.pages)),),
-            "mark": (f"{self._random.getrandbits(24):#x}",),
-        }.get(verb, ())
-        return Step(HOST, verb, (client.connection, *extra))
+    # The header of a device on PCI
 
-    def host_request(self, verb: str) -> Step | None:
-        """A program of the host attaches, or joins what is there."""
-        connection = self.unused(HOST, 0)
-        there = [as_bytes(region.name) for region in self._reference.regions]
-        plain = [name for name in self._liked if name.isalnum() and name.isascii()]
-        names = there if there and self._random.random() < 0.8 else plain
-        if not connection or not names:
-            return None
-        name = encode_name(self._random.choice(names))
-        return Step(HOST, verb, (connection, name, *([str(self._random.choice(SIZES))] if verb == "attach" else [])))
+    def _draw_config(self, actor: str, device: int) -> Step | None:
+        return Step(actor, "config", (*self._place_in_header((*FIXED, ADDRESSES)), str(device)))
+
+    def _draw_configure(self, actor: str, device: int) -> Step | None:
+        offset, width = self._place_in_header(FIXED)
+        value = self._random.choice((0, (1 << 8 * int(width)) - 1, self._random.getrandbits(8 * int(width))))
+        return Step(actor, "configure", (offset, width, f"{value:#x}", str(device)))
+
+    def _place_in_header(self, places: Sequence[range]) -> tuple[str, str]:
+        """The offset and width of an access within one of the places."""
+        place = self._random.choice(places)
+        width = self._random.choice([width for width in (1, 2, 4) if width <= len(place)])
+        return f"{self._random.randrange(place.start, place.stop, width):#x}", str(width)
 
 
 def _touches(offset: int, width: int, register: int, size: int) -> bool:

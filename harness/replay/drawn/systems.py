@@ -28,6 +28,10 @@ _CANNOT_START: Final = 0.4
 """How many systems have a guest that cannot start."""
 _COMMON: Final = 0.35
 """How many of the regions to create are ones that other devices create as well."""
+_RICH: Final = 0.01
+"""How many devices create dozens of regions."""
+_NO_EFFECT: Final = 0.15
+_UNITS: Final = ((1 << 10, "kK"), (1 << 20, "mM"))
 _MANY: Final = (4, 5, 7, 8, 9, 10, 12)
 """Devices of a guest that has more than others."""
 
@@ -166,12 +170,13 @@ class _Stock:
         count = random.choice((0, 1, 1, 2, 2, 3, 3, 5, 8))
         kinds = random.choice((("allow",), ("deny",), ("allow", "deny"), ("allow", "deny")))
         rules = [f"{random.choice(kinds)} {pattern}" for pattern in _patterns(random, self.names, count)]
-        makes = [self._create(self._made_name(f"{tag}{number}")) for number in range(random.choice((0, 0, 1, 2, 3)))]
+        several = random.choice((0, 0, 1, 2, 3)) if random.random() > _RICH else random.randint(20, 70)
+        makes = [self._create(self._made_name(f"{tag}{number}")) for number in range(several)]
         if broken:
             makes.append(self._create(random.choice((f"{tag}/", f"/{tag}", tag.ljust(NAME_SIZE + 1, "z")))))
         masks = [f"umask {self._bits()}" for _ in range(self._repeated())]
         groups = [f"gid {random.choice((*GROUPS, 0))}" for _ in range(self._repeated())]
-        options = [*rules, *self._substs(guest), *makes, *masks, *groups]
+        options = [*rules, *self._substs(guest), *makes, *masks, *groups, *self._of_no_effect(tag)]
         random.shuffle(options)
         return options
 
@@ -185,6 +190,12 @@ class _Stock:
         if random.random() < 0.2:
             substs.append(f"subst {random.choice(self.stems)[:2]},w{guest}")
         return substs
+
+    def _of_no_effect(self, tag: str) -> list[str]:
+        """Options that no guest can see anything of."""
+        random = self.random
+        drawn = [f"name {tag}", f"sched {random.choice((1, 10, 21, 63))}"]
+        return [option for option in drawn if random.random() < _NO_EFFECT]
 
     def _permissions(self) -> bool:
         return self.profile.permission_options == "accepted" and self.random.random() < 0.4
@@ -216,7 +227,14 @@ class _Stock:
         less = random.choice((0, 0, 1, PAGE_SIZE - 1, one_bit, PAGE_SIZE - one_bit, random.randrange(PAGE_SIZE)))
         if self.profile.create_rounding != "up":
             less = 0
-        return f"create {name},{random.choice(SIZES) * PAGE_SIZE - less:#x}{mode}"
+        return f"create {name},{_spelled(random, random.choice(SIZES) * PAGE_SIZE - less)}{mode}"
+
+
+def _spelled(random: Random, number: int) -> str:
+    """The number in one of the forms that a configuration may have (User's Guide, "VM configuration syntax")."""
+    forms = [f"{number:#x}", f"{number:#x}", f"0x{number:X}", str(number), f"0d{number}"]
+    forms += [f"{number // unit}{random.choice(letters)}" for unit, letters in _UNITS if number % unit == 0]
+    return random.choice(forms)
 
 
 def _starts(options: str, profile: Profile) -> bool | None:

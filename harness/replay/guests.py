@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest that carries steps out for real."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from harness.bench.guests import StartedGuest, Starter, Wanted, stop
+from harness.bench.settings import BenchConfig
+from harness.console.buffer import ConsoleEndedError
+from harness.errors import BenchError
+from harness.guest.probe import Probe, ProbeError
+from harness.narrow import present
+from harness.replay.parties import BY_LINE, BY_MESSAGE, LINE_MASKED, MESSAGES_ALONE
+from harness.replay.script import GUESTS
+from harness.replay.state import HEADER
+from harness.report.judging.judgements import Finding
+from harness.shmem.config import ShmemVdev
+
+_END_SECONDS: Final = 60.0
+_REFUSED_SECONDS: Final = 15.0
+_BATCH_SECONDS: Final = 90.0
+_BUSY_SECONDS: Final = 4.0
+_BY_ITSELF: Final = ("shutdown", "reboot")
+_CUT_STATUS: Final = 3
+_STATUS_RELEASE: Final = "8.0"
+_WORD: Final = 4
+_SYSTEMS: Final = tuple("-".join(GUESTS[: number + 1]) for number in range(len(GUESTS)))
+"""The names of the systems: each begins with that of the one before, as a host must not take one for the other."""
+
+
+class Guest:
+    """A guest of a world. ``vdevs`` are its devices; ``vectors``, ``headers`` and ``ways`` what they said at first.
+
+    A header is the beginning of the configuration space of a device on PCI, and nothing for one in memory.
+    """
+
+    def __init__(
+        self, name: str, vdevs: Sequence[ShmemVdev], text: str, config: BenchConfig, starter: Starter, folder: Path
+    ) -> None:
+        number = GUESTS.index(name)
+        self._name = name
+        self.vdevs = vdevs
+        self.vectors: list[int] = []
+        self.headers: list[bytes] = []
+        self.ways: list[tuple[int, ...]] = []
+        self.numbers: list[int] = []
+        self._wanted = Wanted(number, "probe", text, folder, _SYSTEMS[number], file=name)
+        self._config = config
+        self._starter = starter
+        self._guest: StartedGuest | None = None
+        self._probe: Probe | None = None
+
+    @property
+    def probe(self) -> Probe:
+        """The program in it."""
+        return present(self._probe)
+
+    def begin(self) -> None:
+        """Start it, without waiting for it."""
+        self._guest = self._starter.start(self._wanted)
+
+    def be_refused(self) -> None:
+        """Wait until qvm has ended without a guest. Raises Finding when it runs, or ends as if it had run."""
+        guest, self._guest = present(self._guest), None
+        try:
+            status = guest.qvm.wait_end(_REFUSED_SECONDS)
+        except BenchError:
+            raise Finding(f"{self._name} starts, though a create of it cannot be made") from None
+        finally:
+            stop([guest])
+        if status == 0:
+            raise Finding(f"qvm ends with status 0, though a create of {self._name} cannot be made")
+
+    def open(self) -> None:
+        """Wait until it answers, and find its devices."""
+        self._probe = present(self._guest).connect()
+        places = {place.loc: place for place in self._config.mmio}
+        for vdev in self.vdevs:
+            place = places.get(vdev.loc or 0)
+            if place and place.trigger:
+                self.probe.register_device(place.loc, place.line, edge=place.trigger == "edge")
+        self.numbers = self._find()
+        vectors = []
+        for number in self.numbers:
+            self.probe.select(number)
+            vectors.append(self.probe.factory().vector)
+        if self.vectors and vectors != self.vectors:
+            raise Finding(f"{self._name}: vector is another one after a restart: {vectors}")
+        headers = [
+            b"" if vdev.loc is not None else self._header(number)
+            for vdev, number in zip(self.vdevs, self.numbers, strict=True)
+        ]
+        if not self.vectors:
+            self.headers = headers
+            self.ways = [self._ways(number) for number in self.numbers]
+        self.vectors = vectors
+
+    def _find(self) -> list[int]:
+        """The numbers by which the probe knows the devices."""
+        found = self.probe.find()
+        on_bus = iter(sorted(device.device for device in found if device.pci))
+        in_memory = {device.factory: device.device for device in found if not device.pci}
+        numbers = []
+        for vdev in self.vdevs:
+            number = next(on_bus, None) if vdev.loc is None else in_memory.get(vdev.loc)
+            if number is None:
+                raise Finding(f"{self._name} does not find all of its {len(self.vdevs)} devices: {found}")
+            numbers.append(number)
+        return numbers
+
+    def _header(self, number: int) -> bytes:
+        """The first bytes of a function's configuration space."""
+        self.batch([f"h,{number:x},{offset:x},{_WORD}" for offset in range(0, HEADER, _WORD)])
+        return b"".join(value.to_bytes(_WORD, "little") for value in self.seen())
+
+    def _ways(self, number: int) -> tuple[int, ...]:
+        """The ways in which the guest can receive the device's interrupts."""
+        self.probe.select(number)
+        ways = []
+        for how, word in ((BY_LINE, "pin"), (BY_MESSAGE, "message")):
+            with contextlib.suppress(ProbeError):
+                edge = self.probe.command(f"irq on {word}")["edge"]
+                ways.append(how)
+                if how == BY_LINE and not edge and self._config.profile.interrupt_shape == "level":
+                    ways.append(LINE_MASKED)
+                self.probe.irq_off()
+        if BY_MESSAGE in ways:
+            ways.append(MESSAGES_ALONE)
+        return tuple(ways)
+
+    def batch(self, operations: Sequence[str]) -> tuple[int, int]:
+        """Carry out steps; the checksum of the values that they have seen, and how many those are."""
+        answer = self.probe.link.request(f"batch {';'.join(operations)}", _BATCH_SECONDS, busy=_BUSY_SECONDS)
+        return int(answer["crc32"], 0), answer["values"]
+
+    def seen(self) -> list[int]:
+        """The values of the last batch."""
+        values: list[int] = []
+        while more := self.probe.command(f"seen {len(values)}")["values"]:
+            values += [int(value, 0) for value in more]
+        return values
+
+    def end(self) -> None:
+        """Cut its power, and wait until the host has taken everything back."""
+        guest, self._guest, self._probe = self._guest, None, None
+        if guest:
+            stop([guest])
+
+    def end_by(self, verb: str) -> None:
+        """End it in one of the ways of a script. Raises Finding when qvm ends with another status than documented.
+
+        Source of the statuses: QNX Hypervisor 8.0 User's Guide, "qvm process exit codes".
+        """
+        guest, probe = present(self._guest), self.probe
+        match verb:
+            case "shutdown":
+                probe.power_off()
+            case "reboot":
+                with contextlib.suppress(ConsoleEndedError):
+                    probe.command("reboot")
+            case "cut":
+                guest.qvm.request_stop("power-button")
+        if verb in _BY_ITSELF:
+            guest.qvm.wait_end(_END_SECONDS)
+        self.end()
+        status, documented = guest.qvm.exit_status(), 0 if verb in _BY_ITSELF else _CUT_STATUS
+        if status != documented and self._config.release == _STATUS_RELEASE:
+            raise Finding(f"qvm of {self._name} ends with status {status} by {verb}, not {documented}")

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program of the host that carries steps out for real."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import zlib
+from typing import Final
+
+from harness.emulator.service.client import HostRequestError
+from harness.host.protocol import HostConnection, HostProgram, ShmemHostProtocol
+from harness.replay.parties import MARK, SEED_MASK, known_group
+from harness.replay.reference import Outcome
+from harness.replay.script import Step, as_text
+from harness.shmem.registers import PAGE_SIZE
+
+_PULSE_SECONDS: Final = 20.0
+_NOTICE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.005
+_WORD: Final = 8
+
+
+class Program:
+    """A program of the host, with as many connections as it likes; it runs from its first request until it ends."""
+
+    def __init__(self, host: ShmemHostProtocol, *, tells_modes: bool) -> None:
+        self._host = host
+        self._tells_modes = tells_modes
+        self._process: HostProgram | None = None
+        self._connections: dict[str, tuple[str, HostConnection]] = {}
+        self._cleanup = contextlib.ExitStack()
+
+    def end(self) -> None:
+        """End it, with all connections that it has, and give the host the time to notice.
+
+        Whether the host does is for the next look at members to tell.
+        """
+        held = {(name, connection.index) for name, connection in self._connections.values()}
+        self._process = None
+        self._connections = {}
+        self._cleanup.close()
+        until = time.monotonic() + _NOTICE_SECONDS
+        while held & self._held() and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+
+    def _held(self) -> set[tuple[str, int]]:
+        return {(region.name, index) for region in self._host.regions() for index in region.clients}
+
+    @property
+    def _program(self) -> HostProgram:
+        if self._process is None:
+            self._process = self._cleanup.enter_context(self._host.program())
+        return self._process
+
+    def perform(self, step: Step, pulses: int) -> Outcome:
+        """Carry a step out and tell what it showed; ``pulses`` is how many are expected."""
+        if step.verb == "regions":
+            return self._regions()
+        if step.verb == "end":
+            self.end()
+            return {"done": 0}
+        if step.verb == "attach":
+            return self._attach(step)
+        if step.verb == "join":
+            return self._join(step)
+        _, connection = self._connections[step.connection]
+        match step.verb:
+            case "detach":
+                del self._connections[step.connection]
+                connection.detach()
+            case "notify":
+                connection.notify(step.number("MASK"))
+            case "status":
+                return {"control": connection.status()}
+            case "pulses":
+                return {"pulses": connection.wait_pulses(pulses, _PULSE_SECONDS)}
+            case _:
+                return _data(step, connection)
+        return {"done": 0}
+
+    def _attach(self, step: Step) -> Outcome:
+        try:
+            made = self._program.create(as_text(step.name), step.number("PAGES"))
+        except HostRequestError as refused:
+            return {"status": refused.status}
+        return self._made(step, made)
+
+    def _join(self, step: Step) -> Outcome:
+        try:
+            made = self._program.attach(as_text(step.name))
+        except HostRequestError as refused:
+            return {"status": refused.status}
+        return {"there": 0} if made is None else self._made(step, made)
+
+    def _made(self, step: Step, connection: HostConnection) -> Outcome:
+        self._connections[step.connection] = as_text(step.name), connection
+        return {"status": 0, "index": connection.index, "pages": connection.pages}
+
+    def _regions(self) -> Outcome:
+        seen: Outcome = {}
+        for region in self._host.regions():
+            seen[f"pages of {region.name}"] = region.pages
+            seen[f"members of {region.name}"] = sum(1 << index for index in region.clients)
+            if self._tells_modes and region.mode is not None:
+                seen[f"mode of {region.name}"] = region.mode
+                seen[f"group of {region.name}"] = known_group(region.group)
+        return dict(sorted(seen.items()))
+
+
+def _data(step: Step, connection: HostConnection) -> Outcome:
+    """Data of a region, from the host's side."""
+    if step.verb == "mark":
+        for number in range(2 * connection.pages):
+            word = MARK | (step.number("SEED") & SEED_MASK) << 24 | number
+            connection.write(_edge(number), word.to_bytes(_WORD, "little"))
+        return {"done": 0}
+    if step.verb == "edges":
+        data = connection.read(0, connection.pages * PAGE_SIZE)
+        words = b"".join(data[(at := _edge(number)) : at + _WORD] for number in range(2 * connection.pages))
+        return {"crc32": zlib.crc32(words)}
+    offset = _edge(2 * (step.number("PAGE") % connection.pages))
+    if step.verb == "write":
+        connection.write(offset, step.number("VALUE").to_bytes(_WORD, "little"))
+        return {"done": 0}
+    return {"value": int.from_bytes(connection.read(offset, _WORD), "little")}
+
+
+def _edge(number: int) -> int:
+    return number // 2 * PAGE_SIZE + number % 2 * (PAGE_SIZE - _WORD)
