@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,8 @@ _END_SECONDS: Final = 60.0
 _REFUSED_SECONDS: Final = 15.0
 _BATCH_SECONDS: Final = 90.0
 _BUSY_SECONDS: Final = 4.0
+_REPORT_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.005
 _BY_ITSELF: Final = ("shutdown", "reboot")
 _CUT_STATUS: Final = 3
 _STATUS_RELEASE: Final = "8.0"
@@ -143,6 +146,14 @@ class Guest:
         while more := self.probe.command(f"seen {len(values)}")["values"]:
             values += [int(value, 0) for value in more]
         return values
+
+    def report(self) -> None:
+        """Have qvm write down its state, and give it the time to do so; whether it does is for another test."""
+        qvm = present(self._guest).qvm
+        said, until = qvm.messages(), time.monotonic() + _REPORT_SECONDS
+        qvm.request_report()
+        while qvm.messages() == said and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
 
     def end(self) -> None:
         """Cut its power, and wait until the host has taken everything back."""

@@ -15,12 +15,13 @@ from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
 from harness.host.protocol import ShmemHostProtocol
 from harness.replay.causes import of_steps, of_system
+from harness.replay.differences import Difference, DifferenceError
 from harness.replay.drawn.systems import System, draw_system
 from harness.replay.drawn.turns import Turns
 from harness.replay.script import Script
 from harness.replay.shrinking import shrink
 from harness.replay.tally import Tally
-from harness.replay.trial import LIVES, Difference, DifferenceError, Trial
+from harness.replay.trial import LIVES, Trial
 from harness.replay.world import World, asleep
 from harness.report.judging.judgements import Finding
 
@@ -98,7 +99,7 @@ class Histories:
         self, script: Script, difference: Difference, seconds: float
     ) -> tuple[Script, Difference, frozenset[str]]:
         """A shorter script, if fresh guests show its difference, too, and the topics that this is about."""
-        topics = frozenset({difference.topic})
+        topics = difference.others | {difference.topic}
         if not script.steps:
             return script, difference, topics | of_system(script, self._config.mmio, self._agrees)
         with Rehearsal(self._world, difference.topic) as rehearsal:

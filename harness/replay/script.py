@@ -77,6 +77,8 @@ GUEST_VERBS: Final = {
     # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores.
     "kill": "",
     "cut": "",
+    # The operator asks qvm to write down its state, which changes nothing.
+    "report": "",
     "shutdown": "",
     "reboot": "",
     "start": "",

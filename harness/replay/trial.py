@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final
 
+from harness.replay.differences import Difference, DifferenceError, topics_of
 from harness.replay.encoding import meeting, operation
 from harness.replay.parties import Client, Region
 from harness.replay.reference import Outcome, Reference
@@ -14,46 +15,16 @@ from harness.replay.script import HOST, Step, moments
 from harness.replay.tally import Tally
 from harness.replay.world import World, digest
 from harness.report.judging.judgements import Finding
-from harness.shmem.registers import STATUS_MEMBERS_SHIFT
-from harness.shmem.status import Status
 
 _MOST_STEPS: Final = 150
 _MOST_CHARACTERS: Final = 6000
 PATIENCE: Final = 20.0
 LIVES: Final = frozenset({"start", "kill", "cut", "shutdown", "reboot"})
+_OF_HOST: Final = LIVES | {"report"}
+"""Steps that are not carried out by the guest itself."""
 
 Seen = tuple[int, int] | list[Outcome]
 """What an actor saw: the checksum and the number of a guest's values, or the outcomes of the host's steps."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A step that has not shown what it must, or a moment that no order of its steps explains.
-
-    ``topic`` is what it shows: access, creation, permissions, registers, placement, members, signals, interrupts or
-    data.
-    """
-
-    step: str
-    expected: str
-    seen: str
-    topic: str
-
-    @classmethod
-    def of_finding(cls, step: str, found: Finding, topic: str = "registers") -> Self:
-        """What a guest has found by itself at a step, or what its start has shown."""
-        return cls(step, "  what the model says", f"  {found}", topic)
-
-    def __str__(self) -> str:
-        return f"{self.step}\n  expected{self.expected}\n  seen    {self.seen}"
-
-
-class DifferenceError(Exception):
-    """The steps so far have shown a difference."""
-
-    def __init__(self, difference: Difference) -> None:
-        super().__init__(str(difference))
-        self.difference = difference
 
 
 @dataclass(eq=False)
@@ -150,7 +121,7 @@ class Trial:
         if not self._fits(step):
             self.settle()
         self.done.append(step)
-        if step.verb in LIVES:
+        if step.verb in _OF_HOST:
             self.settle()
             for branch in self._branches:
                 branch.reference.perform(step)
@@ -165,7 +136,7 @@ class Trial:
             self.settle()
 
     def _change(self, step: Step) -> None:
-        """Start or end a guest.
+        """Start or end a guest, or have its qvm report.
 
         Raises DifferenceError when it is not as it was, runs though it must not, or qvm ends with a wrong status.
         """
@@ -179,7 +150,7 @@ class Trial:
 
     def _fits(self, step: Step) -> bool:
         """Whether it can be carried out with those that were gathered: nobody can tell the order of looks."""
-        if step.verb in LIVES:
+        if step.verb in _OF_HOST:
             return not self._steps
         if set(self._steps) <= {step.actor}:
             return True
@@ -255,7 +226,8 @@ class Trial:
                 steps[actor], expected, self._shown(actor, seen[actor], expected), strict=False
             ):
                 if list(must.items()) != list(shown.items()):
-                    return Difference(str(step), text_of(must), text_of(shown), _topic(step, must, shown))
+                    first, *others = topics_of(step, must, shown)
+                    return Difference(str(step), text_of(must), text_of(shown), first, frozenset(others))
         lines = [str(step) for several in steps.values() for step in several]
         return Difference("\n".join(lines), "  one of the orders of these steps", "  what no order shows", "members")
 
@@ -330,49 +302,6 @@ def _orders(branch: Branch, by_actor: Mapping[str, Sequence[Step]]) -> list[Bran
 
     go_on(branch, dict.fromkeys(by_actor, 0))
     return list(ends.values())
-
-
-_TOPICS: Final = {
-    "factory": "registers",
-    "peek": "registers",
-    "poke": "registers",
-    "find": "registers",
-    "name": "registers",
-    "flags": "registers",
-    "config": "placement",
-    "configure": "placement",
-    "interrupts": "interrupts",
-    "pin": "interrupts",
-    "listen": "interrupts",
-    "pulses": "interrupts",
-    "edges": "data",
-    "read": "data",
-    "left": "data",
-    "write": "data",
-    "mark": "data",
-    "notify": "signals",
-    "regions": "members",
-    "load": "signals",
-    "store": "signals",
-    "detach": "members",
-    "end": "members",
-}
-
-
-def _topic(step: Step, expected: Outcome, seen: Outcome) -> str:
-    """What a difference is about."""
-    wrong = next((name for name in expected if expected[name] != seen.get(name)), "")
-    if wrong == "control":
-        members = expected[wrong] >> STATUS_MEMBERS_SHIFT != seen.get(wrong, 0) >> STATUS_MEMBERS_SHIFT
-        return "members" if members else "signals"
-    if wrong == "index":
-        return "members"
-    if wrong.startswith(("mode of ", "group of ")):
-        return "permissions"
-    if wrong == "status":
-        refusals = {Status.NO_PERMISSION, Status.ILLEGAL_NAME, Status.OK}
-        return "access" if {expected[wrong], seen.get(wrong)} <= refusals else "registers"
-    return _TOPICS.get(step.verb, "registers")
 
 
 def _after(branch: Branch, steps: Sequence[Step], halves: int) -> Branch:

@@ -17,7 +17,7 @@ from harness.bench.guests import Starter
 from harness.bench.linux import LinuxKit
 from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
-from harness.host.protocol import HOST_CLIENT, HOST_STATUS, PULSES, REGIONS, ShmemHostProtocol
+from harness.host.protocol import HOST_CLIENT, HOST_STATUS, PULSES, REGIONS, REPORTS, ShmemHostProtocol
 from harness.replay.guests import Guest
 from harness.replay.programs import Program
 from harness.replay.reference import Outcome
@@ -92,11 +92,11 @@ class World:
 
     @property
     def abilities(self) -> frozenset[str]:
-        """What the host can do of ``regions``, ``host-client`` and ``pulses``.
+        """What the host can do of ``regions``, ``host-client``, ``pulses`` and ``reports``.
 
         The model knows with which status a program is refused. A host that does not tell it has no program here.
         """
-        ours = {REGIONS, HOST_CLIENT, PULSES} if HOST_STATUS in self.host.capabilities else {REGIONS}
+        ours = {REGIONS, REPORTS} | ({HOST_CLIENT, PULSES} if HOST_STATUS in self.host.capabilities else set())
         return self.host.capabilities & ours
 
     def facts(self) -> Facts:
@@ -107,7 +107,7 @@ class World:
         return Facts(vdevs, self.config.profile, vectors, headers)
 
     def change(self, step: Step) -> None:
-        """Start or end a guest."""
+        """Start or end a guest, or have its qvm report."""
         guest = self.guests[step.actor]
         if step.verb == "start" and step.actor in self._broken:
             guest.begin()
@@ -115,6 +115,8 @@ class World:
         elif step.verb == "start":
             guest.begin()
             guest.open()
+        elif step.verb == "report":
+            guest.report()
         else:
             guest.end_by(step.verb)
 
@@ -126,7 +128,7 @@ class World:
     def can(self, step: Step) -> bool:
         """Whether the host has the ability that a step needs."""
         if step.actor != HOST:
-            return True
+            return step.verb != "report" or REPORTS in self.abilities
         needed = {"regions": REGIONS, "pulses": PULSES}.get(step.verb, HOST_CLIENT)
         return needed in self.abilities
 

@@ -73,11 +73,17 @@ def _of_patterns(random: Random) -> Iterator[Listed]:
         yield Listed(_options(rules), tuple(_around(random, patterns, per_pattern=2)))
     for number in range(_SET_LISTS):
         yield _of_sets(random, kinds[number % len(kinds)])
+    for number in range(_LONG_LISTS):
+        long = [_long_pattern(random) for _ in range(3)]
+        rules = list(zip(kinds[number % len(kinds)], long, strict=True))
+        yield Listed(_options(rules), tuple(_around(random, long, per_pattern=1)))
 
 
 _PATTERN_LISTS: Final = 12
 _SET_LISTS: Final = 6
 _SETS_OF_A_LIST: Final = 12
+_LONG_LISTS: Final = 4
+_MOST_ELEMENTS: Final = 16
 
 
 def _of_sets(random: Random, kinds: Sequence[RuleKind]) -> Listed:
@@ -118,6 +124,13 @@ def _pattern(random: Random, *shape: Sequence[str]) -> str:
     around = [random.choice(random.choice(_FORMS)) for _ in range(random.randrange(3))]
     at = random.randrange(len(around) + 1)
     return "".join([*around[:at], *(random.choice(form) for form in shape), *around[at:]])
+
+
+def _long_pattern(random: Random) -> str:
+    """A pattern of many elements, most of them of one or two forms: many stars, or more bytes than a name has."""
+    forms = random.sample(_FORMS, 2)
+    elements = [random.choice(random.choice((*forms, _LITERALS))) for _ in range(random.randint(6, _MOST_ELEMENTS))]
+    return "".join(elements)
 
 
 def _around(random: Random, patterns: Sequence[str], per_pattern: int) -> Iterator[NameItem]:

@@ -18,7 +18,7 @@ from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from fixtures.settings import Setting
 from harness.shmem.boundaries import LARGEST_PAGES, around, page_counts
-from harness.shmem.registers import PAGE_SIZE
+from harness.shmem.registers import MAX_CLIENTS, PAGE_SIZE
 from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
@@ -32,6 +32,26 @@ HUGE = around(LARGEST_PAGES + 1, 1 << 14, 1 << 16, 1 << 18, least=LARGEST_PAGES 
 SIZES = (SMALL, LARGE, HUGE)
 LIKES = ((8, 1, 0), (1, 8, 1), (1, 1, 8), (1, 1, 1))
 """How likely a phase makes a region of one of these sizes."""
+
+
+DENIED = "deny refused*"
+"""What every device of the guest has."""
+REFUSED = (("refused", 1), ("/", 1), ("", 1), ("empty", 0), ("huge", 1 << 20), ("full", 1), ("full", 1))
+"""Names and pages that a device refuses; the last region has as many clients as it takes."""
+
+
+def fill(peer: Guest) -> None:
+    """Let one guest be all clients of a region, if the profile gives it more connections than one."""
+    while len(peer.attach("full").members()) == len(peer.attached) < MAX_CLIENTS:
+        pass
+
+
+def refuse(guest: Guest, random: Random, vdev: int) -> None:
+    """A few requests of which nothing comes: they take no place. What the profile grants is left again."""
+    for name, pages in random.choices(REFUSED, k=random.randint(0, 3)):
+        region = guest.request(name, pages, vdev=vdev).region
+        if region:
+            region.detach()
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,7 @@ class Windows:
     def open(self, sizes: tuple[int, ...]) -> None:
         """One more region, of one of these sizes, by any device; a peer finds in it what the guest has written."""
         vdev, pages = self._random.randrange(self._devices), self._random.choice(sizes)
+        refuse(self._guest, self._random, vdev)
         self._made += 1
         name = f"shown-{self._made}"
         answer = self._guest.request(name, pages, vdev=vdev)
@@ -143,8 +164,9 @@ def windows(request: pytest.FixtureRequest, bench: Bench, setting: Setting, depl
     """A guest with one to three devices, where the setting has them, and a peer."""
     random = Random(f"windows {request.param} {setting.placement}")
     count = random.randint(1, 3 if setting.placement == "pci" else len(bench.config.mmio))
-    options: Options = tuple("" for _ in range(count))
+    options: Options = tuple(DENIED for _ in range(count))
     guest, peer = deploy(options, "")
+    fill(peer)
     return Windows(guest, peer, random, count), random
 
 
@@ -169,17 +191,20 @@ ROW = 14
 COMINGS = 60
 
 
-@pytest.mark.requirement("SHM-FACT-06", "SHM-PCI-01", "SHM-MMIO-01")
+@pytest.mark.requirement("SHM-FACT-06", "SHM-PCI-01", "SHM-MMIO-01", "SHM-STAT-01", "SHM-STAT-02")
 @pytest.mark.parametrize("pages", [1, 300])
 def test_the_first_free_place_is_taken(bench: Bench, setting: Setting, deploy: Deploy, pages: int) -> None:
     """Regions of one size show in which order a device gives places away; then they come and go in a drawn order.
 
-    Whatever comes and goes, in this device or another one, a region gets the first place of that order that is free.
+    Whatever comes and goes and is refused, in this device or another one, a region gets the first place of that order
+    that is free.
     """
     if bench.config.profile.window_reuse != "lowest-free":
         pytest.skip("the profile says that places are not given away again at once (window_reuse)")
     random = Random(f"first {pages} {setting.placement}")
-    guest, _ = deploy(("", "") if setting.placement == "pci" or len(bench.config.mmio) > 1 else ("",), "")
+    two = setting.placement == "pci" or len(bench.config.mmio) > 1
+    guest, peer = deploy((DENIED, DENIED) if two else (DENIED,), "")
+    fill(peer)
     devices = range(len(guest.devices()))
     rows = [_row(guest, vdev, pages) for vdev in devices]
     held = [dict(enumerate(row)) for row in rows]
@@ -188,6 +213,7 @@ def test_the_first_free_place_is_taken(bench: Bench, setting: Setting, deploy: D
         for place in random.sample(sorted(held[here]), k=random.randint(0, len(held[here]))):
             held[here].pop(place).detach()
         for number in range(random.randint(1, 4)):
+            refuse(guest, random, here)
             region = guest.attach(f"place-{coming}-{number}", pages, vdev=here)
             first = next((place for place in range(len(row)) if place not in held[here]), None)
             if first is None:

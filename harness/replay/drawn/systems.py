@@ -19,6 +19,8 @@ from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE, PAGE_SIZE
 
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+_OTHERS: Final = " .-_~0%\\\xa0\xe9\xff"
+"""Characters that something on the way may trim, fold or take for something else."""
 _HALF: Final = 16
 SIZES: Final = (1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127, 128, 129, 255, 256, 257, 300)
 """Pages of regions: small ones, and both sides of powers of two."""
@@ -31,6 +33,8 @@ _COMMON: Final = 0.35
 _RICH: Final = 0.01
 """How many devices create dozens of regions."""
 _NO_EFFECT: Final = 0.15
+_LARGE: Final = 0.1
+"""How many creates are large, where all devices have room for such regions."""
 _UNITS: Final = ((1 << 10, "kK"), (1 << 20, "mM"))
 _MANY: Final = (4, 5, 7, 8, 9, 10, 12)
 """Devices of a guest that has more than others."""
@@ -53,11 +57,12 @@ def draw_system(random: Random, config: BenchConfig, placement: str) -> System:
     """Three to five guests with one to three devices each; one in a while has a dozen."""
     stems = ["".join(random.choices(_LETTERS, k=random.randint(2, 6))) for _ in range(3)]
     names = _names(random, stems)
-    stock = _Stock(random, config.profile, stems, names)
+    guests = GUESTS[: random.choices((3, 4, 5), (6, 3, 1))[0]]
+    counts = [random.choices((1, 2, 3, random.choice(_MANY)), (10, 8, 4, 1))[0] for _ in guests]
+    placed = [_places(random, config, placement, count) for count in counts]
+    stock = _Stock(random, config.profile, stems, names, has_room=not any(any(places) for places in placed))
     devices: dict[str, tuple[str, ...]] = {}
-    for number, guest in enumerate(GUESTS[: random.choices((3, 4, 5), (6, 3, 1))[0]]):
-        count = random.choices((1, 2, 3, random.choice(_MANY)), (10, 8, 4, 1))[0]
-        places = _places(random, config, placement, count)
+    for number, (guest, places) in enumerate(zip(guests, placed, strict=True)):
         devices[guest] = tuple(stock.device(f"{guest}{n}", number, place) for n, place in enumerate(places))
     if len(devices) < len(GUESTS) and random.random() < _CANNOT_START:
         guest = GUESTS[len(devices)]
@@ -88,7 +93,11 @@ def _bytes(names: list[str]) -> list[bytes]:
 
 
 def _names(random: Random, stems: list[str]) -> list[str]:
-    """Names in all relations that a rule or a limit may make a difference to."""
+    """Names in all relations that a rule or a limit may make a difference to, and that nobody may take for the same.
+
+    The latter are what a host would fold if it trimmed, normalised or decoded names; the bytes beyond ASCII are an
+    accented letter in both of its UTF-8 forms.
+    """
     names = list(stems)
     for stem in stems:
         long = (stem * MAX_NAME_LENGTH)[:_HALF]
@@ -112,6 +121,18 @@ def _names(random: Random, stems: list[str]) -> list[str]:
             ],
             k=5,
         )
+        names += random.choice(
+            [
+                [f"{stem} ", f"{stem}  "],
+                [f" {stem}"],
+                [f"{stem}.", f"./{stem}"],
+                [f"{stem}_a", f"{stem}-a"],
+                [f"{stem}%41", f"{stem}A"],
+                [f"{stem}1", f"{stem}01"],
+                [f"{stem}\xc3\xa9", f"{stem}e\xcc\x81"],
+                [stem.ljust(MAX_NAME_LENGTH), stem.ljust(MAX_NAME_LENGTH - 1)],
+            ]
+        )
     return list(dict.fromkeys(names))
 
 
@@ -133,7 +154,7 @@ def illegal_names(random: Random, name: bytes) -> bytes:
 def mutated(random: Random, name: bytes) -> bytes:
     """A name that differs in one place."""
     at = random.randrange(len(name) + 1)
-    letter = random.choice(_LETTERS).encode()
+    letter = random.choice((random.choice(_LETTERS), random.choice(_OTHERS))).encode("latin-1")
     changed = random.choice(
         [
             name[:at] + letter + name[at:],
@@ -153,6 +174,7 @@ class _Stock:
     profile: Profile
     stems: list[str]
     names: list[str]
+    has_room: bool
 
     def device(self, tag: str, guest: int, place: MmioLocation | None, *, good: bool = True) -> str:
         """The options of one device; those that the profile refuses are drawn again.
@@ -227,7 +249,8 @@ class _Stock:
         less = random.choice((0, 0, 1, PAGE_SIZE - 1, one_bit, PAGE_SIZE - one_bit, random.randrange(PAGE_SIZE)))
         if self.profile.create_rounding != "up":
             less = 0
-        return f"create {name},{_spelled(random, random.choice(SIZES) * PAGE_SIZE - less)}{mode}"
+        pages = random.choice(LARGE_SIZES if self.has_room and random.random() < _LARGE else SIZES)
+        return f"create {name},{_spelled(random, pages * PAGE_SIZE - less)}{mode}"
 
 
 def _spelled(random: Random, number: int) -> str:

@@ -66,6 +66,8 @@ class Turns:
             self._crowd()
         elif kind < 0.04:
             self._fill()
+        elif kind < 0.045:
+            self._add(Step(self._random.choice(sorted(self._reference.devices)), "report"))
         elif kind < 0.08:
             self._several()
         elif kind < 0.2:

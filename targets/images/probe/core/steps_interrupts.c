@@ -21,9 +21,11 @@ void step_listen(const struct step *step)
 {
     struct device *device = step_device(step);
     struct interrupt interrupt;
+    bool listened;
 
     if (!device)
         return;
+    listened = device->listening;
     interrupt = device->interrupt;
     if (step->field[1] == LISTEN_MESSAGE || step->field[1] == COUNT_MESSAGES)
         interrupt = (struct interrupt){.message = true, .function = &device->function};
@@ -32,7 +34,8 @@ void step_listen(const struct step *step)
     device->counting = device->holding || step->field[1] == COUNT_MESSAGES;
     device->taken = device->owned = device->faults = device->waited = known[step->field[0]].counted = 0;
     known[step->field[0]].message = interrupt.message;
-    known[step->field[0]].late = 1;          /* what a controller has kept from before */
+    /* A controller may have kept one from before, though no message while none could be sent. */
+    known[step->field[0]].late = listened || !interrupt.message;
     if (step->field[1] != LISTEN_OFF)
         device->listening = device_listen(device, &interrupt);
     for (struct region *region = NULL; (region = region_next(device, region));) {

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a step has shown that it must not, and what that is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from harness.replay.reference import Outcome
+from harness.replay.script import Step
+from harness.report.judging.judgements import Finding
+from harness.shmem.registers import STATUS_MEMBERS_SHIFT
+from harness.shmem.status import Status
+
+_TOPICS: Final = {
+    "factory": "registers",
+    "peek": "registers",
+    "poke": "registers",
+    "find": "registers",
+    "name": "registers",
+    "flags": "registers",
+    "config": "placement",
+    "configure": "placement",
+    "interrupts": "interrupts",
+    "pin": "interrupts",
+    "listen": "interrupts",
+    "pulses": "interrupts",
+    "edges": "data",
+    "read": "data",
+    "left": "data",
+    "write": "data",
+    "mark": "data",
+    "notify": "signals",
+    "regions": "members",
+    "load": "signals",
+    "store": "signals",
+    "detach": "members",
+    "end": "members",
+}
+
+
+def topics_of(step: Step, expected: Outcome, seen: Outcome) -> list[str]:
+    """What a difference is about, value by value: who meets others in a wrong region sees its size, and its members."""
+    wrong = [name for name in expected if expected[name] != seen.get(name)]
+    return [_topic(step, name, expected, seen) for name in wrong or [""]]
+
+
+def _topic(step: Step, wrong: str, expected: Outcome, seen: Outcome) -> str:
+    if wrong == "control":
+        members = expected[wrong] >> STATUS_MEMBERS_SHIFT != seen.get(wrong, 0) >> STATUS_MEMBERS_SHIFT
+        return "members" if members else "signals"
+    if wrong == "index":
+        return "members"
+    if wrong.startswith(("mode of ", "group of ")):
+        return "permissions"
+    if wrong == "status":
+        refusals = {Status.NO_PERMISSION, Status.ILLEGAL_NAME, Status.OK}
+        return "access" if {expected[wrong], seen.get(wrong)} <= refusals else "registers"
+    return _TOPICS.get(step.verb, "registers")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A step that has not shown what it must, or a moment that no order of its steps explains.
+
+    ``topic`` is what it shows first, and ``others`` what else: access, creation, permissions, registers, placement,
+    members, signals, interrupts or data.
+    """
+
+    step: str
+    expected: str
+    seen: str
+    topic: str
+    others: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_finding(cls, step: str, found: Finding, topic: str = "registers") -> Self:
+        """What a guest has found by itself at a step, or what its start has shown."""
+        return cls(step, "  what the model says", f"  {found}", topic)
+
+    def __str__(self) -> str:
+        return f"{self.step}\n  expected{self.expected}\n  seen    {self.seen}"
+
+
+class DifferenceError(Exception):
+    """The steps so far have shown a difference."""
+
+    def __init__(self, difference: Difference) -> None:
+        super().__init__(str(difference))
+        self.difference = difference
