@@ -46,7 +46,8 @@ class Refused(Exception):
 
 def cannot_start(vdevs: Sequence[ShmemVdev], profile: Profile) -> bool:
     """Whether qvm refuses a guest with these devices, as a create of one of them cannot be made."""
-    return any(creation.problem for vdev in vdevs for creation in creations(vdev, profile))
+    made = [creation for vdev in vdevs for creation in creations(vdev, profile)]
+    return any(creation.problem or creation.pages > LARGEST for creation in made)
 
 
 class Facts:

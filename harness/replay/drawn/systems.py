@@ -13,6 +13,7 @@ from harness.bench.settings import BenchConfig, MmioLocation
 from harness.replay.parties import GROUPS
 from harness.replay.script import GUESTS, as_bytes, as_text
 from harness.replay.state import cannot_start
+from harness.shmem.boundaries import impossible_bytes
 from harness.shmem.config import ConfigError, ShmemVdev
 from harness.shmem.oracle import creations, decide
 from harness.shmem.profile import Profile
@@ -195,12 +196,19 @@ class _Stock:
         several = random.choice((0, 0, 1, 2, 3)) if random.random() > _RICH else random.randint(20, 70)
         makes = [self._create(self._made_name(f"{tag}{number}")) for number in range(several)]
         if broken:
-            makes.append(self._create(random.choice((f"{tag}/", f"/{tag}", tag.ljust(NAME_SIZE + 1, "z")))))
+            makes.append(self._impossible(tag))
         masks = [f"umask {self._bits()}" for _ in range(self._repeated())]
         groups = [f"gid {random.choice((*GROUPS, 0))}" for _ in range(self._repeated())]
         options = [*rules, *self._substs(guest), *makes, *masks, *groups, *self._of_no_effect(tag)]
         random.shuffle(options)
         return options
+
+    def _impossible(self, tag: str) -> str:
+        """A create of an illegal name, or of a size that no host has: qvm finds that out later, as others are made."""
+        random = self.random
+        if random.random() < 0.5:
+            return f"create {tag},{random.choice(impossible_bytes()):#x}"
+        return self._create(random.choice((f"{tag}/", f"/{tag}", tag.ljust(NAME_SIZE + 1, "z"))))
 
     def _substs(self, guest: int) -> list[str]:
         random = self.random
