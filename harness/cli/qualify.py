@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--policy", type=path, metavar="FILE", help="the policy of that system")
     parser.add_argument("--nightly", action="store_true", help="also run the tests that take minutes")
-    parser.add_argument("--model-seconds", metavar="S", type=float, help="seconds of random histories on each bench")
+    parser.add_argument("--model-steps", metavar="N", type=int, help="steps of random histories on each bench")
     parser.add_argument("--model-seed", metavar="N", type=int, help="first seed of the random histories")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="run only these tests (as pytest's -k)")
     parser.add_argument(
@@ -152,7 +152,7 @@ def _options(args: argparse.Namespace) -> list[str]:
     options = ["--nightly"] if args.nightly else []
     for name, value in (
         ("-k", args.keyword),
-        ("--model-seconds", args.model_seconds),
+        ("--model-steps", args.model_steps),
         ("--model-seed", args.model_seed),
     ):
         options += [name, str(value)] if value not in (None, "") else []

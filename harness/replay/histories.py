@@ -56,11 +56,11 @@ class Histories:
         self._folder = folder
         self.tally = Tally()
 
-    def run(self, seed: int, seconds: float, shrink_seconds: float) -> Failure | None:
-        """Histories by ``seed`` and the numbers after it, until the time is over or one shows a difference."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            found = self._one(seed, until)
+    def run(self, seed: int, steps: int, shrink_seconds: float) -> Failure | None:
+        """Histories by ``seed`` and the numbers after it, until so many steps agree or one shows a difference."""
+        end = self.tally.steps + steps
+        while self.tally.steps < end:
+            found = self._one(seed, end)
             if found:
                 script, difference = found
                 script, difference, topics = self._shrunk(script, difference, shrink_seconds)
@@ -68,24 +68,22 @@ class Histories:
             seed += 1
         return None
 
-    def _one(self, seed: int, until: float) -> tuple[Script, Difference] | None:
+    def _one(self, seed: int, end: int) -> tuple[Script, Difference] | None:
         random = Random(seed)
         system = draw_system(random, self._config, self._placement)
         script = Script(self._config.name, system.devices, ())
         try:
-            return self._history(random, system, script, until)
+            return self._history(random, system, script, end)
         except Finding as found:
             return script, Difference.of_finding("the start of the guests", found)
 
-    def _history(
-        self, random: Random, system: System, script: Script, until: float
-    ) -> tuple[Script, Difference] | None:
+    def _history(self, random: Random, system: System, script: Script, end: int) -> tuple[Script, Difference] | None:
         with self._world(script) as world:
             trial = Trial(world, self.tally)
             turns = Turns(random, system, trial)
-            began, least = time.monotonic(), self.tally.steps + STEPS
+            began, least = time.monotonic(), min(end, self.tally.steps + STEPS)
             try:
-                while time.monotonic() < until and self.tally.steps < least:
+                while self.tally.steps < least:
                     turns.turn()
                 trial.settle()
             except DifferenceError as found:

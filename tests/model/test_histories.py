@@ -18,7 +18,8 @@ from harness.target.benches import read_benches
 
 BENCH = "qemu-aarch64"
 SEED = 3
-SECONDS = 60.0
+STEPS = 60_000
+SHRINK_SECONDS = 60.0
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def test_a_history_finds_a_fault_and_is_made_short(tmp_path: Path, fault: str, t
     """What is left of it shows the fault again, from its text, and nothing on a host without the fault."""
     with _bench(tmp_path, fault) as bench, bench.host() as host:
         histories = Histories(bench.config, host, "pci", tmp_path)
-        failure = histories.run(SEED, SECONDS, SECONDS)
+        failure = histories.run(SEED, STEPS, SHRINK_SECONDS)
         assert failure is not None
         assert failure.difference.topic == topic
         assert len(failure.script.steps) < 25, str(failure.script)
@@ -47,7 +48,7 @@ def test_a_history_finds_a_fault_and_is_made_short(tmp_path: Path, fault: str, t
 
 def test_guests_that_do_not_find_their_devices_are_a_difference(tmp_path: Path) -> None:
     with _bench(tmp_path, "pci-device-id") as bench, bench.host() as host:
-        failure = Histories(bench.config, host, "pci", tmp_path).run(SEED, SECONDS, SECONDS)
+        failure = Histories(bench.config, host, "pci", tmp_path).run(SEED, STEPS, SHRINK_SECONDS)
     assert failure is not None
     assert failure.difference.topic == "registers"
     assert failure.difference.step == "the start of the guests"
