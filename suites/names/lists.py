@@ -194,6 +194,7 @@ _SUBSTITUTIONS: Final = (
     "subst ,{}", "subst aa,{}", "subst ab,{}", "subst a,{}b subst b,x-", "subst aa,{} subst ,z-",
     "deny b* subst ,{}", "allow a* deny *b subst a,{}", "allow ab* create abab,0x3000 subst ab,{}",
     "subst ab,{} create ab,0x2000 create abba,0x1000", "subst aba,{} allow *", "create a,4096 subst {},b deny b",
+    "subst ab,ab-{}", "subst aa,baab subst b,a-", "subst a,xa deny xa*", "subst ab,ab",
 )  # fmt: skip
 
 

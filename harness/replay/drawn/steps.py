@@ -25,7 +25,8 @@ FULL_DEVICE: Final = 20
 _HOST_CONNECTIONS: Final = 16
 _DEVICE_CONNECTIONS: Final = 9
 _VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
-_WAITS: Final = (200, 500, 1300)
+LONG_WAIT: Final = 1300
+_WAITS: Final = (200, 500, LONG_WAIT)
 """Milliseconds in which nothing happens."""
 # Relative to each other; a phase multiplies each by a number of its own.
 _WEIGHTS: Final = {
@@ -53,7 +54,7 @@ _WEIGHTS: Final = {
     "pin": 2,
     "config": 2,
     "configure": 2,
-    "wait": 2,
+    "wait": 1,
 }
 
 
@@ -92,6 +93,10 @@ class Draws:
             return draw(actor, device)
         client = self.own(actor)
         return Step(actor, verb, (client.connection,)) if client else None
+
+    def ways(self, client: Client) -> tuple[int, ...]:
+        """The ways in which a guest's connection may be interrupted."""
+        return self._ways[client.actor][client.device]
 
     def own(self, actor: str) -> Client | None:
         """One of the actor's connections, if it has any."""

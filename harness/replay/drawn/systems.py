@@ -216,7 +216,8 @@ class _Stock:
             return []
         stem = random.choice(self.stems)
         first = random.choice(("", stem, stem[:2], stem[1:], stem[:1]))
-        substs = [f"subst {first},{random.choice((f'v{guest}-', 'all-', 'x', *(('',) if first else ())))}"]
+        prefixes = [f"v{guest}-", "all-", "x", first + "x", "x" + first, *([""] if first else [])]
+        substs = [f"subst {first},{random.choice(prefixes)}"]
         if random.random() < 0.2:
             substs.append(f"subst {random.choice(self.stems)[:2]},w{guest}")
         return substs

@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from harness.replay.drawn.programs import ProgramDraws
-from harness.replay.drawn.steps import FULL_DEVICE, Draws
+from harness.replay.drawn.steps import FULL_DEVICE, LONG_WAIT, Draws
 from harness.replay.drawn.systems import SIZES, System, covered
 from harness.replay.parties import LINE_MASKED, Client, Region
 from harness.replay.reference import Reference
@@ -66,7 +66,9 @@ class Turns:
             self._crowd()
         elif kind < 0.04:
             self._fill()
-        elif kind < 0.045:
+        elif kind < 0.0425:
+            self._leave_unread()
+        elif kind < 0.0475:
             self._add(Step(self._random.choice(sorted(self._reference.devices)), "report"))
         elif kind < 0.08:
             self._several()
@@ -226,6 +228,27 @@ class Turns:
             self._add(Step(actor, "mark", (client.connection, f"{self._random.getrandbits(24):#x}")))
         self._everything()
         self._leave_most(held)
+
+    # Interrupts that nobody looks at
+
+    def _leave_unread(self) -> None:
+        """A client signals a guest that masks its line and looks at nothing for long, and opens the line repeatedly."""
+        there = [client for region in self._reference.regions for client in region.clients.values()]
+        pairs = [
+            (one, other)
+            for one in there
+            for other in one.region.clients.values()
+            if other is not one and one.actor != HOST and LINE_MASKED in self._draws.ways(one)
+        ]
+        if not pairs:
+            return
+        one, other = self._random.choice(pairs)
+        device = str(one.device)
+        self._add(Step(one.actor, "listen", (str(LINE_MASKED), device)))
+        self._add(Step(other.actor, "notify", (other.connection, f"{1 << one.index:#x}")))
+        self._add(Step(one.actor, "wait", (str(LONG_WAIT),)))
+        for _ in range(3):
+            self._add(Step(one.actor, "interrupts", (device,)))
 
     # Several at once
 
