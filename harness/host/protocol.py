@@ -296,11 +296,14 @@ def stop_guests(guests: Sequence[HostGuest], how: StopHow, timeout: float) -> No
         guest.request_stop(how)
     deadline = time.monotonic() + timeout
     stuck: list[str] = []
+    reasons: list[str] = []
     for guest in reversed(guests):
         try:
             guest.wait_end(max(0.0, deadline - time.monotonic()))
-        except BenchError:
+        except BenchError as error:
             stuck.append(guest.system)
+            reasons.append(f"  {error.message.splitlines()[0]}")
             guest.kill()
     if stuck:
-        raise BenchError(f"qvm did not end in {timeout:g} s and was killed: {', '.join(stuck)}")
+        said = "\n".join([", ".join(stuck), *reasons])
+        raise BenchError(f"qvm did not end in {timeout:g} s and was killed: {said}")

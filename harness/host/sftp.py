@@ -6,6 +6,20 @@ from __future__ import annotations
 import paramiko
 
 
+class Transfer(paramiko.SFTPClient):
+    """File transfer with a server that may say anything."""
+
+    def _read_packet(self) -> tuple[int, bytes]:
+        """The next answer. paramiko reads on after one to no request, and after no names, without an end."""
+        kind, data = super()._read_packet()  # type: ignore[misc]
+        number = int.from_bytes(data[:4], "big")
+        if kind != paramiko.sftp.CMD_VERSION and number not in self._expecting:  # type: ignore[attr-defined]
+            raise paramiko.SFTPError("an answer to no request")
+        if kind == paramiko.sftp.CMD_NAME and not int.from_bytes(data[4:8], "big"):
+            raise paramiko.SFTPError("an answer without a name")
+        return kind, data
+
+
 def status(sftp: paramiko.SFTPClient, path: str) -> paramiko.SFTPAttributes | None:
     """What there is of that name, None for nothing."""
     try:

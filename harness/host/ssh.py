@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import select
 import shlex
 import threading
 import time
@@ -25,7 +24,8 @@ from harness.errors import BenchError
 from harness.host.errors import PermanentHostError
 from harness.host.hostkeys import HostKeys
 from harness.host.keyfile import KEY_ERRORS, load_key
-from harness.host.sockets import SILENCE_MILLISECONDS, silent_socket
+from harness.host.sftp import Transfer
+from harness.host.sockets import MOST_BYTES, SILENCE_MILLISECONDS, exit_status, receive, silent_socket
 from harness.narrow import present
 
 # What it has to say of sessions that are refused and of connections that break comes as an exception, too.
@@ -34,7 +34,6 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 _KEEPALIVE_SECONDS: Final = 5
 _STEP_SECONDS: Final = 10.0
 """For each of: the first bytes of the server, the authentication, a new channel."""
-_CHUNK_BYTES: Final = 65536
 
 
 class SshUnreachableError(BenchError):
@@ -277,20 +276,19 @@ class SshConnection:
     def run(self, arguments: Sequence[str], timeout: float) -> CommandResult:
         """Run a program to its end. Raises SshLostError, or BenchError after ``timeout`` seconds; it is ended then."""
         words = shlex.join(arguments)
-        channel = self.open(guarded(f"exec {words}", "KILL"))
-        try:
-            return self._finish(channel, words, time.monotonic() + timeout, timeout)
-        finally:
-            channel.close()
+        return self._run(guarded(f"exec {words}", "KILL"), words, timeout)
 
     def run_builtin(self, text: str, timeout: float) -> CommandResult:
         """Run shell text of builtin commands alone, which must end by itself: nothing guards it.
 
         So it also works where the programs that a guard needs are missing. Raises as ``run`` does.
         """
+        return self._run(text, text, timeout)
+
+    def _run(self, text: str, words: str, timeout: float) -> CommandResult:
         channel = self.open(text)
         try:
-            return self._finish(channel, text, time.monotonic() + timeout, timeout)
+            return self._finish(channel, words, time.monotonic() + timeout, timeout)
         finally:
             channel.close()
 
@@ -304,9 +302,13 @@ class SshConnection:
             if not data:
                 break
             output += data
+            if len(output) > MOST_BYTES:
+                raise BenchError(f"{self.name}: {words!r} says more than {MOST_BYTES} bytes:\n{_text(output[:200])}")
         status = exit_status(channel, deadline)
         if status is None:
-            raise SshLostError(f"{self.name}: the connection was lost during {words!r}")
+            # A server says that the output has ended before it says which signal has ended the shell.
+            what = "a signal ended" if channel.eof_received else "the connection was lost during"
+            raise SshLostError(f"{self.name}: {what} {words!r}; it said:\n{_text(output)}")
         return CommandResult(status, output.decode("utf-8", "replace"))
 
     def sftp(self) -> paramiko.SFTPClient:
@@ -318,20 +320,35 @@ class SshConnection:
                 channel.settimeout(SILENCE_MILLISECONDS / 1000)
                 with self._answered(channel, "begin file transfer (SFTP)"):
                     channel.invoke_subsystem("sftp")
-                self._sftp = paramiko.SFTPClient(channel)
+                self._sftp = Transfer(channel)
         return self._sftp
 
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:
-        """Turns what paramiko raises when a connection breaks into SshLostError; everything else passes through."""
+        """Turns what paramiko raises into SshLostError, or into BenchError for what the machine has refused."""
         try:
             yield
-        except (paramiko.SSHException, EOFError, TimeoutError, ConnectionError) as error:
-            raise SshLostError(f"{self.name}: the connection was lost during {what}: {_reason(error)}") from error
-        except OSError as error:
-            if self.connected:
-                raise
-            raise SshLostError(f"{self.name}: the connection was lost during {what}: {_reason(error)}") from error
+        except (paramiko.SSHException, paramiko.SFTPError, EOFError, OSError) as error:
+            reason = _reason(error)
+            if isinstance(error, OSError) and self.refused(error):
+                raise BenchError(f"{self.name}: {what} failed: {reason}") from error
+            self._end_transfer()
+            if isinstance(error, paramiko.SFTPError):
+                raise BenchError(
+                    f"{self.name}: what its SSH server says is no file transfer (SFTP): {reason}; during {what}",
+                    remedy="check its subsystem 'sftp', and that no profile of the account prints anything",
+                ) from error
+            raise SshLostError(f"{self.name}: the connection was lost during {what}: {reason}") from error
+
+    def refused(self, error: OSError) -> bool:
+        """Whether this is what the machine answered; otherwise no answer came."""
+        return self.connected and not isinstance(error, TimeoutError | ConnectionError)
+
+    def _end_transfer(self) -> None:
+        """Begin the next file transfer anew: in this one, a late answer would be taken for that to another request."""
+        transfer, self._sftp = self._sftp, None
+        if transfer:
+            transfer.close()
 
     def _transport(self) -> paramiko.Transport:
         transport = self._client.get_transport() if self._client else None
@@ -353,21 +370,6 @@ def guarded(command: str, signal: str) -> str:
         "exec 3<&-; "
         "wait $pid; status=$?; kill $guard 2>/dev/null; exit $status"
     )
-
-
-def receive(channel: paramiko.Channel, deadline: float | None) -> bytes | None:
-    """Bytes of a channel: none at its end, None at ``deadline`` (``time.monotonic()``, or no limit)."""
-    poll = select.poll()
-    poll.register(channel.fileno(), select.POLLIN)
-    if not poll.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000):
-        return None
-    return channel.recv(_CHUNK_BYTES)
-
-
-def exit_status(channel: paramiko.Channel, deadline: float) -> int | None:
-    """The exit status that a finished command has sent; None when the connection ended without one."""
-    channel.status_event.wait(max(0.0, deadline - time.monotonic()))
-    return channel.exit_status if channel.exit_status >= 0 else None
 
 
 def wait_for_ssh(connection: SshConnection, timeout: float, between: Callable[[], None]) -> None:

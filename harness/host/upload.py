@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
 import shlex
@@ -73,7 +74,7 @@ class HostFiles:
     def prepare(self) -> None:
         """Make the folder and see what the host can do; again after a new connection. Raises BenchError."""
         self._there.clear()
-        with self._connection.translated("the preparation of its folder"):
+        with self._connection.translated("the search for a folder for files, from the account's home"):
             self._choose(self._connection.sftp())
         self._tool = self._find_tool()
 
@@ -88,6 +89,8 @@ class HostFiles:
                 if not alone:
                     _must_be_writable(sftp, path)
             except OSError as error:
+                if not self._connection.refused(error):
+                    raise
                 reasons.append(f"{path} cannot be made: {error}" if alone else f"{path}: {error}")
                 continue
             self.path, self._folders = path, [folder]
@@ -190,6 +193,8 @@ class HostFiles:
             except FileNotFoundError:
                 self._say(f"{self.path} is already removed")
             except OSError as error:
+                if not self._connection.refused(error):
+                    raise
                 raise BenchError(f"{self._connection.name}: {self.path} cannot be cleaned: {error}") from error
         self._made.clear()
         self._there.clear()
@@ -200,7 +205,7 @@ class HostFiles:
 
     def _has(self, path: str, content: Content) -> bool:
         """Whether the host has this content already."""
-        with self._connection.translated("the inspection of its files"):
+        with self._connection.translated(f"the inspection of {path}"):
             found = status(self._connection.sftp(), path)
             if found is None or found.st_size != content.size:
                 return False
@@ -220,9 +225,9 @@ class HostFiles:
             try:
                 _write(sftp, temporary, stream, mode)
                 self._verify(sftp, temporary, content)
-                self._rename(sftp, temporary, path)
+                self._rename(sftp, temporary, path, content.size)
             except OSError as error:
-                if not self._connection.connected:
+                if not self._connection.refused(error):
                     raise
                 raise self._refused(sftp, temporary, path, content.size, error) from error
 
@@ -242,9 +247,12 @@ class HostFiles:
             raise BenchError(f"{self._connection.name}: {words} failed: {said.output.strip()}")
         return found
 
-    def _rename(self, sftp: paramiko.SFTPClient, temporary: str, path: str) -> None:
+    def _rename(self, sftp: paramiko.SFTPClient, temporary: str, path: str, size: int) -> None:
         if not replace(sftp, temporary, path):
             self._say(f"no atomic rename on this server: {path} was removed and then renamed")
+        # Otherwise qvm would refuse the file that is missing, or read an old one.
+        if status(sftp, temporary) is not None or sftp.stat(path).st_size != size:
+            raise OSError(f"the server says that {posixpath.basename(temporary)} was renamed, and it was not")
 
     def _refused(self, sftp: paramiko.SFTPClient, temporary: str, path: str, size: int, error: OSError) -> BenchError:
         """An error that shows what the host itself says: SFTP has no word for a full disk."""
@@ -254,7 +262,8 @@ class HostFiles:
             more = run(["sh", "-c", 'dd if=/dev/zero bs=1024 count=64 >>"$0"', temporary], _COMMAND_SECONDS)
             disk = run(["df", "-k", self.path], _COMMAND_SECONDS)
         finally:
-            remove(sftp, temporary)
+            with contextlib.suppress(OSError):  # the reason to be told is the first
+                remove(sftp, temporary)
         reasons = [str(error)] if more.status == 0 else [str(error), *more.output.strip().splitlines()[:1]]
         lines = "\n".join(f"  | {line}" for line in disk.output.strip().splitlines())
         return BenchError(
@@ -265,7 +274,8 @@ class HostFiles:
     def _remember_digest(self, path: str, digest: str) -> None:
         """Note what was uploaded in a file next to it, for a host without a tool for SHA-256."""
         if not self._is_exact:
-            with self._connection.translated("an upload"), self._connection.sftp().open(_note(path), "w") as file:
+            note = _note(path)
+            with self._connection.translated(f"the upload of {note}"), self._connection.sftp().open(note, "w") as file:
                 file.write(digest)
 
     def _remembered_digest(self, path: str) -> str:

@@ -72,7 +72,7 @@ def _waited_for_a_processor() -> float:
 @contextmanager
 def stopped(board: LoopbackBoard, program: str) -> Iterator[None]:
     """Processes of the board with that word in their command do nothing any more, and do not end either."""
-    found = [pid for pid in descendants(board.pid) if program in _command(pid)]
+    found = [pid for pid in descendants(board.pid) if program in command(pid)]
     assert found, f"no process of the board is {program}"
     for pid in found:
         os.kill(pid, signal.SIGSTOP)
@@ -84,10 +84,11 @@ def stopped(board: LoopbackBoard, program: str) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
-def _command(pid: int) -> str:
+def command(pid: int) -> str:
+    """The command line of a process, nothing for one that has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:  # it has ended
+    except OSError:
         return ""
 
 

@@ -28,7 +28,8 @@ from harness.guest.ssh.forward import forwarded
 from harness.guest.ssh.ready import wait_for_server
 from harness.host.hostkeys import HostKeys
 from harness.host.sftp import replace
-from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError, exit_status
+from harness.host.sockets import exit_status
+from harness.host.ssh import SshAddress, SshConnection, SshLogin, SshLostError
 from harness.host.typed import active, stepped
 
 _CHUNK_BYTES: Final = 65536

@@ -21,7 +21,8 @@ from typing import Final
 import paramiko
 
 from harness.errors import BenchError
-from harness.host.ssh import SshConnection, exit_status, receive
+from harness.host.sockets import MOST_BYTES, exit_status, receive
+from harness.host.ssh import SshConnection
 
 _CHUNK_BYTES: Final = 32768
 _FULL_MILLISECONDS: Final = 5
@@ -94,6 +95,13 @@ def _first_words(channel: paramiko.Channel, host: str, terminal: str, set_raw: s
     deadline = time.monotonic() + _READY_SECONDS
     while b"\n" not in said.partition(_READY)[2]:
         data = receive(channel, deadline)
+        if data is None or len(said) > MOST_BYTES:
+            words = said[-200:].decode("utf-8", "replace").strip() or "nothing"
+            raise BenchError(
+                f"{host}: the terminal {terminal} of a guest's console was not open and raw ({set_raw!r}) within"
+                f" {_READY_SECONDS:g} s; the last words: {words}",
+                remedy="try the command on the host, or name another one as 'raw_mode' of ShmemQnxHostDriver",
+            )
         if not data:
             raise _not_joined(said, exit_status(channel, deadline), host, terminal, set_raw)
         said += data

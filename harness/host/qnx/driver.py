@@ -203,7 +203,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             return
         # First of all: without them, every other command fails with words that mislead.
         must_have(connection, self.qvm, self.raw_mode, self.host_client)
-        with connection.translated("the search for its /dev"):
+        with connection.translated(f"the search for {self.root!r}, which has its /dev,"):
             self._devices = connection.sftp().normalize(self.root)
         files = HostFiles(connection, self._folders(), self.say)
         files.prepare()

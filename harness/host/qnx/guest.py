@@ -19,7 +19,8 @@ from harness.host.protocol import ConsoleLocation, GuestEndedError, HostGuest, S
 from harness.host.qnx.console import ConsoleBridge
 from harness.host.qnx.tools import send_signal
 from harness.host.sftp import exists
-from harness.host.ssh import SshConnection, SshLostError, exit_status, receive
+from harness.host.sockets import exit_status, receive
+from harness.host.ssh import SshConnection, SshLostError
 
 _SIGNALS: Final[dict[StopHow, str]] = {"power-button": "TERM", "power-cut": "QUIT"}
 _COMMAND_SECONDS: Final = 15.0
@@ -86,6 +87,8 @@ class QnxGuest(HostGuest):
         self._bridge: ConsoleBridge | None = None
         self._changed = threading.Condition()
         self._ended = False
+        self._unsent = ""
+        """The last signal that could not be sent, and why."""
         self._channel: paramiko.Channel = connection.open(launch.command())
         self._thread = threading.Thread(target=self._listen, name=f"qvm {self.system}", daemon=True)
         self._thread.start()
@@ -121,7 +124,7 @@ class QnxGuest(HostGuest):
         return ConsoleLocation("RawSerialPort", {"port": self._bridge.port})
 
     def _exists(self, path: str) -> bool:
-        with self._connection.translated(f"the start of guest {self.system}"):
+        with self._connection.translated(f"the start of guest {self.system}, the search for {path}"):
             return exists(self._connection.sftp(), path)
 
     def exit_status(self) -> int | None:
@@ -132,7 +135,8 @@ class QnxGuest(HostGuest):
     def wait_end(self, timeout: float) -> int:
         """See HostGuest."""
         if not self._wait_ended(time.monotonic() + timeout):
-            raise BenchError(f"qvm of guest {self.system} did not end in {timeout:g} s\n{self._shown()}")
+            why = f"; {self._unsent}" if self._unsent else ""
+            raise BenchError(f"qvm of guest {self.system} did not end in {timeout:g} s{why}\n{self._shown()}")
         self._close_console()
         with self._changed:
             if self._status is None:
@@ -147,6 +151,8 @@ class QnxGuest(HostGuest):
     def request_report(self) -> None:
         """See HostGuest. It comes at level info: the configuration's ``logger`` must let that through."""
         self._signal("USR1")
+        if self._unsent and not self.ended:
+            raise BenchError(f"qvm of guest {self.system} cannot be asked for its state: {self._unsent}")
 
     def request_stop(self, how: StopHow) -> None:
         """See HostGuest; the signals are those of the User's Guide, "Shutting down guests"."""
@@ -172,10 +178,12 @@ class QnxGuest(HostGuest):
         if self._wait_ended(0.0):
             return
         pid = self._pid()
+        self._unsent = ""
         done = send_signal(self._connection, signal, str(pid))
-        # It may have ended in this very moment; otherwise its end will say that no signal came.
+        # It may have ended in this very moment; otherwise the error that it does not end says that no signal came.
         if done.status:
-            self._say(f"kill -s {signal} {pid} (qvm of {self.system}): {done.output.strip()}")
+            self._unsent = f"kill -s {signal} {pid} ended with exit status {done.status}: {done.output.strip()}"
+            self._say(f"{self._unsent} (qvm of {self.system})")
 
     def _pid(self) -> int:
         """The process id that the shell printed before it became qvm. Raises BenchError."""

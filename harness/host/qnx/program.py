@@ -8,7 +8,8 @@ from typing import Final, Self
 
 from harness.errors import BenchError
 from harness.host.protocol import HostConnection, HostProgram
-from harness.host.ssh import SshConnection, exit_status, receive
+from harness.host.sockets import MOST_BYTES, exit_status, receive
+from harness.host.ssh import SshConnection
 
 _GREETING: Final = "@host-client 1"
 _SECONDS: Final = 15.0
@@ -89,6 +90,8 @@ class QnxHostProgram(HostProgram):
                 said = self._said.decode("utf-8", "replace").strip() or "nothing"
                 raise self.error(f"ended with exit status {status} and said: {said}")
             self._said += data
+            if len(self._said) > MOST_BYTES:
+                raise self.error(f"says more than {MOST_BYTES} bytes without the end of a line")
         line, _, rest = bytes(self._said).partition(b"\n")
         self._said[:] = rest
         return line.decode("utf-8", "replace").strip()

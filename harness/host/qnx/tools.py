@@ -20,6 +20,8 @@ NEEDED: Final = {
     "rm": "removes the notes of guests that have ended",
 }
 """What each is for; builtin commands of the shell count."""
+_TRIAL: Final = "echo tried | cat"
+_SAID: Final = "tried\n"
 
 
 def missing(connection: SshConnection, programs: list[str]) -> tuple[list[str], str]:
@@ -40,6 +42,18 @@ def missing(connection: SshConnection, programs: list[str]) -> tuple[list[str], 
     return [line[1:] for line in lacking if line.startswith("@")], path
 
 
+def must_run_commands(connection: SshConnection) -> None:
+    """Raise PermanentHostError unless the shell says what a command says and nothing else, and ``cat`` passes it on."""
+    said = connection.run_builtin(_TRIAL, _SECONDS)
+    if said.output != _SAID or said.status:
+        raise PermanentHostError(
+            f"{connection.name} does not run commands over SSH as expected: {_TRIAL!r} printed {said.output[:200]!r}"
+            f" and ended with exit status {said.status}; {_SAID!r} and 0 were expected",
+            remedy="try 'sh' and 'cat' in an SSH session; nothing that runs before a command (a profile, ~/.ssh/rc) may"
+            " print anything",
+        )
+
+
 def send_signal(connection: SshConnection, signal: str, process: str) -> CommandResult:
     """Send a signal to a process of the host; ``kill`` may be a builtin command of its shell only."""
     return connection.run(["sh", "-c", 'kill -s "$0" "$1"', signal, process], _SECONDS)
@@ -52,7 +66,12 @@ def must_have(connection: SshConnection, qvm: str, raw_mode: str, host_client: s
     needed = NEEDED | {terminal: "sets the consoles of guests ('raw_mode')"}
     if host_client:
         needed[shlex.split(host_client)[0]] = "is the host's client of regions ('host_client')"
-    lacking, path = missing(connection, [*needed, hypervisor])
+    lacking, path = missing(connection, ["sh", *needed, hypervisor])
+    if "sh" in lacking:
+        raise PermanentHostError(
+            f"{name}: the 'sh' of its SSH sessions does not find itself by 'command -v sh', as a POSIX shell does",
+            remedy="let 'sh' on the PATH of SSH sessions be ksh, or another POSIX shell; that of toybox is not enough",
+        )
     if hypervisor in lacking:
         raise PermanentHostError(
             f"{name} has no {hypervisor!r}: not on the PATH of its SSH sessions, which is {path}",
@@ -64,3 +83,4 @@ def must_have(connection: SshConnection, qvm: str, raw_mode: str, host_client: s
             f"{name} lacks {purposes}: not on the PATH of its SSH sessions, which is {path}",
             remedy="add the program to the host's image, or its folder to the PATH of its SSH server (SetEnv)",
         )
+    must_run_commands(connection)

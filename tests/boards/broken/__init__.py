@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each thing that a host is asked for, spoilt in each way."""
