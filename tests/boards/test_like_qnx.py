@@ -140,16 +140,15 @@ def _in(place: str) -> Callable[[QnxLab], None]:
     return lambda qnx: qnx.set("ShmemQnxHostDriver", folder=f"{qnx.root}/{place}")
 
 
-# A shell whose ``command`` knows no ``kill``: that of the image is builtin and cannot be removed.
-_NO_KILL = (
-    """exec "${0%/*}/real-sh" -c 'command() { case $2 in kill) return 1;; esac; builtin command "$@"; };"""
-    """ eval "$1"' sh "$2" """
-)
+def _whose_command_lacks(programs: str) -> Callable[[QnxLab], None]:
+    """A shell whose ``command`` does not know these: what is builtin in that of the image cannot be removed."""
 
+    def replace(qnx: QnxLab) -> None:
+        (qnx.tools / "sh").rename(qnx.tools / "real-sh")
+        command = f'command() {{ case $2 in {programs}) return 1;; esac; builtin command "$@"; }}'
+        _with("sh", f"""exec "${{0%/*}}/real-sh" -c '{command}; eval "$1"' sh "$2" """)(qnx)
 
-def _without_kill(qnx: QnxLab) -> None:
-    (qnx.tools / "sh").rename(qnx.tools / "real-sh")
-    _with("sh", _NO_KILL)(qnx)
+    return replace
 
 
 @pytest.mark.long
@@ -160,7 +159,8 @@ def _without_kill(qnx: QnxLab) -> None:
         pytest.param(_without("cat"), 0, r"lacks 'cat', which carries consoles", id="cat"),
         pytest.param(_without("rm"), 0, r"lacks 'rm', which removes the notes", id="rm"),
         pytest.param(_without("stty"), 0, r"lacks 'stty', which sets the consoles", id="stty"),
-        pytest.param(_without_kill, 0, r"lacks 'kill', which ends guests", id="kill"),
+        pytest.param(_whose_command_lacks("kill"), 0, r"lacks 'kill', which ends guests", id="kill"),
+        pytest.param(_whose_command_lacks("*"), 0, r"'sh' of its SSH sessions does not find itself", id="command"),
         pytest.param(_without("qvm"), 0, r"has no 'qvm': not on the PATH", id="qvm"),
         pytest.param(_host(qvm="/proc/boot/qvm"), 0, r"has no '/proc/boot/qvm'", id="qvm by its path"),
         pytest.param(_host(environment={"PATH": "/nowhere"}), 0, r"runs no 'sh'", id="PATH of the target file"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from harness.errors import BenchError
 from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget
 from harness.host.protocol import GuestEndedError, HostGuest, stop_guests
+from harness.host.qnx.leftovers import end_leftovers
 from tests import programs
 from tests.boards.lab import Lab
 
@@ -139,3 +141,17 @@ def test_a_host_without_qvm_is_said_so_with_its_path(lab: Lab) -> None:
         (lab.folder / "bin/qvm.away").rename(lab.folder / "bin/qvm")
     assert "has no 'qvm'" in str(error.value.__cause__)
     assert str(lab.folder / "bin") in str(error.value.__cause__)
+
+
+@pytest.mark.parametrize("noted", ["", "qvm", "12 34"])
+def test_a_note_of_an_earlier_run_that_is_no_process_id_is_not_given_to_kill(lab: Lab, noted: str) -> None:
+    """By 0 and numbers below it, ``kill`` means more processes than one."""
+    host = lab.ready()
+    guest = lab.start_guest(host)
+    guest.wait_console(programs.PATIENCE)
+    (lab.home / "shmem-harness/guest0.pid").write_text(f"{noted}\n")
+    nodes = posixpath.join(host._devices, "dev/qvm")
+    with pytest.raises(BenchError, match=r"(?s)still runs, .*/dev/qvm/guest0, and .*/guest0\.pid has no process id"):
+        end_leftovers(host._connection, host._files, nodes, lambda _: None)
+    assert guest.exit_status() is None
+    stop_guests([guest], "power-cut", programs.PATIENCE)
