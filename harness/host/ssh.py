@@ -294,16 +294,13 @@ class SshConnection:
 
     def _finish(self, channel: paramiko.Channel, words: str, deadline: float, timeout: float) -> CommandResult:
         output = bytearray()
-        while True:
-            data = receive(channel, deadline)
-            if data is None:
-                text = _text(output)
-                raise BenchError(f"{self.name}: {words!r} did not end within {timeout:g} s; it said:\n{text}")
-            if not data:
-                break
+        while data := receive(channel, deadline):
             output += data
             if len(output) > MOST_BYTES:
                 raise BenchError(f"{self.name}: {words!r} says more than {MOST_BYTES} bytes:\n{_text(output[:200])}")
+        if data is None:
+            text = _text(output)
+            raise BenchError(f"{self.name}: {words!r} did not end within {timeout:g} s; it said:\n{text}")
         status = exit_status(channel, deadline)
         if status is None:
             # A server says that the output has ended before it says which signal has ended the shell.
