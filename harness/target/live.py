@@ -22,6 +22,7 @@ from harness.host.board.strategy import ShmemBoardStrategy
 from harness.process import ending
 from harness.target.benches import read_benches
 from harness.target.check import require
+from harness.target.scope.left_out import left_out
 
 _STOP_SECONDS = 10.0
 _SYSTEM = "check"
@@ -119,6 +120,10 @@ class _Walk:
                 with self._step("end of the guest"):
                     stop([guest], _STOP_SECONDS)
             self._consoles(starter, Path(folder))
+        with self._step("what the suites leave out here"):
+            lines = list(left_out(bench, host.capabilities))
+        for line in lines:
+            self._say(f"       {line}")
 
     def _wanted(self, folder: Path, number: int) -> Wanted:
         where = self._bench.mmio[0].options if "pci" not in self._bench.placements else ""

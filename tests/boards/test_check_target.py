@@ -314,8 +314,11 @@ def test_a_walk_over_a_board_shows_every_step_with_its_time(lab: Lab) -> None:
     steps = re.findall(r"^ok +\d+\.\d\d s  (.*)$", done.stdout, re.MULTILINE)
     assert [step.split(" ")[0] for step in steps] == [
         *("target", "power", "power", "login", "SSH,", "what", "probe", "upload"),
-        *("guest's", "qvm", "first", "region", "end", *["guest"] * MOST_GUESTS, "end", "host"),
+        *("guest's", "qvm", "first", "region", "end", *["guest"] * MOST_GUESTS, "end", "what", "host"),
     ]
+    assert "tests that compare the host's list of regions" in done.stdout
+    assert "(the host lacks the capability 'regions')" in done.stdout
+    assert "tests of devices on PCI" not in done.stdout
     assert [step for step in steps if step.startswith("guest 8 of 8 at once, console /dev/ptyp7")]
     assert "hypervisor host ready" in lab.log.read_text()
 
