@@ -157,7 +157,8 @@ def test_the_place_is_held_until_what_the_command_started_has_ended(
     else:
         os.kill({"command": command, "keeper": keeper}[victim], signal.SIGKILL)
     while lab.acquired_by():
-        assert run.poll() is None, "it ended without releasing the place"
+        # It may release the place and end between the two questions.
+        assert run.poll() is None or not lab.acquired_by(), "it ended without releasing the place"
     assert cleaned.exists()
     run.communicate(timeout=programs.PATIENCE)
 
