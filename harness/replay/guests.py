@@ -93,12 +93,11 @@ class Guest:
             vectors.append(self.probe.factory().vector)
         if self.vectors and vectors != self.vectors:
             raise Finding(f"{self._name}: vector is another one after a restart: {vectors}")
-        headers = [
-            b"" if vdev.loc is not None else self._header(number)
-            for vdev, number in zip(self.vdevs, self.numbers, strict=True)
-        ]
         if not self.vectors:
-            self.headers = headers
+            self.headers = [
+                b"" if vdev.loc is not None else self._header(number)
+                for vdev, number in zip(self.vdevs, self.numbers, strict=True)
+            ]
             self.ways = [self._ways(number) for number in self.numbers]
         self.vectors = vectors
 

@@ -60,10 +60,8 @@ class Program:
         if step.verb == "end":
             self.end()
             return {"done": 0}
-        if step.verb == "attach":
-            return self._attach(step)
-        if step.verb == "join":
-            return self._join(step)
+        if step.verb in ("attach", "join"):
+            return self._open(step)
         _, connection = self._connections[step.connection]
         match step.verb:
             case "detach":
@@ -79,16 +77,13 @@ class Program:
                 return _data(step, connection)
         return {"done": 0}
 
-    def _attach(self, step: Step) -> Outcome:
+    def _open(self, step: Step) -> Outcome:
+        """Attach, which makes a region that is not there, or join one that is."""
+        name = as_text(step.name)
         try:
-            made = self._program.create(as_text(step.name), step.number("PAGES"))
-        except HostRequestError as refused:
-            return {"status": refused.status}
-        return self._made(step, made)
-
-    def _join(self, step: Step) -> Outcome:
-        try:
-            made = self._program.attach(as_text(step.name))
+            made = (
+                self._program.attach(name) if step.verb == "join" else self._program.create(name, step.number("PAGES"))
+            )
         except HostRequestError as refused:
             return {"status": refused.status}
         return {"there": 0} if made is None else self._made(step, made)

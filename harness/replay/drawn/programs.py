@@ -10,6 +10,7 @@ from harness.replay.drawn.steps import Draws
 from harness.replay.drawn.systems import SIZES, illegal_names, mutated
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, PROGRAMS, Step, as_bytes, encode_name
+from harness.replay.state import LARGEST
 
 _WEIGHTS: Final = {
     "attach": 8,
@@ -27,8 +28,6 @@ _WEIGHTS: Final = {
 }
 _MOST_MARKED: Final = 10
 """Pages of a region whose every page a program goes through."""
-_TOO_MANY: Final = 1 << 20
-"""Pages: more than any device can show."""
 
 
 class ProgramDraws:
@@ -81,4 +80,4 @@ class ProgramDraws:
         chance = self._random.random()
         if chance < 0.03:
             return 0
-        return _TOO_MANY if chance < 0.05 else self._random.choice(SIZES)
+        return LARGEST + 1 if chance < 0.05 else self._random.choice(SIZES)

@@ -251,16 +251,19 @@ class Draws:
         client = self.own(actor)
         if not client:
             return None
-        page = self._random.choice((0, client.region.pages - 1, self._random.randrange(client.region.pages)))
-        return Step(actor, "write", (client.connection, str(page), f"{self._random.getrandbits(64):#x}"))
+        return Step(actor, "write", (client.connection, self._page(client), f"{self._random.getrandbits(64):#x}"))
 
     def _draw_read(self, actor: str, device: int) -> Step | None:
         del device
         client = self.own(actor)
         if not client:
             return None
-        page = self._random.choice((0, client.region.pages - 1, self._random.randrange(client.region.pages)))
-        return Step(actor, "read", (client.connection, str(page)))
+        return Step(actor, "read", (client.connection, self._page(client)))
+
+    def _page(self, client: Client) -> str:
+        """A page of the region: the first, the last, or any."""
+        pages = client.region.pages
+        return str(self._random.choice((0, pages - 1, self._random.randrange(pages))))
 
     def _draw_mark(self, actor: str, device: int) -> Step | None:
         del device
