@@ -26,6 +26,7 @@ _OF_STEPS: Final = {
     "flags": "permissions",
     "mark": "data",
     "write": "data",
+    "stale": "data",
 }
 _OF_OPTIONS: Final = {
     "access": ("allow", "deny"),

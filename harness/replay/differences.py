@@ -28,6 +28,8 @@ _TOPICS: Final = {
     "edges": "data",
     "read": "data",
     "left": "data",
+    "stale": "data",
+    "beyond": "data",
     "write": "data",
     "mark": "data",
     "notify": "signals",

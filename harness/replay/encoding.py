@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from harness.replay.script import Step
+from harness.replay.script import GUESTS, Step
 from harness.shmem.name_lists import encode_name
 from harness.shmem.registers import FLAGS_OFFSET, PAGE_SIZE
 
@@ -76,6 +76,10 @@ def _about_connection(step: Step, handle: int, pages: int) -> str:
             return _joined("e", handle)
         case "left":
             return _joined("l", handle)
+        case "stale":
+            return _joined("y", handle, number("OFFSET"), number("WIDTH"), number("VALUE"))
+        case "beyond":
+            return _joined("x", handle, 1 + GUESTS.index(step.actor))
         case "load":
             return _joined("r", _CONTROL, handle, number("OFFSET"), number("WIDTH"))
         case _:

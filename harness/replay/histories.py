@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Self
+from typing import Final, Self
 
 from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
@@ -25,9 +25,8 @@ from harness.replay.trial import LIVES, Trial
 from harness.replay.world import World, asleep
 from harness.report.judging.judgements import Finding
 
-STEPS = 3000
-"""Steps of one history; then another system is drawn."""
-
+LENGTHS: Final = (500, 1000, 1500, 3000)
+"""Steps of histories. Some are short: what depends on the configuration shows early, and each has another system."""
 
 _SHORT_PATIENCE = 2.0
 """Seconds for an interrupt while a history is made shorter. What is left is carried out again, with all patience."""
@@ -81,7 +80,7 @@ class Histories:
         with self._world(script) as world:
             trial = Trial(world, self.tally)
             turns = Turns(random, system, trial)
-            began, least = time.monotonic(), min(end, self.tally.steps + STEPS)
+            began, least = time.monotonic(), min(end, self.tally.steps + random.choice(LENGTHS))
             try:
                 while self.tally.steps < least:
                     turns.turn()

@@ -276,6 +276,12 @@ class Reference(State):
         del step
         return {"marks": 0}
 
+    def _do_stale(self, step: Step) -> Outcome:
+        del step
+        return {"amiss": 0}
+
+    _do_beyond = _do_stale
+
     def _do_load(self, step: Step) -> Outcome:
         """A load of any width from status and index."""
         client, offset = self._client(step), step.number("OFFSET")
@@ -288,6 +294,8 @@ class Reference(State):
         """A store to the control page that does nothing: to what is read only, or to a part of notify."""
         del step
         return {"done": 0}
+
+    _do_wait = _do_store
 
     # Interrupts
 
@@ -306,17 +314,10 @@ class Reference(State):
             client.counted()
         return {"amiss": 0}
 
-    def _do_wait(self, step: Step) -> Outcome:
-        del step
-        return {"done": 0}
-
     def _do_config(self, step: Step) -> Outcome:
         return {"value": int.from_bytes(self.facts.fixed(step), "little")}
 
-    def _do_configure(self, step: Step) -> Outcome:
-        """A store to registers that nobody can change."""
-        del step
-        return {"done": 0}
+    _do_configure = _do_store
 
     def _do_pin(self, step: Step) -> Outcome:
         self._factory(step).due.off = not step.number("ON")

@@ -58,6 +58,10 @@ GUEST_VERBS: Final = {
     "mark": "CONNECTION SEED",
     "edges": "CONNECTION",
     "left": "CONNECTION",
+    # ``stale`` stores to the control page of a region that was left; ``beyond`` looks behind a region, where nobody
+    # else's bytes may be, and leaves something there.
+    "stale": "CONNECTION OFFSET WIDTH VALUE",
+    "beyond": "CONNECTION",
     "load": "CONNECTION OFFSET WIDTH",
     "store": "CONNECTION OFFSET WIDTH VALUE",
     # The same for the factory page, by the number of the device.
@@ -98,9 +102,8 @@ is the end of a program that has not left its regions, and another one takes its
 PROGRAMS: Final = (1, 2)
 SECOND: Final = "2."
 """How the names of the second program's connections begin."""
-LOOKS: Final = frozenset(
-    {"factory", "status", "read", "edges", "left", "load", "peek", "config", "interrupts", "pulses", "regions"}
-)
+_LOOKS_OF_GUESTS: Final = ("factory", "status", "read", "edges", "left", "stale", "beyond", "load", "peek", "config")
+LOOKS: Final = frozenset({*_LOOKS_OF_GUESTS, "interrupts", "pulses", "regions"})
 """Verbs that change nothing for anybody else, so that nobody can tell in which order different actors do them."""
 _WORDS: Final = {"CONNECTION", "NAME"}
 _DEFAULTS: Final = {"DEVICE": "0", "OFFSET": "0xc", "WIDTH": "4", "VALUE": "1", "PROGRAM": "1"}

@@ -20,6 +20,8 @@ from harness.shmem.status import Status
 
 _SHMEM_OLD: Final = 0x100
 _HANDLES: Final = 32
+_PLACES: Final = 32
+"""The size of a place for a region in a window is a multiple of so many pages."""
 FIXED: Final = (
     range(0x04),
     range(0x08, 0x0C),
@@ -34,6 +36,11 @@ LARGEST: Final = (1 << 20) - 1
 ADDRESSES: Final = range(0x10, 0x28)
 HEADER: Final = 0x40
 """Bytes in the header of a configuration space."""
+
+
+def has_more_behind(pages: int) -> bool:
+    """Whether a region cannot fill its place, so that the page behind it is of no other place."""
+    return (pages + 1) % _PLACES != 0
 
 
 class Refused(Exception):
@@ -185,10 +192,13 @@ class State:
             return False
         if not step.has("CONNECTION"):
             return not step.has("PROGRAM") or step.program in PROGRAMS
-        opens = step.verb in ("attach", "join", "request", "wide", "find")
-        if step.verb == "left":
+        if step.verb in ("left", "stale"):
             return (step.actor, step.connection) in self._left
-        return (step.connection in self.clients[step.actor]) != opens
+        opens = step.verb in ("attach", "join", "request", "wide", "find")
+        client = self.clients[step.actor].get(step.connection)
+        if step.verb == "beyond":
+            return client is not None and has_more_behind(client.region.pages)
+        return (client is not None) != opens
 
     def _may_interrupt(self, step: Step) -> bool:
         """Whether a step about interrupts can be judged."""

@@ -25,6 +25,8 @@ FULL_DEVICE: Final = 20
 _HOST_CONNECTIONS: Final = 16
 _DEVICE_CONNECTIONS: Final = 9
 _VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
+PRIVATE: Final = ("scratch", "ones")
+"""Readings of ``detached_window`` with which a window shows nothing where no region is, and harms nobody."""
 LONG_WAIT: Final = 1300
 _WAITS: Final = (200, 500, LONG_WAIT)
 """Milliseconds in which nothing happens."""
@@ -45,6 +47,8 @@ _WEIGHTS: Final = {
     "mark": 3,
     "edges": 5,
     "left": 5,
+    "stale": 3,
+    "beyond": 2,
     "load": 9,
     "store": 7,
     "peek": 7,
@@ -275,9 +279,28 @@ class Draws:
         left = self.left(actor)
         return self._random.choice(left) if left else None
 
+    def _draw_stale(self, actor: str, device: int) -> Step | None:
+        """A store that would do something if the region were still there, or any other one."""
+        del device
+        left = self.left(actor)
+        if not left:
+            return None
+        width = self._random.choice((1, 2, 4, 4, 4, 8)) if self._any_width else 4
+        offset = self._random.randrange(0, 16, width)
+        value = self._random.choice(((1 << 8 * width) - 1, self._random.getrandbits(8 * width)))
+        words = (self._random.choice(left).connection, f"{offset:#x}", str(width), f"{value:#x}")
+        return Step(actor, "stale", words)
+
+    def _draw_beyond(self, actor: str, device: int) -> Step | None:
+        del device
+        client = self.own(actor)
+        if not client or self._profile.detached_window not in PRIVATE:
+            return None
+        return Step(actor, "beyond", (client.connection,))
+
     def left(self, actor: str) -> list[Step]:
         """Looks at all places where the guest has had regions: nothing of a region may be there now."""
-        if self._profile.detached_window not in ("scratch", "ones"):
+        if self._profile.detached_window not in PRIVATE:
             return []
         return [Step(actor, "left", (connection,)) for connection in self._left.get(actor, ())]
 

@@ -11,9 +11,6 @@ enum { CONFIG_SIZE = 256 };
 
 #define SHMEM_OLD 0x100u                     /* shmem reads what it last had to, and no open region is there */
 
-/* The words at both ends of the pages of a region, as a step marks them: a tag, a seed, and which word it is. */
-#define MARK 0x5eed000000000000u
-#define MARK_MASK 0xffff000000000000u
 enum { MARK_SEED_BITS = 24, MARK_SEED_SHIFT = 24, WORD = 8 };
 
 struct seen seen;
@@ -31,8 +28,7 @@ struct device *step_device(const struct step *step)
     return device_number((unsigned)step->field[0]);
 }
 
-/* The open region of that handle, or NULL. */
-static struct region *region_of(uint64_t handle)
+struct region *region_of(uint64_t handle)
 {
     struct region *region = region_numbered(handle);
 
@@ -209,13 +205,12 @@ static void step_store(const struct step *step)
     see(0);
 }
 
-/* One word at the beginning and one at the end of each page. */
-static volatile uint64_t *edge(const struct region *region, uint64_t number)
+volatile uint64_t *edge(const struct region *region, uint64_t number)
 {
     return (volatile uint64_t *)(region->data + number / 2 * SHMEM_PAGE + number % 2 * (SHMEM_PAGE - WORD));
 }
 
-static uint64_t edges(const struct region *region)
+uint64_t edges(const struct region *region)
 {
     return 2 * (region->length / SHMEM_PAGE);
 }
@@ -245,36 +240,6 @@ static void step_edges(const struct step *step)
         crc = crc32(crc, &word, WORD);
     }
     see(crc);
-}
-
-/* Whether a region that is open reaches into the place where this one was. */
-static bool is_taken(const struct region *left)
-{
-    for (uint64_t handle = 0; handle < HANDLES_MAX; handle++) {
-        const struct region *region = region_of(handle);
-
-        if (region && region->physical < left->physical + SHMEM_PAGE + left->length &&
-            left->physical < region->physical + SHMEM_PAGE + region->length)
-            return true;
-    }
-    return false;
-}
-
-/* How many marks are seen where a region was that has been left; 0 where another one is open by now. */
-static void step_left(const struct step *step)
-{
-    struct region *region = region_numbered(step->field[0]);
-    uint64_t marks = 0;
-
-    if (!region || !region->length)
-        return;
-    if (!region->attached && !is_taken(region)) {
-        region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
-        for (uint64_t number = 0; region->data && number < edges(region); number++)
-            marks += (*edge(region, number) & MARK_MASK) == MARK;
-        memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
-    }
-    see(marks);
 }
 
 /* Waits until as many guests as FIELD[2] are here, by a count at offset FIELD[1] of a region: 0 when they are. */
@@ -341,6 +306,8 @@ static const struct kind kinds[] = {
     {'m', false, 2, 1, step_mark},           /* HANDLE SEED */
     {'e', false, 1, 1, step_edges},          /* HANDLE */
     {'l', false, 1, 1, step_left},           /* HANDLE */
+    {'y', false, 4, 1, step_stale},          /* HANDLE OFFSET WIDTH VALUE */
+    {'x', false, 2, 1, step_beyond},         /* HANDLE TAG */
     {'g', false, 2, 1, step_listen},         /* DEVICE HOW */
     {'p', false, 2, 1, step_pin},            /* DEVICE ON */
     {'h', false, 3, 1, step_config},         /* DEVICE OFFSET WIDTH */

@@ -12,7 +12,12 @@ enum { FIELDS_MAX = 6, VALUES_MAX = 8192 };
 #define NOTHING UINT64_MAX                   /* there is no such device or region, or a request opened none */
 #define FAULTED (UINT64_MAX - 1)             /* the processor refused the access */
 
+/* The words at both ends of the pages of a region, as a step marks them: a tag, a seed, and which word it is. */
+#define MARK 0x5eed000000000000u
+#define MARK_MASK 0xffff000000000000u
+
 struct device;
+struct region;
 
 struct step {
     uint64_t field[FIELDS_MAX];
@@ -41,6 +46,18 @@ void see(uint64_t value);
 
 /* The device FIELD[0]; NULL when there is none. */
 struct device *step_device(const struct step *step);
+
+/* The open region of that handle, or NULL. */
+struct region *region_of(uint64_t handle);
+
+/* One word at the beginning and one at the end of each page of a region, and how many these are. */
+volatile uint64_t *edge(const struct region *region, uint64_t number);
+uint64_t edges(const struct region *region);
+
+/* The steps about memory in which no region is. */
+void step_left(const struct step *step);
+void step_stale(const struct step *step);
+void step_beyond(const struct step *step);
 
 /* The steps about interrupts. */
 void step_listen(const struct step *step);

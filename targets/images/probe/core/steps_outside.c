@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of a batch that are about memory in which no region is: where one was, and behind one. */
+#include "mmio.h"
+#include "shmem.h"
+#include "steps.h"
+
+enum { LAST_WORD = SHMEM_PAGE - 8 };
+
+#define ONES UINT64_MAX
+#define OWN 0x0b5e000000000000u              /* with a tag: what a guest writes behind a region */
+
+/* Whether a region that is open reaches into the place where this one was. */
+static bool is_taken(const struct region *left)
+{
+    for (uint64_t handle = 0; handle < HANDLES_MAX; handle++) {
+        const struct region *region = region_of(handle);
+
+        if (region && region->physical < left->physical + SHMEM_PAGE + left->length &&
+            left->physical < region->physical + SHMEM_PAGE + region->length)
+            return true;
+    }
+    return false;
+}
+
+/* The region that has been left, if its place is free; NULL otherwise. */
+static struct region *region_left(const struct step *step)
+{
+    struct region *region = region_numbered(step->field[0]);
+
+    return region && region->length && !region->attached && !is_taken(region) ? region : NULL;
+}
+
+/* How many marks are seen where a region was that has been left; 0 where another one is open by now. */
+void step_left(const struct step *step)
+{
+    struct region *region = region_left(step);
+    uint64_t marks = 0;
+
+    if (region) {
+        region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
+        for (uint64_t number = 0; region->data && number < edges(region); number++)
+            marks += (*edge(region, number) & MARK_MASK) == MARK;
+        memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
+    }
+    see(marks);
+}
+
+/*
+ * Stores FIELD[3] in FIELD[2] bytes at FIELD[1] of the control page of a region that has been left, and reads the page:
+ * 0 when it reads ones there, or another region is open in this place by now; 1 otherwise.
+ */
+void step_stale(const struct step *step)
+{
+    const struct region *region = region_left(step);
+    unsigned width = (unsigned)step->field[2];
+    volatile uint8_t *control;
+    uint64_t read, ones = width < 8 ? (1ull << 8 * width) - 1 : ONES;
+
+    if (!region || step->field[1] + width > SHMEM_PAGE) {
+        see(0);
+        return;
+    }
+    control = memory_map(region->physical, SHMEM_PAGE, MEMORY_DEVICE);
+    if (!control)
+        return;
+    mmio_write(control + step->field[1], width, step->field[3]);
+    read = mmio_read(control + step->field[1], width);
+    memory_unmap((void *)control, SHMEM_PAGE, MEMORY_DEVICE);
+    see(read != ones);
+}
+
+/*
+ * The last word of the page behind a region, which is this guest's alone: 0 when it has nothing, nothing but ones, or
+ * what this step has left there before with the same FIELD[1]; 1 otherwise.
+ */
+void step_beyond(const struct step *step)
+{
+    const struct region *region = region_of(step->field[0]);
+    volatile uint8_t *page;
+    uint64_t own = OWN | step->field[1], word;
+
+    if (!region)
+        return;
+    page = memory_map(region->physical + SHMEM_PAGE + region->length, SHMEM_PAGE, MEMORY_NORMAL);
+    if (!page)
+        return;
+    word = mmio_read(page + LAST_WORD, 8);
+    mmio_write(page + LAST_WORD, 8, own);
+    memory_unmap((void *)page, SHMEM_PAGE, MEMORY_NORMAL);
+    see(word != 0 && word != ONES && word != own);
+}
