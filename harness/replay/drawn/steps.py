@@ -25,7 +25,7 @@ FULL_DEVICE: Final = 20
 _HOST_CONNECTIONS: Final = 16
 _DEVICE_CONNECTIONS: Final = 9
 _VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
-PRIVATE: Final = ("scratch", "ones")
+_PRIVATE: Final = ("scratch", "ones")
 """Readings of ``detached_window`` with which a window shows nothing where no region is, and harms nobody."""
 LONG_WAIT: Final = 1300
 _WAITS: Final = (200, 500, LONG_WAIT)
@@ -294,13 +294,16 @@ class Draws:
     def _draw_beyond(self, actor: str, device: int) -> Step | None:
         del device
         client = self.own(actor)
-        if not client or self._profile.detached_window not in PRIVATE:
-            return None
-        return Step(actor, "beyond", (client.connection,))
+        return self.behind(client) if client else None
+
+    def behind(self, client: Client) -> Step | None:
+        """A look behind a region of a guest, where the profile says what is there."""
+        known = self._profile.detached_window in _PRIVATE
+        return Step(client.actor, "beyond", (client.connection,)) if known else None
 
     def left(self, actor: str) -> list[Step]:
         """Looks at all places where the guest has had regions: nothing of a region may be there now."""
-        if self._profile.detached_window not in PRIVATE:
+        if self._profile.detached_window not in _PRIVATE:
             return []
         return [Step(actor, "left", (connection,)) for connection in self._left.get(actor, ())]
 

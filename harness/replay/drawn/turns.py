@@ -24,6 +24,8 @@ from harness.shmem.oracle import creations
 _LARGE: Final = 70
 _LOOKS_BACK: Final = 0.05
 """How often a look goes to a place that a guest has left."""
+_LOOKS_BEHIND: Final = 0.1
+"""How often a look goes behind a region."""
 _PIN_ON: Final = 0.3
 """How often a look switches an interrupt pin on that is off: what is due comes then."""
 _MASKED_LOOKS: Final = 0.2
@@ -319,6 +321,8 @@ class Turns:
                 yield Step(actor, "status", (connection,))
             if self._is_worth_it(client.region):
                 yield Step(actor, "edges", (connection,))
+            if self._random.random() < _LOOKS_BEHIND and (step := self._draws.behind(client)):
+                yield step
 
     def _is_worth_it(self, region: Region) -> bool:
         return region.pages < _LARGE or self._random.random() < 0.2

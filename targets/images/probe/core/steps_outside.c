@@ -4,7 +4,7 @@
 #include "shmem.h"
 #include "steps.h"
 
-enum { LAST_WORD = SHMEM_PAGE - 8 };
+enum { LAST_WORD = SHMEM_PAGE - 8, PLACE_PAGES = 32 }; /* places for regions are multiples of so many pages */
 
 #define ONES UINT64_MAX
 #define OWN 0x0b5e000000000000u              /* with a tag: what a guest writes behind a region */
@@ -70,18 +70,19 @@ void step_stale(const struct step *step)
 }
 
 /*
- * The last word of the page behind a region, which is this guest's alone: 0 when it has nothing, nothing but ones, or
- * what this step has left there before with the same FIELD[1]; 1 otherwise.
+ * A word behind a region, in the last of the pages that its place has at least; that is this guest's alone. 0 when it
+ * has nothing, nothing but ones, or what this step has left there before with the same FIELD[1]; 1 otherwise.
  */
 void step_beyond(const struct step *step)
 {
     const struct region *region = region_of(step->field[0]);
+    uint64_t own = OWN | step->field[1], word, last;
     volatile uint8_t *page;
-    uint64_t own = OWN | step->field[1], word;
 
     if (!region)
         return;
-    page = memory_map(region->physical + SHMEM_PAGE + region->length, SHMEM_PAGE, MEMORY_NORMAL);
+    last = (SHMEM_PAGE + region->length) / SHMEM_PAGE / PLACE_PAGES * PLACE_PAGES + PLACE_PAGES - 1;
+    page = memory_map(region->physical + last * SHMEM_PAGE, SHMEM_PAGE, MEMORY_NORMAL);
     if (!page)
         return;
     word = mmio_read(page + LAST_WORD, 8);
