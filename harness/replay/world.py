@@ -18,6 +18,7 @@ from harness.bench.linux import LinuxKit
 from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
 from harness.host.protocol import HOST_CLIENT, HOST_STATUS, PULSES, REGIONS, REPORTS, ShmemHostProtocol
+from harness.replay.drawn.layout import laid_out
 from harness.replay.guests import Guest
 from harness.replay.programs import Program
 from harness.replay.reference import Outcome
@@ -49,7 +50,7 @@ class World:
         self.guests = {}
         for name, options in devices.items():
             made = shmem(tuple(options))
-            self.guests[name] = Guest(name, made.vdevs, made.text, config, self.starter, folder)
+            self.guests[name] = Guest(name, made.vdevs, laid_out(made.text), config, self.starter, folder)
         broken = {name for name, guest in self.guests.items() if cannot_start(guest.vdevs, config.profile)}
         self.asleep = asleep | broken
         self._broken = broken
