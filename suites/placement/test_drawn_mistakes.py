@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests with one wrong placement among right ones, drawn: what the documents do not intend, as the profile says.
+
+The mistake is in any device, its options are in any order, and devices on PCI and in memory stand before and behind it.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+import pytest
+
+from fixtures.attempts import Attempt, Try
+from fixtures.bench import Bench
+from fixtures.settings import MmioLocation
+
+pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["mmio"]), pytest.mark.drawn]
+
+MISTAKES: Final = ("loc_without_intr", "intr_without_loc", "bare_loc", "loc_collision", "intr_collision")
+ROUNDS: Final = 4
+_BEFORE_AND_BEHIND: Final = 3
+_CONFIGURATION: Final = 65
+
+
+class Devices:
+    """The lines of a guest's devices, each of which has at most one place of the bench.
+
+    ``blamed`` are the numbers of those of which qvm may say that they are wrong.
+    """
+
+    def __init__(self, random: Random, places: list[MmioLocation]) -> None:
+        self._random = random
+        self._places = random.sample(places, k=len(places))
+        self.lines: list[str] = []
+        self.blamed: list[int] = []
+
+    def add(self, *placing: str, blamed: bool = False) -> None:
+        """A device with these options and others, in a drawn order."""
+        own = f"own{len(self.lines)}"
+        options = [*placing, *self._random.sample([f"allow {own}", "deny other*", f"create {own}c,4096"], k=2)]
+        self._random.shuffle(options)
+        # Without an address, the next word would be its argument.
+        options.sort(key=lambda option: option == "loc")
+        if blamed:
+            self.blamed.append(len(self.lines))
+        self.lines.append(" ".join(["vdev shmem", *options]))
+
+    def add_right_ones(self) -> None:
+        """A few devices, on PCI or at places of their own."""
+        for _ in range(self._random.randrange(_BEFORE_AND_BEHIND)):
+            if len(self._places) > 2 and self._random.random() < 0.5:
+                place = self._places.pop()
+                self.add(f"loc {place.loc:#x}", f"intr {place.intr}")
+            else:
+                self.add()
+
+    def add_wrong_one(self, mistake: str) -> None:
+        """The mistake: two devices that collide, with others between them, or a single one."""
+        one, two = self._places.pop(), self._places.pop()
+        loc, intr = f"loc {one.loc:#x}", f"intr {one.intr}"
+        if not mistake.endswith("_collision"):
+            placing = {"loc_without_intr": loc, "intr_without_loc": intr, "bare_loc": "loc"}[mistake]
+            self.add(placing, blamed=True)
+            return
+        self.add(loc, intr, blamed=True)
+        self.add_right_ones()
+        other = (f"loc {two.loc:#x}", intr) if mistake == "intr_collision" else (loc, f"intr {two.intr}")
+        self.add(*other, blamed=True)
+
+    @property
+    def text(self) -> str:
+        """The configuration, a device in each line."""
+        return "".join(f"{line}\n" for line in self.lines)
+
+    def is_blamed(self, attempt: Attempt) -> bool:
+        """Whether qvm names the line of a device that is wrong."""
+        return bool({attempt.own_lines[number] for number in self.blamed} & attempt.blamed)
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.requirement("SHM-PROF-07")
+def test_a_placement_that_is_not_meant(attempt: Try, bench: Bench, mistake: str, number: int) -> None:
+    """Rejected with exit status 65 and the line of a device that is wrong, or accepted and the guest runs."""
+    if len(bench.config.mmio) < 2:
+        pytest.skip(f"bench {bench.name} has no two places for memory-mapped devices")
+    devices = Devices(Random(f"{mistake} {number}"), list(bench.config.mmio))
+    devices.add_right_ones()
+    devices.add_wrong_one(mistake)
+    devices.add_right_ones()
+    tried = attempt(devices.text)
+    if getattr(bench.config.profile, mistake) == "accepted":
+        assert tried.status is None, f"rejected:\n{devices.text}"
+        return
+    assert tried.status == _CONFIGURATION, f"accepted:\n{devices.text}"
+    assert devices.is_blamed(tried), f"qvm blames another line:\n{tried.messages}\n{tried.text}"
