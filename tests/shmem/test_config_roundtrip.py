@@ -95,3 +95,10 @@ def test_a_file_may_read_another_but_not_itself(tmp_path: Path, monkeypatch: pyt
 def test_what_no_text_can_express_is_refused(config: VmConfig) -> None:
     with pytest.raises(ConfigError):
         render(config)
+
+
+def test_a_location_that_a_variable_gives_reads_back() -> None:
+    """Also one that is no location: in quotes it still belongs to ``loc``."""
+    config = parse("set A :0x1c050000\nvdev shmem loc $A intr gic:43")
+    assert parse(render(config)) == config
+    assert next(option.argument for option in config.vdevs[0].options if isinstance(option, Option)) == ":0x1c050000"

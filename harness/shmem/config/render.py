@@ -9,6 +9,7 @@ from harness.shmem.config.errors import ConfigError
 from harness.shmem.config.grammar import MEMORY_WORDS, WORDS
 from harness.shmem.config.model import Cpu, Load, Option, Ram, Rom, VmConfig
 from harness.shmem.config.numbers import is_number, show_size
+from harness.shmem.config.references import looks_like_location
 from harness.shmem.config.words import quote, show
 
 _INDENT = "    "
@@ -25,7 +26,9 @@ def _kept(word: str) -> str:
 
 def _option(option: Option) -> str:
     if option.understood:
-        return _line(option.name, *(quote(word) for word in option.words))
+        # A variable may have given something that is no location: only quotes show that it belongs to 'loc'.
+        strange = option.name == "loc" and bool(option.words) and not looks_like_location(option.words[0])
+        return _line(option.name, *(quote(word, always=strange) for word in option.words))
     # 'ram' and 'rom' of a size that nothing here knows are options all the same.
     name = option.name if option.name in MEMORY_WORDS and option.argument else _kept(option.name)
     return _line(name, *(_kept(word) for word in option.words))
