@@ -23,6 +23,7 @@ _OF_STEPS: Final = {
     "listen": "interrupts",
     "configure": "placement",
     "pin": "placement",
+    "ones": "placement",
     "flags": "permissions",
     "mark": "data",
     "write": "data",

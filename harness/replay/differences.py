@@ -23,6 +23,7 @@ _TOPICS: Final = {
     "configure": "placement",
     "interrupts": "interrupts",
     "pin": "interrupts",
+    "ones": "interrupts",
     "listen": "interrupts",
     "pulses": "interrupts",
     "edges": "data",

@@ -217,8 +217,7 @@ class Reference(State):
         return page + factory.name + bytes(4) + flags.to_bytes(4, "little")
 
     def _do_peek(self, step: Step) -> Outcome:
-        offset = step.number("OFFSET")
-        width = step.number("WIDTH")
+        offset, width = step.number("OFFSET"), step.number("WIDTH")
         part = self._page(self._factory(step))[offset : offset + width].ljust(width, b"\0")
         return {"value": int.from_bytes(part, "little")}
 
@@ -323,6 +322,10 @@ class Reference(State):
         self._factory(step).due.off = not step.number("ON")
         return {"done": 0}
 
+    def _do_ones(self, step: Step) -> Outcome:
+        self._factory(step).due.off |= self.profile.pci_pin_off == "bit-10"
+        return {"done": 0}
+
     # Programs of the host
 
     def _host_attach(self, step: Step) -> Outcome:
@@ -384,8 +387,7 @@ class Reference(State):
         del step
         seen: Outcome = {}
         for region in self.regions:
-            seen[f"pages of {region.name}"] = region.pages
-            seen[f"members of {region.name}"] = region.members
+            seen |= {f"pages of {region.name}": region.pages, f"members of {region.name}": region.members}
             if region.mode is not None:
                 seen[f"mode of {region.name}"] = region.mode
                 seen[f"group of {region.name}"] = region.group

@@ -73,9 +73,11 @@ GUEST_VERBS: Final = {
     # Interrupts. HOW is 0 (not at all), 1 (by the line), 2 (by message), 3 (by message, and no status is read) or 4 (by
     # a level on the line, which the handler masks in place of a look at any status; ``interrupts`` opens it again).
     "listen": "HOW [DEVICE]",
-    # ``pin`` switches the interrupt pin of a device on PCI on (1) or off (0); messages are another matter.
+    # ``pin`` switches the interrupt pin of a device on PCI on (1) or off (0); messages are another matter. ``ones``
+    # is a command of all ones, in 2 bytes or with the status beside it, as the vendor's sample program writes it.
     "interrupts": "[DEVICE]",
     "pin": "ON [DEVICE]",
+    "ones": "[WIDTH] [DEVICE]",
     # Time passes in which the guest does nothing.
     "wait": "MILLISECONDS",
     # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores.

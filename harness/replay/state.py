@@ -186,7 +186,7 @@ class State:
             return False
         if step.actor != HOST and step.has("DEVICE") and step.number("DEVICE") >= len(self.devices[step.actor]):
             return False
-        if step.verb in ("listen", "interrupts", "pin") and not self._may_interrupt(step):
+        if step.verb in ("listen", "interrupts", "pin", "ones") and not self._may_interrupt(step):
             return False
         if step.verb in ("config", "configure") and not self.facts.fixed(step):
             return False
@@ -205,7 +205,7 @@ class State:
         device = step.number("DEVICE")
         if step.verb == "listen":
             return self._may_listen(step)
-        if step.verb == "pin":
+        if step.verb in ("pin", "ones"):
             # An edge that came while the pin was off is lost.
             return self.facts.vdevs[step.actor][device].loc is None and self.profile.interrupt_shape == "level"
         return not self.devices[step.actor][device].due.waits

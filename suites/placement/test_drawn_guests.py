@@ -20,7 +20,7 @@ from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from fixtures.settings import MmioLocation, MmioRange, Setting
 from harness.shmem import boundaries
-from harness.shmem.registers import PAGE_SIZE, SIGNATURE
+from harness.shmem.registers import NAME_OFFSET, PAGE_SIZE, SIGNATURE, SIZE_OFFSET
 from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
@@ -34,6 +34,8 @@ MOST_PAGES = 40
 """Of a region: as many as the smallest place of a device in memory can show."""
 GIC_LINES = boundaries.around(64, 96, 128, 160, 192, 224, 256, 280, least=64, most=287)
 SEEDS = range(1, 5)
+FILLING = (34_000, 8_000, 8_000, *[1_000] * 12)
+"""Pages of regions that reach into most of a window, whatever places it has; without room for one, others are tried."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,36 @@ def test_every_device_is_a_device_of_its_own(deploy: Deploy, access: Access, dra
         assert present == [int(region in guest.attached) for region in pair.ours], f"after {vdev} has been left"
 
 
+def _announced(guest: Guest, name: str, pages: int) -> range | None:
+    """The addresses of a region that the selected device has been asked for; the guest need not map them for that."""
+    for offset, byte in enumerate(f"{name}\0".encode(), start=NAME_OFFSET):
+        guest.write("factory", offset, 1, byte)
+    guest.write("factory", SIZE_OFFSET, 4, pages)
+    factory = guest.registers()
+    if factory.status != Status.OK:
+        return None
+    return range(factory.shmem, factory.shmem + (1 + factory.size) * PAGE_SIZE)
+
+
+@pytest.mark.requirement("SHM-FACT-06", "SHM-PCI-01", "SHM-MMIO-01")
+def test_no_region_is_in_the_place_of_anything_else(deploy: Deploy, drawn: Drawn) -> None:
+    """Large regions of all devices: their addresses have nothing in common, and no factory page is among them."""
+    (guest, _) = deploy(tuple(place.options if place else "" for place in drawn.places), "")
+    taken = [range(device.factory, device.factory + PAGE_SIZE) for device in guest.devices()]
+    for vdev in range(len(drawn.places)):
+        guest.select(vdev)
+        window: list[range] = []
+        for number, pages in enumerate(FILLING):
+            region = _announced(guest, f"{vdev:x}{number:x}", pages)
+            if region:
+                common = [one for one in taken + window if one.start < region.stop and region.start < one.stop]
+                assert not common, f"device {vdev}: {pages} pages at {region.start:#x} cover {common[0].start:#x}"
+                window.append(region)
+        taken += window
+    # Nothing else leaves regions that the guest has not mapped.
+    guest.power_off()
+
+
 @pytest.mark.requirement("SHM-MMIO-03")
 def test_every_device_in_memory_tells_its_line(deploy: Deploy, drawn: Drawn) -> None:
     """The vector register, whatever devices stand before it."""
@@ -173,7 +205,7 @@ def test_every_device_interrupts_for_its_own_regions(deploy: Deploy, drawn: Draw
     for vdev in _shuffled(random, count):
         for region in pair.ours:
             region.pending()
-        guest.listen(vdev=vdev)
+        guest.listen("pin" if random.random() < 0.5 and guest.can_listen("pin", vdev=vdev) else None, vdev=vdev)
         for other in _shuffled(random, count):
             pair.theirs[other].signal(pair.ours[other].index)
         waited = guest.wait_interrupts(SECONDS)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-from harness.replay.drawn.systems import LARGE_SIZES, SIZES, System, illegal_names, mutated
+from harness.replay.drawn.systems import HUGE_SIZES, LARGE_SIZES, SIZES, System, illegal_names, mutated
+from harness.replay.drawn.weights import WEIGHTS
 from harness.replay.parties import LINE_MASKED, Client
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, SECOND, Step, as_text, encode_name
-from harness.replay.state import ADDRESSES, FIXED
+from harness.replay.state import ADDRESSES, FIXED, LARGEST
 from harness.replay.trial import Trial
 from harness.shmem import registers as reg
 from harness.shmem.profile import Profile
@@ -30,36 +31,6 @@ _PRIVATE: Final = ("scratch", "ones")
 LONG_WAIT: Final = 1300
 _WAITS: Final = (200, 500, LONG_WAIT)
 """Milliseconds in which nothing happens."""
-# Relative to each other; a phase multiplies each by a number of its own.
-_WEIGHTS: Final = {
-    "attach": 30,
-    "request": 4,
-    "wide": 3,
-    "find": 3,
-    "name": 2,
-    "flags": 2,
-    "factory": 4,
-    "detach": 14,
-    "notify": 20,
-    "status": 12,
-    "write": 5,
-    "read": 5,
-    "mark": 3,
-    "edges": 5,
-    "left": 5,
-    "stale": 3,
-    "beyond": 2,
-    "load": 9,
-    "store": 7,
-    "peek": 7,
-    "poke": 4,
-    "listen": 2,
-    "interrupts": 5,
-    "pin": 2,
-    "config": 2,
-    "configure": 2,
-    "wait": 1,
-}
 
 
 class Draws:
@@ -80,7 +51,7 @@ class Draws:
 
     def begin_phase(self) -> None:
         """Draw the verbs and the names that are likely from now on."""
-        self._weights = {verb: weight * self._random.choice((0.2, 1, 1, 3)) for verb, weight in _WEIGHTS.items()}
+        self._weights = {verb: weight * self._random.choice((0.2, 1, 1, 3)) for verb, weight in WEIGHTS.items()}
         self.liked = self._random.sample(self._system.names, k=min(len(self._system.names), self._random.randint(1, 5)))
 
     def note(self, step: Step) -> None:
@@ -147,6 +118,8 @@ class Draws:
         chance = self._random.random()
         if chance < 0.02 and decision.allowed:
             return 0
+        if chance < 0.04:
+            return self._random.choice((*HUGE_SIZES, self._random.getrandbits(32) | (LARGEST + 1)))
         if there and chance < 0.5:
             return there
         return self._random.choice(LARGE_SIZES if self._system.has_room and self._random.random() < 0.05 else SIZES)
@@ -369,6 +342,9 @@ class Draws:
         due = self._reference.devices[actor][device].due
         on = due.off and self._random.random() < 0.8
         return Step(actor, "pin", (str(int(on)), str(device)))
+
+    def _draw_ones(self, actor: str, device: int) -> Step | None:
+        return Step(actor, "ones", (str(self._random.choice((2, 4))), str(device)))
 
     def _draw_wait(self, actor: str, device: int) -> Step | None:
         """Time is dear: it passes where an interrupt has come that nobody has looked at, and seldom elsewhere."""

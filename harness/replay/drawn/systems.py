@@ -12,7 +12,7 @@ from harness.bench.configuration import shmem
 from harness.bench.settings import BenchConfig, MmioLocation
 from harness.replay.parties import GROUPS
 from harness.replay.script import GUESTS, as_bytes, as_text
-from harness.replay.state import cannot_start
+from harness.replay.state import LARGEST, cannot_start
 from harness.shmem.boundaries import impossible_bytes
 from harness.shmem.config import ConfigError, ShmemVdev
 from harness.shmem.oracle import creations, decide
@@ -27,6 +27,8 @@ SIZES: Final = (1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127,
 """Pages of regions: small ones, and both sides of powers of two."""
 LARGE_SIZES: Final = (511, 512, 513, 1023, 1024, 1025, 2047, 2048, 2049, 4094, 4095, 4096, 4097)
 """The same, for devices that all have room for them."""
+HUGE_SIZES: Final = (LARGEST + 1, (1 << 31) - 1, 1 << 31, (1 << 31) + 1, (1 << 32) - 1)
+"""Pages that nobody has memory for; who asks for a region that is there already gets it all the same."""
 _CANNOT_START: Final = 0.4
 """How many systems have a guest that cannot start."""
 _COMMON: Final = 0.35
