@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -42,10 +43,15 @@ _TOPICS: Final = {
 }
 
 
-def topics_of(step: Step, expected: Outcome, seen: Outcome) -> list[str]:
-    """What a difference is about, value by value: who meets others in a wrong region sees its size, and its members."""
+def topics_of(step: Step, expected: Outcome, seen: Outcome, created: Collection[str] = ()) -> list[str]:
+    """What a difference is about, value by value: who meets others in a wrong region sees its size, and its members.
+
+    ``created`` are the regions that creates of the system make: a list that is wrong about one of them is about creates.
+    """
     wrong = [name for name in expected if expected[name] != seen.get(name)]
-    return [_topic(step, name, expected, seen) for name in wrong or [""]]
+    topics = [_topic(step, name, expected, seen) for name in wrong or [""]]
+    listed = {name.partition(" of ")[2] for name in (*wrong, *(seen.keys() - expected.keys()))}
+    return [*topics, "creation"] if step.verb == "regions" and not listed.isdisjoint(created) else topics
 
 
 def _topic(step: Step, wrong: str, expected: Outcome, seen: Outcome) -> str:

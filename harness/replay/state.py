@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Final, Self
 
 from harness.replay.parties import BY_LINE, LINE_MASKED, NO_DEVICE, Client, Due, Factory, Region
@@ -78,6 +79,12 @@ class Facts:
         self.refused = frozenset(actor for actor, several in vdevs.items() if cannot_start(several, profile))
         self._decisions: dict[tuple[str, int, str], Decision] = {}
         self._handles: dict[str, list[str]] = {}
+
+    @cached_property
+    def created(self) -> frozenset[str]:
+        """The host's names of the regions that creates of the guests make."""
+        several = (vdev for vdevs in self.vdevs.values() for vdev in vdevs)
+        return frozenset(one.host_name for vdev in several for one in creations(vdev, self.profile))
 
     def decide(self, actor: str, device: int, name: str) -> Decision:
         """What the oracle says about a name."""

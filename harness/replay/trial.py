@@ -226,7 +226,7 @@ class Trial:
                 steps[actor], expected, self._shown(actor, seen[actor], expected), strict=False
             ):
                 if list(must.items()) != list(shown.items()):
-                    first, *others = topics_of(step, must, shown)
+                    first, *others = topics_of(step, must, shown, self.reference.facts.created)
                     return Difference(str(step), text_of(must), text_of(shown), first, frozenset(others))
         lines = [str(step) for several in steps.values() for step in several]
         return Difference("\n".join(lines), "  one of the orders of these steps", "  what no order shows", "members")
