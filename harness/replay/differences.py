@@ -46,7 +46,7 @@ _TOPICS: Final = {
 def topics_of(step: Step, expected: Outcome, seen: Outcome, created: Collection[str] = ()) -> list[str]:
     """What a difference is about, value by value: who meets others in a wrong region sees its size, and its members.
 
-    ``created`` are the regions that creates of the system make: a list that is wrong about one of them is about creates.
+    ``created`` are the regions that creates make: a list that is wrong about one of those is about creates.
     """
     wrong = [name for name in expected if expected[name] != seen.get(name)]
     topics = [_topic(step, name, expected, seen) for name in wrong or [""]]

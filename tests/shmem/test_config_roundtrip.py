@@ -97,8 +97,14 @@ def test_what_no_text_can_express_is_refused(config: VmConfig) -> None:
         render(config)
 
 
-def test_a_location_that_a_variable_gives_reads_back() -> None:
-    """Also one that is no location: in quotes it still belongs to ``loc``."""
+def test_a_location_that_only_a_variable_can_give_is_refused() -> None:
+    """Written in its place, the value would not belong to ``loc`` any more."""
     config = parse("set A :0x1c050000\nvdev shmem loc $A intr gic:43")
+    with pytest.raises(ConfigError, match="does not read like a location"):
+        render(config)
+    assert parse(render(parse("set A 0x1c050000\nvdev shmem loc $A intr gic:43"))).vdevs
+
+
+def test_a_word_behind_a_loc_without_an_address_stays_a_word() -> None:
+    config = parse("vdev shmem loc fdt 0x1c051000")
     assert parse(render(config)) == config
-    assert next(option.argument for option in config.vdevs[0].options if isinstance(option, Option)) == ":0x1c050000"

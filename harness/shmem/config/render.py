@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from harness.shmem.config.errors import ConfigError
 from harness.shmem.config.grammar import MEMORY_WORDS, WORDS
-from harness.shmem.config.model import Cpu, Load, Option, Ram, Rom, VmConfig
+from harness.shmem.config.model import Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
 from harness.shmem.config.numbers import is_number, show_size
 from harness.shmem.config.references import looks_like_location
+from harness.shmem.config.shmem import SHMEM
 from harness.shmem.config.words import quote, show
 
 _INDENT = "    "
@@ -26,9 +27,7 @@ def _kept(word: str) -> str:
 
 def _option(option: Option) -> str:
     if option.understood:
-        # A variable may have given something that is no location: only quotes show that it belongs to 'loc'.
-        strange = option.name == "loc" and bool(option.words) and not looks_like_location(option.words[0])
-        return _line(option.name, *(quote(word, always=strange) for word in option.words))
+        return _line(option.name, *(quote(word) for word in option.words))
     # 'ram' and 'rom' of a size that nothing here knows are options all the same.
     name = option.name if option.name in MEMORY_WORDS and option.argument else _kept(option.name)
     return _line(name, *(_kept(word) for word in option.words))
@@ -38,6 +37,18 @@ def _context(head: str, options: Iterable[Option]) -> Iterator[str]:
     yield head
     for option in options:
         yield _INDENT + _option(option)
+
+
+def _check_locations(vdev: Vdev) -> None:
+    """Raise ConfigError for a location of a shmem device that only a variable can give."""
+    for option in vdev.options if vdev.kind == SHMEM else ():
+        if option.name == "loc" and option.words and not looks_like_location(option.words[0]):
+            raise ConfigError(
+                "value of a variable does not read like a location",
+                option.argument_position,
+                found=show(option.words[0]),
+                expected="an address, or mem:, io: or pci:",
+            )
 
 
 def _memory(word: str, item: Ram | Rom) -> str:
@@ -74,6 +85,7 @@ def _lines(config: VmConfig) -> Iterator[str]:
     for cpu in config.cpus:
         yield from _cpu(cpu)
     for vdev in config.vdevs:
+        _check_locations(vdev)
         yield from _context(_line("vdev", quote(vdev.library or vdev.kind)), vdev.options)
     for context in config.contexts:
         head = (context.data, _kept(context.kind) if not context.understood else context.kind)

@@ -287,9 +287,7 @@ class Parser:
         following = source.peek()
         if takes is Takes.NOTHING:
             return Option(word.text, None, word.position)
-        if takes is Takes.MAYBE_LOCATION and not (
-            following and (following.quoted or looks_like_location(following.text))
-        ):
+        if takes is Takes.MAYBE_LOCATION and (following is None or not looks_like_location(following.text)):
             return Option(word.text, None, word.position)
         first = self._argument(word, source, "an argument")
         extra: tuple[str, ...] = ()
@@ -391,8 +389,3 @@ class Parser:
                     understood=current.understood,
                 )
             )
-
-
-def _is_location(word: Word) -> bool:
-    """Whether the word behind ``loc`` is its argument: a word in quotes can be nothing else."""
-    return word.quoted or looks_like_location(word.text)
