@@ -15,7 +15,6 @@ from harness.replay.reference import Outcome
 from harness.replay.script import Step, as_text
 from harness.shmem.registers import PAGE_SIZE
 
-_PULSE_SECONDS: Final = 20.0
 _NOTICE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.005
 _WORD: Final = 8
@@ -53,8 +52,8 @@ class Program:
             self._process = self._cleanup.enter_context(self._host.program())
         return self._process
 
-    def perform(self, step: Step, pulses: int) -> Outcome:
-        """Carry a step out and tell what it showed; ``pulses`` is how many are expected."""
+    def perform(self, step: Step, pulses: int, patience: float) -> Outcome:
+        """Carry a step out and tell what it showed; ``pulses`` are waited for ``patience`` seconds at most."""
         if step.verb == "regions":
             return self._regions()
         if step.verb == "end":
@@ -72,7 +71,7 @@ class Program:
             case "status":
                 return {"control": connection.status()}
             case "pulses":
-                return {"pulses": connection.wait_pulses(pulses, _PULSE_SECONDS)}
+                return {"pulses": connection.wait_pulses(pulses, patience)}
             case _:
                 return _data(step, connection)
         return {"done": 0}
