@@ -7,7 +7,10 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """Result of a create-or-attach or find request. The 2016 edition of the header ends with ILLEGAL_NAME."""
+    """Result of a create-or-attach or find request. The 2016 edition of the header ends with ILLEGAL_NAME.
+
+    A device may show any other number as well: that is a status of its own, which is equal to none of these.
+    """
 
     OK = 0
     UNKNOWN_FAILURE = 1
@@ -16,3 +19,12 @@ class Status(IntEnum):
     ILLEGAL_NAME = 4
     NO_PERMISSION = 5
     DOES_NOT_EXIST = 6
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status | None:
+        if not isinstance(value, int):
+            return None
+        unknown = int.__new__(cls, value)
+        unknown._name_ = f"status {value:#x}, which is not documented"
+        unknown._value_ = value
+        return unknown
