@@ -33,6 +33,8 @@ ACCEPTED = [
     ("pass loc io 0x3f8,8 intr gic:45=gic:78", 0),
     ("pass loc pci:0:2.0=pci:0:2.0\npass loc pci:0x8086/0x5aa8", 0),
     ("pass loc 0x0a600000,0x050,rwn=0x0a600000 intr gic:77,t=72", 0),
+    ("pass loc 0x0a600000,0x18446744073709551616050,rwn=0x0a600000 intr gic:77,t=72", 1),
+    ("pass loc 0x0a600000,010,rwn=0x0a600000 intr gic:77,t=72", 0),
     ("pass 0xfe000000,0x3f000000,0x800000", 1),
     ("pass interrupt=42", 1),
     ("pass intr 42", 1),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -10,7 +11,7 @@ from heapq import heappop, heappush
 from harness.shmem.config import grammar
 from harness.shmem.config.errors import ConfigError, Position
 from harness.shmem.config.model import Context, Ram, Rom, Vdev, VmConfig
-from harness.shmem.config.numbers import is_number, number
+from harness.shmem.config.numbers import number
 from harness.shmem.config.references import Location, Space, parse_location
 from harness.shmem.config.variables import is_open
 
@@ -104,9 +105,10 @@ def _pass_ranges(context: Context) -> Iterator[Range]:
         location = _numeric_location(option.text, option.argument_position) if option.name == "loc" else None
         if location is None or location.address is None:
             continue
-        length = location.rest.partition(",")[0]
-        if is_number(length):
-            end = location.address + number(length, option.argument_position, "length of 'loc'")
+        # What is no length, or has no one reading, is not understood, and the parser says so.
+        with contextlib.suppress(ConfigError):
+            length = number(location.rest.partition(",")[0], option.argument_position, "length of 'loc'")
+            end = location.address + length
             yield Range(location.space or "mem", location.address, end, context.kind, option.position)
 
 

@@ -75,7 +75,7 @@ def look_at_passed(option: Option, remarks: Remarks) -> None:
         if is_open(guest):
             return
         if option.name == "loc":
-            parse_location(text.partition("=")[0], where)
+            _check_location(parse_location(text.partition("=")[0], where), where)
             return
         form = parse_intr(guest, where)
         if not form.pin and not is_number(form.pic):
