@@ -260,7 +260,7 @@ class Draws:
             return None
         width = self._random.choice((1, 2, 4, 4, 4, 8)) if self._any_width else 4
         offset = self._random.randrange(0, 16, width)
-        value = self._random.choice(((1 << 8 * width) - 1, self._random.getrandbits(8 * width)))
+        value = self._stored(width)
         words = (self._random.choice(left).connection, f"{offset:#x}", str(width), f"{value:#x}")
         return Step(actor, "stale", words)
 
@@ -299,8 +299,12 @@ class Draws:
         width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
         narrow = width < 4 and self._random.random() < 0.4
         offset = self._random.randrange(*((8, 12) if narrow else (0, 8)), width)
-        value = self._random.choice(((1 << 8 * width) - 1, self._random.getrandbits(8 * width)))
+        value = self._stored(width)
         return Step(actor, "store", (client.connection, f"{offset:#x}", str(width), f"{value:#x}"))
+
+    def _stored(self, width: int) -> int:
+        """All ones, or anything, of so many bytes."""
+        return self._random.choice(((1 << 8 * width) - 1, self._random.getrandbits(8 * width)))
 
     def _draw_peek(self, actor: str, device: int) -> Step | None:
         if not self._any_width:

@@ -22,21 +22,29 @@ static bool is_taken(const struct region *left)
     return false;
 }
 
-/* The region that has been left, if its place is free; NULL otherwise. */
-static struct region *region_left(const struct step *step)
+/* The region that is, or was, open as handle FIELD[0]; NULL when there never was one. */
+static struct region *region_known(const struct step *step)
 {
     struct region *region = region_numbered(step->field[0]);
 
-    return region && region->length && !region->attached && !is_taken(region) ? region : NULL;
+    return region && region->length ? region : NULL;
+}
+
+/* Whether the region has been left and nothing else is in its place. */
+static bool is_free(const struct region *region)
+{
+    return !region->attached && !is_taken(region);
 }
 
 /* How many marks are seen where a region was that has been left; 0 where another one is open by now. */
 void step_left(const struct step *step)
 {
-    struct region *region = region_left(step);
+    struct region *region = region_known(step);
     uint64_t marks = 0;
 
-    if (region) {
+    if (!region)
+        return;
+    if (is_free(region)) {
         region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
         for (uint64_t number = 0; region->data && number < edges(region); number++)
             marks += (*edge(region, number) & MARK_MASK) == MARK;
@@ -51,12 +59,14 @@ void step_left(const struct step *step)
  */
 void step_stale(const struct step *step)
 {
-    const struct region *region = region_left(step);
+    const struct region *region = region_known(step);
     unsigned width = (unsigned)step->field[2];
     volatile uint8_t *control;
     uint64_t read, ones = width < 8 ? (1ull << 8 * width) - 1 : ONES;
 
-    if (!region || step->field[1] + width > SHMEM_PAGE) {
+    if (!region || step->field[1] + width > SHMEM_PAGE)
+        return;
+    if (!is_free(region)) {
         see(0);
         return;
     }
