@@ -128,6 +128,14 @@ def test_qvm_killed_is_a_power_cut(bench: Bench) -> None:
     assert bench.client.regions() == []
 
 
+def test_a_guest_can_be_started_at_once_where_its_qvm_was_killed(bench: Bench) -> None:
+    for _ in range(8):
+        process, one = bench.guest(configuration())
+        assert one.probe.attach("talk", 1).index == 0
+        process.kill()
+        process.wait(programs.PATIENCE)
+
+
 def test_guests_and_files_go_with_a_host_that_is_killed(bench: Bench) -> None:
     bench.guest(configuration())
     host = bench.host.pid

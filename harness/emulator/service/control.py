@@ -12,16 +12,17 @@ import os
 import socket
 from collections.abc import Awaitable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from harness.account import is_own
 from harness.emulator import shortages
 from harness.emulator.device.regions import RequestFailed
-from harness.emulator.machine.guest import EXIT_BEFORE_START, Exit, Guest, Streams
+from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.service import messages
 from harness.emulator.service.host import Host
 from harness.emulator.service.programs import Failed, HostProgram, Operation, as_text
 from harness.emulator.service.protocol import MAX_LINE, has_hung_up
+from harness.emulator.service.qvm_lines import for_qvm
 from harness.errors import HarnessError
 from harness.narrow import present
 from harness.structured import StructureError, parse_plain, structure, unstructure
@@ -30,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 _NO_ROOM_SECONDS: Final = 0.1
 _MOST_FDS: Final = 16
 _LOOK_SECONDS: Final = 0.5
+_LEAVE_SECONDS: Final = 10.0
 
 
 class Defects(Protocol):
@@ -51,7 +53,7 @@ class Service:
         self.ending = ending
         self.linger = linger
         self._listener: socket.socket | None = None
-        self._sessions: set[asyncio.Task[None]] = set()
+        self._sessions: dict[asyncio.Task[None], Session] = {}
         self._accepting: asyncio.Task[None] | None = None
 
     async def listen(self, path: Path) -> None:
@@ -75,12 +77,12 @@ class Service:
                 _LOG.warning("a connection of another user is refused")
                 client.close()
                 continue
-            task = asyncio.create_task(self._serve(client))
-            self._sessions.add(task)
-            task.add_done_callback(self._sessions.discard)
+            session = Session(self, client)
+            task = asyncio.create_task(self._serve(session))
+            self._sessions[task] = session
+            task.add_done_callback(lambda done: self._sessions.pop(done, None))
 
-    async def _serve(self, client: socket.socket) -> None:
-        session = Session(self, client)
+    async def _serve(self, session: Session) -> None:
         try:
             await session.run()
         except (ConnectionError, ValueError) as error:
@@ -90,11 +92,19 @@ class Service:
             _LOG.error("a session has ended: %r", error)
         finally:
             session.close()
-            self._sessions.discard(present(asyncio.current_task()))
+            self._sessions.pop(present(asyncio.current_task()), None)
             if self.linger and not self._sessions:
                 # Whoever has had an answer keeps the host by its session, and nobody gets one from now on.
                 self._stop_listening()
                 self.ending.set()
+
+    async def those_who_left_have_ended(self) -> None:
+        """Until guests whose qvm was killed have given back what they held, as a kernel does before anybody can wait
+        for the killed process."""
+        me = asyncio.current_task()
+        left = [task for task, session in self._sessions.items() if task is not me and session.has_left]
+        if left:
+            await asyncio.wait(left, timeout=_LEAVE_SECONDS)
 
     def _stop_listening(self) -> None:
         if self._accepting is not None:
@@ -140,19 +150,6 @@ def _as_named(word: str) -> str:
     return word.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
-def _told(answer: Mapping[str, Any]) -> bytes:
-    """An answer in the lines for a qvm (``service.protocol``)."""
-    if answer["ok"]:
-        said, status = [*answer.get("notes", ())], answer.get("exit")
-        if answer.get("message"):
-            said.append(answer["message"])
-    else:
-        said, status = [f"qvm: {answer['error']}"], EXIT_BEFORE_START
-    words = "".join(f"{text}\n" for text in said).encode(errors="backslashreplace")
-    last = b"" if status is None else b"exit %d\n" % status
-    return b"say %d\n%s%s" % (len(words), words, last)
-
-
 class Session:
     """One client of the control socket."""
 
@@ -176,6 +173,11 @@ class Session:
             messages.ClearFaults: self._clear_faults,
             messages.Shutdown: self._shutdown,
         }
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the client has ended, also when nothing of that has been read yet."""
+        return has_hung_up(self._socket)
 
     async def run(self) -> None:
         """Answer requests until the client closes."""
@@ -270,7 +272,7 @@ class Session:
         await self._write({"ok": False, "error": error, **more})
 
     async def _write(self, message: Mapping[str, object]) -> None:
-        data = _told(message) if self._is_qvm else json.dumps(message).encode() + b"\n"
+        data = for_qvm(message) if self._is_qvm else json.dumps(message).encode() + b"\n"
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     def close(self) -> None:
@@ -294,6 +296,7 @@ class Session:
         streams = Streams(*self._fds)
         self._fds = []
         try:
+            await self._service.those_who_left_have_ended()
             words = [_as_named(word) for word in start.arguments]
             started = await self._host.start_guest(words, Path(_as_named(start.directory)), streams)
         except ValueError as error:
@@ -341,6 +344,7 @@ class Session:
         return messages.RunningGuest(guest.name, list(guest.console_paths), guest.pid)
 
     async def _wait_guest(self, request: messages.WaitGuest) -> messages.RunningGuest:
+        await self._service.those_who_left_have_ended()
         try:
             return self._describe(await self._host.wait_guest(request.system, request.timeout))
         except TimeoutError as error:
