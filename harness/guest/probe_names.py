@@ -16,7 +16,7 @@ Writing = Literal["nul", "bare", "whole", "changes"]
 """How a name gets into its register: its bytes and a NUL; its bytes alone, before what was behind them; all 32 bytes,
 with zeros behind the name; or those of the 32 that are not what was written for the name before."""
 
-Width = Literal[1, 4]
+Width = Literal[1, 2, 4, 8]
 
 NO_PAGE: Final = 0xFF
 """Met where a granted region has no address of a page that could be mapped."""

@@ -14,7 +14,7 @@ from itertools import count, islice
 from random import Random
 from typing import Final
 
-from fixtures.guest import NO_PAGE, Compared, Guest, Verdict, Writing
+from fixtures.guest import NO_PAGE, Compared, Guest, Verdict, Width, Writing
 from harness.shmem.config import ShmemVdev
 from harness.shmem.name_lists import Made, Name
 from harness.shmem.oracle import Decider, Decision, decide
@@ -29,6 +29,8 @@ _TOLD: Final = 30
 """Differences of a list that are looked into; a fault shows in thousands."""
 _IN_SEQUENCE: Final = 60
 """Names of a list that are asked for once more, in other ways."""
+_WIDTHS: Final[tuple[Width, ...]] = (8, 8, 4, 8, 8, 2)
+"""Bytes of a store to the name register, vdev by vdev: the fewer stores, the more names in a second."""
 
 Decided = Callable[[bytes], Decision]
 """What the oracle says of what is in the name register."""
@@ -109,7 +111,7 @@ class Inquiry:
         self.results.granted += sum(verdict.status == 0 for verdict in expected)
         self.results.met += len({verdict.met for verdict in expected} - {0})
         asked = self.guest.compare_names(
-            self.listed.items, expected, vdev=self.number, writing=self._writing, mark=mark
+            self.listed.items, expected, vdev=self.number, writing=self._writing, width=self._width, mark=mark
         )
         self._take(asked, names, expected, decided, held)
         self.peer.detach_all()
@@ -123,6 +125,10 @@ class Inquiry:
     def _writing(self) -> Writing:
         """Every other vdev gets the changes of the register alone, where the register keeps what was written."""
         return "changes" if self.number % 2 and self.profile.name_readback == "guest-name" else "nul"
+
+    @property
+    def _width(self) -> Width:
+        return 4 if self.profile.access_widths == "natural" else _WIDTHS[self.number % len(_WIDTHS)]
 
     def ask_in_sequence(self, names: Sequence[bytes], decided: Decided, *, writing: Writing, times: int = 1) -> None:
         """Names one after the other in this order, each ``times`` times.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Final
 
 from harness.shmem.profile import Profile
@@ -32,6 +32,9 @@ _CLASSES: Final[dict[str, str]] = {
 _CLASS: Final = re.compile(r"\[:([a-z]*):\]")
 # A hyphen that ends the set is a member.
 _RANGE: Final = re.compile(r"-[^\]]", re.DOTALL)
+
+_MOST_KNOWN: Final = 4096
+"""Transitions that a pattern remembers; names come from guests, which must not fill the memory of the host."""
 
 _Accepts = Callable[[str], bool]
 
@@ -58,6 +61,8 @@ class Pattern:
         self._position = 0
         self._literals = 0
         self._steps = self._compile()
+        self._first = frozenset(self._through_stars({0}))
+        self._known: dict[tuple[frozenset[int], str], frozenset[int]] = {}
         self._starts_with_dot = self._text.startswith((".", "\\." if "\\" in self._special else "."))
 
     @property
@@ -71,14 +76,24 @@ class Pattern:
             name = name.lower()
         if self._explicit_dot and name.startswith(".") and not self._starts_with_dot:
             return False
-        positions = self._through_stars({0})
+        positions = self._first
         for character in name:
-            positions = self._through_stars(self._after(positions, character))
+            positions = self._next(positions, character)
             if not positions:
                 return False
         return len(self._steps) in positions
 
-    def _after(self, positions: set[int], character: str) -> set[int]:
+    def _next(self, positions: frozenset[int], character: str) -> frozenset[int]:
+        """The positions after one more character, remembered: a guest asks for thousands of names."""
+        reached = self._known.get((positions, character))
+        if reached is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            reached = frozenset(self._through_stars(self._after(positions, character)))
+            self._known[positions, character] = reached
+        return reached
+
+    def _after(self, positions: Set[int], character: str) -> set[int]:
         reached = set()
         for position in positions:
             step = self._steps[position] if position < len(self._steps) else None
@@ -89,7 +104,7 @@ class Pattern:
                 reached.add(position + 1)
         return reached
 
-    def _through_stars(self, positions: set[int]) -> set[int]:
+    def _through_stars(self, positions: Set[int]) -> set[int]:
         """A star may also stand for nothing."""
         reached = set(positions)
         for position in positions:

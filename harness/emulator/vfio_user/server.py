@@ -14,7 +14,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from harness.account import is_own
@@ -25,6 +25,9 @@ from harness.emulator.vfio_user.wire import Command, Header
 
 _LOG = logging.getLogger(__name__)
 _RECEIVE = 1 << 16
+_ROOM_FOR_FDS = socket.CMSG_SPACE(wire.MAX_FDS * struct.calcsize("i"))
+# Every access of a guest to a register is a message, and operators of flags cost more than the rest of it.
+_CUT = int(socket.MSG_CTRUNC)
 _CAPABILITIES = {"capabilities": {"max_msg_fds": wire.MAX_FDS, "max_data_xfer_size": wire.MAX_DATA, "pgsizes": 4096}}
 
 
@@ -75,6 +78,13 @@ class Listener:
             self._connection.close()
 
 
+def _descriptors(beside: Sequence[tuple[int, int, bytes]]) -> Iterator[int]:
+    """The descriptors in what came beside a message; one that was cut off has no bytes of its own."""
+    for _, kind, data in beside:
+        if kind == socket.SCM_RIGHTS:
+            yield from struct.unpack_from(f"{len(data) // struct.calcsize('i')}i", data)
+
+
 class Connection:
     """Decodes requests, asks the function, encodes replies."""
 
@@ -115,16 +125,17 @@ class Connection:
 
     def _readable(self) -> None:
         try:
-            data, fds, flags, _ = socket.recv_fds(self._socket, _RECEIVE, wire.MAX_FDS)
+            data, beside, flags, _ = self._socket.recvmsg(_RECEIVE, _ROOM_FOR_FDS)
         except BlockingIOError:
             return
         except OSError:
-            data, fds, flags = b"", [], 0
-        if flags & socket.MSG_CTRUNC:
+            data, beside, flags = b"", [], 0
+        if flags & _CUT:
             shortages.note_number(errno.EMFILE, "descriptors from QEMU")
-        # The kernel hands out nothing behind the bytes that descriptors came with.
-        last = self._taken + len(self._input) + len(data)
-        self._fds += [(last, fd) for fd in fds]
+        if beside:
+            # The kernel hands out nothing behind the bytes that descriptors came with.
+            last = self._taken + len(self._input) + len(data)
+            self._fds += [(last, fd) for fd in _descriptors(beside)]
         if not data:
             self.close()
             return
@@ -136,7 +147,7 @@ class Connection:
 
     def _handle_all(self) -> None:
         """Answer what has come, until the client has answers to take: whoever takes none gets no more."""
-        while not self._output and (message := self._next_message()) is not None:
+        while self._input and not self._output and (message := self._next_message()) is not None:
             self._handle(*message)
 
     def _next_message(self) -> tuple[Header, bytes] | None:
@@ -156,7 +167,8 @@ class Connection:
 
     def _handle(self, header: Header, payload: bytes) -> None:
         fds = [fd for came, fd in self._fds if came <= self._taken]
-        self._fds = [(came, fd) for came, fd in self._fds if came > self._taken]
+        if fds:
+            self._fds = [(came, fd) for came, fd in self._fds if came > self._taken]
         try:
             if not header.is_request:
                 raise _RequestError(errno.EINVAL)

@@ -38,7 +38,7 @@ struct asking {
     struct call *call;
     struct device *device;
     enum writing writing;
-    unsigned width;
+    unsigned width;               /* bytes of a store to the register, at most */
     uint32_t pages;
     uint64_t times;
     uint64_t mark;                /* a region whose data begins with this, but for the low byte, is marked */
@@ -49,23 +49,38 @@ struct asking {
     volatile uint64_t *data;
 };
 
-static uint32_t word_of(const uint8_t *bytes)
+static uint64_t value_of(const uint8_t *bytes, unsigned width)
 {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+    uint64_t value = 0;
+
+    for (unsigned i = width; i-- > 0;)
+        value = value << 8 | bytes[i];
+    return value;
 }
 
-/* LENGTH bytes from the beginning of the register on; words where the width allows it. */
+/* How many bytes the next store takes: as many as the width allows, aligned as such a store has to be. */
+static unsigned store_width(const struct asking *asking, unsigned at, unsigned left)
+{
+    unsigned width = asking->width;
+
+    while (width > left || (FACTORY_NAME + at) % width)
+        width /= 2;
+    return width;
+}
+
+/* LENGTH bytes from the beginning of the register on. */
 static void bytes_write(struct asking *asking, const uint8_t *bytes, unsigned length)
 {
     volatile uint8_t *name = asking->device->factory + FACTORY_NAME;
-    unsigned at = 0;
 
-    for (; asking->width == 4 && at + 4 <= length; at += 4)
-        if (asking->writing != WRITING_CHANGES || !asking->written || word_of(bytes + at) != word_of(asking->shadow + at))
-            mmio_write(name + at, 4, word_of(bytes + at));
-    for (; at < length; at++)
-        if (asking->writing != WRITING_CHANGES || !asking->written || bytes[at] != asking->shadow[at])
-            mmio_write(name + at, 1, bytes[at]);
+    for (unsigned at = 0, width; at < length; at += width) {
+        uint64_t value;
+
+        width = store_width(asking, at, length - at);
+        value = value_of(bytes + at, width);
+        if (asking->writing != WRITING_CHANGES || !asking->written || value != value_of(asking->shadow + at, width))
+            mmio_write(name + at, width, value);
+    }
 }
 
 static void put_name(struct asking *asking, const uint8_t *name, unsigned length)
@@ -168,11 +183,11 @@ static void run_names(struct call *call)
     bool done;
 
     if (!asking.device || !call_number(call, 1, UINT32_MAX, &pages) || !writing_named(call, 2, &asking.writing) ||
-        !call_number(call, 3, 4, &width) || !call_number(call, 4, TIMES_MAX, &asking.times) ||
+        !call_number(call, 3, 8, &width) || !call_number(call, 4, TIMES_MAX, &asking.times) ||
         !call_number(call, 5, UINT64_MAX, &asking.mark))
         return;
-    if (width != 1 && width != 4) {
-        call_fail(call, FAIL_USAGE, "width is 1 or 4", call->word[3]);
+    if (!mmio_width_valid(width)) {
+        call_fail(call, FAIL_USAGE, "width is 1, 2, 4 or 8", call->word[3]);
         return;
     }
     asking.width = (unsigned)width;
