@@ -57,9 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
         type=count,
-        default=processors(),
+        default=processors() + 1,  # A session waits for its guests now and then.
         metavar="N",
-        help="number of parallel benches (default: the number of processors, %(default)s)",
+        help="number of parallel benches (default: one more than there are processors, %(default)s)",
     )
     parser.add_argument(
         "--system",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from fixtures.access import ALLOWED, REFUSED, Access
@@ -128,3 +130,24 @@ def test_sigquit_ends_qvm_with_3(deploy: Deploy) -> None:
     """Like a power cut."""
     guest, _, _ = deploy(*FREE)
     assert guest.cut_power() == 3
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.requirement("QVM-RUN-04")
+def test_sigquit_ends_qvm_with_3_whatever_was_asked_before(deploy: Deploy, bench: Bench, number: int) -> None:
+    """Reports, and the power button, which a guest that has no use for it does not obey: the probe of a PC."""
+    demand(bench, REPORTS)
+    guest, peer, _ = deploy(*FREE)
+    region = guest.attach("until-the-end")
+    left = peer.attach("until-the-end")
+    random = Random(f"asked {number}")
+    asked = ["report"] * random.randint(0, 3) + ["button"] * (bench.config.architecture == "x86_64")
+    random.shuffle(asked)
+    for request in asked:
+        if request == "report":
+            guest.qvm.request_report()
+        else:
+            guest.qvm.request_stop("power-button")
+        assert region.members() == {region.index, left.index}
+    assert guest.cut_power() == 3, f"after {', '.join(asked) or 'nothing'}"
+    assert left.members() == {left.index}

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Virtual machines that do not start, drawn, beside others that run: afterwards everything is as it was before.
+
+The host has regions of all kinds then: made by a create or by a request, in use or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import pytest
+
+from fixtures.api import PATHS, REGIONS
+from fixtures.attempts import Try
+from fixtures.bench import Bench
+from fixtures.deployment import Deploy
+from fixtures.guest import Region
+from harness.shmem.boundaries import impossible_bytes
+from harness.shmem.registers import PAGE_SIZE
+
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
+
+ROUNDS: Final = 3
+STARTS: Final = 4
+_PEEKED: Final = 32
+_NAMES: Final = tuple(f"region{number}" for number in range(8))
+_SIZES: Final = ("4096", "0x2000", "0x5000", "4096", "64k")
+_MISTAKES: Final = ("allov anything", "create impossible,0", f"create impossible,{impossible_bytes()[-1]:#x}")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the host tells of itself, as far as it can, and what the guests see: members and bytes of their regions."""
+
+    listed: object
+    running: object
+    by_guests: object
+
+
+class Running:
+    """Three guests with creates and regions that they share."""
+
+    def __init__(self, random: Random, deploy: Deploy, bench: Bench) -> None:
+        self._random = random
+        self._bench = bench
+        self.guests = deploy(*(self._creates() for _ in range(3)))
+        self._regions: list[Region] = []
+        for guest in self.guests:
+            for name in random.sample(_NAMES, k=3):
+                self._regions.append(guest.attach(name, random.randint(1, 6)))
+                self._regions[-1].fill(seed=len(self._regions))
+
+    def _creates(self) -> str:
+        chosen = self._random.sample(_NAMES, k=self._random.randint(1, 3))
+        return " ".join(f"create {name},{self._random.choice(_SIZES)}" for name in chosen)
+
+    def refused(self) -> str:
+        """A device that keeps its guest from starting, with creates of names that are there and of new ones."""
+        names = [*self._random.sample(_NAMES, k=3), "new1", "new2"]
+        options = [f"create {name},{self._random.choice(_SIZES)}" for name in names]
+        options.insert(self._random.randint(2, len(options)), self._random.choice(_MISTAKES))
+        return f"vdev shmem {{location}} {' '.join(options)}"
+
+    def seen(self) -> Seen:
+        """Everything that must stay as it is."""
+        with self._bench.host() as host:
+            able = host.capabilities
+            listed = sorted(host.regions(), key=lambda region: region.name) if REGIONS in able else None
+            systems = [guest.name for guest in self.guests]
+            running = [host.path_exists(f"/dev/qvm/{name}") for name in systems] if PATHS in able else None
+        ends = (0, -_PEEKED)
+        by_guests = [
+            (region.members(), *(region.peek(end % (region.pages * PAGE_SIZE), _PEEKED) for end in ends))
+            for region in self._regions
+        ]
+        return Seen(listed, running, by_guests)
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.requirement("SHM-CREATE-05")
+def test_a_create_that_cannot_be_takes_everything_back(deploy: Deploy, attempt: Try, bench: Bench, number: int) -> None:
+    """Also creates before a word that qvm does not know; regions of others stay, whoever has made them."""
+    running = Running(Random(f"refused {number}"), deploy, bench)
+    before = running.seen()
+    for _ in range(STARTS):
+        text = running.refused()
+        assert attempt(text).status is not None, f"accepted: {text}"
+        assert running.seen() == before, f"after a guest that did not start: {text}"
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.requirement("QVM-RUN-01")
+def test_a_second_start_of_a_running_system_changes_nothing(
+    deploy: Deploy, one_more: Try, bench: Bench, number: int
+) -> None:
+    """The one that runs goes on and has its directory, whatever the other one's configuration says."""
+    random = Random(f"second {number}")
+    running = Running(random, deploy, bench)
+    before = running.seen()
+    for guest in running.guests:
+        text = random.choice(("vdev shmem {location}", "vdev shmem {location} create new1,4096", running.refused()))
+        if one_more(text, system=guest.name).status is None:
+            pytest.skip("qvm starts a second virtual machine of that name")
+        assert running.seen() == before, f"after a second start of {guest.name}: {text}"
