@@ -105,6 +105,14 @@ def test_a_location_that_only_a_variable_can_give_is_refused() -> None:
     assert parse(render(parse("set A 0x1c050000\nvdev shmem loc $A intr gic:43"))).vdevs
 
 
+def test_a_word_that_loc_would_take_is_not_written_behind_it() -> None:
+    """A word that nobody knows may stand far from the ``loc`` of its device, behind options of the VM."""
+    config = parse("vdev shmem loc system a load k 7\n")
+    assert [option.name for option in config.vdevs[0].options] == ["loc", "7"]
+    with pytest.raises(ConfigError, match="would be the argument of the 'loc' before it"):
+        render(config)
+
+
 def test_a_word_behind_a_loc_without_an_address_stays_a_word() -> None:
     config = parse("vdev shmem loc fdt 0x1c051000")
     assert parse(render(config)) == config

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 from harness.shmem.config.errors import ConfigError
 from harness.shmem.config.grammar import MEMORY_WORDS, WORDS
@@ -40,8 +41,17 @@ def _context(head: str, options: Iterable[Option]) -> Iterator[str]:
 
 
 def _check_locations(vdev: Vdev) -> None:
-    """Raise ConfigError for a location of a shmem device that only a variable can give."""
-    for option in vdev.options if vdev.kind == SHMEM else ():
+    """Raise ConfigError for a location of a shmem device that only a variable can give, or that is none."""
+    if vdev.kind != SHMEM:
+        return
+    for option, following in zip_longest(vdev.options, vdev.options[1:]):
+        if option.name == "loc" and not option.words and following and looks_like_location(following.name):
+            raise ConfigError(
+                "word would be the argument of the 'loc' before it",
+                following.position,
+                found=show(following.name),
+                expected="an option of the vdev",
+            )
         if option.name == "loc" and option.words and not looks_like_location(option.words[0]):
             raise ConfigError(
                 "value of a variable does not read like a location",
