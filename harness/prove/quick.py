@@ -38,7 +38,7 @@ class Quick:
         place = folders[0].parent.name if folders else ""
         self.record.control(Control(control, round(time.monotonic() - began, 1), len(reach.seen), place, failed), {})
         by_name = {fault.name: fault for fault in faults}
-        choices = {fault.name: _choice(reach, fault, self.budget_s) for fault in faults}
+        choices = {fault.name: tests_for(reach, fault, self.budget_s) for fault in faults}
         for fault in faults:
             if not choices[fault.name].tests:
                 self.record.proof(_proof(fault, Answer(fault.name, "pass", 0, 0.0)))
@@ -46,15 +46,17 @@ class Quick:
         await self.trials.run(tasks, lambda answer: self.record.proof(_proof(by_name[answer.name], answer)))
 
 
-def _choice(reach: Reach, fault: Fault, budget_s: float) -> Choice:
+def tests_for(reach: Reach, fault: Fault, budget_s: float) -> Choice:
+    """The tests that are worth trying against a fault, by a record and within a budget in seconds."""
+
     def own(seen: Seen) -> bool:
         return matches(fault.group, seen.requirements)
 
     statements = [_statement(code) for code in replaced(fault.name)]
-    known = [statement for statement in statements if statement is not None]
+    known = [statement for statement in statements if statement is not None and statement.file in reach.lines]
     if len(known) == len(statements):
         return choose(reach, known, budget_s, own)
-    # What is no function of the device may show anywhere.
+    # What is no function of the device, or of a source that was not watched, may show anywhere.
     everything = [Statement(file, min(lines), max(lines)) for file, lines in reach.lines.items()]
     return choose(reach, everything, budget_s, own)
 

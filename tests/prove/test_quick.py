@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from harness.emulator.device.regions import Region
-from harness.emulator.faults.catalogue import catalogue
+from harness.emulator.faults.catalogue import Fault, catalogue
 from harness.emulator.faults.injection import replaced
 from harness.process import ending
+from harness.prove.quick import tests_for
+from harness.prove.reach import Reach, Seen
 from tests import programs
 from tests.prove.made_up import CHECKOUT, MadeUp, faults
 
@@ -118,6 +120,22 @@ def test_the_functions_that_a_fault_replaces_are_known() -> None:
     # Few replace what is no function; those are tried by everything.
     unknown = [name for name in catalogue() if None in replaced(name)]
     assert len(unknown) < len(catalogue()) / 5, unknown
+
+
+def test_a_fault_in_a_source_that_was_not_watched_may_show_anywhere() -> None:
+    seen = [Seen(name, [], "qemu-aarch64", {}, 0.1, "pass", 1) for name in ("one", "another")]
+    lines = {"rules.py": "one", "device.py": "another"}
+    reach = Reach(seen, {f"emulator/device/{file}": dict.fromkeys(range(1000), {name}) for file, name in lines.items()})
+    assert tests_for(reach, _fault_of("rules.py"), 60).tests == ["one"]
+    assert set(tests_for(reach, _fault_of("regions.py"), 60).tests) == {"one", "another"}
+
+
+def _fault_of(file: str) -> Fault:
+    """A fault that replaces functions of that source alone."""
+    for fault in catalogue().values():
+        if all(code is not None and code.co_filename.endswith(f"/{file}") for code in replaced(fault.name)):
+            return fault
+    raise AssertionError(f"no fault of {file}")
 
 
 @pytest.mark.long
