@@ -125,7 +125,9 @@ def test_the_functions_that_a_fault_replaces_are_known() -> None:
 def test_a_fault_in_a_source_that_was_not_watched_may_show_anywhere() -> None:
     seen = [Seen(name, [], "qemu-aarch64", {}, 0.1, "pass", 1) for name in ("one", "another")]
     lines = {"rules.py": "one", "device.py": "another"}
-    reach = Reach(seen, {f"emulator/device/{file}": dict.fromkeys(range(1000), {name}) for file, name in lines.items()})
+    reach = Reach(
+        seen, {f"emulator/device/{file}": {line: {name} for line in range(1000)} for file, name in lines.items()}
+    )
     assert tests_for(reach, _fault_of("rules.py"), 60).tests == ["one"]
     assert set(tests_for(reach, _fault_of("regions.py"), 60).tests) == {"one", "another"}
 
