@@ -34,9 +34,9 @@ def choose(
 
     A defect in what knows no architecture is tried on one architecture. Tests of one module stay together, and modules
     whose tests take the least time come first. The budget counts the seconds that the tests took when they were
-    recorded; drawn tests of one setting share what they draw, and count together, whichever of them are tried. Where
-    it is too small for all, each module gives the same share of its time, by its shortest tests, so that every kind of
-    test has its chance.
+    recorded; drawn tests of one setting share what they draw, count together, and are all tried if one of them is.
+    Where it is too small for all, each module gives the same share of its time, by its shortest tests, so that every
+    kind of test has its chance.
     """
     seconds = _Seconds(reach)
     reaching = [seen for seen in reach.tests(statements) if seen.verdict == "pass"]
@@ -45,11 +45,20 @@ def choose(
     picked, others = [seen for seen in tests if first(seen)], [seen for seen in tests if not first(seen)]
     kept = min(seconds.of(others), OTHERS * budget_s) if picked else 0.0
     for part, reserved in ((picked, kept), (others, 0.0)):
+        open_ones = [seen for seen in part if seen not in chosen]
         left = budget_s - seconds.of(chosen) - reserved
-        share = min(1.0, max(left, 0.0) / (seconds.of(part) or 1.0))
+        share = min(1.0, max(left, 0.0) / (seconds.of(open_ones) or 1.0))
         if share or not chosen:
-            chosen += [seen for group in _groups(part, seconds) for seen in _shortest(group, share, seconds)]
+            chosen += [seen for group in _groups(open_ones, seconds) for seen in _shortest(group, share, seconds)]
+            chosen += _free(chosen, tests)
     return Choice([seen.test for seen in chosen], len(reaching))
+
+
+def _free(chosen: Sequence[Seen], tests: Sequence[Seen]) -> list[Seen]:
+    """What else judges the draws of those that were chosen, which costs nothing."""
+    drawn = {_together(seen) for seen in chosen if seen.drawn}
+    names = {seen.test for seen in chosen}
+    return [seen for seen in tests if seen.drawn and _together(seen) in drawn and seen.test not in names]
 
 
 class _Seconds:

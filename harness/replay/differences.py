@@ -41,6 +41,8 @@ _TOPICS: Final = {
     "detach": "members",
     "end": "members",
 }
+_REQUESTS: Final = ("attach", "request", "wide", "join")
+"""Steps whose status is a verdict on a name; a status that is wrong at another step is a wrong register."""
 
 
 def topics_of(step: Step, expected: Outcome, seen: Outcome, created: Collection[str] = ()) -> list[str]:
@@ -62,7 +64,7 @@ def _topic(step: Step, wrong: str, expected: Outcome, seen: Outcome) -> str:
         return "members"
     if wrong.startswith(("mode of ", "group of ")):
         return "permissions"
-    if wrong == "status":
+    if wrong == "status" and step.verb in _REQUESTS:
         refusals = {Status.NO_PERMISSION, Status.ILLEGAL_NAME, Status.OK}
         return "access" if {expected[wrong], seen.get(wrong)} <= refusals else "registers"
     return _TOPICS.get(step.verb, "registers")

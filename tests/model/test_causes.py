@@ -9,7 +9,9 @@ import pytest
 
 from harness.bench.settings import MmioLocation
 from harness.replay.causes import of_steps, of_system
+from harness.replay.differences import topics_of
 from harness.replay.script import Script, parse
+from harness.shmem.status import Status
 
 PLACES = (MmioLocation(0x1C05_0000, "gic:40"), MmioLocation(0x1C15_0000, "gic:41"))
 SYSTEM = """
@@ -65,3 +67,12 @@ def test_devices_that_differ_only_on_the_bus_are_a_matter_of_placement() -> None
 
     assert of_system(_with(""), PLACES, all_in_memory) == {"placement"}
     assert of_system(_with(""), PLACES[:1], all_in_memory) == set()
+
+
+@pytest.mark.parametrize(
+    ("step", "topic"),
+    [("one attach b red 1", "access"), ("one find b 0", "registers"), ("one factory", "registers")],
+)
+def test_a_status_is_a_verdict_only_where_it_answers_a_request(step: str, topic: str) -> None:
+    (drawn,) = parse(f"one device\n{step}").steps
+    assert topics_of(drawn, {"status": int(Status.OK)}, {"status": int(Status.NO_PERMISSION)}) == [topic]

@@ -73,6 +73,14 @@ def test_what_is_drawn_together_counts_together() -> None:
     )
 
 
+def test_what_was_drawn_for_one_test_is_judged_by_all() -> None:
+    """Whatever a defect shows there is noticed, be it about something else than its own group."""
+    tests = [seen(f"x::{name}[a-pci]", 9, drawn=True) for name in "tuv"]
+    reach = Reach(tests, {DEVICE: {5: {one.test for one in tests}}})
+    first = choose(reach, [Statement(DEVICE, 5, 5)], 0, lambda one: one.test == "x::u[a-pci]").tests
+    assert first == ["x::u[a-pci]", "x::t[a-pci]", "x::v[a-pci]"]
+
+
 def test_only_tests_that_run_the_statement_and_pass() -> None:
     tests = [seen("x::here", 1), seen("x::there", 1), seen("x::skipped", 1, verdict="skipped")]
     reach = Reach(tests, {DEVICE: {5: {"x::here", "x::skipped"}, 9: {"x::there"}}})
