@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
+from harness.replay.drawn.pieces import IN_PIECES, pieces, touches
 from harness.replay.drawn.systems import HUGE_SIZES, LARGE_SIZES, SIZES, System, illegal_names, mutated
-from harness.replay.drawn.weights import WEIGHTS
+from harness.replay.drawn.weights import WAITS, WEIGHTS
 from harness.replay.parties import LINE_MASKED, Client
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, SECOND, Step, as_text, encode_name
@@ -28,9 +29,6 @@ _DEVICE_CONNECTIONS: Final = 9
 _VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
 _PRIVATE: Final = ("scratch", "ones")
 """Readings of ``detached_window`` with which a window shows nothing where no region is, and harms nobody."""
-LONG_WAIT: Final = 1300
-_WAITS: Final = (200, 500, LONG_WAIT)
-"""Milliseconds in which nothing happens."""
 
 
 class Draws:
@@ -43,6 +41,7 @@ class Draws:
         self._ways = {name: guest.ways for name, guest in trial.world.guests.items()}
         self._left: dict[str, dict[str, None]] = {}
         self._weights: dict[str, float] = {}
+        self._parts: dict[str, list[Step]] = {}
         self.liked: list[bytes] = []
 
     @property
@@ -61,6 +60,8 @@ class Draws:
 
     def guest_step(self, actor: str) -> Step | None:
         """What a guest may do next; none when nothing can come of what was drawn."""
+        if parts := self._parts.get(actor):
+            return parts.pop(0)
         verb = self._random.choices(list(self._weights), list(self._weights.values()))[0]
         device = self._random.randrange(len(self._reference.devices[actor]))
         draw: Callable[[str, int], Step | None] | None = getattr(self, f"_draw_{verb}", None)
@@ -166,11 +167,13 @@ class Draws:
         own = sum(client.device == device for client in self._reference.clients[actor].values())
         return self._random.choice((0, own, max(0, own - 1), 1, self._random.randint(0, FULL_DEVICE), 0xFFFF_FFFF))
 
-    def _draw_find(self, actor: str, device: int) -> Step | None:
-        connection = self.unused(actor, device)
-        if not connection or not self._finds:
-            return None
-        return Step(actor, "find", (connection, f"{self._to_find(actor, device):#x}", str(device)))
+    def find(self, actor: str, device: int) -> Step | None:
+        """A look for one of the device's connections, or for one more; none where the answer is not known."""
+        connection = self.unused(actor, device, FULL_DEVICE + 1) if self._finds else None
+        words = (connection or "", f"{self._to_find(actor, device):#x}", str(device))
+        return Step(actor, "find", words) if connection else None
+
+    _draw_find = find
 
     def _draw_name(self, actor: str, device: int) -> Step | None:
         return Step(actor, "name", (encode_name(self.name(actor, device)), str(device)))
@@ -296,6 +299,9 @@ class Draws:
         client = self.own(actor)
         if not client:
             return None
+        if self._any_width and self._random.random() < IN_PIECES:
+            step = Step(actor, "store", (client.connection,))
+            return self._in_parts(actor, pieces(self._random, step, reg.CONTROL_NOTIFY_OFFSET, self.mask(client)))
         width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
         narrow = width < 4 and self._random.random() < 0.4
         offset = self._random.randrange(*((8, 12) if narrow else (0, 8)), width)
@@ -312,19 +318,38 @@ class Draws:
         width = self._random.choice((1, 2, 4, 8))
         offset = self._place(width)
         # Addresses are the hypervisor's own choice, and what find reads is not documented.
-        if _touches(offset, width, reg.SHMEM_OFFSET, 8) or _touches(offset, width, reg.FIND_OFFSET, 4):
+        if touches(offset, width, reg.SHMEM_OFFSET, 8) or touches(offset, width, reg.FIND_OFFSET, 4):
             return None
         return Step(actor, "peek", (f"{offset:#x}", str(width), str(device)))
 
     def _draw_poke(self, actor: str, device: int) -> Step | None:
         if not self._any_width:
             return None
+        if self._random.random() < IN_PIECES:
+            return self._factory_in_parts(actor, device)
         width = self._random.choice((1, 2, 4, 8))
         offset = self._place(width)
-        if width >= 4 and (_touches(offset, width, reg.SIZE_OFFSET, 4) or _touches(offset, width, reg.FIND_OFFSET, 4)):
+        if width >= 4 and (touches(offset, width, reg.SIZE_OFFSET, 4) or touches(offset, width, reg.FIND_OFFSET, 4)):
             return None
         value = self._random.choice(((1 << 8 * width) - 1, 0, self._random.getrandbits(8 * width)))
         return Step(actor, "poke", (f"{offset:#x}", str(width), f"{value:#x}", str(device)))
+
+    def _factory_in_parts(self, actor: str, device: int) -> Step:
+        """A word that would be a request if it were stored whole, or that nobody may change."""
+        register, value = self._random.choice(
+            (
+                (reg.SIZE_OFFSET, self._random.choice(SIZES)),
+                (reg.FIND_OFFSET, self._to_find(actor, device)),
+                (reg.FLAGS_OFFSET, 0o600),
+                (self._random.choice((reg.STATUS_OFFSET, reg.VECTOR_OFFSET)), self._random.getrandbits(32)),
+            )
+        )
+        return self._in_parts(actor, pieces(self._random, Step(actor, "poke", (str(device),)), register, value))
+
+    def _in_parts(self, actor: str, stores: list[Step]) -> Step:
+        """The first of several stores; the guest does the others next."""
+        self._parts[actor] = stores[1:]
+        return stores[0]
 
     def _place(self, width: int) -> int:
         """An offset in the factory page, mostly among the registers."""
@@ -355,7 +380,7 @@ class Draws:
         masked = self._reference.devices[actor][device].due.how == LINE_MASKED
         own = [client for client in self._reference.clients[actor].values() if client.device == device]
         likely = 0.5 if masked and any(client.unread for client in own) else 0.01
-        wait = self._random.choice(_WAITS) if self._random.random() < likely else 0
+        wait = self._random.choice(WAITS) if self._random.random() < likely else 0
         return Step(actor, "wait", (str(wait),)) if wait else None
 
     # The header of a device on PCI
@@ -373,8 +398,3 @@ class Draws:
         place = self._random.choice(places)
         width = self._random.choice([width for width in (1, 2, 4) if width <= len(place)])
         return f"{self._random.randrange(place.start, place.stop, width):#x}", str(width)
-
-
-def _touches(offset: int, width: int, register: int, size: int) -> bool:
-    """Whether an access reaches a register."""
-    return offset < register + size and register < offset + width

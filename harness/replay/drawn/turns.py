@@ -12,8 +12,9 @@ from random import Random
 from typing import Final
 
 from harness.replay.drawn.programs import ProgramDraws
-from harness.replay.drawn.steps import FULL_DEVICE, LONG_WAIT, Draws
+from harness.replay.drawn.steps import FULL_DEVICE, Draws
 from harness.replay.drawn.systems import SIZES, System, covered
+from harness.replay.drawn.weights import LONG_WAIT
 from harness.replay.parties import LINE_MASKED, Client, Region
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
@@ -28,8 +29,10 @@ _LOOKS_BEHIND: Final = 0.1
 """How often a look goes behind a region."""
 _PIN_ON: Final = 0.3
 """How often a look switches an interrupt pin on that is off: what is due comes then."""
+_FINDS_OF_A_FULL_DEVICE: Final = 4
 _MASKED_LOOKS: Final = 0.2
 """How often a look counts interrupts of a line that the handler masks: the host may raise a level again with delay."""
+_LONG_WAITS: Final = (LONG_WAIT, LONG_WAIT, 3 * LONG_WAIT)
 _LONGEST: Final = (1, 1, 1, 2, 3, 5, 8, 13, 25, 50)
 
 
@@ -228,6 +231,9 @@ class Turns:
         held = list(self._reference.clients[actor].values())
         for client in held:
             self._add(Step(actor, "mark", (client.connection, f"{self._random.getrandbits(24):#x}")))
+        for _ in range(_FINDS_OF_A_FULL_DEVICE):
+            if step := self._draws.find(actor, device):
+                self._add(step)
         self._everything()
         self._leave_most(held)
 
@@ -248,7 +254,7 @@ class Turns:
         device = str(one.device)
         self._add(Step(one.actor, "listen", (str(LINE_MASKED), device)))
         self._add(Step(other.actor, "notify", (other.connection, f"{1 << one.index:#x}")))
-        self._add(Step(one.actor, "wait", (str(LONG_WAIT),)))
+        self._add(Step(one.actor, "wait", (str(self._random.choice(_LONG_WAITS)),)))
         for _ in range(3):
             self._add(Step(one.actor, "interrupts", (device,)))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How likely a guest does what."""
+"""How likely a guest does what, and how long it does nothing."""
 
 from __future__ import annotations
 
@@ -36,3 +36,7 @@ WEIGHTS: Final = {
     "wait": 1,
 }
 """By verb, relative to each other; a phase of a history multiplies each by a number of its own."""
+
+LONG_WAIT: Final = 1300
+WAITS: Final = (200, 500, LONG_WAIT)
+"""Milliseconds in which nothing happens."""
