@@ -9,9 +9,8 @@ from typing import Final
 
 from harness.replay.script import Step
 
-IN_PIECES: Final = 0.2
-"""How many stores are parts of a word that is stored in several ones."""
-_WIDTHS: Final = ((2, 2), (1, 1, 2), (2, 1, 1), (1, 1, 1, 1))
+_MIXED_UP: Final = 0.2
+_WIDTHS: Final = ((2, 2), (2, 2), (1, 1, 2), (2, 1, 1), (1, 1, 1, 1))
 """Widths of such stores, in bytes; each is aligned."""
 
 
@@ -26,7 +25,7 @@ def pieces(random: Random, step: Step, register: int, value: int) -> list[Step]:
         what = (f"{register + at:#x}", str(width), f"{part:#x}")
         stores.append(replace(step, words=(*what, *step.words) if step.verb == "poke" else (*step.words, *what)))
         at += width
-    if random.random() < IN_PIECES:
+    if random.random() < _MIXED_UP:
         random.shuffle(stores)
     return stores
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-from harness.replay.drawn.pieces import IN_PIECES, pieces, touches
+from harness.replay.drawn.pieces import pieces, touches
 from harness.replay.drawn.systems import HUGE_SIZES, LARGE_SIZES, SIZES, System, illegal_names, mutated
 from harness.replay.drawn.weights import WAITS, WEIGHTS
 from harness.replay.parties import LINE_MASKED, Client
@@ -299,9 +299,6 @@ class Draws:
         client = self.own(actor)
         if not client:
             return None
-        if self._any_width and self._random.random() < IN_PIECES:
-            step = Step(actor, "store", (client.connection,))
-            return self._in_parts(actor, pieces(self._random, step, reg.CONTROL_NOTIFY_OFFSET, self.mask(client)))
         width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
         narrow = width < 4 and self._random.random() < 0.4
         offset = self._random.randrange(*((8, 12) if narrow else (0, 8)), width)
@@ -325,8 +322,6 @@ class Draws:
     def _draw_poke(self, actor: str, device: int) -> Step | None:
         if not self._any_width:
             return None
-        if self._random.random() < IN_PIECES:
-            return self._factory_in_parts(actor, device)
         width = self._random.choice((1, 2, 4, 8))
         offset = self._place(width)
         if width >= 4 and (touches(offset, width, reg.SIZE_OFFSET, 4) or touches(offset, width, reg.FIND_OFFSET, 4)):
@@ -334,22 +329,22 @@ class Draws:
         value = self._random.choice(((1 << 8 * width) - 1, 0, self._random.getrandbits(8 * width)))
         return Step(actor, "poke", (f"{offset:#x}", str(width), f"{value:#x}", str(device)))
 
-    def _factory_in_parts(self, actor: str, device: int) -> Step:
-        """A word that would be a request if it were stored whole, or that nobody may change."""
-        register, value = self._random.choice(
-            (
-                (reg.SIZE_OFFSET, self._random.choice(SIZES)),
-                (reg.FIND_OFFSET, self._to_find(actor, device)),
-                (reg.FLAGS_OFFSET, 0o600),
-                (self._random.choice((reg.STATUS_OFFSET, reg.VECTOR_OFFSET)), self._random.getrandbits(32)),
-            )
-        )
-        return self._in_parts(actor, pieces(self._random, Step(actor, "poke", (str(device),)), register, value))
+    def _draw_parts(self, actor: str, device: int) -> Step | None:
+        """The first of several stores, which the guest does one after the other.
 
-    def _in_parts(self, actor: str, stores: list[Step]) -> Step:
-        """The first of several stores; the guest does the others next."""
-        self._parts[actor] = stores[1:]
-        return stores[0]
+        They hold a word that would be a request or a signal if it were stored whole, or one that nobody may change.
+        """
+        if not self._any_width:
+            return None
+        client, step = self.own(actor), Step(actor, "poke", (str(device),))
+        words = [(reg.SIZE_OFFSET, self._random.choice(SIZES)), (reg.FIND_OFFSET, self._to_find(actor, device))]
+        words += [(reg.FLAGS_OFFSET, 0o600), (reg.STATUS_OFFSET, self._random.getrandbits(32))]
+        register, value = self._random.choice(words)
+        if client and self._random.random() < 0.3:
+            step = Step(actor, "store", (client.connection,))
+            register, value = reg.CONTROL_NOTIFY_OFFSET, self.mask(client)
+        first, *self._parts[actor] = pieces(self._random, step, register, value)
+        return first
 
     def _place(self, width: int) -> int:
         """An offset in the factory page, mostly among the registers."""

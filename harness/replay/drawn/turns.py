@@ -32,7 +32,7 @@ _PIN_ON: Final = 0.3
 _FINDS_OF_A_FULL_DEVICE: Final = 4
 _MASKED_LOOKS: Final = 0.2
 """How often a look counts interrupts of a line that the handler masks: the host may raise a level again with delay."""
-_LONG_WAITS: Final = (LONG_WAIT, LONG_WAIT, 3 * LONG_WAIT)
+_LONG_WAITS: Final = (LONG_WAIT, 3 * LONG_WAIT)
 _LONGEST: Final = (1, 1, 1, 2, 3, 5, 8, 13, 25, 50)
 
 

@@ -27,6 +27,7 @@ WEIGHTS: Final = {
     "store": 7,
     "peek": 7,
     "poke": 4,
+    "parts": 4,
     "listen": 2,
     "interrupts": 5,
     "pin": 2,
