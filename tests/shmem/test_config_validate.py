@@ -130,3 +130,8 @@ def test_missing_files_are_found_from_the_directory_of_qvm(tmp_path: Path) -> No
         "t:3:1: no such file: found 'gone'",
         "t:4:1: no such file: found '.'",
     ]
+
+
+def test_a_file_whose_name_is_too_long_for_any_is_missing(tmp_path: Path) -> None:
+    config = parse(f"system a\nload {'x' * 300}")
+    assert [problem.position.line for problem in missing_files(config, tmp_path)] == [2]

@@ -29,6 +29,7 @@ from harness.shmem.config import (
     parse_location,
     shmems_of,
 )
+from harness.shmem.config.validate import is_file
 from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
 
@@ -154,7 +155,7 @@ def _loads(config: VmConfig, directory: Path) -> list[str]:
     arguments = []
     for load in config.loads:
         path = directory / load.file
-        if not path.is_file():
+        if not is_file(path):
             raise ConfigError("the file to load does not exist", load.position, found=str(path))
         if load.kind in ("", "guest"):
             if load.address is not None:

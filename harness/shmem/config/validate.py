@@ -42,6 +42,14 @@ def validate(config: VmConfig, profile: Profile) -> list[ConfigError]:
     return sorted(problems, key=lambda problem: (problem.position.file, problem.position.line, problem.position.column))
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file. A name that is too long, or behind a folder that nobody may read, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def missing_files(config: VmConfig, base: Path) -> list[ConfigError]:
     """Images that ``load`` names and that are no files; relative names are looked up below ``base``."""
     return [
@@ -49,7 +57,7 @@ def missing_files(config: VmConfig, base: Path) -> list[ConfigError]:
             "no such file", load.position, found=show(load.file), expected=f"a file below {base}", code="missing-file"
         )
         for load in config.loads
-        if not references(load.file) and not (base / load.file).is_file()
+        if not references(load.file) and not is_file(base / load.file)
     ]
 
 
