@@ -77,15 +77,21 @@ class EmulatedGuest(HostGuest):
         while True:
             asked = time.monotonic()
             try:
-                self._client.wait_guest(self.system, _SLICE_SECONDS)
+                running = self._client.wait_guest(self.system, _SLICE_SECONDS)
             except BenchError:
                 self._must_run()
                 now = time.monotonic()
                 # A refusal that comes early is no time-out: the host itself has an error.
                 if now - asked < _SLICE_SECONDS / 2 or now > deadline:
                     raise
-            else:
+                continue
+            if str(self._terminal) in running.consoles:
                 return ConsoleLocation("RawSerialPort", {"port": os.path.realpath(self._terminal)})
+            # Another virtual machine of that name runs.
+            self._must_run()
+            if time.monotonic() > deadline:
+                raise BenchError(f"another guest {self.system} still runs, at {', '.join(running.consoles)}")
+            time.sleep(_SLICE_SECONDS)
 
     def _must_run(self) -> None:
         status = self.exit_status()
