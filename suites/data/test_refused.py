@@ -6,7 +6,10 @@ from __future__ import annotations
 import pytest
 
 from fixtures.access import Access
+from fixtures.api import HostProgram
 from fixtures.deployment import Deploy
+from harness.shmem.registers import MAX_CLIENTS
+from harness.shmem.status import Status
 
 SECRET = 0x5EC2E75EC2E7A11E
 
@@ -24,6 +27,23 @@ def test_a_refused_guest_finds_nothing_in_its_window(deploy: Deploy, access: Acc
     shared = outsider.attach("public", pages=4)
     owner.attach("public", pages=4).mark_pages(SECRET)
     assert outsider.pages_in_window_with(SECRET) == shared.pages, "the search itself does not find"
+
+
+@pytest.mark.requirement("SHM-ISOL-01")
+def test_a_guest_that_a_full_region_refuses_finds_nothing_in_its_window(
+    deploy: Deploy, host_program: HostProgram
+) -> None:
+    """Whatever the reason of a refusal: sixteen clients are connected, the owner and a program of the host."""
+    outsider, owner = deploy("", "")
+    secret = owner.attach("crowded", pages=4)
+    secret.mark_pages(SECRET)
+    clients = [host_program.create("crowded", 4) for _ in range(MAX_CLIENTS - 1)]
+    for _ in range(3):
+        assert outsider.request("crowded", pages=4).status == Status.CLIENT_MAX
+        assert outsider.pages_in_window_with(SECRET) == 0
+    clients[0].detach()
+    ours = outsider.attach("crowded", pages=4)
+    assert outsider.pages_in_window_with(SECRET) == ours.pages, "the search itself does not find"
 
 
 @pytest.mark.requirement("SHM-ISOL-02")
