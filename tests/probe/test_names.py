@@ -8,7 +8,7 @@ import re
 import pytest
 
 from harness.guest.probe import Probe, ProbeError
-from harness.guest.probe_names import Verdict, Writing, ask, crc, verdicts
+from harness.guest.probe_names import Verdict, Width, Writing, ask, crc, verdicts
 from harness.shmem.name_lists import Made, Name, NameItem, Rule, Words, encode_name, frames
 from harness.shmem.status import Status
 from tests.probe.pair import Pair
@@ -58,10 +58,10 @@ def test_the_guest_asks_for_the_names_that_the_client_thinks_of(pair: Pair, writ
             assert pair.two.factory().name.startswith(names[-1])
 
 
-@pytest.mark.parametrize("width", [1, 4])
-def test_every_byte_of_a_name_is_written(pair: Pair, width: int) -> None:
+@pytest.mark.parametrize("width", [1, 2, 4, 8])
+def test_every_byte_of_a_name_is_written(pair: Pair, width: Width) -> None:
     name = bytes(range(0x21, 0x41))
-    ask(pair.one, [Name(name)], width=1 if width == 1 else 4)
+    ask(pair.one, [Name(name)], width=width)
     assert pair.one.factory().name == name
 
 
@@ -109,7 +109,7 @@ def test_regions_that_are_attached_stay_and_others_are_left(pair: Pair) -> None:
         ("names 1 nul 4 1 0 words:a::b:1:2", "usage"),
         ("names 1 nul 4 1 0 words:a:b:c:1:31", "usage"),
         ("names 1 nul 4 1 0 words:a:b:c:1", "usage"),
-        ("names 1 nul 2 1 0 name", "usage"),
+        ("names 1 nul 3 1 0 name", "usage"),
         ("names 1 NUL 4 1 0 name", "usage"),
         ("names 1 nul 4 1 0 words:%:ab:%:14:14", "limit"),
     ],
