@@ -38,7 +38,7 @@ class Quick:
         place = folders[0].parent.name if folders else ""
         self.record.control(Control(control, round(time.monotonic() - began, 1), len(reach.seen), place, failed), {})
         by_name = {fault.name: fault for fault in faults}
-        choices = {fault.name: tests_for(reach, fault, self.budget_s) for fault in faults}
+        choices = {fault.name: choice_for(reach, fault, self.budget_s) for fault in faults}
         for fault in faults:
             if not choices[fault.name].tests:
                 self.record.proof(_proof(fault, Answer(fault.name, "pass", 0, 0.0)))
@@ -46,7 +46,7 @@ class Quick:
         await self.trials.run(tasks, lambda answer: self.record.proof(_proof(by_name[answer.name], answer)))
 
 
-def tests_for(reach: Reach, fault: Fault, budget_s: float) -> Choice:
+def choice_for(reach: Reach, fault: Fault, budget_s: float) -> Choice:
     """The tests that are worth trying against a fault, by a record and within a budget in seconds."""
 
     def own(seen: Seen) -> bool:

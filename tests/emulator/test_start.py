@@ -117,7 +117,10 @@ def test_a_qvm_that_is_gone_before_its_guest_runs_leaves_nothing(bench: Bench, t
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as qvm:
         qvm.connect(str(bench.host.socket))
         socket.send_fds(qvm, [json.dumps(request).encode() + b"\n"], [0, 1])
-    bench.client.wait_guest("one", programs.PATIENCE)
+    # Another one has its name and its pseudo-terminal at once, and is the only one.
+    process, terminal = bench.guest(configuration(console="/dev/ptyp5"))
+    assert terminal.probe.identify().architecture == "aarch64"
+    process.kill()
     bench.client.wait_end("one", programs.PATIENCE)
     assert not (bench.host.root / "dev/qvm/one").exists()
 

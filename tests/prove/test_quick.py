@@ -15,7 +15,7 @@ from harness.emulator.device.regions import Region
 from harness.emulator.faults.catalogue import Fault, catalogue
 from harness.emulator.faults.injection import replaced
 from harness.process import ending
-from harness.prove.quick import tests_for
+from harness.prove.quick import choice_for
 from harness.prove.reach import Reach, Seen
 from tests import programs
 from tests.prove.made_up import CHECKOUT, MadeUp, faults
@@ -128,8 +128,8 @@ def test_a_fault_in_a_source_that_was_not_watched_may_show_anywhere() -> None:
     reach = Reach(
         seen, {f"emulator/device/{file}": {line: {name} for line in range(1000)} for file, name in lines.items()}
     )
-    assert tests_for(reach, _fault_of("rules.py"), 60).tests == ["one"]
-    assert set(tests_for(reach, _fault_of("regions.py"), 60).tests) == {"one", "another"}
+    assert choice_for(reach, _fault_of("rules.py"), 60).tests == ["one"]
+    assert set(choice_for(reach, _fault_of("regions.py"), 60).tests) == {"one", "another"}
 
 
 def _fault_of(file: str) -> Fault:
