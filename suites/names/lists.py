@@ -92,7 +92,7 @@ def _of_sets(random: Random, kinds: Sequence[RuleKind]) -> Listed:
     items: list[NameItem] = []
     for number in range(_SETS_OF_A_LIST):
         letter = chr(ord("a") + number)
-        end, name = random.choice((("", ""), ("", "x"), ("x", "x"), ("x", ""), ("*", ""), ("*", "x")))
+        end, name = random.choice((("", ""), ("x", "x"), ("*", ""), ("*", "x")))
         rules.append((kinds[number % len(kinds)], f"{letter}{_set(random)}{end}"))
         items.append(Made("any", f"{letter}?{name}".encode(), 1))
     return Listed(_options(rules), tuple(items))

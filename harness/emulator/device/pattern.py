@@ -33,7 +33,7 @@ _CLASS: Final = re.compile(r"\[:([a-z]*):\]")
 # A hyphen that ends the set is a member.
 _RANGE: Final = re.compile(r"-[^\]]", re.DOTALL)
 
-_MOST_KNOWN: Final = 4096
+_MOST_KNOWN: Final = 512
 """Transitions that a pattern remembers; names come from guests, which must not fill the memory of the host."""
 
 _Accepts = Callable[[str], bool]
