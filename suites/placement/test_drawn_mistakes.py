@@ -46,10 +46,10 @@ class Devices:
             self.blamed.append(len(self.lines))
         self.lines.append(" ".join(["vdev shmem", *options]))
 
-    def add_right_ones(self) -> None:
-        """A few devices, on PCI or at places of their own."""
+    def add_right_ones(self, kept: int = 0) -> None:
+        """A few devices, on PCI or at places of their own, but for as many as are ``kept`` for others."""
         for _ in range(self._random.randrange(_BEFORE_AND_BEHIND)):
-            if len(self._places) > 2 and self._random.random() < 0.5:
+            if len(self._places) > kept and self._random.random() < 0.5:
                 place = self._places.pop()
                 self.add(f"loc {place.loc:#x}", f"intr {place.intr}")
             else:
@@ -86,7 +86,7 @@ def test_a_placement_that_is_not_meant(attempt: Try, bench: Bench, mistake: str,
     if len(bench.config.mmio) < 2:
         pytest.skip(f"bench {bench.name} has no two places for memory-mapped devices")
     devices = Devices(Random(f"{mistake} {number}"), list(bench.config.mmio))
-    devices.add_right_ones()
+    devices.add_right_ones(kept=2)
     devices.add_wrong_one(mistake)
     devices.add_right_ones()
     tried = attempt(devices.text)

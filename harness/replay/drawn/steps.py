@@ -165,7 +165,9 @@ class Draws:
     def _to_find(self, actor: str, device: int) -> int:
         """A number for ``find``: around how many connections there are."""
         own = sum(client.device == device for client in self._reference.clients[actor].values())
-        return self._random.choice((0, own, max(0, own - 1), 1, self._random.randint(0, FULL_DEVICE), 0xFFFF_FFFF))
+        there = self._random.randrange(max(1, own))
+        too_large = there | 1 << self._random.randrange(5, 32)
+        return self._random.choice((0, own, max(0, own - 1), 1, there, too_large, 0xFFFF_FFFF))
 
     def find(self, actor: str, device: int) -> Step | None:
         """A look for one of the device's connections, or for one more; none where the answer is not known."""
