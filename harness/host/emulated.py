@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -87,11 +88,12 @@ class EmulatedGuest(HostGuest):
                 continue
             if str(self._terminal) in running.consoles:
                 return ConsoleLocation("RawSerialPort", {"port": os.path.realpath(self._terminal)})
-            # Another virtual machine of that name runs.
-            self._must_run()
+            # Another virtual machine of that name runs; this qvm's end is what is waited for.
             if time.monotonic() > deadline:
                 raise BenchError(f"another guest {self.system} still runs, at {', '.join(running.consoles)}")
-            time.sleep(_SLICE_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_SLICE_SECONDS)
+            self._must_run()
 
     def _must_run(self) -> None:
         status = self.exit_status()

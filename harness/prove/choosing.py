@@ -45,7 +45,8 @@ def choose(
     picked, others = [seen for seen in tests if first(seen)], [seen for seen in tests if not first(seen)]
     kept = min(seconds.of(others), OTHERS * budget_s) if picked else 0.0
     for part, reserved in ((picked, kept), (others, 0.0)):
-        open_ones = [seen for seen in part if seen not in chosen]
+        taken = {seen.test for seen in chosen}
+        open_ones = [seen for seen in part if seen.test not in taken]
         left = budget_s - seconds.of(chosen) - reserved
         share = min(1.0, max(left, 0.0) / (seconds.of(open_ones) or 1.0))
         if share or not chosen:

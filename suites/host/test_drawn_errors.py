@@ -16,7 +16,7 @@ from fixtures.attempts import Try
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.drawn]
 
 ROUNDS: Final = 8
-_OPTIONS: Final = ("allow", "deny", "subst", "create")
+_OPTIONS: Final = {"allow": "name{}*", "deny": "other{}", "subst": "from{0},to{0}-", "create": "name{},4096"}
 _BETWEEN: Final = (
     " ", "  ", "\t", "\n", "\n    ", "\n\n", "\n# a comment\n", " # allow \"comment\n    ", "\n\t# it's # one\n\n  ",
 )  # fmt: skip
@@ -25,12 +25,10 @@ _UNKNOWN: Final = ("allov", "alow", "allow1", "denyy", "creates", "substitute", 
 
 def _options(random: Random) -> list[str]:
     """Some options of a device, each with its argument."""
-    arguments = {"allow": "name{}*", "deny": "other{}", "subst": "from{0},to{0}-", "create": "name{},4096"}
     options = []
     for number in range(random.randint(2, 9)):
-        option = random.choice(_OPTIONS)
-        word = arguments[option].format(number)
-        options.append(option + random.choice((" ", "  ", "\n", "\n  ")) + _quoted(random, word))
+        option, argument = random.choice(list(_OPTIONS.items()))
+        options.append(option + random.choice((" ", "  ", "\n", "\n  ")) + _quoted(random, argument.format(number)))
     return options
 
 

@@ -102,5 +102,5 @@ def test_a_second_start_of_a_running_system_changes_nothing(
     for guest in running.guests:
         text = random.choice(("vdev shmem {location}", "vdev shmem {location} create new1,4096", running.refused()))
         if one_more(text, system=guest.name).status is None:
-            pytest.skip("qvm starts a second virtual machine of that name")
+            pytest.skip(f"the hypervisor of bench {bench.name} starts a second virtual machine of that name")
         assert running.seen() == before, f"after a second start of {guest.name}: {text}"

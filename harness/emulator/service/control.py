@@ -22,7 +22,7 @@ from harness.emulator.service import messages
 from harness.emulator.service.host import Host
 from harness.emulator.service.programs import Failed, HostProgram, Operation, as_text
 from harness.emulator.service.protocol import MAX_LINE, has_hung_up
-from harness.emulator.service.qvm_lines import for_qvm
+from harness.emulator.service.qvm_lines import as_named, for_qvm
 from harness.errors import HarnessError
 from harness.narrow import present
 from harness.structured import StructureError, parse_plain, structure, unstructure
@@ -100,9 +100,16 @@ class Service:
 
     async def those_who_left_have_ended(self) -> None:
         """Until guests whose qvm was killed have given back what they held, as a kernel does before anybody can wait
-        for the killed process."""
-        me = asyncio.current_task()
-        left = [task for task, session in self._sessions.items() if task is not me and session.has_left]
+        for the killed process.
+
+        A qvm waits for those that came before it: two that were killed at their start would wait for each other.
+        """
+        me, left = asyncio.current_task(), []
+        for task, session in self._sessions.items():
+            if task is me and session.is_qvm:
+                break
+            if task is not me and session.has_left:
+                left.append(task)
         if left:
             await asyncio.wait(left, timeout=_LEAVE_SECONDS)
 
@@ -145,11 +152,6 @@ def _request(line: bytes, kinds: Iterable[type[messages.Request]]) -> messages.R
     return request
 
 
-def _as_named(word: str) -> str:
-    """A word of qvm's command line as Python has it: each byte that is no ASCII may have come by itself."""
-    return word.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-
-
 class Session:
     """One client of the control socket."""
 
@@ -159,7 +161,7 @@ class Session:
         self._socket = client
         self._input = bytearray()
         self._fds: list[int] = []
-        self._is_qvm = False
+        self.is_qvm = False
         self._program = HostProgram(self._host.registry, self._host.profile)
         self._operations: Mapping[type[messages.Request], Operation] = {
             messages.AskGuests: self._guests,
@@ -272,7 +274,7 @@ class Session:
         await self._write({"ok": False, "error": error, **more})
 
     async def _write(self, message: Mapping[str, object]) -> None:
-        data = for_qvm(message) if self._is_qvm else json.dumps(message).encode() + b"\n"
+        data = for_qvm(message) if self.is_qvm else json.dumps(message).encode() + b"\n"
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     def close(self) -> None:
@@ -289,7 +291,7 @@ class Session:
 
     async def _run_guest(self, start: messages.Start) -> None:
         """Start the guest and stay until it has ended, or until its qvm is gone: then its power is cut."""
-        self._is_qvm = True
+        self.is_qvm = True
         if len(self._fds) != 2:
             await self._refuse("a start request needs two descriptors")
             return
@@ -297,8 +299,8 @@ class Session:
         self._fds = []
         try:
             await self._service.those_who_left_have_ended()
-            words = [_as_named(word) for word in start.arguments]
-            started = await self._host.start_guest(words, Path(_as_named(start.directory)), streams)
+            words = [as_named(word) for word in start.arguments]
+            started = await self._host.start_guest(words, Path(as_named(start.directory)), streams)
         except ValueError as error:
             # Words that no file can be named by.
             await self._refuse(f"malformed request: {error!r}")

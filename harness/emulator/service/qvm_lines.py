@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a qvm is told: lines in place of JSON (``harness.emulator.service.protocol``)."""
+"""What a qvm says, and what it is told: lines in place of JSON (``harness.emulator.service.protocol``)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.emulator.machine.guest import EXIT_BEFORE_START
+
+
+def as_named(word: str) -> str:
+    """A word of qvm's command line as Python has it: each byte that is no ASCII may have come by itself."""
+    return word.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 def for_qvm(answer: Mapping[str, Any]) -> bytes:

@@ -171,9 +171,10 @@ class Draws:
 
     def find(self, actor: str, device: int) -> Step | None:
         """A look for one of the device's connections, or for one more; none where the answer is not known."""
-        connection = self.unused(actor, device, FULL_DEVICE + 1) if self._finds else None
-        words = (connection or "", f"{self._to_find(actor, device):#x}", str(device))
-        return Step(actor, "find", words) if connection else None
+        connection = self.unused(actor, device, FULL_DEVICE + 1)
+        if not connection or not self._finds:
+            return None
+        return Step(actor, "find", (connection, f"{self._to_find(actor, device):#x}", str(device)))
 
     _draw_find = find
 
