@@ -30,7 +30,8 @@ def choose(
 ) -> Choice:
     """The tests for a defect in these statements. Those that ``first`` picks come first.
 
-    The others have a share of the budget that is theirs: a defect that none of the first ones notices may show there.
+    The others have a share of the budget that is theirs, however much the first ones take: a defect that none of those
+    notices may show there.
 
     A defect in what knows no architecture is tried on one architecture. Tests of one module stay together, and modules
     whose tests take the least time come first. The budget counts the seconds that the tests took when they were
@@ -44,11 +45,11 @@ def choose(
     chosen: list[Seen] = []
     picked, others = [seen for seen in tests if first(seen)], [seen for seen in tests if not first(seen)]
     kept = min(seconds.of(others), OTHERS * budget_s) if picked else 0.0
-    for part, reserved in ((picked, kept), (others, 0.0)):
+    for part, reserved, least in ((picked, kept, 0.0), (others, 0.0, kept)):
         taken = {seen.test for seen in chosen}
         open_ones = [seen for seen in part if seen.test not in taken]
-        left = budget_s - seconds.of(chosen) - reserved
-        share = min(1.0, max(left, 0.0) / (seconds.of(open_ones) or 1.0))
+        left = max(budget_s - seconds.of(chosen) - reserved, least)
+        share = min(1.0, left / (seconds.of(open_ones) or 1.0))
         if share or not chosen:
             chosen += [seen for group in _groups(open_ones, seconds) for seen in _shortest(group, share, seconds)]
             chosen += _free(chosen, tests)

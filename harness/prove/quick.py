@@ -42,7 +42,11 @@ class Quick:
         for fault in faults:
             if not choices[fault.name].tests:
                 self.record.proof(_proof(fault, Answer(fault.name, "pass", 0, 0.0)))
-        tasks = [Task(name, choice.tests, fault=name) for name, choice in choices.items() if choice.tests]
+        tasks = [
+            Task(name, choice.tests, fault=name, group=by_name[name].group)
+            for name, choice in choices.items()
+            if choice.tests
+        ]
         await self.trials.run(tasks, lambda answer: self.record.proof(_proof(by_name[answer.name], answer)))
 
 

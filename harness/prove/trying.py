@@ -2,7 +2,8 @@
 """A pytest plugin for a session that tries many defects, one after the other, each on hosts of its own.
 
 To collect the tests costs more than to find most defects, so one session does it once. It is told by a pipe which
-defect comes next and which tests to run, and answers on another what they found. A test that fails ends the attempt.
+defect comes next and which tests to run, and answers on another what they found. A test that fails ends the attempt
+(``Task``).
 
 Load it beside the plugins of the suites (``-p harness.prove.trying``).
 """
@@ -12,12 +13,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from typing import IO, Any
 
 import pytest
 
 from harness import events
 from harness.emulator.service.client import EmulatedHost
+from harness.prove.groups import matches
 from harness.prove.hosts import mutated
 from harness.prove.trials import Answer, Task
 from harness.report.evidence.codec import legible
@@ -92,14 +95,11 @@ class _Trying:
 
     def _enough(self, task: Task) -> bool:
         errors = sum(case.verdict == "error" for case in self._ended)
-        return self._failed() is not None or 0 < task.errors <= errors
-
-    def _failed(self) -> events.CaseEnded | None:
-        """The first test whose requirement failed."""
-        return next((case for case in self._ended if case.verdict == "fail" and case.requirements), None)
+        failed = deciding(self._ended, task.group)
+        return (failed is not None and _in_group(failed, task.group)) or 0 < task.errors <= errors
 
     def _answer(self, task: Task, items: dict[str, pytest.Item], problem: str, seconds: float) -> Answer:
-        failed = self._failed()
+        failed = deciding(self._ended, task.group)
         broken = next((case for case in self._ended if case.verdict == "error"), None)
         told = failed or broken
         if not told:
@@ -119,6 +119,16 @@ class _Trying:
     def pytest_unconfigure(self) -> None:
         """Stop listening."""
         self._unsubscribe()
+
+
+def deciding(ended: Sequence[events.CaseEnded], group: str) -> events.CaseEnded | None:
+    """The first test whose requirement failed, of those of ``group`` if there is one."""
+    failed = [case for case in ended if case.verdict == "fail" and case.requirements]
+    return next((case for case in failed if _in_group(case, group)), failed[0] if failed else None)
+
+
+def _in_group(case: events.CaseEnded, group: str) -> bool:
+    return not group or matches(group, case.requirements)
 
 
 def _prepare(config: pytest.Config, task: Task) -> None:

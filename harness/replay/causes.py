@@ -46,9 +46,11 @@ def of_system(script: Script, locations: Sequence[MmioLocation], agrees: Callabl
     """The topics without which the system shows no difference.
 
     ``locations`` are the places for devices of a guest in memory. ``agrees`` says whether a script shows no difference.
+    A difference that comes and goes, with time for example, has no such topics.
     """
     variants = _variants(script, locations)
-    return frozenset(topic for topic, other in variants if other != script and agrees(other))
+    topics = frozenset(topic for topic, other in variants if other != script and agrees(other))
+    return frozenset() if topics and agrees(script) else topics
 
 
 def _variants(script: Script, locations: Sequence[MmioLocation]) -> Iterator[tuple[str, Script]]:

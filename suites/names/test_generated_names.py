@@ -18,7 +18,7 @@ from suites.names.evidence import REQUIREMENTS
 from suites.names.inquiry import Results, told
 from suites.names.lists import Start
 
-pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement]
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.one_placement, pytest.mark.drawn]
 
 Ask = Callable[[Start], Results]
 

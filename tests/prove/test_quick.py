@@ -14,9 +14,11 @@ import pytest
 from harness.emulator.device.regions import Region
 from harness.emulator.faults.catalogue import Fault, catalogue
 from harness.emulator.faults.injection import replaced
+from harness.events import CaseEnded
 from harness.process import ending
 from harness.prove.quick import choice_for
 from harness.prove.reach import Reach, Seen
+from harness.prove.trying import deciding
 from tests import programs
 from tests.prove.made_up import CHECKOUT, MadeUp, faults
 
@@ -120,6 +122,20 @@ def test_the_functions_that_a_fault_replaces_are_known() -> None:
     # Few replace what is no function; those are tried by everything.
     unknown = [name for name in catalogue() if None in replaced(name)]
     assert len(unknown) < len(catalogue()) / 5, unknown
+
+
+def test_a_requirement_of_another_group_decides_only_if_none_of_the_own_fails() -> None:
+    """What fails first need not be the first that has to catch the fault."""
+    passed, elsewhere, own = (
+        CaseEnded(case=case, verdict=verdict, duration_s=0.0, requirements=(requirement,))
+        for case, verdict, requirement in (
+            ("x", "pass", "SHM-NOTIF-05"), ("y", "fail", "SHM-ALLOW-01"), ("z", "fail", "SHM-NOTIF-08"),
+        )
+    )  # fmt: skip
+    assert deciding([passed, elsewhere, own], "notification") is own
+    assert deciding([passed, elsewhere], "notification") is elsewhere
+    assert deciding([passed, elsewhere, own], "") is elsewhere
+    assert deciding([passed], "notification") is None
 
 
 def test_a_fault_in_a_source_that_was_not_watched_may_show_anywhere() -> None:

@@ -51,6 +51,7 @@ def test_what_has_to_notice_comes_first_and_leaves_a_share_to_the_others() -> No
     assert choose(reach, statement, 12, first).tests == ["x::cheap", "y::one", "y::two"]
     assert choose(reach, statement, 14, first).tests == ["x::dear", "x::cheap", "y::one", "y::two"]
     assert choose(reach, statement, 0, first).tests == ["x::cheap"]
+    assert choose(reach, statement, 0.5, first).tests == ["x::cheap", "y::one"]
     assert choose(reach, statement, 10, lambda _: True).tests == choose(reach, statement, 10).tests
 
 
@@ -71,6 +72,17 @@ def test_what_is_drawn_together_counts_together() -> None:
         == choose(everything, statement, 1).tests
         == ["x::t[a-pci]", "x::u[a-pci]"]
     )
+
+
+def test_tests_that_have_the_name_of_their_requirement_share_what_they_try() -> None:
+    tests = [
+        Seen(f"x::t[{start}-{one}]", [one], "a", {}, cost, "pass", 0, drawn=True)
+        for start in ("short", "long")
+        for one, cost in (("SHM-PROF-02", 9.0), ("SHM-PROF-04", 0.0))
+    ]
+    reach = Reach(tests, {DEVICE: {5: {one.test for one in tests}}})
+    both = ["x::t[short-SHM-PROF-02]", "x::t[short-SHM-PROF-04]"]
+    assert choose(reach, [Statement(DEVICE, 5, 5)], 9).tests == both
 
 
 def test_what_was_drawn_for_one_test_is_judged_by_all() -> None:
