@@ -113,6 +113,14 @@ def test_a_word_that_loc_would_take_is_not_written_behind_it() -> None:
         render(config)
 
 
+def test_a_context_that_loc_would_take_is_not_written_behind_it() -> None:
+    """Contexts are written behind all devices, wherever they stood."""
+    config = parse("vdev shmem\n\n7\n    loc 0x1c050000\nvdev shmem loc\n")
+    assert [context.kind for context in config.contexts] == ["7"]
+    with pytest.raises(ConfigError, match="would be the argument of the 'loc' before it"):
+        render(config)
+
+
 def test_a_word_behind_a_loc_without_an_address_stays_a_word() -> None:
     config = parse("vdev shmem loc fdt 0x1c051000")
     assert parse(render(config)) == config

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import pairwise
 
-from harness.shmem.config.errors import ConfigError
+from harness.shmem.config.errors import ConfigError, Position
 from harness.shmem.config.grammar import MEMORY_WORDS, WORDS
 from harness.shmem.config.model import Cpu, Load, Option, Ram, Rom, Vdev, VmConfig
 from harness.shmem.config.numbers import is_number, show_size
@@ -44,14 +44,7 @@ def _check_locations(vdev: Vdev) -> None:
     """Raise ConfigError for a location of a shmem device that only a variable can give, or that is none."""
     if vdev.kind != SHMEM:
         return
-    for option, following in zip_longest(vdev.options, vdev.options[1:]):
-        if option.name == "loc" and not option.words and following and looks_like_location(following.name):
-            raise ConfigError(
-                "word would be the argument of the 'loc' before it",
-                following.position,
-                found=show(following.name),
-                expected="an option of the vdev",
-            )
+    for option in vdev.options:
         if option.name == "loc" and option.words and not looks_like_location(option.words[0]):
             raise ConfigError(
                 "value of a variable does not read like a location",
@@ -59,6 +52,30 @@ def _check_locations(vdev: Vdev) -> None:
                 found=show(option.words[0]),
                 expected="an address, or mem:, io: or pci:",
             )
+
+
+def _check_what_follows_locations(config: VmConfig) -> None:
+    """Raise ConfigError if a ``loc`` without an address of a shmem device would take the word that is written next."""
+    for option, word, position in _followed(config):
+        if option.name == "loc" and not option.words and looks_like_location(word):
+            raise ConfigError(
+                "word would be the argument of the 'loc' before it",
+                position,
+                found=show(word),
+                expected="an option of the vdev",
+            )
+
+
+def _followed(config: VmConfig) -> Iterator[tuple[Option, str, Position]]:
+    """Options of shmem devices, with the word of the text that follows them, if it is none of the language's own."""
+    for vdev in config.vdevs:
+        if vdev.kind == SHMEM:
+            for option, following in pairwise(vdev.options):
+                yield option, following.name, following.position
+    last = config.vdevs[-1] if config.vdevs else None
+    if last and last.kind == SHMEM and last.options and config.contexts:
+        context = config.contexts[0]
+        yield last.options[-1], context.data or context.kind, context.position
 
 
 def _memory(word: str, item: Ram | Rom) -> str:
@@ -94,6 +111,7 @@ def _lines(config: VmConfig) -> Iterator[str]:
     yield from _memories(config)
     for cpu in config.cpus:
         yield from _cpu(cpu)
+    _check_what_follows_locations(config)
     for vdev in config.vdevs:
         _check_locations(vdev)
         yield from _context(_line("vdev", quote(vdev.library or vdev.kind)), vdev.options)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Virtual machines whose shared memory is as the documents allow, drawn: they start, and each device is what its
+options say.
+
+A test of another matter reports a qvm that ends at its start as a bench error. Here it is a finding, because the same
+guest starts without shared memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import pytest
+
+from fixtures.api import GuestEndedError, conclude, judged
+from fixtures.attempts import Try
+from fixtures.bench import Bench
+from fixtures.configuration import shmem
+from fixtures.deployment import Deploy
+from fixtures.guest import Guest
+from fixtures.settings import Setting
+from harness.shmem.config import ConfigError
+from harness.shmem.oracle import creations, decide
+from harness.shmem.profile import Profile
+from harness.shmem.registers import MAX_NAME_LENGTH, SIGNATURE
+
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release, pytest.mark.drawn]
+
+ROUNDS: Final = 3
+MOST_ON_PCI: Final = 5
+OPTIONS: Final = 7
+NAMES: Final = 12
+CREATED_SIZES: Final = ("4096", "0x1000", "1", "4097", "20K", "0x5fff", "64k", "1M", "0x201000")
+_LETTERS: Final = "abcxyzABZ0189.-_+~=@%éü߀あ"
+_UNRESTRICTED: Final = shmem("").vdev
+
+
+class Drawn:
+    """The options of the devices of a guest, and names to ask each for, by the profile of the bench."""
+
+    def __init__(self, random: Random, profile: Profile, most: int) -> None:
+        self._random = random
+        self._profile = profile
+        self._names = [self._word() for _ in range(NAMES)]
+        self.options = tuple(self._usable(number) for number in range(random.randint(1, most)))
+
+    def _word(self) -> str:
+        """Letters of one to three bytes, no longer than a name can be."""
+        length = self._random.choice((1, 2, 3, 5, 8, 13, MAX_NAME_LENGTH))
+        word = "".join(self._random.choices(_LETTERS, k=length))
+        while len(word.encode()) > MAX_NAME_LENGTH:
+            word = word[:-1]
+        return word
+
+    def _usable(self, number: int) -> str:
+        """Options of a device with which a guest starts under this profile."""
+        while True:
+            options = " ".join(self._options(number))
+            try:
+                if not any(creation.problem for creation in creations(shmem(options).vdev, self._profile)):
+                    return options
+            except ConfigError:
+                continue
+
+    def _options(self, number: int) -> list[str]:
+        options = [self._option() for _ in range(self._random.randrange(OPTIONS))]
+        options.insert(self._random.randint(0, len(options)), self._create(f"made{number}"))
+        if self._random.random() < 0.5:
+            options.insert(self._random.randint(0, len(options)), f"name device{number}")
+        return options
+
+    def _option(self) -> str:
+        random, name = self._random, self._random.choice(self._names)
+        match random.randrange(6):
+            case 0 | 1:
+                return f"allow {self._pattern(name)}"
+            case 2:
+                return f"deny {self._pattern(name)}"
+            case 3:
+                return f"subst {random.choice(('', name[:1], name[:3]))},{random.choice(('', 'p-', 'ü.', name[-2:]))}"
+            case _:
+                return self._create(name)
+
+    def _create(self, name: str) -> str:
+        return f"create {name},{self._random.choice(CREATED_SIZES)}"
+
+    def _pattern(self, name: str) -> str:
+        """The name, or a pattern that covers it."""
+        at = self._random.randrange(len(name))
+        return self._random.choice((name, f"{name[:at]}*", f"*{name[at:]}", f"{name[:at]}*{name[at + 1 :]}", "*"))
+
+    def names(self) -> list[str]:
+        """Names of its options and others beside them, in any order."""
+        return self._random.sample([*self._names, self._word(), f"{self._word()[:8]}x"], k=NAMES)
+
+
+@pytest.fixture(params=range(ROUNDS))
+def drawn(request: pytest.FixtureRequest, bench: Bench, setting: Setting) -> Drawn:
+    """A guest for this bench."""
+    random = Random(f"documented {request.function.__name__} {request.param} {setting.placement}")
+    most = len(bench.config.mmio) if setting.placement == "mmio" else MOST_ON_PCI
+    return Drawn(random, bench.profile, most)
+
+
+def _started(deploy: Deploy, one_more: Try, drawn: Drawn) -> tuple[Guest, Guest]:
+    """The guest and its peer, which has no restrictions.
+
+    Raises BenchError when no guest starts here, with whatever options or without a device.
+    """
+    try:
+        guest, peer = deploy(drawn.options, "")
+    except GuestEndedError as error:
+        deploy()
+        without = one_more("")
+        if without.status is not None:
+            raise
+        pytest.fail(f"with {' / '.join(drawn.options)}: {error}", pytrace=False)
+    return guest, peer
+
+
+@pytest.mark.requirement("QVM-CFG-04")
+def test_what_the_documents_allow_starts(deploy: Deploy, one_more: Try, drawn: Drawn) -> None:
+    """The guest finds a device for each vdev."""
+    guest, _ = _started(deploy, one_more, drawn)
+    for number in range(len(drawn.options)):
+        guest.select(number)
+        assert guest.registers().signature == SIGNATURE, f"device {number}"
+
+
+@pytest.mark.requirement("SHM-CREATE-02", "SHM-CREATE-03")
+def test_regions_of_drawn_creates(deploy: Deploy, one_more: Try, drawn: Drawn, bench: Bench) -> None:
+    """A peer that asks for one page gets each region in the size of the first create of its name."""
+    conclude(list(_wrong_creates(*_started(deploy, one_more, drawn), bench.profile)))
+
+
+@pytest.mark.requirement("SHM-ALLOW-04", "SHM-DENY-01", "SHM-SUBST-01", "SHM-PROF-04")
+def test_names_of_drawn_devices(deploy: Deploy, one_more: Try, drawn: Drawn, bench: Bench) -> None:
+    """Each device grants and refuses names by its own list."""
+    guest, _ = _started(deploy, one_more, drawn)
+    conclude(list(_wrong_verdicts(guest, drawn, bench.profile)))
+
+
+def _wrong_creates(guest: Guest, peer: Guest, profile: Profile) -> Iterator[str]:
+    """Creates whose region is not there in the size of the first of its name."""
+    first: dict[str, int] = {}
+    for vdev in guest.vdevs:
+        for creation in creations(vdev, profile):
+            pages = first.setdefault(creation.host_name, creation.pages)
+            if not decide(_UNRESTRICTED, creation.host_name, profile).allowed:
+                continue
+            seen = peer.request(_bytes(creation.host_name)).region
+            judged()
+            if seen is None or seen.pages != pages:
+                found = f"{seen.pages} pages" if seen else "nothing"
+                yield f"region {creation.host_name!r}: {pages} pages expected, {found} found"
+            peer.detach_all()
+
+
+def _wrong_verdicts(guest: Guest, drawn: Drawn, profile: Profile) -> Iterator[str]:
+    """Names with another status than that of the oracle."""
+    for number, (vdev, options) in enumerate(zip(guest.vdevs, drawn.options, strict=True)):
+        for name in drawn.names():
+            expected, seen = decide(vdev, name, profile).status, guest.request(_bytes(name), vdev=number).status
+            judged()
+            if seen != expected:
+                yield f"device {number}, {options}: {name!r}: {expected.name} expected, {seen.name} seen"
+            guest.detach_all()
+
+
+def _bytes(name: str) -> bytes:
+    """A name as a guest writes it."""
+    return name.encode("utf-8", "surrogateescape")
