@@ -372,6 +372,14 @@ class Profile:
             "the interrupt; drivers that mean the bit write it into what they have read.",
         ),
     ] = "bit-10-unless-all-ones"
+    pci_vector: Annotated[
+        Literal["pin-line", "zero"],
+        Q(
+            13,
+            "What vector reads at a device on PCI: the line on which its pin arrives, or 0. Default: a public client "
+            "for PCs takes it for the input of the IO-APIC.",
+        ),
+    ] = "pin-line"
     arm_pci: Annotated[
         Literal["present", "absent"],
         Q(

@@ -31,6 +31,14 @@ def test_the_pci_function(deploy: Deploy, observations: Observations) -> None:
         kind = f"{'64' if bar.wide else '32'} bits, {'prefetchable ' if bar.prefetchable else ''}{bar.space}"
         observations.record(f"BAR {bar.bar}", f"{bar.size:#x} bytes, {kind}")
     observations.record("message-signalled interrupts in this guest", guest.can_listen("message"))
+    observations.record("pci_vector", _vector(guest.registers().vector, guest.devices()[0].interrupt))
+
+
+def _vector(vector: int, line: int) -> str:
+    """The reading of the profile, or the numbers."""
+    if vector == 0:
+        return "zero"
+    return "pin-line" if vector == line else f"{vector}, and the pin's line is {line}"
 
 
 @pytest.mark.only(placement=["mmio"])

@@ -193,6 +193,21 @@ def test_every_device_in_memory_tells_its_line(deploy: Deploy, drawn: Drawn) -> 
             assert guest.registers().vector == place.line, f"device {vdev}"
 
 
+@pytest.mark.only(placement=["pci"])
+@pytest.mark.requirement("SHM-PROF-08")
+def test_every_device_on_pci_tells_its_line(deploy: Deploy, drawn: Drawn, bench: Bench) -> None:
+    """The vector register, if the guest knows the line of the pin."""
+    (guest, _) = deploy(drawn.options, "")
+    lines = [device.interrupt for device in guest.devices() if device.placement == "pci"]
+    if not any(lines):
+        pytest.skip("the guest's tables have no line for a device on PCI")
+    on_pci = [vdev for vdev, place in enumerate(drawn.places) if not place]
+    for vdev, line in zip(on_pci, lines, strict=True):
+        guest.select(vdev)
+        expected = line if bench.profile.pci_vector == "pin-line" else 0
+        assert guest.registers().vector == expected, f"device {vdev}"
+
+
 @pytest.mark.requirement("SHM-MMIO-05", "SHM-PCI-01", "SHM-NOTIF-05")
 def test_every_device_interrupts_for_its_own_regions(deploy: Deploy, drawn: Drawn) -> None:
     """By the line or message of the device, for a signal in its region; the other devices keep theirs."""

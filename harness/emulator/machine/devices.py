@@ -86,6 +86,12 @@ class VmDevices:
             if not any(region.connected()):
                 self.registry.drop(region)
 
+    def _vector(self, placement: Placement) -> int:
+        """What the factory page says of the interrupt."""
+        if placement.loc is None and self.profile.pci_vector == "zero":
+            return 0
+        return placement.line or 0
+
     def _add(self, placement: Placement, socket: Path) -> list[str]:
         window = Window(self.mapper, placement.banks.slots)
         device = SharedMemoryDevice(
@@ -94,7 +100,7 @@ class VmDevices:
             registry=self.registry,
             window=window,
             profile=self.profile,
-            vector=placement.line or 0,
+            vector=self._vector(placement),
             others=self._devices,
         )
         self._devices.append(device)
