@@ -257,8 +257,8 @@ class Profile:
         Q(
             27,
             "What a number written to find selects: nothing, as there is no such register; the connections that the "
-            "device has open, in the order of their windows; the host's regions, in order; the region that the name "
-            "register names. Default: the manuals say that it looks up an existing connection.",
+            "device has open, each with the lowest number that was free; the host's regions, in order; the region that "
+            "the name register names. Default: the manuals say that it looks up an existing connection.",
         ),
     ] = "own-connections"
     find_attaches: Annotated[

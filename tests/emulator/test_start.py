@@ -181,3 +181,13 @@ def test_a_qemu_that_ends_as_soon_as_it_has_greeted_is_an_ending_like_others(mon
     with pytest.raises(QemuDied) as died:
         asyncio.run(start())
     assert died.value.ending.returncode == 0
+
+
+def test_what_a_create_has_made_stays_when_it_is_left_before_the_guest_runs(bench: Bench) -> None:
+    """A program of the host may be there and gone again while the machine starts."""
+    process = bench.qvm(configuration(devices="vdev shmem create early,8192"))
+    programs.until(bench.client.regions, "no region of the create")
+    bench.client.attach("early").detach()
+    bench.client.wait_guest("one", programs.PATIENCE)
+    assert [region.name for region in bench.client.regions()] == ["early"]
+    assert process.poll() is None

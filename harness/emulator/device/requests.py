@@ -44,7 +44,7 @@ class Requests:
     has_room: Callable[[int], bool]
     """Whether the device can hold one more connection, of so many pages."""
     held_here: Callable[[], Sequence[Region]]
-    """Regions to which this device is connected, in the order of their windows."""
+    """Regions to which this device is connected, by their numbers for find."""
     held_elsewhere: Callable[[], Sequence[Region]]
     """The same for the other devices of the VM."""
 

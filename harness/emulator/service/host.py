@@ -37,7 +37,8 @@ class Host:
         self._chip_set = chip_set
         self.guests: dict[str, Guest] = {}
         self.registry = Registry(profile)
-        self.registry.lives = self.guests.__contains__
+        self._starting: list[str] = []
+        self.registry.lives = lambda system: system in self.guests or system in self._starting
         self._changed = asyncio.Condition()
         (self.root / "dev" / "qvm").mkdir(parents=True, exist_ok=True)
         self._terminals = Terminals(self.root, terminals)
@@ -57,15 +58,20 @@ class Host:
             terminals=self._terminals,
             chip_set=self._chip_set,
         )
-        refused = await guest.start(streams)
-        if refused is not None:
-            if refused.status == EXIT_NORMAL:
-                self.registry.ended(guest.name)
-            return refused
-        async with self._changed:
-            self.guests[guest.name] = guest
-            self._changed.notify_all()
-        return guest
+        # Others may use what its creates have made, and leave it, before it runs.
+        self._starting.append(guest.name)
+        try:
+            refused = await guest.start(streams)
+            if refused is None:
+                async with self._changed:
+                    self.guests[guest.name] = guest
+                    self._changed.notify_all()
+                return guest
+        finally:
+            self._starting.remove(guest.name)
+        if refused.status == EXIT_NORMAL:
+            self.registry.ended(guest.name)
+        return refused
 
     def _read(self, arguments: Sequence[str], directory: Path) -> VmConfig:
         try:
