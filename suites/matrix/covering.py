@@ -3,8 +3,9 @@
 
 A covering array over what a configuration is made of: every pair of levels occurs in some configuration, so also every
 rule list with every pattern form. Each configuration meets a name in every relation to its first pattern, by creating
-or by attaching in turns, on every architecture and in every placement of the run: therefore every triple of rule list,
-pattern form and name relation occurs, and every pair of anything.
+or by attaching in turns, on every architecture: therefore every triple of rule list, pattern form and name relation
+occurs, and every pair of anything. No rule asks for the placement of the devices: it takes turns, and is another one on
+the other architecture.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 """Every kind of restrictions list with every form of pattern and a name in every relation to it, against the oracle.
 
 The documented examples stand in ``suites/access`` as tables written by hand. Here a covering array makes the
-configurations, all of them are started, and the guest of each asks for the same sixteen kinds of names: as the first,
-or after a peer has made the region. The guests of a start serve all tests of it, in the order of this file: what was
-created is looked at before anybody has asked for anything.
+configurations, all of them are started, each in one placement of a bench, and the guest of each asks for the same
+sixteen kinds of names: as the first, or after a peer has made the region. The guests of a start serve all tests of it,
+in the order of this file: what was created is looked at before anybody has asked for anything.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def _plans() -> Iterator[ParameterSet]:
                     plan = plans.setdefault(statement(vdev, name, operation), {})
                     plan.setdefault(place, {"create": [], "attach": []})[operation].append(name)
         for requirement, plan in sorted(plans.items()):
-            mark = pytest.mark.requirement(requirement)
-            yield pytest.param(start, plan, marks=mark, id=f"start{start}-{requirement}")
+            marks = [pytest.mark.requirement(requirement), pytest.mark.one_placement(start)]
+            yield pytest.param(start, plan, marks=marks, id=f"start{start}-{requirement}")
 
 
 def _deploy(deploy: Deploy, start: int, profile: Profile) -> tuple[dict[int, tuple[Configuration, Guest]], Guest]:
@@ -69,9 +69,19 @@ def _can_start(configuration: Configuration, profile: Profile) -> bool:
         return False
 
 
-def _creating() -> list[int]:
+def _each_start() -> list[ParameterSet]:
+    """All starts, each in one placement of a bench."""
+    return [_in_turn(start) for start in range(len(starts()))]
+
+
+def _creating() -> list[ParameterSet]:
     """The starts in which a configuration has a ``create``."""
-    return [start for start, group in enumerate(starts()) if any("create " in each.options for each in group)]
+    with_create = (start for start, group in enumerate(starts()) if any("create " in each.options for each in group))
+    return [_in_turn(start) for start in with_create]
+
+
+def _in_turn(start: int) -> ParameterSet:
+    return pytest.param(start, marks=pytest.mark.one_placement(start))
 
 
 @pytest.mark.requirement("SHM-CREATE-02")
@@ -89,7 +99,7 @@ def test_created_regions(deploy: Deploy, access: Access, tally: Tally, start: in
 
 
 @pytest.mark.requirement("SHM-ISOL-01")
-@pytest.mark.parametrize("start", range(len(starts())))
+@pytest.mark.parametrize("start", _each_start())
 def test_refused_guests_see_nothing(deploy: Deploy, access: Access, tally: Tally, start: int) -> None:
     """The guest of a start that is refused most searches its whole window for the bytes of the peer's regions."""
     with tally.running():

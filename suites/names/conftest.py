@@ -37,7 +37,7 @@ def ask(deploy: Deploy, bench: Bench, setting: Setting, pytestconfig: pytest.Con
     figures = pytestconfig.stash.setdefault(_FIGURES, {}).setdefault(setting, Results())
 
     def asked(start: Start) -> Results:
-        usable = [each for each in listed(start) if _can_start(each, bench.profile)]
+        usable = [each for each in listed(start, bench.config.architecture) if _can_start(each, bench.profile)]
         if not usable:
             pytest.skip(NOTHING_STARTS)
         groups = [usable[first : first + most] for first in range(0, len(usable), most)]

@@ -2,8 +2,9 @@
 """The lists that are tried, and the names that are tried on each: generated, with fixed seeds.
 
 Three starts of guests. ``patterns`` has short lists of patterns of every form, nested and combined, over an alphabet so
-small that whole sets of names can be tried; ``lists`` has lists of 1 to 1,000 rules, of one kind and mixed, whose rules
-overlap; ``substitutions`` has every form of ``subst``, with rules, with ``create``, and with names around every limit.
+small that whole sets of names can be tried, others on each architecture; ``lists`` has lists of 1 to 1,000 rules, of
+one kind and mixed, whose rules overlap; ``substitutions`` has every form of ``subst``, with rules, with ``create``, and
+with names around every limit.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ class Listed:
 
 
 @cache
-def listed(start: Start) -> tuple[Listed, ...]:
-    """The vdevs of a start."""
+def listed(start: Start, architecture: str) -> tuple[Listed, ...]:
+    """The vdevs of a start. No rule asks for the architecture: what is drawn at random is drawn anew for each."""
     make = {"patterns": _of_patterns, "lists": _of_lists, "substitutions": _of_substitutions}[start]
-    return tuple(make(Random(f"names, {start}")))
+    return tuple(make(Random(f"names, {start}, {architecture}" if start == "patterns" else f"names, {start}")))
 
 
 # Patterns
@@ -79,10 +80,10 @@ def _of_patterns(random: Random) -> Iterator[Listed]:
         yield Listed(_options(rules), tuple(_around(random, long, per_pattern=1)))
 
 
-_PATTERN_LISTS: Final = 12
-_SET_LISTS: Final = 6
+_PATTERN_LISTS: Final = 8
+_SET_LISTS: Final = 4
 _SETS_OF_A_LIST: Final = 12
-_LONG_LISTS: Final = 4
+_LONG_LISTS: Final = 2
 _MOST_ELEMENTS: Final = 16
 
 

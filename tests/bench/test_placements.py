@@ -180,3 +180,22 @@ def test_what_does_not_depend_on_the_placement_runs_once_on_every_bench(
     target = fake(PLACES).replace("placements: [pci]", f"placements: {placements}")
     _run(mini, "@pytest.mark.one_placement\ndef test_1(bench): assert bench", target=target)
     assert {record["placement"] for record in mini.results()["results"]} == where
+
+
+@pytest.mark.parametrize(
+    ("architecture", "placements", "where"),
+    [
+        ("aarch64", "[pci, mmio]", ["pci", "mmio", "pci"]),
+        ("x86_64", "[pci, mmio]", ["mmio", "pci", "mmio"]),
+        ("x86_64", "[mmio]", ["mmio", "mmio", "mmio"]),
+    ],
+)
+def test_placements_take_turns_and_the_architectures_begin_with_different_ones(
+    mini: MiniSuite, architecture: str, placements: str, where: list[str]
+) -> None:
+    target = fake(PLACES).replace("placements: [pci]", f"placements: {placements}")
+    marked = ", ".join(f"pytest.param({turn}, marks=pytest.mark.one_placement({turn}))" for turn in range(3))
+    body = f"@pytest.mark.parametrize('turn', [{marked}])\ndef test_1(bench, turn): assert bench"
+    _run(mini, body, target=target.replace("x86_64", architecture))
+    seen = {record["test"].removesuffix("]")[-1]: record["placement"] for record in mini.results()["cases"]}
+    assert seen == dict(zip("012", where, strict=True))
