@@ -263,3 +263,11 @@ def test_a_missing_image_is_named(bench: Bench) -> None:
     assert process.returncode == 65
     assert "nowhere.elf" in words
     assert ":3]" in words
+
+
+def test_a_cut_that_waited_with_the_button_is_a_cut(bench: Bench) -> None:
+    """The signals of a qvm that was suspended come in the order of their numbers."""
+    process, _ = bench.guest(configuration())
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGQUIT, signal.SIGCONT):
+        process.send_signal(number)
+    assert process.wait(programs.PATIENCE) == 3

@@ -229,6 +229,9 @@ class Guest:
         QNX Hypervisor User's Guide, "Shutting down guests": an x86 guest sees an ACPI event and a second press ends it
         at once; an ARM guest ends at the first.
         """
+        if self._stopped == "power-cut":
+            # Signals that wait together reach qvm in the order of their numbers, the button behind the cut.
+            return
         pressed_before = self._stopped == "power-button"
         self._stopped = how
         if how == "power-button" and self._has_power_button and not pressed_before:
