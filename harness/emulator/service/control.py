@@ -279,9 +279,11 @@ class Session:
 
     def close(self) -> None:
         """The client has gone: its connections are detached."""
-        self._program.close()
-        self._drop_fds()
-        self._socket.close()
+        try:
+            self._program.close()
+        finally:
+            self._drop_fds()
+            self._socket.close()
 
     def _drop_fds(self) -> None:
         while self._fds:
