@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -37,7 +38,7 @@ def choose(
     whose tests take the least time come first. The budget counts the seconds that the tests took when they were
     recorded; drawn tests of one setting share what they draw, count together, and are all tried if one of them is.
     Where it is too small for all, each module gives the same share of its time, by its shortest tests, so that every
-    kind of test has its chance.
+    kind of test has its chance; of the others only those for which there is room.
     """
     seconds = _Seconds(reach)
     reaching = [seen for seen in reach.tests(statements) if seen.verdict == "pass"]
@@ -51,9 +52,20 @@ def choose(
         left = max(budget_s - seconds.of(chosen) - reserved, least)
         share = min(1.0, left / (seconds.of(open_ones) or 1.0))
         if share or not chosen:
-            chosen += [seen for group in _groups(open_ones, seconds) for seen in _shortest(group, share, seconds)]
+            # Of what need not notice the defect, the modules come first whose tests take the least time.
+            chosen += _some(open_ones, share, seconds, left if part is others and chosen else math.inf)
             chosen += _free(chosen, tests)
     return Choice([seen.test for seen in chosen], len(reaching))
+
+
+def _some(tests: Sequence[Seen], share: float, seconds: _Seconds, most_s: float) -> list[Seen]:
+    """A share of each module's tests, the shortest, from as many modules as have room in ``most_s`` seconds."""
+    some: list[Seen] = []
+    for group in _groups(tests, seconds):
+        shortest = _shortest(group, share, seconds)
+        if seconds.of(some) + seconds.of(shortest) <= most_s + _HAIR:
+            some += shortest
+    return some
 
 
 def _free(chosen: Sequence[Seen], tests: Sequence[Seen]) -> list[Seen]:

@@ -51,7 +51,8 @@ def test_what_has_to_notice_comes_first_and_leaves_a_share_to_the_others() -> No
     assert choose(reach, statement, 12, first).tests == ["x::cheap", "y::one", "y::two"]
     assert choose(reach, statement, 14, first).tests == ["x::dear", "x::cheap", "y::one", "y::two"]
     assert choose(reach, statement, 0, first).tests == ["x::cheap"]
-    assert choose(reach, statement, 0.5, first).tests == ["x::cheap", "y::one"]
+    # However much the first ones take, and no more than there is room for.
+    assert choose(reach, statement, 8, lambda one: one.test == "x::dear").tests == ["x::dear", "x::cheap"]
     assert choose(reach, statement, 10, lambda _: True).tests == choose(reach, statement, 10).tests
 
 
