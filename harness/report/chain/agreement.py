@@ -13,7 +13,7 @@ from typing import Any, Final
 from harness.report.chain import manifest
 from harness.report.evidence import folder, merge, reader
 from harness.report.evidence.model import Case, Report, ReportError
-from harness.report.pages import html, view
+from harness.report.pages import html, sessions, view
 
 _SHOWN: Final = 5
 _FAILURE: Final = "failure"
@@ -167,6 +167,8 @@ def _evidence(run: Path, report: Report) -> Iterator[Finding]:
 def _page(run: Path, report: Report) -> Iterator[Finding]:
     path = run / folder.INDEX
     if not path.is_file():
-        yield folder.INDEX, "is not there"
+        # The pages of a session that is a part of a run are those of the run.
+        if sessions.OF_A_PART not in report.run.command.split():
+            yield folder.INDEX, "is not there"
     elif html.head(report) not in path.read_text(encoding="utf-8", errors="replace"):
         yield folder.INDEX, "its verdict and its scope are not those of the journal"

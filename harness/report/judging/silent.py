@@ -13,6 +13,7 @@ import contextlib
 import inspect
 import sys
 from collections.abc import Iterator
+from functools import cache
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -28,10 +29,7 @@ class Silent:
 
     def __init__(self, function: object) -> None:
         self._code: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)  # type: ignore[arg-type]
-        self._body = function_of(self._code) if self._code else None
-        nodes = list(ast.walk(self._body)) if self._body else []
-        self._asserts = any(isinstance(node, ast.Assert) for node in nodes)
-        self._failing = [node for node in nodes if _fails(node)]
+        self._body, self._asserts, self._failing = _read(self._code) if self._code else (None, False, [])
         self._lines: set[int] = set()
         self._frame: FrameType | None = None
 
@@ -98,6 +96,14 @@ class Silent:
         if isinstance(question, ast.BoolOp):
             return not constant(question.values[0], self._frame)
         return not (isinstance(question, ast.Match) and constant(question.subject, self._frame))
+
+
+@cache
+def _read(code: CodeType) -> tuple[ast.AST | None, bool, list[ast.AST]]:
+    """The body of a function, whether it has assertions, and what in it fails a test. Many tests share a function."""
+    body = function_of(code)
+    nodes = list(ast.walk(body)) if body else []
+    return body, any(isinstance(node, ast.Assert) for node in nodes), [node for node in nodes if _fails(node)]
 
 
 def _fails(node: ast.AST) -> bool:

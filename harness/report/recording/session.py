@@ -38,7 +38,7 @@ from harness.report.evidence.journal import (
 )
 from harness.report.evidence.model import Case, Report, Requirement
 from harness.report.evidence.system import SystemTried
-from harness.report.pages import html, readings
+from harness.report.pages import html, readings, sessions
 from harness.report.recording import attempts, known, planning
 from harness.report.recording.case import CaseUnderWay
 from harness.report.recording.junit import JunitFile
@@ -145,7 +145,7 @@ class RunRecorder:
         self._collecting = True
         # Until the end, the page says that the run did not finish: some ends leave nobody to write another one.
         with contextlib.suppress(OSError):
-            html.write(self.folder, build(self._journal.entries))
+            sessions.write(self._config, self.folder, build(self._journal.entries))
         self._subscriptions.append(events.session.subscribe(self._log))
         descriptor = self._config.getoption("--events-to")
         if descriptor is not None:
@@ -304,7 +304,8 @@ class RunRecorder:
             self._say(line)
         shown = self._base / self.folder.name
         lost = self._unwritten
-        self._say(html.without_report(lost, shown) if lost else html.last_line(run, shown / folder.INDEX))
+        first = shown / sessions.first_file(self._config)
+        self._say(html.without_report(lost, shown) if lost else html.last_line(run, first))
 
     def _say(self, line: object) -> None:
         """After pytest: what it captured with has put the streams back that it found, and they may not be usable."""
@@ -373,7 +374,7 @@ class RunRecorder:
 
     def _write(self, report: Report) -> None:
         folder.write_whole(self.folder / folder.RESULTS, reader.to_json(report))
-        html.write(self.folder, report)
+        sessions.write(self._config, self.folder, report)
         manifest.write(self.folder)
 
     def _end(self, exitstatus: int) -> Report:

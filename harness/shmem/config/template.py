@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,8 @@ Text = Markup
 
 _MARK: Final = "\0"
 """Around the number of a value in text that waits for its values: no configuration has this character."""
+_HELD: Final = _MARK
+"""The variable that has the values; no template can name it."""
 _VALUE: Final = re.compile(rf"{_MARK}(\d+){_MARK}")
 _OUTSIDE: Final = re.compile(r'[^\0"#\n]+|.', re.DOTALL)
 _INSIDE: Final = re.compile(r'\\["\\]|[^\0"\\]+|.', re.DOTALL)
@@ -37,19 +40,27 @@ def fill(templates: Path, image: str, values: Mapping[str, object]) -> str:
     """The text of the template of a guest image. Raises jinja2.TemplateError, or ConfigError for a value that no
     configuration can hold."""
     held: list[object] = []
+    text = _environment(templates).get_template(f"{image}{SUFFIX}").render({**values, _HELD: held})
+    return _with_values(text, lambda number: held[number])
 
-    def hold(value: object) -> str:
-        held.append(value)
-        return f"{_MARK}{len(held) - 1}{_MARK}"
 
-    environment = jinja2.Environment(
+@lru_cache(maxsize=16)
+def _environment(templates: Path) -> jinja2.Environment:
+    """The templates of a folder. To compile one costs as much as to fill it a hundred times."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        finalize=hold,
+        finalize=_hold,
     )
-    text = environment.get_template(f"{image}{SUFFIX}").render(values)
-    return _with_values(text, lambda number: held[number])
+
+
+@jinja2.pass_context
+def _hold(context: jinja2.runtime.Context, value: object) -> str:
+    """The mark that stands for a value until its place is known."""
+    held: list[object] = context[_HELD]
+    held.append(value)
+    return f"{_MARK}{len(held) - 1}{_MARK}"
 
 
 def _with_values(text: str, value_of: Callable[[int], object]) -> str:
