@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -48,12 +48,23 @@ _REQUESTS: Final = ("attach", "request", "wide", "join")
 def topics_of(step: Step, expected: Outcome, seen: Outcome, created: Collection[str] = ()) -> list[str]:
     """What a difference is about, value by value: who meets others in a wrong region sees its size, and its members.
 
-    ``created`` are the regions that creates make: a list that is wrong about one of those is about creates.
+    ``created`` are the regions that creates make: a list that is wrong about one of those is about creates. One that
+    has a region under another name than it must is about access.
     """
     wrong = [name for name in expected if expected[name] != seen.get(name)]
     topics = [_topic(step, name, expected, seen) for name in wrong or [""]]
-    listed = {name.partition(" of ")[2] for name in (*wrong, *(seen.keys() - expected.keys()))}
-    return [*topics, "creation"] if step.verb == "regions" and not listed.isdisjoint(created) else topics
+    if step.verb == "regions":
+        missing, more = (_regions(one.keys() - other.keys()) for one, other in ((expected, seen), (seen, expected)))
+        if not (_regions(wrong) | more).isdisjoint(created):
+            topics.append("creation")
+        if missing and more:
+            topics.append("access")
+    return topics
+
+
+def _regions(values: Iterable[str]) -> set[str]:
+    """The regions that these values of a list are about."""
+    return {name.partition(" of ")[2] for name in values}
 
 
 def _topic(step: Step, wrong: str, expected: Outcome, seen: Outcome) -> str:
@@ -62,7 +73,7 @@ def _topic(step: Step, wrong: str, expected: Outcome, seen: Outcome) -> str:
         return "members" if members else "signals"
     if wrong == "index":
         return "members"
-    if wrong.startswith(("mode of ", "group of ")):
+    if wrong.startswith(("mode of ", "group of ")) and wrong in seen:
         return "permissions"
     if wrong == "status" and step.verb in _REQUESTS:
         refusals = {Status.NO_PERMISSION, Status.ILLEGAL_NAME, Status.OK}

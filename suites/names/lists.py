@@ -200,17 +200,23 @@ _SUBSTITUTIONS: Final = (
 )  # fmt: skip
 
 
+_DRAWN_SUBSTITUTIONS: Final = 6
+_FIELDS: Final = ("", "a", "ab", "b", "aa", "x")
 _IN_ANY_ORDER: Final = ("allow ab*", "subst ab,h-", "create abx,0x2000", "allow b?a", "deny abb")
 
 
 def _of_substitutions(random: Random) -> Iterator[Listed]:
     """Every form with a prefix of another length, and names with the first field at every place and at every length.
 
-    Then the same options in several orders.
+    Then several substitutions in any order, and the same options in several orders.
     """
     for number, form in enumerate(_SUBSTITUTIONS):
         prefix = _PREFIXES[number % len(_PREFIXES)]
         yield Listed(form.format(prefix), tuple(_with_fields(random, form.format(prefix))))
+    for _ in range(_DRAWN_SUBSTITUTIONS):
+        several = random.sample(_FIELDS, k=random.randint(2, 4))
+        options = " ".join(f"subst {field},{random.choice(('', 'g-', 'x', 'ab'))}" for field in several)
+        yield Listed(options, (Words(b"abx", 0, 4), Made("grow", several[0].encode() + b"b", ord("a"))))
     for order in orders(_IN_ANY_ORDER):
         yield Listed(" ".join(order), (Words(b"abx", 0, 4), Made("grow", b"ab", ord("b"))))
 

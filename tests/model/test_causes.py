@@ -77,3 +77,13 @@ def test_devices_that_differ_only_on_the_bus_are_a_matter_of_placement() -> None
 def test_a_status_is_a_verdict_only_where_it_answers_a_request(step: str, topic: str) -> None:
     (drawn,) = parse(f"one device\n{step}").steps
     assert topics_of(drawn, {"status": int(Status.OK)}, {"status": int(Status.NO_PERMISSION)}) == [topic]
+
+
+def test_a_region_under_a_wrong_name_is_a_matter_of_access() -> None:
+    """Its permissions are missing because the region is."""
+    (step,) = parse("one device\nhost regions").steps
+    must = {"pages of gfoo": 1, "members of gfoo": 1, "mode of gfoo": 0o666}
+    seen = {"pages of bar": 1, "members of bar": 1, "mode of bar": 0o666}
+    assert set(topics_of(step, must, seen)) == {"access", "members"}
+    assert topics_of(step, must, must | {"mode of gfoo": 0o644}) == ["permissions"]
+    assert set(topics_of(step, must, {})) == {"members"}

@@ -15,7 +15,7 @@ from harness.replay.drawn.programs import ProgramDraws
 from harness.replay.drawn.steps import FULL_DEVICE, Draws
 from harness.replay.drawn.systems import SIZES, System, covered
 from harness.replay.drawn.weights import LONG_WAIT
-from harness.replay.parties import LINE_MASKED, Client, Region
+from harness.replay.parties import LINE_MASKED, MESSAGES_ALONE, Client, Region
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
 from harness.replay.trial import Trial
@@ -75,11 +75,13 @@ class Turns:
             self._leave_unread()
         elif kind < 0.0475:
             self._add(Step(self._random.choice(sorted(self._reference.devices)), "report"))
-        elif kind < 0.08:
+        elif kind < 0.14:
+            self._signal_much()
+        elif kind < 0.17:
             self._several()
-        elif kind < 0.2:
+        elif kind < 0.27:
             self._ask()
-        elif kind < 0.3 and self._trial.world.programs:
+        elif kind < 0.37 and self._trial.world.programs:
             self._alone(HOST, self._random.randint(1, 4))
         else:
             alive = sorted(self._reference.devices)
@@ -140,11 +142,25 @@ class Turns:
             for region in [region for region in self._reference.regions if region.name in makes and not kept]:
                 for client in list(region.clients.values()):
                     self._add(Step(client.actor, "detach", (client.connection,)))
+            if kept and makes and self._random.random() < 0.5:
+                self._make_before(guest, self._random.choice(sorted(makes)))
+                return
             self._add(Step(guest, "start"))
             return
         alive = sorted(self._reference.devices)
         if len(alive) > 1:
             self._end(self._random.choice(alive))
+
+    def _make_before(self, guest: str, name: str) -> None:
+        """Somebody makes a region before the guest starts whose create names it; then all of its clients leave."""
+        profile, pages = self._reference.profile, self._random.choice(SIZES)
+        self._join(self._random.choice(self._actors), Region(name, pages, "", profile.region_lifetime, None))
+        self._add(Step(guest, "start"))
+        for region in [region for region in self._reference.regions if region.name == name]:
+            for client in list(region.clients.values()):
+                self._add(Step(client.actor, "detach", (client.connection,)))
+        if self._trial.world.programs:
+            self._add(Step(HOST, "regions"))
 
     def _end(self, guest: str) -> None:
         """A guest ends, often with signals that it has not read; then others take what has become free."""
@@ -258,6 +274,33 @@ class Turns:
         for _ in range(3):
             self._add(Step(one.actor, "interrupts", (device,)))
 
+    def _signal_much(self) -> None:
+        """A client is signalled many times by others, and its interrupts are counted in between; it seldom looks."""
+        listeners = [
+            client
+            for region in self._reference.regions
+            for client in region.clients.values()
+            if client.actor != HOST and len(region.clients) > 1
+        ]
+        if not listeners:
+            return
+        one = self._random.choice(listeners)
+        device = str(one.device)
+        ways = self._draws.ways(one)
+        unread = [way for way in ways if way in (MESSAGES_ALONE, LINE_MASKED)]
+        self._add(Step(one.actor, "listen", (str(self._random.choice([0, *ways, *2 * unread])), device)))
+        others = [client for client in one.region.clients.values() if client is not one]
+        for _ in range(self._random.randint(4, 20)):
+            other = self._random.choice(others)
+            chance = self._random.random()
+            if chance < 0.6:
+                mask = self._random.choice((1 << one.index, reg.NOTIFY_ALL_OTHERS))
+                self._add(Step(other.actor, "notify", (other.connection, f"{mask:#x}")))
+            elif chance < 0.9 and self._reference.devices[one.actor][one.device].due.how:
+                self._add(Step(one.actor, "interrupts", (device,)))
+            elif chance > 0.95:
+                self._add(Step(one.actor, "status", (one.connection,)))
+
     # Several at once
 
     def _several(self) -> None:
@@ -296,15 +339,15 @@ class Turns:
     def _look(self) -> None:
         """What came of a turn: nothing, something, all that takes no signals, or everything."""
         chance = self._random.random()
-        if chance < 0.25:
+        if chance < 0.35:
             return
-        if chance < 0.5:
+        if chance < 0.65:
             for actor in sorted(self._reference.devices):
                 for step in self._looks(actor, statuses=True):
                     if self._random.random() < 0.2:
                         self._add(step)
             return
-        self._everything(statuses=chance > 0.7)
+        self._everything(statuses=chance > 0.75)
 
     def _everything(self, *, statuses: bool = True) -> None:
         for actor in sorted(self._reference.devices):
