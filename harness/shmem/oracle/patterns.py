@@ -43,10 +43,6 @@ _CLASSES = {
 }
 
 
-_MOST_REMEMBERED = 256
-"""Names of which a pattern remembers whether it matches them."""
-
-
 def name_bytes(name: str) -> bytes:
     """The bytes of a name as a guest would write them into the register."""
     return name.encode("utf-8", "surrogateescape")
@@ -109,20 +105,11 @@ class Pattern:
         return len(self.elements) in positions
 
     def matches(self, name: bytes) -> bool:
-        """Whether the whole of ``name`` is matched. The same names are asked for again and again."""
-        known = self._matched.get(name)
-        if known is None:
-            positions = self.start
-            for index, byte in enumerate(name):
-                positions = self.step(positions, byte, first=index == 0)
-            known = self.accepts(positions)
-            if len(self._matched) < _MOST_REMEMBERED:
-                self._matched[name] = known
-        return known
-
-    @cached_property
-    def _matched(self) -> dict[bytes, bool]:
-        return {}
+        """Whether the whole of ``name`` is matched."""
+        positions = self.start
+        for index, byte in enumerate(name):
+            positions = self.step(positions, byte, first=index == 0)
+        return self.accepts(positions)
 
     @cached_property
     def exact(self) -> bool:
