@@ -53,7 +53,7 @@ def choose(
         share = min(1.0, left / (seconds.of(open_ones) or 1.0))
         if share or not chosen:
             # Of what need not notice the defect, the modules come first whose tests take the least time.
-            chosen += _some(open_ones, share, seconds, left if part is others and chosen else math.inf)
+            chosen += _some(open_ones, share, seconds, left if chosen else math.inf)
             chosen += _free(chosen, tests)
     return Choice([seen.test for seen in chosen], len(reaching))
 

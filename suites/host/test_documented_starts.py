@@ -21,8 +21,9 @@ from fixtures.configuration import shmem
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.settings import Setting
-from harness.shmem.config import ConfigError
-from harness.shmem.oracle import creations, decide
+from harness.shmem.config import ShmemVdev
+from harness.shmem.oracle import can_start, creations, decide
+from harness.shmem.oracle.patterns import name_bytes
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, SIGNATURE
 
@@ -34,7 +35,7 @@ OPTIONS: Final = 7
 NAMES: Final = 12
 CREATED_SIZES: Final = ("4096", "0x1000", "1", "4097", "20K", "0x5fff", "64k", "1M", "0x201000")
 _LETTERS: Final = "abcxyzABZ0189.-_+~=@%éü߀あ"
-_UNRESTRICTED: Final = shmem("").vdev
+_UNRESTRICTED: Final = ShmemVdev(())
 
 
 class Drawn:
@@ -58,11 +59,8 @@ class Drawn:
         """Options of a device with which a guest starts under this profile."""
         while True:
             options = " ".join(self._options(number))
-            try:
-                if not any(creation.problem for creation in creations(shmem(options).vdev, self._profile)):
-                    return options
-            except ConfigError:
-                continue
+            if can_start(shmem(options).vdev, self._profile):
+                return options
 
     def _options(self, number: int) -> list[str]:
         options = [self._option() for _ in range(self._random.randrange(OPTIONS))]
@@ -150,7 +148,7 @@ def _wrong_creates(guest: Guest, peer: Guest, profile: Profile) -> Iterator[str]
             pages = first.setdefault(creation.host_name, creation.pages)
             if not decide(_UNRESTRICTED, creation.host_name, profile).allowed:
                 continue
-            seen = peer.request(_bytes(creation.host_name)).region
+            seen = peer.request(name_bytes(creation.host_name)).region
             judged()
             if seen is None or seen.pages != pages:
                 found = f"{seen.pages} pages" if seen else "nothing"
@@ -162,13 +160,8 @@ def _wrong_verdicts(guest: Guest, drawn: Drawn, profile: Profile) -> Iterator[st
     """Names with another status than that of the oracle."""
     for number, (vdev, options) in enumerate(zip(guest.vdevs, drawn.options, strict=True)):
         for name in drawn.names():
-            expected, seen = decide(vdev, name, profile).status, guest.request(_bytes(name), vdev=number).status
+            expected, seen = decide(vdev, name, profile).status, guest.request(name_bytes(name), vdev=number).status
             judged()
             if seen != expected:
                 yield f"device {number}, {options}: {name!r}: {expected.name} expected, {seen.name} seen"
             guest.detach_all()
-
-
-def _bytes(name: str) -> bytes:
-    """A name as a guest writes it."""
-    return name.encode("utf-8", "surrogateescape")

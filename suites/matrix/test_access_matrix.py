@@ -21,8 +21,7 @@ from fixtures.configuration import shmem
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.records import Metrics
-from harness.shmem.config import ConfigError
-from harness.shmem.oracle import creations
+from harness.shmem.oracle import can_start
 from harness.shmem.profile import Profile
 from suites.matrix.conftest import Tally
 from suites.matrix.covering import Configuration, starts
@@ -56,17 +55,10 @@ def _deploy(deploy: Deploy, start: int, profile: Profile) -> tuple[dict[int, tup
     usable = {
         place: configuration
         for place, configuration in enumerate(starts()[start])
-        if _can_start(configuration, profile)
+        if can_start(shmem(configuration.options).vdev, profile)
     }
     *guests, peer = deploy(*(configuration.options for configuration in usable.values()), "")
     return dict(zip(usable, zip(usable.values(), guests, strict=True), strict=True)), peer
-
-
-def _can_start(configuration: Configuration, profile: Profile) -> bool:
-    try:
-        return not any(creation.problem for creation in creations(shmem(configuration.options).vdev, profile))
-    except ConfigError:
-        return False
 
 
 def _each_start() -> list[ParameterSet]:

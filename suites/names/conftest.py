@@ -13,11 +13,9 @@ from fixtures.configuration import shmem
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.settings import Setting
-from harness.shmem.config import ConfigError
-from harness.shmem.oracle import creations
-from harness.shmem.profile import Profile
+from harness.shmem.oracle import can_start
 from suites.names.inquiry import Inquiry, Results
-from suites.names.lists import Listed, Start, listed
+from suites.names.lists import Start, listed
 
 DEVICES = 6
 """Devices of a guest on PCI; in memory it has as many as the bench has places."""
@@ -37,7 +35,11 @@ def ask(deploy: Deploy, bench: Bench, setting: Setting, pytestconfig: pytest.Con
     figures = pytestconfig.stash.setdefault(_FIGURES, {}).setdefault(setting, Results())
 
     def asked(start: Start) -> Results:
-        usable = [each for each in listed(start, bench.config.architecture) if _can_start(each, bench.profile)]
+        usable = [
+            each
+            for each in listed(start, bench.config.architecture)
+            if can_start(shmem(each.options).vdev, bench.profile)
+        ]
         if not usable:
             pytest.skip(NOTHING_STARTS)
         groups = [usable[first : first + most] for first in range(0, len(usable), most)]
@@ -59,13 +61,6 @@ def ask(deploy: Deploy, bench: Bench, setting: Setting, pytestconfig: pytest.Con
 def figures(setting: Setting, pytestconfig: pytest.Config) -> Results:
     """The figures of this setting so far."""
     return pytestconfig.stash.setdefault(_FIGURES, {}).setdefault(setting, Results())
-
-
-def _can_start(each: Listed, profile: Profile) -> bool:
-    try:
-        return not any(creation.problem for creation in creations(shmem(each.options).vdev, profile))
-    except ConfigError:
-        return False
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -19,6 +19,7 @@ from harness.shmem.config import ShmemVdev
 from harness.shmem.name_lists import Made, Name
 from harness.shmem.oracle import Decider, Decision, decide
 from harness.shmem.oracle.coverage import RuleMatcher, new_budget
+from harness.shmem.oracle.patterns import name_bytes
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE
 from harness.shmem.status import Status
@@ -66,11 +67,6 @@ class Results:
 def text_of(name: bytes) -> str:
     """A name as the oracle takes it."""
     return name.decode("utf-8", "surrogateescape")
-
-
-def bytes_of(name: str) -> bytes:
-    """A name as a guest writes it."""
-    return name.encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True)
@@ -145,7 +141,7 @@ class Inquiry:
             meant += [bytes(register)] * times
             decision = decided(meant[-1])
             if decision.allowed and self.profile.name_readback == "host-name":
-                register[:] = bytes_of(decision.host_name).ljust(NAME_SIZE, b"\0")
+                register[:] = name_bytes(decision.host_name).ljust(NAME_SIZE, b"\0")
         expected = [_expected(decided(name), {}) for name in meant]
         items = [Name(name) for name in names]
         asked = self.guest.compare_names(items, expected, vdev=self.number, writing=writing, times=times)

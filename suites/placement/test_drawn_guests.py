@@ -200,7 +200,7 @@ def test_every_device_on_pci_tells_its_line(deploy: Deploy, drawn: Drawn, bench:
     (guest, _) = deploy(drawn.options, "")
     lines = [device.interrupt for device in guest.devices() if device.placement == "pci"]
     if not any(lines):
-        pytest.skip("the guest's tables have no line for a device on PCI")
+        pytest.skip(f"the tables of guests of bench {bench.name} have no line for a device on PCI")
     on_pci = [vdev for vdev, place in enumerate(drawn.places) if not place]
     for vdev, line in zip(on_pci, lines, strict=True):
         guest.select(vdev)

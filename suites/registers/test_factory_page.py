@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from harness.shmem import registers as reg
@@ -209,11 +208,10 @@ def test_a_short_name_after_a_long_one_ends_at_its_terminator(deploy: Deploy) ->
     assert theirs.members() == {ours.index, theirs.index}
 
 
+@pytest.mark.usefixtures("any_width")
 @pytest.mark.requirement("SHM-PROF-05")
-def test_a_store_of_eight_bytes_covers_size_and_the_beginning_of_the_name(deploy: Deploy, bench: Bench) -> None:
+def test_a_store_of_eight_bytes_covers_size_and_the_beginning_of_the_name(deploy: Deploy) -> None:
     """Compilers merge neighbouring stores. All bytes count before the request is looked at."""
-    if bench.profile.access_widths == "natural":
-        pytest.skip("registers of this bench take stores of their own width")
     guest, peer, _ = deploy(*FREE)
     theirs = peer.attach("wide")
     guest.probe.set_name("----")

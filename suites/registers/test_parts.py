@@ -8,7 +8,6 @@ from typing import Final
 
 import pytest
 
-from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from harness.shmem import registers as reg
@@ -36,12 +35,11 @@ def _change(random: Random, guest: Guest, number: int) -> None:
             guest.request(f"part{number}", random.choice(_PAGES))
 
 
+@pytest.mark.usefixtures("any_width")
 @pytest.mark.parametrize("number", range(ROUNDS))
 @pytest.mark.requirement("SHM-PROF-05", "SHM-FACT-06")
-def test_every_part_of_a_register_reads_its_bytes(deploy: Deploy, bench: Bench, number: int) -> None:
+def test_every_part_of_a_register_reads_its_bytes(deploy: Deploy, number: int) -> None:
     """After requests that succeed and that fail, with regions in all places of the window."""
-    if bench.profile.access_widths == "natural":
-        pytest.skip("registers of this bench take accesses of their own width")
     guest, _ = deploy("", "")
     random = Random(f"parts {number}")
     for state in range(STATES):

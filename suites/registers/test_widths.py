@@ -7,12 +7,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region, mask
 from harness.shmem import registers as reg
 
-pytestmark = pytest.mark.only(guest_image=["probe"])
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.usefixtures("any_width")]
 
 FREE = ("", "", "")
 WIDTHS = (1, 2, 4, 8)
@@ -25,13 +24,6 @@ STATUS, IDX, NOTIFY, DETACH = (
 # What the processor lets out on every architecture: aligned ones.
 LOADS = [(offset, width) for width in WIDTHS for offset in range(STATUS, NOTIFY, width)]
 NARROW = [(width, part) for width in (1, 2) for part in range(0, 4, width)]
-
-
-@pytest.fixture(autouse=True)
-def _any_width(bench: Bench) -> None:
-    """These tests are for devices whose registers take accesses of other widths than their own."""
-    if bench.profile.access_widths == "natural":
-        pytest.skip("registers of this bench take accesses of their own width")
 
 
 def joined(guests: Iterable[Guest], name: str) -> list[Region]:

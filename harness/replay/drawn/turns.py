@@ -7,7 +7,7 @@ signals lie, and some come and go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from random import Random
 from typing import Final
 
@@ -139,13 +139,12 @@ class Turns:
             }
             profile = self._reference.profile
             kept = (profile.create_existing, profile.create_slot) == ("keep", "free") and self._random.random() < 0.6
-            for region in [region for region in self._reference.regions if region.name in makes and not kept]:
-                for client in list(region.clients.values()):
-                    self._add(Step(client.actor, "detach", (client.connection,)))
+            if not kept:
+                self._all_leave(makes)
             if kept and makes and self._random.random() < 0.5:
                 self._make_before(guest, self._random.choice(sorted(makes)))
-                return
-            self._add(Step(guest, "start"))
+            else:
+                self._add(Step(guest, "start"))
             return
         alive = sorted(self._reference.devices)
         if len(alive) > 1:
@@ -156,11 +155,15 @@ class Turns:
         profile, pages = self._reference.profile, self._random.choice(SIZES)
         self._join(self._random.choice(self._actors), Region(name, pages, "", profile.region_lifetime, None))
         self._add(Step(guest, "start"))
-        for region in [region for region in self._reference.regions if region.name == name]:
-            for client in list(region.clients.values()):
-                self._add(Step(client.actor, "detach", (client.connection,)))
+        self._all_leave({name})
         if self._trial.world.programs:
             self._add(Step(HOST, "regions"))
+
+    def _all_leave(self, names: Collection[str]) -> None:
+        """All clients of the regions of these names leave."""
+        for region in [region for region in self._reference.regions if region.name in names]:
+            for client in list(region.clients.values()):
+                self._add(Step(client.actor, "detach", (client.connection,)))
 
     def _end(self, guest: str) -> None:
         """A guest ends, often with signals that it has not read; then others take what has become free."""

@@ -147,7 +147,7 @@ class RunRecorder:
         with contextlib.suppress(OSError):
             sessions.write(self._config, self.folder, build(self._journal.entries))
         self._subscriptions.append(events.session.subscribe(self._log))
-        descriptor = self._config.getoption("--events-to")
+        descriptor = self._config.getoption(sessions.OF_A_PART)
         if descriptor is not None:
             self._subscriptions.append(events.session.subscribe(eventlog.pipe(descriptor)))
         self._progress = TerminalProgress.wanted(self._config)

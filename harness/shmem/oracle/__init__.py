@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from harness.shmem.config import Create, Gid, Rule, ShmemVdev, Subst, Umask
+from harness.shmem.config import ConfigError, Create, Gid, Rule, ShmemVdev, Subst, Umask
 from harness.shmem.config.validate import list_problems
 from harness.shmem.oracle import names, rules
 from harness.shmem.oracle.coverage import RuleMatcher
@@ -26,6 +26,7 @@ __all__ = [
     "Decider",
     "Decision",
     "Implicit",
+    "can_start",
     "check",
     "creations",
     "decide",
@@ -194,6 +195,14 @@ def creations(vdev: ShmemVdev, profile: Profile) -> tuple[Creation, ...]:
             case _:
                 pass
     return tuple(made)
+
+
+def can_start(vdev: ShmemVdev, profile: Profile) -> bool:
+    """Whether a guest with this vdev starts: nothing of it is refused, and all of its creates can be made."""
+    try:
+        return not any(creation.problem for creation in creations(vdev, profile))
+    except ConfigError:
+        return False
 
 
 def _creation(
