@@ -197,6 +197,7 @@ class Bench:
             registry=self.registry,
             profile=self.registry.profile,
             max_pages=Window.max_pages,
+            held=[],
         )
         return driver
 

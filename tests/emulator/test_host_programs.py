@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.emulator.service.client import HostRequestError
+from harness.emulator.service.client import EmulatedHost, HostRequestError
 from harness.emulator.service.protocol import MAX_LINE
 from harness.emulator.window import Window
 from harness.shmem.status import Status
@@ -33,6 +33,17 @@ def test_a_pulse_comes_for_each_change_of_the_status_word(bench: Bench) -> None:
     one.probe.detach()
     assert program.wait_pulses(5, programs.PATIENCE) == 5
     assert program.wait_pulses(6, 0.05) == 5
+
+
+def test_no_vm_is_taken_for_the_programs_of_the_host(tmp_path: Path) -> None:
+    with EmulatedHost(log=tmp_path / "host.log", overrides={"region_lifetime": "creating-qvm"}) as host:
+        bench = Bench(host, tmp_path)
+        try:
+            bench.guest(configuration(system="host"), "host")
+            bench.client.create("of-a-program", 1).detach()
+            assert bench.client.regions() == []
+        finally:
+            bench.close()
 
 
 def test_the_list_of_guests_has_their_processes(bench: Bench) -> None:

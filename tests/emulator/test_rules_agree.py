@@ -149,6 +149,7 @@ def _created(vdev: ShmemVdev, profile: Profile) -> tuple[str, int, int] | None:
             registry=registry,
             profile=profile,
             max_pages=_MAX_PAGES,
+            held=[],
         )
         (region,) = registry
         return region.name, region.pages, region.mode

@@ -54,6 +54,12 @@ BAD = [
         "interrupt-used",
         "gic:37 is used twice: found the first at",
     ),
+    (
+        "vdev gic name g vdev pl011 intr gic:37 vdev shmem loc 0x1000 intr g:37",
+        "1:62",
+        "interrupt-used",
+        "g:37 is used",
+    ),
     ("vdev pl011 intr gic:37 pass intr gic:37", "1:29", "interrupt-used", ""),
     ("vdev pl011 intr gic:40 fdt pass intr gic:40,t=72", "1:33", "interrupt-used", "gic:40 is used twice"),
     ("ram 0,1M ram 0x80000,1M", "1:10", "address-collision", "ram at 0x80000 collides with ram at 0x0-0xfffff"),

@@ -28,13 +28,20 @@ class _Defaults:
 
 
 def create_configured(
-    vdev: ShmemVdev, *, system: str, rules: Rules, registry: Registry, profile: Profile, max_pages: int
-) -> list[Client]:
-    """Make the regions. Returns qvm's own connections to them, if it holds any.
+    vdev: ShmemVdev,
+    *,
+    system: str,
+    rules: Rules,
+    registry: Registry,
+    profile: Profile,
+    max_pages: int,
+    held: list[Client],
+) -> None:
+    """Make the regions. ``held`` gets qvm's own connections to them, if it holds any, one by one.
 
     Raises ConfigError, with the place of the option, for a region that cannot be made: the guest does not start.
     """
-    before, held = _Defaults(), []
+    before = _Defaults()
     for option in vdev.options:
         match option:
             case Subst():
@@ -46,10 +53,16 @@ def create_configured(
             case Create():
                 region = _create(option, before, system, rules, registry, profile, max_pages)
                 if profile.create_slot == "held":
-                    held.append(region.add("qvm", lambda: None))
+                    held.append(_hold(region, option))
             case _:
                 pass
-    return held
+
+
+def _hold(region: Region, create: Create) -> Client:
+    try:
+        return region.add("qvm", lambda: None)
+    except RequestFailed as refusal:
+        raise ConfigError(f"qvm cannot hold the region: {refusal}", create.position, found=create.name) from refusal
 
 
 def _create(

@@ -35,7 +35,7 @@ class RequestFailed(Exception):
 class Client:
     """One connection to a region. ``pending`` has bit *i* set when client *i* has signalled since the last read.
 
-    ``changed`` is called when the status word changes by another one's doing, ``signalled_again`` for a signal that
+    ``changed`` is called when the status word changes but by its own reads, ``signalled_again`` for a signal that
     changes nothing, because an earlier one has not been read.
     """
 
@@ -105,7 +105,7 @@ class Region:
     def add(self, owner: str, changed: Callable[[], None]) -> Client:
         """A new client. Raises RequestFailed (CLIENT_MAX) when every index is taken.
 
-        ``changed`` is called whenever the status word of the new client changes by another one's doing.
+        ``changed`` is called whenever the status word of the new client changes but by its own reads.
         """
         index = self.free_index()
         if index is None:

@@ -71,13 +71,14 @@ class VmDevices:
         return arguments
 
     def _create(self, placed: _Placed) -> None:
-        self._held += create_configured(
+        create_configured(
             placed.placement.vdev,
             system=self.system,
             rules=placed.device.requests.rules,
             registry=self.registry,
             profile=self.profile,
             max_pages=Window.max_pages,
+            held=self._held,
         )
 
     def undo(self) -> None:

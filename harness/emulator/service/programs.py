@@ -40,6 +40,8 @@ from harness.shmem.registers import NAME_SIZE, PAGE_SIZE
 from harness.shmem.status import Status
 
 _WORD: Final = 0xFFFF_FFFF
+_PROGRAMS: Final = "/host"
+"""Who makes regions and connects to them, as no VM can be called: a system's name is part of a path."""
 
 Operation = Callable[[Any], Awaitable[object]]
 """What carries a request out, and gives the record that answers it."""
@@ -124,7 +126,7 @@ class HostProgram:
             raise RequestFailed(Status.UNKNOWN_FAILURE)
         if pages > Window.max_pages:
             raise RequestFailed(Status.NOMEM)
-        return self._registry.create(name, pages, creator="host", lifetime=self._profile.region_lifetime)
+        return self._registry.create(name, pages, creator=_PROGRAMS, lifetime=self._profile.region_lifetime)
 
     async def _attach(self, request: Attach) -> Connected:
         region = self._registry.find(self._name(request.name))
@@ -135,7 +137,7 @@ class HostProgram:
     def _connect(self, region: Region) -> Connected:
         number = max(self._connections, default=0) + 1
         pulses = Pulses()
-        client = region.add("host", pulses.send)
+        client = region.add(_PROGRAMS, pulses.send)
         self._connections[number], self._pulses[number] = client, pulses
         return Connected(number, client.index, region.pages)
 

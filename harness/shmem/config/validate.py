@@ -7,6 +7,7 @@ What only may be wrong, because a host may know more than the harness, is a doub
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -167,6 +168,7 @@ def _interrupt(text: str, position: Position) -> Intr | None:
 
 def _interrupts(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
     controllers = _controllers(config)
+    own_names = _own_names(config)
     used: dict[Intr, tuple[str, Position]] = {}
     for owner, option, intr in _interrupt_options(config):
         if controllers.get(intr.pic) is False:
@@ -178,7 +180,8 @@ def _interrupts(config: VmConfig, profile: Profile) -> Iterator[ConfigError]:
             )
         if intr.line is None:
             continue
-        first, where = used.setdefault(intr, (owner.kind, option.position))
+        line = replace(intr, pic=own_names.get(intr.pic, intr.pic))
+        first, where = used.setdefault(line, (owner.kind, option.position))
         if where is not option.position and profile.intr_collision == "rejected":
             if {first, owner.kind} == grammar.SHARED_LINES:
                 continue
@@ -195,6 +198,16 @@ def _controllers(config: VmConfig) -> dict[str, bool]:
         if (name := vdev.name) is not None
     }
     return controllers | dict.fromkeys(grammar.IMPLICIT_CONTROLLERS, True)
+
+
+def _own_names(config: VmConfig) -> dict[str, str]:
+    """The controllers that are there under another name as well, by the name that their vdev gives them."""
+    kinds = [vdev.kind for vdev in config.vdevs]
+    return {
+        name: vdev.kind
+        for vdev in config.vdevs
+        if (name := vdev.name) is not None and vdev.kind in grammar.IMPLICIT_CONTROLLERS and kinds.count(vdev.kind) == 1
+    }
 
 
 def doubts(config: VmConfig, profile: Profile) -> list[Remark]:
