@@ -38,8 +38,8 @@ class Task:
     """A defect to try, and the tests that may notice, in their order.
 
     ``fault`` is one of the catalogue, ``mutant`` a module and, behind a colon, the file with its changed source. After
-    so many tests with ``errors`` it is enough; 0: never. The first failure ends the attempt, with ``group`` the first
-    one of a requirement that has to catch faults of this group.
+    so many tests with ``errors`` only those of ``starts`` are tried yet, which judge that guests start; 0: never. The
+    first failure ends the attempt, with ``group`` the first one of a requirement that has to catch faults of this group.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Task:
     fault: str = ""
     mutant: str = ""
     errors: int = 0
+    starts: list[str] = field(default_factory=list)
     group: str = ""
 
 

@@ -85,18 +85,29 @@ class _Trying:
         self._ended.clear()
         self._reasons.clear()
         began = time.monotonic()
-        chosen = [items[test] for test in task.tests if test in items]
-        for item, following in zip(chosen, [*chosen[1:], None], strict=False):
-            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if self._enough(task) or session.shouldstop:
-                break
+        self._run(session, task, [items[test] for test in task.tests if test in items])
         problem = _let_go(session)
+        if not self._noticed(task) and self._breaks(task) and not session.shouldstop:
+            tried = {case.case for case in self._ended}
+            self._run(session, task, [items[test] for test in task.starts if test in items and test not in tried])
+            problem = _let_go(session) or problem
         return self._answer(task, items, problem, time.monotonic() - began)
 
-    def _enough(self, task: Task) -> bool:
-        errors = sum(case.verdict == "error" for case in self._ended)
+    def _run(self, session: pytest.Session, task: Task, tests: Sequence[pytest.Item]) -> None:
+        """Run the tests until one notices the defect, or the bench has broken as often as the task says."""
+        begun = self._breaks(task)
+        for item, following in zip(tests, [*tests[1:], None], strict=False):
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._noticed(task) or self._breaks(task) > begun or session.shouldstop:
+                break
+
+    def _noticed(self, task: Task) -> bool:
         failed = deciding(self._ended, task.group)
-        return (failed is not None and _in_group(failed, task.group)) or 0 < task.errors <= errors
+        return failed is not None and _in_group(failed, task.group)
+
+    def _breaks(self, task: Task) -> bool:
+        errors = sum(case.verdict == "error" for case in self._ended)
+        return 0 < task.errors <= errors
 
     def _answer(self, task: Task, items: dict[str, pytest.Item], problem: str, seconds: float) -> Answer:
         failed = deciding(self._ended, task.group)

@@ -37,6 +37,41 @@ SUITE = """
 """
 
 
+BREAKING = """
+    from harness.emulator.service.client import EmulatedHost, HostRequestError
+    from harness.errors import BenchError
+
+    @pytest.fixture
+    def client():
+        with EmulatedHost() as host, host.client() as client:
+            yield client
+
+    def signalled(client):
+        try:
+            one, two = client.create("a", 1), client.attach("a")
+            one.notify(1 << two.index)
+            return two.status() == (1 << one.index) | (3 << 16)
+        except HostRequestError:
+            return False
+
+    @needs("SHM-NOTIF-01")
+    @pytest.mark.parametrize("number", range(8))
+    def test_of_another_matter(client, number):
+        if not (right := signalled(client)):
+            raise BenchError("the guest does not start")
+        assert right
+
+    @needs("SHM-NOTIF-01")
+    def test_that_comes_too_late(client):
+        assert signalled(client)
+
+    @needs("QVM-CFG-04")
+    def test_it_starts(client):
+        assert signalled(client)
+"""
+"""Tests that break where the last of them finds something."""
+
+
 def mutate(suite: MadeUp, *options: str) -> subprocess.CompletedProcess[str]:
     """The command on one bench, which the suite does not use."""
     place = ["--suite", str(suite.folder), "--out", str(suite.folder / "out"), "--bench", "qemu-aarch64"]
@@ -84,6 +119,16 @@ def test_mutants_are_killed_or_named(tmp_path: Path) -> None:
     assert {(one["name"], one["outcome"]) for one in results(tmp_path / "out")["tried"]} == {
         (one["name"], one["outcome"]) for one in found["tried"]
     }
+
+
+@pytest.mark.long
+def test_what_breaks_every_test_is_found_by_the_one_that_judges_starts(tmp_path: Path) -> None:
+    suite = MadeUp.of(tmp_path, BREAKING)
+    run = mutate(suite, "--select", "emulator/device/regions.py", "--mutants", "12", "--seed", "11")
+    assert run.returncode == 1, run.stdout + run.stderr
+    tried = results(tmp_path / "out")["tried"]
+    assert "broke" not in {one["outcome"] for one in tried}
+    assert ["QVM-CFG-04"] in [one["requirements"] for one in tried]
 
 
 def test_wrong_use(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ _AT_ONCE: Final[tuple[Outcome, ...]] = ("unreached", "equivalent")
 _KEEP_SECONDS: Final = 5.0
 # A bench is given up after two; a qvm that refuses a configuration is an error of its test alone.
 _ERRORS: Final = 8
+_STARTS: Final = "QVM-CFG-04"
+"""The requirement that finds a defect where other tests find a guest that does not start."""
 
 
 @dataclass
@@ -69,6 +71,7 @@ class Campaign:
     def _tasks(self, reach: Reach, mutants: Iterable[Mutant], reaching: dict[str, int]) -> Iterator[Task]:
         """The mutants that have to be tried. Those that are decided without a trial are reported in their turn."""
         benches = Benches(seen.readings for seen in reach.seen)
+        starts = [seen.test for seen in reach.seen if _STARTS in seen.requirements and seen.verdict == "pass"]
         for mutant in mutants:
             if said := reason(mutant, self.entries) or ("" if benches.show(mutant) else REASON):
                 self._tell(_tried(mutant, "equivalent", reason=said))
@@ -78,7 +81,7 @@ class Campaign:
                 self._tell(_tried(mutant, "unreached"))
                 continue
             reaching[mutant.name] = choice.reaching
-            yield Task(mutant.name, choice.tests, mutant=self._change(mutant), errors=_ERRORS)
+            yield Task(mutant.name, choice.tests, mutant=self._change(mutant), errors=_ERRORS, starts=starts)
 
     def _change(self, mutant: Mutant) -> str:
         """Put the mutant's source down; the module and the file."""
