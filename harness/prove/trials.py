@@ -39,7 +39,7 @@ class Task:
 
     ``fault`` is one of the catalogue, ``mutant`` a module and, behind a colon, the file with its changed source. After
     so many tests with ``errors`` only those of ``starts`` are tried yet, which judge that guests start; 0: never. The
-    first failure ends the attempt, with ``group`` the first one of a requirement that has to catch faults of this group.
+    first failure ends the attempt, with ``group`` the first one of a requirement that has to catch its faults.
     """
 
     name: str

@@ -162,12 +162,11 @@ def _announced(guest: Guest, name: str, pages: int) -> range | None:
     return range(factory.shmem, factory.shmem + (1 + factory.size) * PAGE_SIZE)
 
 
-@pytest.mark.requirement("SHM-FACT-06", "SHM-PCI-01", "SHM-MMIO-01")
-def test_no_region_is_in_the_place_of_anything_else(deploy: Deploy, drawn: Drawn) -> None:
+def _show_apart(guest: Guest) -> list[range]:
     """Large regions of all devices: their addresses have nothing in common, and no factory page is among them."""
-    (guest, _) = deploy(tuple(place.options if place else "" for place in drawn.places), "")
     taken = [range(device.factory, device.factory + PAGE_SIZE) for device in guest.devices()]
-    for vdev in range(len(drawn.places)):
+    shown: list[range] = []
+    for vdev in range(len(guest.vdevs)):
         guest.select(vdev)
         window: list[range] = []
         for number, pages in enumerate(FILLING):
@@ -177,8 +176,41 @@ def test_no_region_is_in_the_place_of_anything_else(deploy: Deploy, drawn: Drawn
                 assert not common, f"device {vdev}: {pages} pages at {region.start:#x} cover {common[0].start:#x}"
                 window.append(region)
         taken += window
+        shown += window
     # Nothing else leaves regions that the guest has not mapped.
     guest.power_off()
+    return shown
+
+
+@pytest.mark.requirement("SHM-FACT-06", "SHM-PCI-01", "SHM-MMIO-01")
+def test_no_region_is_in_the_place_of_anything_else(deploy: Deploy, drawn: Drawn) -> None:
+    """Wherever the devices are."""
+    (guest, _) = deploy(tuple(place.options if place else "" for place in drawn.places), "")
+    _show_apart(guest)
+
+
+@pytest.mark.only(placement=["mmio"])
+@pytest.mark.requirement("SHM-FACT-06", "SHM-MMIO-01")
+@pytest.mark.parametrize("seed", SEEDS, ids="seed {}".format)
+def test_a_device_may_be_where_another_one_had_its_regions(deploy: Deploy, bench: Bench, seed: int) -> None:
+    """The guest starts once more with the page of one more device in the first page of a region, or elsewhere in it."""
+    span, random = bench.config.mmio_range, Random(seed)
+    if span is None or len(bench.config.mmio) < 2:
+        pytest.skip(f"bench {bench.name} does not say where else devices may be in memory")
+    first, second = random.sample(bench.config.mmio, 2)
+    (guest, _) = deploy((first.options,), "")
+    shown = [
+        one.start + page * PAGE_SIZE
+        for one in _show_apart(guest)
+        for page in (0, random.randrange(len(one) // PAGE_SIZE), len(one) // PAGE_SIZE - 1)
+        if one.start >= span.first and one.stop <= span.last
+    ]
+    if not shown:
+        pytest.skip(f"bench {bench.name} shows regions where no device may be")
+    places = [first, replace(second, loc=random.choice(shown), window=None)]
+    random.shuffle(places)
+    (guest, _) = deploy(tuple(place.options for place in places), "")
+    _show_apart(guest)
 
 
 @pytest.mark.requirement("SHM-MMIO-03")
