@@ -37,8 +37,9 @@ def choose(
     A defect in what knows no architecture is tried on one architecture. Tests of one module stay together, and modules
     whose tests take the least time come first. The budget counts the seconds that the tests took when they were
     recorded; drawn tests of one setting share what they draw, count together, and are all tried if one of them is.
-    Where it is too small for all, each module gives the same share of its time, by its shortest tests, so that every
-    kind of test has its chance; of the others only those for which there is room.
+    Where it is too small for all, half of it is for the shortest tests of all, which are the most; of what is left each
+    module gives the same share of its time, by its shortest tests, so that every kind of test has its chance. Of the
+    others only those come for which there is room.
     """
     seconds = _Seconds(reach)
     reaching = [seen for seen in reach.tests(statements) if seen.verdict == "pass"]
@@ -59,12 +60,18 @@ def choose(
 
 
 def _some(tests: Sequence[Seen], share: float, seconds: _Seconds, most_s: float) -> list[Seen]:
-    """A share of each module's tests, the shortest, from as many modules as have room in ``most_s`` seconds."""
+    """A share of the tests: the shortest of all, and the shortest of each module for which ``most_s`` has room."""
+    enough = share * seconds.of(tests)
+    short = {seen.test for seen in _shortest(tests, share / 2, seconds)} if share < 1.0 else set()
+    left = [seen for seen in tests if seen.test not in short]
+    of_left = max(0.0, enough - seconds.of([seen for seen in tests if seen.test in short])) / (seconds.of(left) or 1.0)
     some: list[Seen] = []
     for group in _groups(tests, seconds):
-        shortest = _shortest(group, share, seconds)
-        if seconds.of(some) + seconds.of(shortest) <= most_s + _HAIR:
-            some += shortest
+        others = [seen for seen in group if seen.test not in short]
+        kept = short | {seen.test for seen in _shortest(others, of_left, seconds, least=int(others == group))}
+        chosen = [seen for seen in group if seen.test in kept]
+        if seconds.of(some) + seconds.of(chosen) <= most_s + _HAIR:
+            some += chosen
     return some
 
 
@@ -94,17 +101,17 @@ def _together(seen: Seen) -> object:
     return (seen.test.partition("::")[0], seen.bench, seen.setting) if seen.drawn else seen.test
 
 
-def _shortest(group: Sequence[Seen], share: float, seconds: _Seconds) -> list[Seen]:
-    """As many of a module's tests as take a share of its time, the shortest, but one in any case; in their order."""
-    most = share * seconds.of(group)
+def _shortest(tests: Sequence[Seen], share: float, seconds: _Seconds, least: int = 0) -> list[Seen]:
+    """As many of the tests as take a share of their time, the shortest, but ``least`` in any case; in their order."""
+    most = share * seconds.of(tests)
     kept: list[Seen] = []
-    for seen in sorted(group, key=lambda seen: seconds.of([seen])):
+    for seen in sorted(tests, key=lambda seen: seconds.of([seen])):
         # What was added up in another order may differ by a hair. Those that cost no more than the kept ones are free.
-        if kept and seconds.of([*kept, seen]) > max(most, seconds.of(kept)) + _HAIR:
+        if len(kept) >= least and seconds.of([*kept, seen]) > max(most, seconds.of(kept)) + _HAIR:
             break
         kept.append(seen)
     names = {seen.test for seen in kept}
-    return [seen for seen in group if seen.test in names]
+    return [seen for seen in tests if seen.test in names]
 
 
 def _groups(tests: Sequence[Seen], seconds: _Seconds) -> list[list[Seen]]:

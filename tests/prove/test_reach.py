@@ -39,6 +39,13 @@ def test_with_a_small_budget_every_module_gives_its_shortest_tests() -> None:
     assert choose(reach, statement, 0).tests == ["y::one", "x::cheapest"]
 
 
+def test_half_of_a_small_budget_is_for_the_shortest_of_all() -> None:
+    tests = [*(seen(f"x::{number}", 0.125) for number in range(8)), seen("y::dear", 10)]
+    reach = Reach(tests, {DEVICE: {5: {one.test for one in tests}}})
+    assert choose(reach, [Statement(DEVICE, 5, 5)], 2).tests == [*(f"x::{number}" for number in range(8)), "y::dear"]
+    assert choose(reach, [Statement(DEVICE, 5, 5)], 1).tests == [*(f"x::{number}" for number in range(4)), "y::dear"]
+
+
 def test_what_has_to_notice_comes_first_and_leaves_a_share_to_the_others() -> None:
     """However small the budget is, one test at least of those that have to notice is tried."""
     tests = [seen("x::dear", 9), seen("x::cheap", 1), seen("y::one", 2), seen("y::two", 2)]
