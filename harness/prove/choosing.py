@@ -34,7 +34,7 @@ def choose(
     The others have a share of the budget that is theirs, however much the first ones take: a defect that none of those
     notices may show there.
 
-    A defect in what knows no architecture is tried on one architecture. Tests of one module stay together, and modules
+    A defect in what knows no architecture is tried on one architecture, where the budget is too small for both. Tests of one module stay together, and modules
     whose tests take the least time come first. The budget counts the seconds that the tests took when they were
     recorded; drawn tests of one setting share what they draw, count together, and are all tried if one of them is.
     Where it is too small for all, half of it is for the shortest tests of all, which are the most; of what is left each
@@ -43,7 +43,8 @@ def choose(
     """
     seconds = _Seconds(reach)
     reaching = [seen for seen in reach.tests(statements) if seen.verdict == "pass"]
-    tests = reach.without_twins(reaching) if free_of_architecture(statements) else reaching
+    fits = seconds.of([seen for seen in reaching if first(seen)]) <= budget_s
+    tests = reaching if fits or not free_of_architecture(statements) else reach.without_twins(reaching)
     chosen: list[Seen] = []
     picked, others = [seen for seen in tests if first(seen)], [seen for seen in tests if not first(seen)]
     kept = min(seconds.of(others), OTHERS * budget_s) if picked else 0.0

@@ -119,8 +119,10 @@ def test_architectures_are_twins_where_the_source_knows_none() -> None:
     tests = [seen("x::t[a-pci]", 3, "a"), seen("x::u[a-pci]", 1, "a"), seen("x::t[b-pci]", 1, "b")]
     lines = {5: {one.test for one in tests}}
     reach = Reach(tests, {DEVICE: lines, MACHINE: lines})
-    assert choose(reach, [Statement(DEVICE, 5, 5)], 100).tests == ["x::u[a-pci]", "x::t[b-pci]"]
+    assert choose(reach, [Statement(DEVICE, 5, 5)], 4.9).tests == ["x::u[a-pci]", "x::t[b-pci]"]
     assert len(choose(reach, [Statement(MACHINE, 5, 5)], 100).tests) == 3
+    # Where there is time for all, none is left out.
+    assert len(choose(reach, [Statement(DEVICE, 5, 5)], 5).tests) == 3
     # What is drawn is something else on each bench: it takes turns, and stays together in each setting.
     drawn = [
         seen(f"x::{name}[{bench}-{place}]", 1, bench, drawn=True)
@@ -128,11 +130,13 @@ def test_architectures_are_twins_where_the_source_knows_none() -> None:
         for bench in "ab"
         for place in ("pci", "mmio")
     ]
-    chosen = choose(Reach(drawn, {DEVICE: {5: {one.test for one in drawn}}}), [Statement(DEVICE, 5, 5)], 100).tests
+    chosen = choose(Reach(drawn, {DEVICE: {5: {one.test for one in drawn}}}), [Statement(DEVICE, 5, 5)], 7).tests
     assert sorted(chosen) == ["x::t[a-mmio]", "x::t[b-pci]", "x::u[a-mmio]", "x::u[b-pci]"]
     # A bench with other readings is no twin.
     other = [*tests[:2], seen("x::t[b-pci]", 1, "b", release="8.0")]
-    assert len(choose(Reach(other, {DEVICE: lines}), [Statement(DEVICE, 5, 5)], 100).tests) == 3
+    twins = [seen("x::v[a-pci]", 50, "a"), seen("x::v[b-pci]", 50, "b")]
+    all_of_them = {5: {one.test for one in (*other, *twins)}}
+    assert len(choose(Reach([*other, *twins], {DEVICE: all_of_them}), [Statement(DEVICE, 5, 5)], 60).tests) == 4
 
 
 def test_a_record_of_another_harness_is_refused(tmp_path: Path) -> None:
