@@ -34,12 +34,12 @@ def choose(
     The others have a share of the budget that is theirs, however much the first ones take: a defect that none of those
     notices may show there.
 
-    A defect in what knows no architecture is tried on one architecture, where the budget is too small for both. Tests of one module stay together, and modules
-    whose tests take the least time come first. The budget counts the seconds that the tests took when they were
-    recorded; drawn tests of one setting share what they draw, count together, and are all tried if one of them is.
-    Where it is too small for all, half of it is for the shortest tests of all, which are the most; of what is left each
-    module gives the same share of its time, by its shortest tests, so that every kind of test has its chance. Of the
-    others only those come for which there is room.
+    A defect in what knows no architecture is tried on one architecture, where the budget is too small for both. Tests
+    of one module stay together, and modules whose tests take the least time come first. The budget counts the seconds
+    that the tests took when they were recorded; drawn tests of one setting share what they draw, count together, and
+    are all tried if one of them is. Where it is too small for all, half of it is for the shortest tests of all, which
+    are the most; of what is left each module gives the same share of its time, by its shortest tests, so that every
+    kind of test has its chance. Of the others only those come for which there is room.
     """
     seconds = _Seconds(reach)
     reaching = [seen for seen in reach.tests(statements) if seen.verdict == "pass"]
