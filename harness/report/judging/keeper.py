@@ -100,11 +100,12 @@ def check(config: pytest.Config) -> None:
 
 
 class JudgementKeeper:
-    """Counts the judgements of each body; ``requirements`` returns which tests are characterisations."""
+    """Looks whether each body judges; ``requirements`` returns which tests are characterisations."""
 
     def __init__(self, requirements: Mapping[str, Requirement]) -> None:
         self._requirements = requirements
         self._in_body = False
+        self._before = 0
         self._undo: list[Callable[[], None]] = []
         self._lost: LostFindings | None = None
 
@@ -148,14 +149,15 @@ class JudgementKeeper:
         frame = _asserting(sys._getframe())
         if self._lost is not None:
             self._lost.held(frame)
-        if self._in_body and not of_a_mock(expl) and not vacuous(orig, frame):
+        # One judgement is enough, and to look into an assertion takes longer than to make it.
+        if self._in_body and taken() == self._before and not of_a_mock(expl) and not vacuous(orig, frame):
             judged()
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Raise JudgedNothingError after a body that did not judge, or did not record what it was to record."""
         __tracebackhide__ = True
-        before, met = taken(), demands()
+        self._before, met = taken(), demands()
         silent = Silent(item.function) if isinstance(item, pytest.Function) else None
         self._in_body = True
         if self._lost is not None:
@@ -180,7 +182,7 @@ class JudgementKeeper:
             raise JudgedNothingError(
                 "the characterisation recorded nothing", remedy="record an observation, a figure or an access"
             )
-        if taken() == before and not (silent is not None and silent.judged(demands() > met)):
+        if taken() == self._before and not (silent is not None and silent.judged(demands() > met)):
             raise JudgedNothingError(
                 "the test judged nothing: its body ended without checking anything",
                 remedy="assert something that the device decides; code outside of test modules reports its checks with"
