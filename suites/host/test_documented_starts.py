@@ -8,7 +8,7 @@ guest starts without shared memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
@@ -18,9 +18,9 @@ from fixtures.api import GuestEndedError, conclude, judged
 from fixtures.attempts import Try
 from fixtures.bench import Bench
 from fixtures.configuration import shmem
-from fixtures.deployment import Deploy
+from fixtures.deployment import Deploy, mmio_locations
 from fixtures.guest import Guest
-from fixtures.settings import Setting
+from fixtures.settings import MmioLocation, Setting
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import can_start, creations, decide
 from harness.shmem.oracle.patterns import name_bytes
@@ -39,11 +39,16 @@ _UNRESTRICTED: Final = ShmemVdev(())
 
 
 class Drawn:
-    """The options of the devices of a guest, and names to ask each for, by the profile of the bench."""
+    """The options of the devices of a guest, and names to ask each for, by the profile of the bench.
 
-    def __init__(self, random: Random, profile: Profile, most: int) -> None:
+    ``places`` are those of the devices in memory, none on PCI.
+    """
+
+    def __init__(self, random: Random, profile: Profile, places: Sequence[MmioLocation]) -> None:
         self._random = random
         self._profile = profile
+        self._places = places
+        most = len(places) or MOST_ON_PCI
         self._names = [self._word() for _ in range(NAMES)]
         self.options = tuple(self._usable(number) for number in range(random.randint(1, most)))
 
@@ -64,9 +69,13 @@ class Drawn:
 
     def _options(self, number: int) -> list[str]:
         options = [self._option() for _ in range(self._random.randrange(OPTIONS))]
-        options.insert(self._random.randint(0, len(options)), self._create(f"made{number}"))
+        options.append(self._create(f"made{number}"))
         if self._random.random() < 0.5:
-            options.insert(self._random.randint(0, len(options)), f"name device{number}")
+            options.append(f"name device{number}")
+        if self._places:
+            place = self._places[number]
+            options += [f"loc {place.loc:#x}", f"intr {place.intr}"]
+        self._random.shuffle(options)
         return options
 
     def _option(self) -> str:
@@ -98,8 +107,7 @@ class Drawn:
 def drawn(request: pytest.FixtureRequest, bench: Bench, setting: Setting) -> Drawn:
     """A guest for this bench."""
     random = Random(f"documented {request.function.__name__} {request.param} {setting.placement}")
-    most = len(bench.config.mmio) if setting.placement == "mmio" else MOST_ON_PCI
-    return Drawn(random, bench.profile, most)
+    return Drawn(random, bench.profile, mmio_locations(bench, setting))
 
 
 def _started(deploy: Deploy, one_more: Try, drawn: Drawn) -> tuple[Guest, Guest]:
