@@ -7,11 +7,13 @@ changes of the status word.
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
-from fixtures.guest import Region, Work
+from fixtures.guest import Guest, Region, Work
 from fixtures.settings import Setting
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
@@ -23,6 +25,9 @@ SPURIOUS = MESSAGES // 20
 # Longest time that an interrupt may take; it is only waited for when one is missing.
 SECONDS = 20.0
 FEW = 10
+# A line that is left unread is raised again from time to time.
+CALM_SECONDS = 1.5
+TURNS = 30
 PAGES = 2
 PIECES = 9
 # Of the speed of private memory; the figures themselves are measured in suites/performance.
@@ -96,3 +101,56 @@ def test_a_thousand_messages_by_a_level_line(deploy: Deploy, bench: Bench) -> No
     for guest in guests:
         guest.listen("pin", vdev=vdev)
     check_exchange(*regions)
+
+
+def come_and_go(random: Random, guest: Guest, peer: Guest) -> None:
+    """Signals, reads, comings and goings in three regions; then one is left with a signal unread, the others anyhow."""
+    names = ("left", "read", "either")
+    held = {(who, name): who.attach(name) for name in names for who in (guest, peer)}
+    for _ in range(TURNS):
+        name, who = random.choice(names), random.choice((guest, peer))
+        match random.randrange(4):
+            case 0:
+                held[guest, name].pending()
+            case 1:
+                held[who, name].detach()
+                held[who, name] = who.attach(name)
+            case _:
+                held[peer, name].signal(held[guest, name].index)
+    for name in random.sample(names, len(names)):
+        held[peer, name].signal(held[guest, name].index)
+        if name == "left" or (name == "either" and random.random() < 0.5):
+            held[guest, name].detach()
+        elif name == "read":
+            held[guest, name].pending()
+        else:
+            held[peer, name].detach()
+            held[guest, name].pending()
+
+
+def _of_others(deploy: Deploy) -> int:
+    """Interrupts in the same time on the line of a guest that has no region."""
+    guest, _ = deploy("allow nothing", "")
+    guest.listen("pin")
+    guest.wait_interrupts(CALM_SECONDS)
+    return guest.interrupt_count().taken
+
+
+@pytest.mark.requirement("SHM-NOTIF-10")
+@pytest.mark.parametrize("seed", range(2), ids="seed {}".format)
+def test_what_was_read_or_left_interrupts_nobody(deploy: Deploy, setting: Setting, seed: int) -> None:
+    """The guest takes interrupts from then on; the next signal is the first one that means something."""
+    guest, peer = deploy("", "")
+    come_and_go(Random(seed), guest, peer)
+    if not guest.can_listen("pin"):
+        pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by a line")
+    guest.wait_interrupts(CALM_SECONDS)
+    taken = guest.interrupt_count().taken
+    if taken > 1:
+        assert taken <= 1 + 2 * _of_others(deploy), f"{taken} interrupts for nothing"
+        pytest.skip(f"guests of {setting.bench} have another device on that line")
+    ours, theirs = guest.attach("after"), peer.attach("after")
+    ours.pending()
+    theirs.signal(ours.index)
+    waited = guest.wait_interrupts(SECONDS)
+    assert waited.senders(ours.handle) == 1 << theirs.index

@@ -289,13 +289,15 @@ class Draws:
     def _draw_load(self, actor: str, device: int) -> Step | None:
         del device
         client = self.own(actor)
-        if not client:
-            return None
+        return self.load(client) if client else None
+
+    def load(self, client: Client) -> Step | None:
+        """A load of any width from a control page."""
         width = self._random.choice((1, 2, 4, 8)) if self._any_width else 4
         offset = self._random.randrange(0, reg.CONTROL_NOTIFY_OFFSET, width)
         if offset < reg.CONTROL_IDX_OFFSET and client.due.reads:
             return None
-        return Step(actor, "load", (client.connection, f"{offset:#x}", str(width)))
+        return Step(client.actor, "load", (client.connection, f"{offset:#x}", str(width)))
 
     def _draw_store(self, actor: str, device: int) -> Step | None:
         del device

@@ -27,6 +27,8 @@ _LOOKS_BACK: Final = 0.05
 """How often a look goes to a place that a guest has left."""
 _LOOKS_BEHIND: Final = 0.1
 """How often a look goes behind a region."""
+_OTHER_LOOKS: Final = 0.3
+"""How often a look at a status word is a load of another width, or from beside it."""
 _PIN_ON: Final = 0.3
 """How often a look switches an interrupt pin on that is off: what is due comes then."""
 _FINDS_OF_A_FULL_DEVICE: Final = 4
@@ -203,13 +205,15 @@ class Turns:
             self._add(Step(client.actor, "notify", (client.connection, f"{self._draws.mask(client):#x}")))
         self._everything()
         for actor in sorted(self._reference.devices):
+            self._alone(actor, self._random.choice(_LONGEST))
             for step in self._draws.left(actor):
                 self._add(step)
         self._leave_most(crowd)
 
     def _leave_most(self, clients: Sequence[Client]) -> None:
-        """All of these leave but four at most."""
-        for client in self._random.sample(clients, k=len(clients) - self._random.randint(0, min(4, len(clients)))):
+        """All of these leave but four at most, if they have not left yet."""
+        there = [client for client in clients if self._reference.clients[client.actor].get(client.connection) is client]
+        for client in self._random.sample(there, k=len(there) - self._random.randint(0, min(4, len(there)))):
             self._add(Step(client.actor, "detach", (client.connection,)))
 
     def _join(self, actor: str, region: Region) -> None:
@@ -254,6 +258,7 @@ class Turns:
             if step := self._draws.find(actor, device):
                 self._add(step)
         self._everything()
+        self._alone(actor, self._random.choice(_LONGEST))
         self._leave_most(held)
 
     # Interrupts that nobody looks at
@@ -370,7 +375,8 @@ class Turns:
         yield from (step for step in self._draws.left(actor) if self._random.random() < _LOOKS_BACK)
         for connection, client in sorted(self._reference.clients[actor].items()):
             if statuses:
-                yield Step(actor, "status", (connection,))
+                load = self._draws.load(client) if self._random.random() < _OTHER_LOOKS else None
+                yield load or Step(actor, "status", (connection,))
             if self._is_worth_it(client.region):
                 yield Step(actor, "edges", (connection,))
             if self._random.random() < _LOOKS_BEHIND and (step := self._draws.behind(client)):
