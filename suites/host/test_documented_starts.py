@@ -18,7 +18,7 @@ from fixtures.api import GuestEndedError, conclude, judged
 from fixtures.attempts import Try
 from fixtures.bench import Bench
 from fixtures.configuration import shmem
-from fixtures.deployment import Deploy, mmio_locations
+from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.settings import MmioLocation, Setting
 from harness.shmem.config import ShmemVdev
@@ -26,6 +26,7 @@ from harness.shmem.oracle import can_start, creations, decide
 from harness.shmem.oracle.patterns import name_bytes
 from harness.shmem.profile import Profile
 from harness.shmem.registers import MAX_NAME_LENGTH, SIGNATURE
+from suites.placement.places import drawn_places
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release, pytest.mark.drawn]
 
@@ -107,7 +108,7 @@ class Drawn:
 def drawn(request: pytest.FixtureRequest, bench: Bench, setting: Setting) -> Drawn:
     """A guest for this bench."""
     random = Random(f"documented {request.function.__name__} {request.param} {setting.placement}")
-    return Drawn(random, bench.profile, mmio_locations(bench, setting))
+    return Drawn(random, bench.profile, drawn_places(random, bench) if setting.placement == "mmio" else ())
 
 
 def _started(deploy: Deploy, one_more: Try, drawn: Drawn) -> tuple[Guest, Guest]:

@@ -18,21 +18,17 @@ from fixtures.bench import Bench
 from fixtures.configuration import Options
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
-from fixtures.settings import MmioLocation, MmioRange, Setting
-from harness.shmem import boundaries
+from fixtures.settings import MmioLocation, Setting
 from harness.shmem.registers import NAME_OFFSET, PAGE_SIZE, SIGNATURE, SIZE_OFFSET
 from harness.shmem.status import Status
+from suites.placement.places import drawn_places
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
 SECONDS = 20.0
 MOST_DEVICES = 12
-MOST_IN_MEMORY = 6
-ALIGNMENTS = (12, 29)
-"""Bits of the addresses of devices in memory that may be zeros."""
 MOST_PAGES = 40
 """Of a region: as many as the smallest place of a device in memory can show."""
-GIC_LINES = boundaries.around(64, 96, 128, 160, 192, 224, 256, 280, least=64, most=287)
 SEEDS = range(1, 5)
 FILLING = (34_000, 8_000, 8_000, *[1_000] * 12)
 """Pages of regions that reach into most of a window, whatever places it has; without room for one, others are tried."""
@@ -61,7 +57,7 @@ def _name(vdev: int) -> str:
 def drawn(request: pytest.FixtureRequest, bench: Bench, setting: Setting) -> Drawn:
     """A guest of this seed."""
     random = Random(f"{request.param} {setting.placement}")
-    in_memory = _in_memory(random, bench)
+    in_memory = drawn_places(random, bench)
     if setting.placement == "mmio":
         places: list[MmioLocation | None] = list(random.sample(in_memory, random.randint(1, len(in_memory))))
     else:
@@ -70,42 +66,6 @@ def drawn(request: pytest.FixtureRequest, bench: Bench, setting: Setting) -> Dra
         for vdev in random.sample(range(count), min(count - 1, random.randint(0, len(in_memory)))):
             places[vdev] = in_memory.pop()
     return Drawn(tuple(places), tuple(random.sample(range(1, MOST_PAGES), len(places))))
-
-
-def _in_memory(random: Random, bench: Bench) -> list[MmioLocation]:
-    """Places for devices in memory, in any order: those that the bench has, or any at which they may be.
-
-    A GIC has other lines than those of the bench as well, and a guest with a device tree finds any number of devices.
-    """
-    places = random.sample(bench.config.mmio, len(bench.config.mmio))
-    span, on_gic = (
-        bench.config.mmio_range,
-        "device-tree" in bench.config.features and bench.config.architecture == "aarch64",
-    )
-    if span is not None:
-        addresses = _addresses(random, span, MOST_IN_MEMORY if on_gic else len(places))
-        if on_gic:
-            return [MmioLocation(one, f"gic:{line}") for one, line in zip(addresses, _gic_lines(random), strict=False)]
-        return [replace(place, loc=one, window=None) for place, one in zip(places, addresses, strict=True)]
-    if not on_gic:
-        return places
-    return [MmioLocation(one.loc, f"gic:{line}") for one, line in zip(places, _gic_lines(random), strict=False)]
-
-
-def _gic_lines(random: Random) -> list[int]:
-    return random.sample(GIC_LINES, len(GIC_LINES))
-
-
-def _addresses(random: Random, span: MmioRange, count: int) -> list[int]:
-    """Pages of the range: at multiples of powers of two and right beside them, and beside one another."""
-    found: list[int] = []
-    while len(found) < count:
-        size = 1 << random.randrange(*ALIGNMENTS)
-        near = random.choice([*found, random.randrange(span.first, span.last + 1) // size * size])
-        address = near + random.choice((-1, 0, 1)) * PAGE_SIZE
-        if span.first <= address <= span.last and address not in found:
-            found.append(address)
-    return found
 
 
 @dataclass(frozen=True)
