@@ -131,6 +131,8 @@ def _started(deploy: Deploy, one_more: Try, drawn: Drawn) -> tuple[Guest, Guest]
 def test_what_the_documents_allow_starts(deploy: Deploy, one_more: Try, drawn: Drawn) -> None:
     """The guest finds a device for each vdev."""
     guest, _ = _started(deploy, one_more, drawn)
+    found = guest.devices()
+    assert len(found) == len(drawn.options), f"devices that the guest finds: {[device.factory for device in found]}"
     for number in range(len(drawn.options)):
         guest.select(number)
         assert guest.registers().signature == SIGNATURE, f"device {number}"

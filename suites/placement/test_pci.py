@@ -20,11 +20,18 @@ def functions(guest: Guest) -> list[PciFunction]:
     return [device.pci for device in guest.devices() if device.pci]
 
 
+def the_function(guest: Guest) -> PciFunction:
+    """The one that there has to be."""
+    found = functions(guest)
+    assert len(found) == 1, f"{guest.name} finds {len(found)} functions of the device"
+    return found[0]
+
+
 @pytest.mark.requirement("SHM-PCI-01")
 def test_the_guest_finds_one_function(deploy: Deploy) -> None:
     """It is found by vendor and device, twice at the same address."""
     for guest in deploy(*FREE):
-        (function,) = functions(guest)
+        function = the_function(guest)
         assert (function.vendor_id, function.device_id) == (PCI_VENDOR, PCI_DEVICE)
         assert functions(guest) == [function]
 
@@ -43,7 +50,7 @@ def test_every_vdev_is_a_function_of_its_own(deploy: Deploy) -> None:
 def test_bar_0_is_the_factory_page(deploy: Deploy) -> None:
     """BAR 0 is memory, not I/O, aligned to its size, with the signature at its beginning."""
     guest, _, _ = deploy(*FREE)
-    bar = functions(guest)[0].bars[0]
+    bar = the_function(guest).bars[0]
     assert (bar.bar, bar.space) == (0, "memory")
     assert bar.size >= PAGE_SIZE
     assert bar.address % bar.size == 0
