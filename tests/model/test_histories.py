@@ -17,9 +17,9 @@ from harness.replay.script import parse
 from harness.target.benches import read_benches
 
 BENCH = "qemu-aarch64"
-SEED = 3
+SEED = 5
 STEPS = 60_000
-SHRINK_SECONDS = 60.0
+SHRINK_SECONDS = 300.0
 
 
 @contextmanager
