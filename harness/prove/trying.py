@@ -95,10 +95,10 @@ class _Trying:
 
     def _run(self, session: pytest.Session, task: Task, tests: Sequence[pytest.Item]) -> None:
         """Run the tests until one notices the defect, or the bench has broken as often as the task says."""
-        begun = self._breaks(task)
+        had_broken = self._breaks(task)
         for item, following in zip(tests, [*tests[1:], None], strict=False):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if self._noticed(task) or self._breaks(task) > begun or session.shouldstop:
+            if self._noticed(task) or session.shouldstop or (self._breaks(task) and not had_broken):
                 break
 
     def _noticed(self, task: Task) -> bool:

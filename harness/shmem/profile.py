@@ -438,6 +438,11 @@ class Profile:
             _check(field, value)
         return cls(**{**dataclasses.asdict(preset), **changes})
 
+    @property
+    def lets_look_where_left(self) -> bool:
+        """Whether a guest can look where it has left a region: that harms nobody, and shows nothing of any region."""
+        return self.detached_window in ("scratch", "ones")
+
     def differences(self, other: Profile) -> dict[str, tuple[str, str]]:
         """The fields in which two profiles differ, with the reading of each."""
         return {

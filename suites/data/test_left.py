@@ -13,8 +13,6 @@ from harness.shmem.registers import PAGE_SIZE
 SECRETS = (0x1EF7_BE41_4D00_0001, 0x1EF7_BE41_4D00_0002, 0x1EF7_BE41_4D00_0003)
 PAGES = 4
 SIZES = (1, 64, 8, 128)
-PRIVATE = ("scratch", "ones")
-"""Readings of what a guest finds where it has left a region that let it look."""
 
 
 @pytest.mark.requirement("SHM-ISOL-04")
@@ -58,7 +56,7 @@ def some_pages(pages: int) -> list[int]:
 @pytest.mark.requirement("SHM-ISOL-04")
 def test_no_page_of_a_region_of_any_size_stays(deploy: Deploy, bench: Bench) -> None:
     """The guest looks where the region was. A device may have no room for the larger ones."""
-    if bench.config.profile.detached_window not in PRIVATE:
+    if not bench.profile.lets_look_where_left:
         pytest.skip(f"a guest of {bench.name} cannot look where it has left a region (detached_window)")
     guest, peer = deploy("", "")
     for pages in (1, 2, 17, 300, 1024, LARGEST_PAGES - 1, LARGEST_PAGES, LARGEST_PAGES + 1, 3 * LARGEST_PAGES):

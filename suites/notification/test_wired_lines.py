@@ -51,6 +51,12 @@ def check_exchange(asking: Region, serving: Region) -> None:
         assert count.disowned <= SPURIOUS, region.guest.name
 
 
+def listen_by_line(setting: Setting, *guests: Guest) -> None:
+    """Take interrupts by the pin or line; skips the test where a guest of the bench cannot."""
+    if not all(guest.can_listen("pin") for guest in guests):
+        pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by pin or line")
+
+
 def quiet(regions: list[Region]) -> None:
     """Make sure that no guest has an unread change."""
     for region in regions:
@@ -64,8 +70,7 @@ def test_a_thousand_messages_by_the_pin(deploy: Deploy, setting: Setting) -> Non
     guests = deploy(*FREE)[:2]
     regions = [guest.attach("pins") for guest in guests]
     quiet(regions)
-    if not all(guest.can_listen("pin") for guest in guests):
-        pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by pin")
+    listen_by_line(setting, *guests)
     check_exchange(*regions)
 
 
@@ -77,8 +82,7 @@ def test_data_is_memory_as_before_when_the_pin_has_told(deploy: Deploy, setting:
     guest, peer, _ = deploy(*FREE)
     ours, theirs = guest.attach("swift", pages=PAGES), peer.attach("swift")
     ours.pending()
-    if not guest.can_listen("pin"):
-        pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by pin")
+    listen_by_line(setting, guest)
     for _ in range(FEW):
         theirs.signal(ours.index)
         assert guest.wait_interrupts(SECONDS).interrupts == 1
@@ -142,8 +146,7 @@ def test_what_was_read_or_left_interrupts_nobody(deploy: Deploy, setting: Settin
     """The guest takes interrupts from then on; the next signal is the first one that means something."""
     guest, peer = deploy("", "")
     come_and_go(Random(seed), guest, peer)
-    if not guest.can_listen("pin"):
-        pytest.skip(f"guests of {setting.bench} cannot receive their interrupt by a line")
+    listen_by_line(setting, guest)
     guest.wait_interrupts(CALM_SECONDS)
     taken = guest.interrupt_count().taken
     if taken > 1:

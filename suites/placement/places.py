@@ -23,10 +23,8 @@ def drawn_places(random: Random, bench: Bench) -> list[MmioLocation]:
     A GIC has other lines than those of the bench as well, and a guest with a device tree finds any number of devices.
     """
     places = random.sample(bench.config.mmio, len(bench.config.mmio))
-    span, on_gic = (
-        bench.config.mmio_range,
-        "device-tree" in bench.config.features and bench.config.architecture == "aarch64",
-    )
+    span = bench.config.mmio_range
+    on_gic = "device-tree" in bench.config.features and bench.config.architecture == "aarch64"
     if span is not None:
         addresses = _addresses(random, span, MOST_IN_MEMORY if on_gic else len(places))
         if on_gic:

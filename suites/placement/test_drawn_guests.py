@@ -124,19 +124,16 @@ def _announced(guest: Guest, name: str, pages: int) -> range | None:
 
 def _show_apart(guest: Guest) -> list[range]:
     """Large regions of all devices: their addresses have nothing in common, and no factory page is among them."""
-    taken = [range(device.factory, device.factory + PAGE_SIZE) for device in guest.devices()]
+    factories = [range(device.factory, device.factory + PAGE_SIZE) for device in guest.devices()]
     shown: list[range] = []
     for vdev in range(len(guest.vdevs)):
         guest.select(vdev)
-        window: list[range] = []
         for number, pages in enumerate(FILLING):
             region = _announced(guest, f"{vdev:x}{number:x}", pages)
             if region:
-                common = [one for one in taken + window if one.start < region.stop and region.start < one.stop]
+                common = [one for one in factories + shown if one.start < region.stop and region.start < one.stop]
                 assert not common, f"device {vdev}: {pages} pages at {region.start:#x} cover {common[0].start:#x}"
-                window.append(region)
-        taken += window
-        shown += window
+                shown.append(region)
     # Nothing else leaves regions that the guest has not mapped.
     guest.power_off()
     return shown

@@ -8,7 +8,8 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -113,13 +114,20 @@ class Bench:
         self.client.close()
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A host with the documented behaviour of 7.0."""
-    with EmulatedHost(log=tmp_path / "host.log") as host:
-        made = Bench(host, tmp_path)
+@contextmanager
+def bench_with(folder: Path, readings: Mapping[str, str]) -> Iterator[Bench]:
+    """A host of 7.0 with these readings in the place of its own, which logs no traceback."""
+    with EmulatedHost(log=folder / "host.log", overrides=readings) as host:
+        made = Bench(host, folder)
         try:
             yield made
         finally:
             made.close()
-    assert "Traceback" not in (tmp_path / "host.log").read_text()
+    assert "Traceback" not in (folder / "host.log").read_text()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A host with the documented behaviour of 7.0."""
+    with bench_with(tmp_path, {}) as made:
+        yield made

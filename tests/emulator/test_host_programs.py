@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.emulator.service.client import EmulatedHost, HostRequestError
+from harness.emulator.service.client import HostRequestError
 from harness.emulator.service.protocol import MAX_LINE
 from harness.emulator.window import Window
 from harness.shmem.status import Status
 from tests import programs
-from tests.emulator.conftest import Bench, configuration
+from tests.emulator.conftest import Bench, bench_with, configuration
 
 
 def test_a_pulse_comes_for_each_change_of_the_status_word(bench: Bench) -> None:
@@ -36,14 +36,10 @@ def test_a_pulse_comes_for_each_change_of_the_status_word(bench: Bench) -> None:
 
 
 def test_no_vm_is_taken_for_the_programs_of_the_host(tmp_path: Path) -> None:
-    with EmulatedHost(log=tmp_path / "host.log", overrides={"region_lifetime": "creating-qvm"}) as host:
-        bench = Bench(host, tmp_path)
-        try:
-            bench.guest(configuration(system="host"), "host")
-            bench.client.create("of-a-program", 1).detach()
-            assert bench.client.regions() == []
-        finally:
-            bench.close()
+    with bench_with(tmp_path, {"region_lifetime": "creating-qvm"}) as bench:
+        bench.guest(configuration(system="host"), "host")
+        bench.client.create("of-a-program", 1).detach()
+        assert bench.client.regions() == []
 
 
 def test_the_list_of_guests_has_their_processes(bench: Bench) -> None:

@@ -13,15 +13,13 @@ from typing import Any
 import pytest
 
 from harness.emulator.machine import plan
-from harness.emulator.service.client import EmulatedHost
 from harness.emulator.vfio_user.wire import PciIrq, PciRegion
 from harness.shmem import registers as reg
 from harness.shmem.config import ConfigError, parse
 from harness.shmem.profile import Profile
 from harness.shmem.status import Status
 from tests import programs
-from tests.emulator.conftest import Bench as QvmBench
-from tests.emulator.conftest import configuration
+from tests.emulator.conftest import bench_with, configuration
 from tests.emulator.devices import Bench, bench
 
 OK, FAILED, NO_ROOM, ILLEGAL, DENIED, NOT_FOUND = (
@@ -351,28 +349,20 @@ def test_reading(row: Row) -> None:
 
 def test_a_bad_access_ends_qvm_with_status_6(tmp_path: Path) -> None:
     readings = {"access_widths": "natural", "bad_access": "qvm-exit"}
-    with EmulatedHost(overrides=readings, log=tmp_path / "host.log") as host:
-        machines = QvmBench(host, tmp_path)
-        try:
-            process, one = machines.guest(configuration())
-            one.write(b"read factory 0x18 1\r")
-            assert (process.wait(programs.PATIENCE), "1 bytes at offset 0x18" in process.communicate()[1]) == (6, True)
-        finally:
-            machines.close()
+    with bench_with(tmp_path, readings) as machines:
+        process, one = machines.guest(configuration())
+        one.write(b"read factory 0x18 1\r")
+        assert (process.wait(programs.PATIENCE), "1 bytes at offset 0x18" in process.communicate()[1]) == (6, True)
 
 
 def test_a_device_without_an_interrupt_works_without(tmp_path: Path) -> None:
-    with EmulatedHost(overrides={"loc_without_intr": "accepted"}, log=tmp_path / "host.log") as host:
-        machines = QvmBench(host, tmp_path)
-        try:
-            process, one = machines.guest(configuration(devices="vdev shmem loc 0x1c050000"))
-            (device,) = one.probe.find()
-            assert (device.factory, one.probe.attach("talk", 2).status) == (0x1C05_0000, 0)
-            assert machines.client.attach("talk").index == 1
-            assert one.probe.status().members == 0b11
-            assert process.poll() is None
-        finally:
-            machines.close()
+    with bench_with(tmp_path, {"loc_without_intr": "accepted"}) as machines:
+        process, one = machines.guest(configuration(devices="vdev shmem loc 0x1c050000"))
+        (device,) = one.probe.find()
+        assert (device.factory, one.probe.attach("talk", 2).status) == (0x1C05_0000, 0)
+        assert machines.client.attach("talk").index == 1
+        assert one.probe.status().members == 0b11
+        assert process.poll() is None
 
 
 def test_an_arm_guest_without_a_pci_bus_needs_a_loc() -> None:

@@ -27,8 +27,6 @@ FULL_DEVICE: Final = 20
 _HOST_CONNECTIONS: Final = 16
 _DEVICE_CONNECTIONS: Final = 9
 _VALUES: Final = (0, 1, 2, 0xFF, 0x8000_0000, 0xFFFF_FFFF)
-_PRIVATE: Final = ("scratch", "ones")
-"""Readings of ``detached_window`` with which a window shows nothing where no region is, and harms nobody."""
 
 
 class Draws:
@@ -277,12 +275,11 @@ class Draws:
 
     def behind(self, client: Client) -> Step | None:
         """A look behind a region of a guest, where the profile says what is there."""
-        known = self._profile.detached_window in _PRIVATE
-        return Step(client.actor, "beyond", (client.connection,)) if known else None
+        return Step(client.actor, "beyond", (client.connection,)) if self._profile.lets_look_where_left else None
 
     def left(self, actor: str) -> list[Step]:
         """Looks at all places where the guest has had regions: nothing of a region may be there now."""
-        if self._profile.detached_window not in _PRIVATE:
+        if not self._profile.lets_look_where_left:
             return []
         return [Step(actor, "left", (connection,)) for connection in self._left.get(actor, ())]
 
