@@ -208,6 +208,15 @@ class Probe:
         """``count`` loads (at most 16384), each timed by itself."""
         return Timing.of(self.command(f"timed {page} {offset:#x} {width} {count}", handle=handle, timeout=60.0))
 
+    def load_configuration(self, device: int, offset: int, width: int) -> int:
+        """One load of 1, 2 or 4 bytes from the configuration space of a device on PCI."""
+        self.command(f"batch h,{device:x},{offset:x},{width}")
+        return int(self.command("seen 0")["values"][0], 0)
+
+    def store_configuration(self, device: int, offset: int, width: int, value: int) -> None:
+        """One store of 1, 2 or 4 bytes to the configuration space of a device on PCI."""
+        self.command(f"batch k,{device:x},{offset:x},{width},{value:x}")
+
     # Interrupts of the selected device
 
     def irq_on(self, how: IrqSource | int = "pin", *, edge: bool | None = None) -> Interrupt:
