@@ -238,7 +238,7 @@ class State:
             self.regions.remove(region)
 
     def _region(self, name: str, pages: int | None = None) -> Region | None:
-        by_size = pages is not None and self.profile.size_mismatch == "separate"
+        by_size = pages and self.profile.size_mismatch == "separate"
         fitting = (one for one in self.regions if one.name == name and (not by_size or one.pages == pages))
         return next(fitting, None)
 

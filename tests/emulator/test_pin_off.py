@@ -43,6 +43,28 @@ async def _told(host: Bench) -> list[tuple[int, bool]]:
     return found
 
 
+async def _pulses_of_a_change(host: Bench) -> list[int]:
+    """Pulses for a change that is not read: at once, when the pin has been off and on, and for one while it is off."""
+    guest, peer = host.device(), host.device(system="two")
+    line = guest.device.interrupt.line = _CountedLine()
+    guest.request("talk")
+    peer.request("talk")
+    counts = [line.pulses]
+    for leaves in (False, True):
+        guest.function.write(PciRegion.CONFIG, COMMAND, _PIN_OFF.to_bytes(2, "little"))
+        if leaves:
+            peer.detach()
+        guest.function.write(PciRegion.CONFIG, COMMAND, _MEMORY.to_bytes(2, "little"))
+        counts.append(line.pulses)
+    return counts
+
+
+@pytest.mark.parametrize(("shape", "expected"), [("level", [1, 2, 3]), ("edge", [1, 1, 2])])
+def test_a_pin_that_is_on_again_repeats_a_level_and_no_edge(shape: str, expected: list[int]) -> None:
+    with bench(Profile.load("7.0", {"interrupt_shape": shape})) as host:
+        assert asyncio.run(_pulses_of_a_change(host)) == expected
+
+
 @pytest.mark.parametrize(
     ("reading", "after_ones"), [("bit-10-unless-all-ones", (0x0007, True)), ("bit-10", (0x0407, False))]
 )

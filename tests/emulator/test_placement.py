@@ -84,6 +84,13 @@ def test_inputs_of_the_io_apic_that_are_not_free_are_refused_with_those_that_are
         _plan(f"vdev shmem loc 0x90000000 intr myioapic:{line}", "x86_64")
 
 
+def test_an_io_apic_has_the_name_that_the_configuration_gives_it_and_no_other() -> None:
+    with pytest.raises(ConfigError, match=r"no such interrupt controller: found ioapic:7, expected NAME:LINE"):
+        _plan("vdev shmem loc 0x90000000 intr ioapic:7", "x86_64")
+    with pytest.raises(ConfigError, match=r"file:5:32: no such interrupt controller: found ioapic:4"):
+        plan(parse(configuration("x86_64").replace("myioapic:4", "ioapic:4"), "file"), Path(), PROFILES["8.0"])
+
+
 def test_more_network_devices_than_there_are_places_for_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"too many vdev virtio-net: expected up to 7"):
         _plan("\n".join([_NET] * 8))

@@ -56,6 +56,13 @@ def of_two_sizes(host: Bench) -> object:
     return second.request("talk", 3), second.size, len(host.regions())
 
 
+def of_no_pages_beside_a_size(host: Bench) -> object:
+    """Status and size of a request for 0 pages of a region, where a size makes a region of its own."""
+    first, second = host.device(), host.device(system="two")
+    first.request("talk", 2)
+    return second.request("talk", 0), second.size
+
+
 def of_no_pages(host: Bench) -> object:
     """0 pages: status and size of a request for a new region, status of one for a region that exists."""
     first, second = host.device(), host.device(system="two")
@@ -142,6 +149,26 @@ def find_denied(host: Bench) -> object:
     return answers
 
 
+def find_unmatched(host: Bench) -> object:
+    """A find of a name that no substitution covers, then of one that is too long for the host."""
+    guest = host.device("subst a,b")
+    answers = []
+    for name in (b"other", b"a" * reg.NAME_SIZE):
+        guest.set_name(name)
+        answers.append(guest.find(0))
+    return answers
+
+
+def find_created(host: Bench) -> object:
+    """A request for a name that the guest has a ``create`` of, but is denied, and a find of it when it has left."""
+    guest = host.start("deny depot create depot,0x1000")
+    opened = guest.request("depot")
+    if opened == OK:
+        guest.detach()
+    guest.set_name(b"depot")
+    return opened, guest.find(0)
+
+
 # --- flags
 
 
@@ -174,6 +201,18 @@ def flags_of_nothing(host: Bench) -> object:
 
 
 # --- connections
+
+
+def slots_in_turn(host: Bench) -> object:
+    """The slots of three regions, with a refusal for want of an index before the last one."""
+    guest, peer = host.device(), host.device(system="two")
+    for _ in range(reg.MAX_CLIENTS):
+        peer.request("full")
+    slots = []
+    for name in ("one", "two", "full", "three"):
+        if guest.request(name) == OK:
+            slots.append(guest.slot)
+    return slots
 
 
 def indices(host: Bench) -> object:
@@ -285,6 +324,7 @@ ROWS: list[Row] = [
     ("7.0", {}, of_no_pages, (FAILED, 0, FAILED)),
     ("7.0", {"size_zero": "attach-only"}, of_no_pages, (FAILED, 0, OK)),
     ("7.0", {"size_zero": "one-page"}, of_no_pages, (OK, 1, OK)),
+    ("7.0", {"size_zero": "attach-only", "size_mismatch": "separate"}, of_no_pages_beside_a_size, (OK, 2)),
     ("7.0", {}, after_a_failure, (3, True)),
     ("7.0", {"failed_size": "previous"}, after_a_failure, (2, True)),
     ("7.0", {"failed_size": "zero", "failed_shmem": "zero"}, after_a_failure, (0, False)),
@@ -302,12 +342,18 @@ ROWS: list[Row] = [
     ("7.0", {"find": "by-name", "find_attaches": "attaches"}, find_named, ([OK, NOT_FOUND, OK], 3)),
     ("7.0", {"find": "by-name", "find_attaches": "attaches"}, find_denied, [NOT_FOUND, OK]),
     ("7.0", {"find": "by-name", "find_attaches": "attaches", "find_rules": "bypassed"}, find_denied, [OK, OK]),
+    ("7.0", {"find": "by-name", "subst_unmatched": "refused"}, find_unmatched, [NOT_FOUND, ILLEGAL]),
+    *(
+        ("7.0", {"find": "by-name", "find_attaches": "attaches", "create_vs_rules": reading}, find_created, answers)
+        for reading, answers in (("implies-allow", (OK, OK)), ("bypass", (DENIED, NOT_FOUND)))
+    ),
     ("8.0", {}, flags_at_attach, (0o640, [OK, OK])),
     ("8.0", {"flags": "creation-and-attach"}, flags_at_attach, (0o640, [DENIED, OK])),
     ("8.0", {}, flags_of_odd_bits, (OK, [0o666])),
     ("8.0", {"flags_unknown_bits": "refused"}, flags_of_odd_bits, (FAILED, [])),
     ("8.0", {}, flags_of_nothing, (0o644, 0o600)),
     ("8.0", {"flags_zero": "no-permissions", "flags_access": "write-only"}, flags_of_nothing, (0, 0)),
+    ("7.0", {"window_reuse": "round-robin"}, slots_in_turn, [0, 1, 2]),
     ("7.0", {}, indices, [1] * 18),
     ("7.0", {"index_reuse": "round-robin"}, indices, [*range(1, 16), 1, 2, 3]),
     ("7.0", {"index_reuse": "never-until-full"}, indices, [*range(1, 16), 1, 1, 1]),
@@ -345,6 +391,11 @@ def test_reading(row: Row) -> None:
     release, readings, scenario, expected = row
     with bench(Profile.load(release, readings)) as host:
         assert scenario(host) == expected
+
+
+def test_a_group_of_digits_that_are_no_number_is_refused() -> None:
+    with bench(Profile.load("8.0")) as host, pytest.raises(ConfigError, match="no such group on this host"):
+        host.start("gid \u00b2 create talk,0x1000")
 
 
 def test_a_bad_access_ends_qvm_with_status_6(tmp_path: Path) -> None:

@@ -141,8 +141,8 @@ class SharedMemoryDevice:
         chosen = self.free_slot(region.pages)
         if chosen is None:
             raise RequestFailed(Status.NOMEM)
-        self._next_slot = (chosen + 1) % len(self.slots)
         client = region.add(self.system, partial(self.interrupt.changed, chosen))
+        self._next_slot = (chosen + 1) % len(self.slots)
         client.signalled_again = self.interrupt.signalled_again
         taken = {other.number for other in self.slots if other is not None}
         slot = Slot(client, region.pages, next(number for number in range(len(self.slots)) if number not in taken))

@@ -36,6 +36,7 @@ class Interrupt:
         self._level = level
         self._unread: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._withheld = False
         self.line: Line | None = None
         self.event: Callable[[], int | None] = lambda: None
         """Descriptor of the event for the message-signalled interrupt, while the guest has that enabled."""
@@ -48,8 +49,8 @@ class Interrupt:
         return bool(self._unread)
 
     def enabled_again(self) -> None:
-        """The guest has enabled the pin: raise it for changes that it has not read."""
-        if self.asserted and self.event() is None:
+        """The guest has enabled the pin: raise it for changes that it has not read, an edge for one that it lacks."""
+        if self.asserted and self.event() is None and (self._level or self._withheld):
             self._raise_line()
             self._stop_repeating()
             self._repeat_if_level()
@@ -81,8 +82,10 @@ class Interrupt:
         event = self.event()
         if event is not None:
             os.eventfd_write(event, 1)
-        elif self.line is not None and not self.disabled():
-            self.line.pulse()
+        elif self.line is not None:
+            self._withheld = self.disabled()
+            if not self._withheld:
+                self.line.pulse()
 
     def _repeat_if_level(self) -> None:
         if self._level and self.line is not None and self._timer is None:

@@ -197,8 +197,8 @@ class Registry:
         return iter(list(self._regions))
 
     def find(self, name: str, pages: int | None = None) -> Region | None:
-        """The region of this host-side name, and of this size where the size belongs to the name."""
-        by_size = pages is not None and self.profile.size_mismatch == "separate"
+        """The region of this host-side name, and of this size (0: any) where the size belongs to the name."""
+        by_size = pages and self.profile.size_mismatch == "separate"
         candidates = (region for region in self._regions if region.name == name)
         return next((region for region in candidates if not by_size or region.pages == pages), None)
 

@@ -163,24 +163,39 @@ class Requests:
         """The region before the rules are asked."""
         match self.profile.find:
             case "by-name":
-                guest_name = legal_name(bytes(self.factory.name), self.profile)
-                return self.registry.find(self.rules.host_name(guest_name))
+                return self.registry.find(self.host_name_for_find())
             case "host-regions":
                 regions: Sequence[Region] = list(self.registry)
             case _:
                 regions = self.held_here()
         return regions[self.factory.find] if self.factory.find < len(regions) else None
 
+    def host_name_for_find(self) -> str:
+        """The host-side name of what ``name`` names. Raises RequestFailed; a name that is refused finds nothing."""
+        guest_name = legal_name(bytes(self.factory.name), self.profile)
+        try:
+            return self.rules.host_name(guest_name)
+        except RequestFailed as refusal:
+            if refusal.status == self.rules.denied:
+                raise RequestFailed(Status.DOES_NOT_EXIST) from refusal
+            raise
+
     def may_find(self, region: Region) -> bool:
         """Whether the rules let the guest know of the region. The guest has a name for it only in a find by name."""
         if self.profile.find_rules == "bypassed" or region in self.held_here():
             return True
-        by_guest_name = self.profile.find == "by-name" and self.profile.rules_see == "guest-name"
-        return self.rules.permits(legal_name(bytes(self.factory.name), self.profile) if by_guest_name else region.name)
+        if self.profile.find != "by-name":
+            return self.rules.permits(region.name)
+        guest_name = legal_name(bytes(self.factory.name), self.profile)
+        try:
+            self.check_rules(guest_name, guest_name if self.profile.rules_see == "guest-name" else region.name)
+        except RequestFailed:
+            return False
+        return True
 
 
 def group_id(group: str) -> int:
     """A group by number, or by its name on this machine. Raises KeyError for an unknown name."""
-    if group.isdigit():
+    if group.isascii() and group.isdigit():
         return int(group)
     return grp.getgrnam(group).gr_gid

@@ -166,7 +166,7 @@ def _line(
         return None
     if intr is None:
         raise ConfigError("a 'loc' with an address needs an 'intr'", _position_of(vdev, "loc"))
-    kind = controllers.get(intr.pic, intr.pic)
+    kind = controllers.get(intr.pic)
     wanted = "gic" if arch == "aarch64" else "ioapic"
     if kind != wanted or intr.line is None:
         expected = "gic:LINE" if arch == "aarch64" else "NAME:LINE of a 'vdev ioapic name NAME'"

@@ -29,6 +29,7 @@ from harness.shmem.config import (
     parse_location,
     shmems_of,
 )
+from harness.shmem.config.grammar import IMPLICIT_CONTROLLERS
 from harness.shmem.config.validate import is_file
 from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
@@ -76,7 +77,8 @@ def plan(config: VmConfig, directory: Path, profile: Profile, chip_set: ChipSet 
     consoles: list[Console] = []
     network: list[str] = []
     slots: list[int] = []
-    controllers = {vdev.name: vdev.kind for vdev in config.vdevs if vdev.name}
+    controllers = {name: name for name in IMPLICIT_CONTROLLERS}
+    controllers |= {vdev.name: vdev.kind for vdev in config.vdevs if vdev.name}
     seen: set[str] = set()
     for vdev in config.vdevs:
         if vdev.kind in board.builtin_devices:
@@ -205,7 +207,7 @@ def _cpus(config: VmConfig) -> list[str]:
 def _builtin_device(builtin: BuiltinDevice, vdev: Vdev, controllers: dict[str, str]) -> list[Console]:
     """Check a device that the machine always has; the console when it is a serial port.
 
-    ``controllers`` maps the names that the configuration gives to interrupt controllers to their kinds.
+    ``controllers`` maps the names of interrupt controllers to their kinds.
     """
     location, intr = vdev.option("loc"), vdev.option("intr")
     if location is not None and (builtin.address is None or _address(location) != (builtin.space, builtin.address)):
@@ -230,7 +232,9 @@ def _check_shmem(vdev: Vdev) -> None:
 def _line(option: Option, controllers: dict[str, str]) -> str:
     """The interrupt as CONTROLLER-KIND:LINE."""
     intr = parse_intr(*_argument(option))
-    kind = controllers.get(intr.pic, intr.pic)
+    kind = controllers.get(intr.pic)
+    if kind is None:
+        raise ConfigError("no such interrupt controller", option.argument_position, found=str(intr))
     line = intr.pin if intr.line is None else str(intr.line)
     return f"{kind}:{line}" if line else kind
 
