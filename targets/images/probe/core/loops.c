@@ -14,93 +14,73 @@ enum { TRIALS = 31 };
  * No loop lies across the border of two pages of code: QEMU's software emulation does not join what it has translated of
  * two pages, and a copy came to 2.4 instead of 5.7 GB/s when the linker happened to place it so.
  */
-#define ONE_PAGE noinline, aligned(256)
+#define ONE_PAGE noinline, aligned(1024)
 
 /* The image is built without vector registers (exceptions do not save them); these loops alone use them. */
 #if defined(__aarch64__)
 #define WITH_VECTORS __attribute__((target("+simd"), ONE_PAGE))
 #define VECTORS "v0", "v1", "v2", "v3", "memory"
 #define WORDS "x9", "x10", "x11", "x12", "memory"
-#define VECTOR_WRITE "stp q0, q0, [%0]\n stp q0, q0, [%0, 32]"
-#define VECTOR_READ "ldp q0, q1, [%0]\n ldp q2, q3, [%0, 32]"
-#define VECTOR_COPY                                                                                                    \
-    "ldr q0, [%0]\n str q0, [%1]\n ldr q1, [%0, 16]\n str q1, [%1, 16]\n"                                              \
-    "ldr q2, [%0, 32]\n str q2, [%1, 32]\n ldr q3, [%0, 48]\n str q3, [%1, 48]"
-#define WORD_WRITE                                                                                                     \
-    "stp xzr, xzr, [%0]\n stp xzr, xzr, [%0, 16]\n stp xzr, xzr, [%0, 32]\n stp xzr, xzr, [%0, 48]"
-#define WORD_READ "ldp x9, x10, [%0]\n ldp x11, x12, [%0, 16]\n ldp x9, x10, [%0, 32]\n ldp x11, x12, [%0, 48]"
-#define WORD_COPY                                                                                                      \
-    "ldr x9, [%0]\n str x9, [%1]\n ldr x10, [%0, 8]\n str x10, [%1, 8]\n"                                              \
-    "ldr x9, [%0, 16]\n str x9, [%1, 16]\n ldr x10, [%0, 24]\n str x10, [%1, 24]\n"                                    \
-    "ldr x9, [%0, 32]\n str x9, [%1, 32]\n ldr x10, [%0, 40]\n str x10, [%1, 40]\n"                                    \
-    "ldr x9, [%0, 48]\n str x9, [%1, 48]\n ldr x10, [%0, 56]\n str x10, [%1, 56]"
+#define VECTOR_WRITE(at) "stp q0, q0, [%1, " #at "]\n stp q0, q0, [%1, " #at "+32]\n"
+#define VECTOR_READ(at) "ldp q0, q1, [%0, " #at "]\n ldp q2, q3, [%0, " #at "+32]\n"
+#define VECTOR_COPY(at)                                                                                                \
+    "ldr q0, [%0, " #at "]\n str q0, [%1, " #at "]\n ldr q1, [%0, " #at "+16]\n str q1, [%1, " #at "+16]\n"            \
+    "ldr q2, [%0, " #at "+32]\n str q2, [%1, " #at "+32]\n ldr q3, [%0, " #at "+48]\n str q3, [%1, " #at "+48]\n"
+#define WORD_WRITE(at)                                                                                                 \
+    "stp xzr, xzr, [%1, " #at "]\n stp xzr, xzr, [%1, " #at "+16]\n"                                                   \
+    "stp xzr, xzr, [%1, " #at "+32]\n stp xzr, xzr, [%1, " #at "+48]\n"
+#define WORD_READ(at)                                                                                                  \
+    "ldp x9, x10, [%0, " #at "]\n ldp x11, x12, [%0, " #at "+16]\n"                                                    \
+    "ldp x9, x10, [%0, " #at "+32]\n ldp x11, x12, [%0, " #at "+48]\n"
+#define COPIED_WORD(at) "ldr x9, [%0, " #at "]\n str x9, [%1, " #at "]\n"
 #else
 #define WITH_VECTORS __attribute__((target("sse2"), ONE_PAGE))
 #define VECTORS "xmm0", "xmm1", "xmm2", "xmm3", "memory"
 #define WORDS "rax", "memory"
-#define VECTOR_WRITE                                                                                                   \
-    "movdqa %%xmm0, (%0)\n movdqa %%xmm0, 16(%0)\n movdqa %%xmm0, 32(%0)\n movdqa %%xmm0, 48(%0)"
-#define VECTOR_READ                                                                                                    \
-    "movdqa (%0), %%xmm0\n movdqa 16(%0), %%xmm1\n movdqa 32(%0), %%xmm2\n movdqa 48(%0), %%xmm3"
-#define VECTOR_COPY                                                                                                    \
-    "movdqa (%0), %%xmm0\n movdqa 16(%0), %%xmm1\n movdqa 32(%0), %%xmm2\n movdqa 48(%0), %%xmm3\n"                    \
-    "movdqa %%xmm0, (%1)\n movdqa %%xmm1, 16(%1)\n movdqa %%xmm2, 32(%1)\n movdqa %%xmm3, 48(%1)"
-#define WORD_WRITE                                                                                                     \
-    "mov %%rax, (%0)\n mov %%rax, 8(%0)\n mov %%rax, 16(%0)\n mov %%rax, 24(%0)\n"                                     \
-    "mov %%rax, 32(%0)\n mov %%rax, 40(%0)\n mov %%rax, 48(%0)\n mov %%rax, 56(%0)"
-#define WORD_READ                                                                                                      \
-    "mov (%0), %%rax\n mov 8(%0), %%rax\n mov 16(%0), %%rax\n mov 24(%0), %%rax\n"                                     \
-    "mov 32(%0), %%rax\n mov 40(%0), %%rax\n mov 48(%0), %%rax\n mov 56(%0), %%rax"
-#define WORD_COPY                                                                                                      \
-    "mov (%0), %%rax\n mov %%rax, (%1)\n mov 8(%0), %%rax\n mov %%rax, 8(%1)\n"                                        \
-    "mov 16(%0), %%rax\n mov %%rax, 16(%1)\n mov 24(%0), %%rax\n mov %%rax, 24(%1)\n"                                  \
-    "mov 32(%0), %%rax\n mov %%rax, 32(%1)\n mov 40(%0), %%rax\n mov %%rax, 40(%1)\n"                                  \
-    "mov 48(%0), %%rax\n mov %%rax, 48(%1)\n mov 56(%0), %%rax\n mov %%rax, 56(%1)"
+#define VECTOR_WRITE(at)                                                                                               \
+    "movdqa %%xmm0, " #at "(%1)\n movdqa %%xmm0, " #at "+16(%1)\n"                                                     \
+    "movdqa %%xmm0, " #at "+32(%1)\n movdqa %%xmm0, " #at "+48(%1)\n"
+#define VECTOR_READ(at)                                                                                                \
+    "movdqa " #at "(%0), %%xmm0\n movdqa " #at "+16(%0), %%xmm1\n"                                                     \
+    "movdqa " #at "+32(%0), %%xmm2\n movdqa " #at "+48(%0), %%xmm3\n"
+#define VECTOR_COPY(at)                                                                                                \
+    VECTOR_READ(at)                                                                                                    \
+    "movdqa %%xmm0, " #at "(%1)\n movdqa %%xmm1, " #at "+16(%1)\n"                                                     \
+    "movdqa %%xmm2, " #at "+32(%1)\n movdqa %%xmm3, " #at "+48(%1)\n"
+#define WRITTEN_WORD(at) "mov %%rax, " #at "(%1)\n"
+#define READ_WORD(at) "mov " #at "(%0), %%rax\n"
+#define WORD_WRITE(at) EIGHT(WRITTEN_WORD, at)
+#define WORD_READ(at) EIGHT(READ_WORD, at)
+#define COPIED_WORD(at) "mov " #at "(%0), %%rax\n mov %%rax, " #at "(%1)\n"
 #endif
+#define EIGHT(word, at)                                                                                                \
+    word(at) word(at + 8) word(at + 16) word(at + 24) word(at + 32) word(at + 40) word(at + 48) word(at + 56)
+#define WORD_COPY(at) EIGHT(COPIED_WORD, at)
 
-WITH_VECTORS static void write_vectors(void *to, const void *from, uint64_t length)
-{
-    (void)from;
-    for (char *at = to, *end = at + length; at < end; at += LOOP_STEP)
-        __asm__ volatile(VECTOR_WRITE : : "r"(at) : VECTORS);
-}
+/*
+ * A step moves the 64 bytes at a distance from %0, the source, and %1, the target. Most of the work is done in turns of 256
+ * bytes: on AArch64, turns of 64 read 14.4 and wrote 13.8 GB/s under emulation, these 16.3 and 16.2.
+ */
+enum { LONG_STEP = 4 * LOOP_STEP };
+#define LONG(step) step(0) step(64) step(128) step(192)
 
-WITH_VECTORS static void read_vectors(void *to, const void *from, uint64_t length)
-{
-    (void)to;
-    for (const char *at = from, *end = at + length; at < end; at += LOOP_STEP)
-        __asm__ volatile(VECTOR_READ : : "r"(at) : VECTORS);
-}
+#define MOVER(name, attributes, step, ...)                                                                             \
+    attributes static void name(void *to, const void *from, uint64_t length)                                           \
+    {                                                                                                                  \
+        uintptr_t source = (uintptr_t)from, target = (uintptr_t)to;                                                    \
+                                                                                                                       \
+        for (; length >= LONG_STEP; length -= LONG_STEP, source += LONG_STEP, target += LONG_STEP)                     \
+            __asm__ volatile(LONG(step) : : "r"(source), "r"(target) : __VA_ARGS__);                                   \
+        for (; length > 0; length -= LOOP_STEP, source += LOOP_STEP, target += LOOP_STEP)                              \
+            __asm__ volatile(step(0) : : "r"(source), "r"(target) : __VA_ARGS__);                                      \
+    }
 
-WITH_VECTORS static void copy_vectors(void *to, const void *from, uint64_t length)
-{
-    char *target = to;
-
-    for (const char *at = from, *end = at + length; at < end; at += LOOP_STEP, target += LOOP_STEP)
-        __asm__ volatile(VECTOR_COPY : : "r"(at), "r"(target) : VECTORS);
-}
-
-__attribute__((ONE_PAGE)) static void write_words(void *to, const void *from, uint64_t length)
-{
-    (void)from;
-    for (char *at = to, *end = at + length; at < end; at += LOOP_STEP)
-        __asm__ volatile(WORD_WRITE : : "r"(at) : WORDS);
-}
-
-__attribute__((ONE_PAGE)) static void read_words(void *to, const void *from, uint64_t length)
-{
-    (void)to;
-    for (const char *at = from, *end = at + length; at < end; at += LOOP_STEP)
-        __asm__ volatile(WORD_READ : : "r"(at) : WORDS);
-}
-
-__attribute__((ONE_PAGE)) static void copy_words(void *to, const void *from, uint64_t length)
-{
-    char *target = to;
-
-    for (const char *at = from, *end = at + length; at < end; at += LOOP_STEP, target += LOOP_STEP)
-        __asm__ volatile(WORD_COPY : : "r"(at), "r"(target) : WORDS);
-}
+MOVER(write_vectors, WITH_VECTORS, VECTOR_WRITE, VECTORS)
+MOVER(read_vectors, WITH_VECTORS, VECTOR_READ, VECTORS)
+MOVER(copy_vectors, WITH_VECTORS, VECTOR_COPY, VECTORS)
+MOVER(write_words, __attribute__((ONE_PAGE)), WORD_WRITE, WORDS)
+MOVER(read_words, __attribute__((ONE_PAGE)), WORD_READ, WORDS)
+MOVER(copy_words, __attribute__((ONE_PAGE)), WORD_COPY, WORDS)
 
 __attribute__((ONE_PAGE)) static void write_few(void *to, const void *from, uint64_t length)
 {

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same figures in Linux guests, from user space through the resources of the PCI function; and beside a network.
+
+The suite's other modules measure what the device does; here is what is left of it behind an operating system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from fixtures.deployment import Deploy
+from fixtures.figures.channel import How, RoundTrips, Stream, listening, stream
+from fixtures.figures.fixture import Network, Watch
+from fixtures.figures.recording import record_beside
+from fixtures.guest import Region, Speeds, Work
+from fixtures.records import Metrics
+from suites.performance.test_channels import FREE, attached, messages_for, record_rates, record_times
+from suites.performance.test_throughput import piece_for
+
+pytestmark = [
+    pytest.mark.lg_feature("performance"),
+    pytest.mark.quiet,
+    pytest.mark.figures,
+    pytest.mark.only(guest_image=["linux"], placement=["pci"]),
+]
+
+by_serial = pytest.mark.only(via=["serial"])
+by_ssh = pytest.mark.only(via=["ssh"])
+
+PAGES = 512
+BLOCKS = {"64B": 64, "4KiB": 4096, "1MiB": 1 << 20}
+ROUNDS_OF_PIECES, PIECES = 12, 6
+BATCHES, ROUNDS = 12, 420
+SIZES = {"64B": 64, "4KiB": 4096, "64KiB": 65536}
+TURNS = 8
+
+
+@by_serial
+@pytest.mark.requirement("SHM-PERF-01")
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+@pytest.mark.parametrize("work", ["write", "read", "copy"])
+def test_throughput_in_linux(deploy: Deploy, metrics: Metrics, work: Work, block: int) -> None:
+    """The probe as a program of Linux: how its kernel lets a program map the data is a part of the figure."""
+    (guest,) = deploy("")
+    region = guest.attach("linux", pages=PAGES)
+    watch = Watch(guest)
+    piece = piece_for(region, work, block)
+    rounds: list[Speeds] = [
+        region.speeds(work, block=block, piece=piece, count=PIECES) for _ in range(ROUNDS_OF_PIECES)
+    ]
+    shared, private = [one.best_region for one in rounds], [one.best_private for one in rounds]
+    conditions = watch.conditions(pages=PAGES, loop=rounds[0].loop)
+    record_beside(metrics, f"throughput {work}, Linux", block, shared, private, "private RAM", conditions)
+
+
+@by_ssh
+@pytest.mark.requirement("SHM-PERF-05", "SHM-NOTIF-10")
+def test_round_trips_of_linux(deploy: Deploy, metrics: Metrics) -> None:
+    """Interrupts that a program waits for, by ``uio_pci_generic``."""
+    ours, theirs = listening(deploy(*FREE), "linux-signals", PAGES)
+    watch = Watch(ours.guest)
+    trips = RoundTrips(ours, theirs)
+    batches = [trips.batch(ROUNDS) for _ in range(BATCHES)]
+    trips.check()
+    conditions = watch.conditions(pages=PAGES, mapping="device")
+    record_times(metrics, "round trip, interrupt, Linux", batches, conditions)
+
+
+def regions_of(deploy: Deploy, how: How) -> Sequence[Region]:
+    """Both guests in one region; those of a stream by signal listen."""
+    return (
+        listening(deploy(*FREE), "linux-streams", PAGES)
+        if how == "signal"
+        else attached(deploy(*FREE), "linux-streams")
+    )
+
+
+@by_ssh
+@pytest.mark.requirement("SHM-PERF-06")
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("how", ["poll", "signal"])
+def test_streams_of_linux_beside_a_network(
+    deploy: Deploy, metrics: Metrics, network: Network | None, how: How, size: int
+) -> None:
+    """Messages between two Linux guests, by turns with TCP between two others, sent in pieces of the same size."""
+    sender, receiver = regions_of(deploy, how)
+    watch = Watch(sender.guest)
+    messages = messages_for(stream(sender, receiver, size=size, messages=32, how=how))
+    streams: list[Stream] = []
+    beside: list[float] = []
+    for _ in range(TURNS):
+        streams.append(stream(sender, receiver, size=size, messages=messages, how=how))
+        if network:
+            beside.append(network(size))
+    conditions = watch.conditions(pages=PAGES)
+    record_rates(metrics, f"{how}, Linux", size, streams, conditions)
+    if beside:
+        rates = [one.megabytes_per_second for one in streams]
+        record_beside(
+            metrics, f"stream, {how}, Linux, beside TCP", size, rates, beside, "TCP by virtio-net", conditions
+        )
