@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.emulator.device.creation import create_configured
 from harness.emulator.device.device import SharedMemoryDevice
@@ -219,3 +220,13 @@ def bench(profile: Profile) -> Iterator[Bench]:
         made = Bench(registry, stack)
         registry.lives = made.machines.__contains__
         yield made
+
+
+Row = tuple[str, dict[str, str], Callable[[Bench], Any], Any]
+"""Release, readings that differ from its preset, a scenario, and what that has to give."""
+
+
+def row_name(row: Row) -> str:
+    """What pytest calls the row."""
+    readings = ",".join(f"{field}={reading}" for field, reading in row[1].items()) or row[0]
+    return f"{row[2].__name__}-{readings}"
