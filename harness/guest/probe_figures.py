@@ -113,13 +113,14 @@ def samples_us(probe: Probe) -> list[float]:
     return [nanoseconds / 1000 for nanoseconds in samples(probe)]
 
 
-def polled_round_trips(asking: Party, serving: Party, rounds: int) -> RoundTrips:
+def polled_round_trips(asking: Party, serving: Party, rounds: int, *, times: bool = False) -> RoundTrips:
     """Signals and their answers, where each side reads its status register until the other's bit is there.
 
-    Neither may listen to interrupts, whose handler reads that register.
+    Neither may listen to interrupts, whose handler reads that register. With ``times``, the samples of the asking guest
+    are pairs: when a round began, and its time. Those of the other are when it saw each signal.
     """
     with _meanwhile(lambda: serving.command(f"answer {asking.index} {rounds}")):
-        return RoundTrips.of(asking.command(f"pingpong {serving.index} {rounds} poll"))
+        return RoundTrips.of(asking.command(f"pingpong {serving.index} {rounds} poll{' times' if times else ''}"))
 
 
 def stream(sender: Party, receiver: Party, *, size: int, messages: int, how: How) -> Stream:
@@ -157,15 +158,20 @@ def exchange(asking: Party, answering: Party) -> Exchange:
     return Exchange(answer["asked_ns"], answer["answered_ns"], answer["heard_ns"])
 
 
-def signals(asking: Party, serving: Party, rounds: int) -> Signals:
-    """Signals and their answers by interrupt, by way. Both listen; between guests of ivshmem, by their doorbells."""
+def signals(asking: Party, serving: Party, rounds: int, how: How = "signal") -> Signals:
+    """Signals and their answers, by way. With ``signal`` both listen, with ``poll`` neither does.
+
+    Between guests of ivshmem they go by their doorbells.
+    """
     first = exchange(asking, serving)
-    if asking.handle is not None:
-        serving.probe.irq_serve(rounds, times=True, handle=serving.handle)
-        trips = asking.probe.pingpong(serving.index, rounds, times=True, handle=asking.handle)
-    else:
+    if asking.handle is None:
         serving.command(f"doorbell serve {asking.index} {rounds} times")
         trips = RoundTrips.of(asking.command(f"doorbell ring {serving.index} {rounds} times"))
+    elif how == "poll":
+        trips = polled_round_trips(asking, serving, rounds, times=True)
+    else:
+        serving.probe.irq_serve(rounds, times=True, handle=serving.handle)
+        trips = asking.probe.pingpong(serving.index, rounds, times=True, handle=asking.handle)
     told, taken = samples(asking.probe), samples(serving.probe)
     # A round that was lost has no end.
     begins, around = tuple(told[::2]), tuple(told[1::2])

@@ -15,7 +15,7 @@ import pytest
 
 from fixtures.api import HostProgram
 from fixtures.deployment import Deploy
-from fixtures.figures.channel import How, RoundTrips, Stream, listening, polled, stream
+from fixtures.figures.channel import How, RoundTrips, Signals, Stream, listening, polled, polled_by_way, stream
 from fixtures.figures.fixture import Reference, Watch
 from fixtures.figures.ways import Ways, settled
 from fixtures.guest import Guest, Region
@@ -71,6 +71,22 @@ def record_times(
         )
 
 
+def record_ways(
+    metrics: Metrics, how: str, taken: Sequence[tuple[Signals, ...]], watch: Watch, against: str = ""
+) -> None:
+    """Times of each way and of both. Batches of a reference, if there is one, are the second members."""
+    batches, note = settled(taken)
+    conditions = watch.conditions(pages=PAGES, mapping="device", note=note)
+    ways: dict[str, Callable[[Ways], Sequence[float]]] = {
+        f"one way, {how}": lambda ways: ways.there,
+        f"one way, {how}, answer": lambda ways: ways.back,
+        f"one way, {how}, both": lambda ways: ways.around,
+    }
+    for name, times in ways.items():
+        ours, theirs = ([times(batch[number]) for batch in batches if batch[number:]] for number in (0, 1))
+        record_times(metrics, name, ours, conditions, against=against, reference=theirs)
+
+
 @pytest.mark.requirement("SHM-PERF-05")
 def test_round_trips_by_polling(deploy: Deploy, metrics: Metrics) -> None:
     """Both guests read the status register until the other's bit is there."""
@@ -123,17 +139,17 @@ def test_signals_by_way(deploy: Deploy, metrics: Metrics, reference: Reference |
         batch = trips.by_way(ROUNDS)
         taken.append((batch, reference.by_way(ROUNDS)) if reference else (batch,))
     trips.check()
-    batches, note = settled(taken)
-    conditions = watch.conditions(pages=PAGES, mapping="device", note=note)
-    against = "ivshmem-doorbell" if reference else ""
-    ways: dict[str, Callable[[Ways], Sequence[float]]] = {
-        "one way, interrupt": lambda ways: ways.there,
-        "one way, interrupt, answer": lambda ways: ways.back,
-        "one way, interrupt, both": lambda ways: ways.around,
-    }
-    for name, times in ways.items():
-        ours_of, theirs_of = ([times(batch[number]) for batch in batches if batch[number:]] for number in (0, 1))
-        record_times(metrics, name, ours_of, conditions, against=against, reference=theirs_of)
+    record_ways(metrics, "interrupt", taken, watch, "ivshmem-doorbell" if reference else "")
+
+
+@pytest.mark.figures
+@pytest.mark.requirement("SHM-PERF-05")
+def test_polled_signals_by_way(deploy: Deploy, metrics: Metrics) -> None:
+    """From the store to notify until the peer, which reads the status register again and again, sees the bit."""
+    ours, theirs = attached(deploy(*FREE), "polled-ways")
+    watch = Watch(ours.guest)
+    taken = [(polled_by_way(ours, theirs, ROUNDS),) for _ in range(BATCHES)]
+    record_ways(metrics, "polled", taken, watch)
 
 
 @pytest.mark.figures

@@ -55,6 +55,15 @@ def test_every_time_of_polled_round_trips_is_told(pair: Pair) -> None:
     assert trips.timing.p99_ns == trips.timing.p999_ns == times[-1]
 
 
+def test_polled_signals_are_timed_by_way(pair: Pair) -> None:
+    """By the serving guest's own clock each signal is seen in its round, as far as the clocks are known."""
+    seen = signals(*parties(pair), ROUNDS, "poll")
+    assert (seen.trips.lost, len(seen.begins), len(seen.around), len(seen.taken)) == (False, ROUNDS, ROUNDS, ROUNDS)
+    offset, slack = Offset(seen.exchanges), max(one.uncertain for one in seen.exchanges)
+    for begin, around, taken in zip(seen.begins, seen.around, seen.taken, strict=True):
+        assert begin - slack <= offset.own(taken) <= begin + around + slack
+
+
 def test_many_times_come_in_several_answers(pair: Pair) -> None:
     parties(pair)
     count = 4500

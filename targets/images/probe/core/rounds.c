@@ -124,7 +124,8 @@ static void run_pingpong(struct call *call)
         call_fail(call, FAIL_STATE, "interrupts are off, or on while the register is to be polled", NULL);
         return;
     }
-    bell = (struct bell){.at = region->control + CONTROL_NOTIFY, .value = 1u << peer, .begins = times_wanted(call, 3)};
+    bell = (struct bell){.at = region->control + CONTROL_NOTIFY, .value = 1u << peer};
+    bell.begins = times_wanted(call, polled(call) ? 4 : 3);
     if (polled(call)) {
         bell.status = region->control + CONTROL_STATUS;
         bell.mask = 1u << peer;
@@ -135,7 +136,7 @@ static void run_pingpong(struct call *call)
     rounds_run(call, &bell, rounds);
 }
 
-/* The other side of polled round trips: waits for a signal of PEER and answers it, so many times. */
+/* The other side of polled round trips: waits for a signal of PEER and answers it, so many times; keeps when each came. */
 static void run_answer(struct call *call)
 {
     struct region *region = region_selected(call);
@@ -150,13 +151,15 @@ static void run_answer(struct call *call)
     for (; done < rounds; done++) {
         if (!poll(region->control + CONTROL_STATUS, 1u << peer, clock_now_ns() + (done ? ROUND_NS : START_NS)))
             break;
+        statistics_samples[done] = clock_now_ns();
         mmio_write(region->control + CONTROL_NOTIFY, 4, 1u << peer);
     }
+    statistics_keep(done);
     json_number(&call->json, "answered", done);
 }
 
 const struct command round_commands[] = {
-    {"pingpong", "PEER ROUNDS [poll|times]", 2, 3, run_pingpong},
+    {"pingpong", "PEER ROUNDS [poll] [times]", 2, 4, run_pingpong},
     {"answer", "PEER ROUNDS", 2, 2, run_answer},
     {0},
 };
