@@ -8,14 +8,14 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from fixtures.bench import Bench
+from fixtures.bench import Bench, Share
 from fixtures.configuration import shmem
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.settings import Setting
 from harness.shmem.oracle import can_start
 from suites.names.inquiry import Inquiry, Results
-from suites.names.lists import Start, listed
+from suites.names.lists import ALIKE, Start, listed
 
 DEVICES = 6
 """Devices of a guest on PCI; in memory it has as many as the bench has places."""
@@ -29,17 +29,16 @@ _FIGURES = pytest.StashKey[dict[Setting, Results]]()
 
 
 @pytest.fixture
-def ask(deploy: Deploy, bench: Bench, setting: Setting, pytestconfig: pytest.Config) -> Callable[[Start], Results]:
+def ask(
+    deploy: Deploy, bench: Bench, setting: Setting, share: Share, pytestconfig: pytest.Config
+) -> Callable[[Start], Results]:
     """Start the guests of a start and ask for all names, unless these very guests have been asked before."""
     most = len(bench.config.mmio) if setting.placement == "mmio" else DEVICES
     figures = pytestconfig.stash.setdefault(_FIGURES, {}).setdefault(setting, Results())
 
     def asked(start: Start) -> Results:
-        usable = [
-            each
-            for each in listed(start, bench.config.architecture)
-            if can_start(shmem(each.options).vdev, bench.profile)
-        ]
+        lists = share.of(listed(start, None)) if start in ALIKE else listed(start, bench.config.architecture)
+        usable = [each for each in lists if can_start(shmem(each.options).vdev, bench.profile)]
         if not usable:
             pytest.skip(NOTHING_STARTS)
         groups = [usable[first : first + most] for first in range(0, len(usable), most)]

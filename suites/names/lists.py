@@ -24,7 +24,8 @@ from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE
 from suites.names.boundaries import beside, covered, of_the_greatest_length, with_every_value
 
 Start = Literal["patterns", "lists", "substitutions"]
-STARTS: Final[tuple[Start, ...]] = ("patterns", "lists", "substitutions")
+ALIKE: Final[tuple[Start, ...]] = ("lists", "substitutions")
+"""Starts that are the same for each architecture: no rule asks for it, so benches of one item share their lists."""
 
 _BASE: Final = PROFILES["7.0"]
 
@@ -53,10 +54,10 @@ class Listed:
 
 
 @cache
-def listed(start: Start, architecture: str) -> tuple[Listed, ...]:
-    """The vdevs of a start. No rule asks for the architecture: what is drawn at random is drawn anew for each."""
+def listed(start: Start, architecture: str | None) -> tuple[Listed, ...]:
+    """The vdevs of a start; what is drawn at random is drawn anew for each architecture."""
     make = {"patterns": _of_patterns, "lists": _of_lists, "substitutions": _of_substitutions}[start]
-    return tuple(make(Random(f"names, {start}, {architecture}" if start == "patterns" else f"names, {start}")))
+    return tuple(make(Random(f"names, {start}" + (f", {architecture}" if architecture else ""))))
 
 
 # Patterns
