@@ -7,7 +7,7 @@ file describes is made in code (``harness.bench.embedded``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -153,6 +153,18 @@ def select(benches: Mapping[str, BenchConfig], names: Iterable[str]) -> dict[str
             remedy=f"choose one of {', '.join(benches)}",
         )
     return {name: bench for name, bench in benches.items() if not wanted or name in wanted}
+
+
+def placements_without(benches: Mapping[str, BenchConfig], names: Collection[str]) -> dict[str, list[str]]:
+    """The placements of each bench that ``--placement`` leaves out; none without a name. Raises UsageError."""
+    known = dict.fromkeys(placement for bench in benches.values() for placement in bench.placements)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"no bench has a placement {', '.join(unknown)}", remedy=f"choose one of {', '.join(known)}")
+    return {
+        name: [placement for placement in bench.placements if names and placement not in names]
+        for name, bench in benches.items()
+    }
 
 
 def settings(benches: Iterable[BenchConfig]) -> list[Setting]:

@@ -36,7 +36,7 @@ from harness.report.evidence.model import Metric, Report
 from harness.report.figures import nights, thresholds
 from harness.report.pages import figures, html, view
 from harness.report.recording.progress import Progress
-from harness.runs.qualify import Qualification
+from harness.runs.qualify import Part, Qualification
 from harness.runs.sessions import Sessions, until_interrupted
 from harness.target.benches import read_benches
 
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     interrupted = False
     try:
         # One bench at a time: figures of one are noise to those of another.
-        until_interrupted(qualification.run(benches, 1))
+        until_interrupted(qualification.run([Part(bench) for bench in benches], 1))
     except KeyboardInterrupt:
         qualification.add_error("the run was interrupted")
         interrupted = True

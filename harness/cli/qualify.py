@@ -32,7 +32,7 @@ from harness.report.pages import html
 from harness.report.recording.live import LiveTable
 from harness.report.recording.progress import Progress
 from harness.runs import cost, rerun
-from harness.runs.qualify import Qualification
+from harness.runs.qualify import Part, Qualification
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
 from harness.target.benches import read_benches
 from harness.target.check import require_environment
@@ -137,7 +137,7 @@ def _run(args: argparse.Namespace, tell: Callable[[Report, Path], None]) -> int:
     )
     status = None
     try:
-        until_interrupted(qualification.run(benches, args.jobs))
+        until_interrupted(qualification.run(parts_of(environment, benches), args.jobs))
     except KeyboardInterrupt:
         qualification.add_error("the run was interrupted")
         status = ending.INTERRUPTED
@@ -188,6 +188,19 @@ def benches_of(environment: Path, names: list[str]) -> list[str]:
     if unknown:
         raise UsageError(f"no bench {', '.join(unknown)} in {environment}", remedy=f"choose one of {', '.join(known)}")
     return [name for name in known if not names or name in names]
+
+
+def parts_of(environment: Path, benches: Sequence[str]) -> list[Part]:
+    """The sessions of these benches: one for each placement where every session has a host of its own.
+
+    A bench that tries little (``beyond``) is not worth a second one.
+    """
+    known, embedded = read_benches(Config(str(environment))), _embedded(environment)
+    return [
+        Part(name, placement)
+        for name in benches
+        for placement in (known[name].placements if name in embedded and not known[name].beyond else [""])
+    ]
 
 
 def _embedded(environment: Path) -> dict[str, Arch]:

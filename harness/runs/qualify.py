@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A qualification: a session for each bench, several side by side, and one report of them all."""
+"""A qualification: a session for each bench or placement, several side by side, and one report of them all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,24 @@ from harness.shmem.requirements import CATALOGUE
 
 _LOCK: Final = "machine-lock"
 _CHOSEN: Final = "only-tests.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one session tries: a bench, or one placement of a bench whose host is the session's own."""
+
+    bench: str
+    placement: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its folder and its errors are called."""
+        return f"{self.bench}.{self.placement}" if self.placement else self.bench
+
+    @property
+    def options(self) -> list[str]:
+        """The session's options."""
+        return ["--bench", self.bench, *(["--placement", self.placement] if self.placement else [])]
 
 
 class Qualification:
@@ -73,18 +92,18 @@ class Qualification:
         if self._journal.lost is not None:
             raise BenchError(f"no report can be written: {sentence(self._journal.lost)}")
 
-    async def run(self, benches: Sequence[str], jobs: int) -> None:
+    async def run(self, parts: Sequence[Part], jobs: int) -> None:
         """Run all sessions, ``jobs`` at a time. One that breaks stops no other."""
         free = asyncio.Semaphore(jobs)
         shared = [f"--machine-lock={self._machine_lock()}"]
 
-        async def one(bench: str) -> None:
+        async def one(part: Part) -> None:
             async with free:
-                await self._session(bench, shared)
+                await self._session(part, shared)
 
         async with asyncio.TaskGroup() as group:
-            for bench in benches:
-                group.create_task(one(bench))
+            for part in parts:
+                group.create_task(one(part))
 
     def _machine_lock(self) -> Path:
         """The folder of the lock that all qualifications of this user on the machine share: measurements are alone.
@@ -99,15 +118,15 @@ class Qualification:
             return self._folder / _LOCK
         return shared
 
-    async def _session(self, bench: str, options: Sequence[str]) -> None:
-        report_dir = self._folder / folder.BENCHES / bench
+    async def _session(self, part: Part, options: Sequence[str]) -> None:
+        report_dir = self._folder / folder.BENCHES / part.name
         try:
-            options = [*options, *self._selection(bench, report_dir)]
-            finished = await self._sessions.run(report_dir, "--bench", bench, *options, watch=self._see)
+            options = [*options, *part.options, *self._selection(part.bench, report_dir)]
+            finished = await self._sessions.run(report_dir, *options, watch=self._see)
         except (BenchError, OSError) as error:
-            self.add_error(f"{bench}: {sentence(error)}")
+            self.add_error(f"{part.name}: {sentence(error)}")
         else:
-            self._judge(bench, report_dir, finished)
+            self._judge(part.name, report_dir, finished)
 
     def _see(self, event: Event) -> None:
         self._meter(event)
@@ -127,13 +146,13 @@ class Qualification:
         chosen.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
         return ["--only-tests", str(chosen)]
 
-    def _judge(self, bench: str, report_dir: Path, finished: SessionResult) -> None:
+    def _judge(self, name: str, report_dir: Path, finished: SessionResult) -> None:
         """Record errors that pytest could not write into its journal."""
         if finished.status < 0:
-            ended = f"{bench}: pytest was ended by {signal.Signals(-finished.status).name}"
+            ended = f"{name}: pytest was ended by {signal.Signals(-finished.status).name}"
             self.add_error(f"{ended}: {finished.report.run.reasons[0]}")
         elif finished.status == EXIT_USAGE and NOTHING_SELECTED not in finished.report.run.reasons:
-            self.said.append(f"{bench}:\n{last_words(report_dir)}")
+            self.said.append(f"{name}:\n{last_words(report_dir)}")
 
     def add_error(self, message: str) -> None:
         """Write down, and say at the end, what went wrong outside of all tests."""

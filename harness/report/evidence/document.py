@@ -127,11 +127,15 @@ def build(entries: Sequence[Entry]) -> Report:
 
 
 def _benches(entries: Sequence[Entry]) -> list[BenchScope]:
-    """The benches of the environment file: of several sessions, each has selected its own."""
+    """The benches of the environment file: of several sessions, each has selected its own, or a placement of one."""
     found: dict[str, BenchScope] = {}
     for bench in (bench for entry in _of(entries, ScopeSet) for bench in entry.benches):
-        if bench.bench not in found or bench.selected:
+        known = found.get(bench.bench)
+        if known is None or not known.selected:
             found[bench.bench] = bench
+        elif bench.selected:
+            left_out = [placement for placement in known.left_out if placement in bench.left_out]
+            found[bench.bench] = replace(bench, left_out=left_out)
     return list(found.values())
 
 

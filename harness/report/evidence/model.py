@@ -275,7 +275,8 @@ class BenchScope:
     """One bench of the environment file, and what has to be judged on its item.
 
     ``item`` is what is under test: several benches may have the same one. ``name`` is what the selection of
-    ``requirements`` is called. ``selected`` is false for a bench that the run left out.
+    ``requirements`` is called. ``selected`` is false for a bench that the run left out; ``left_out`` are its placements
+    that a run which took it left out.
     """
 
     bench: str
@@ -284,6 +285,7 @@ class BenchScope:
     name: str
     requirements: list[str]
     selected: bool = True
+    left_out: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

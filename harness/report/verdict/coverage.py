@@ -37,7 +37,7 @@ class Judged:
             return "its tests did not run"
         if skipped := next((result for result in found if result.verdict == "skipped"), None):
             return f"skipped: {skipped.reason}"
-        if self.narrowed or not all(bench.selected for bench in benches):
+        if self.narrowed or any(bench.left_out or not bench.selected for bench in benches):
             return "its tests were left out of this run"
         return "no test of this run names it on this item"
 

@@ -55,6 +55,8 @@ def of_benches(benches: Sequence[BenchScope], cases: Sequence[Case]) -> Iterator
             yield Shortfall("bench", f"bench {bench.bench} was left out")
         elif bench.bench not in tried:
             yield Shortfall("bench", f"nothing was tried on bench {bench.bench}")
+        elif bench.left_out:
+            yield Shortfall("bench", f"of bench {bench.bench}, the placement {', '.join(bench.left_out)} was left out")
 
 
 def of_scope(items: Iterable[ItemCoverage]) -> Iterator[Shortfall]:

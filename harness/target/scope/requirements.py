@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -42,11 +42,13 @@ def scope_of_run(
     systems: Mapping[str, TriedSystem],
     *,
     figures: bool,
+    left_out: Mapping[str, list[str]],
 ) -> ScopeSet:
     """The scope of each bench of a labgrid configuration, and the waivers of those that are selected.
 
-    ``systems`` are those that are tried, by the name of the bench. With ``figures`` the run takes many samples of each
-    figure, and the thresholds of the selected benches are for it.
+    ``left_out`` are the placements that the run leaves out, ``systems`` the systems that are tried, by the name of the
+    bench. With ``figures`` the run takes many samples of each figure, and the thresholds of the selected benches are
+    for it.
 
     Raises UsageError for a file of waivers that cannot be used.
     """
@@ -54,7 +56,11 @@ def scope_of_run(
     today = datetime.now(UTC).date()
     return ScopeSet(
         benches=[
-            _of_bench(config, bench, catalogue, systems.get(name), name in selected) for name, bench in known.items()
+            replace(
+                _of_bench(config, bench, catalogue, systems.get(name), name in selected),
+                left_out=left_out.get(name, []),
+            )
+            for name, bench in known.items()
         ],
         waivers=[
             waiver
