@@ -170,6 +170,35 @@ def test_a_device_may_be_where_another_one_had_its_regions(deploy: Deploy, bench
     _show_apart(guest)
 
 
+@pytest.mark.only(placement=["mmio"])
+@pytest.mark.requirement("SHM-MMIO-05", "SHM-NOTIF-05")
+@pytest.mark.parametrize("seed", SEEDS, ids="seed {}".format)
+def test_guests_with_the_same_places_and_other_lines(deploy: Deploy, bench: Bench, seed: int) -> None:
+    """Two guests have devices at the same addresses, and each device its own line in either guest."""
+    if bench.config.mmio_range is None:
+        pytest.skip(f"bench {bench.name} does not say where else devices may be in memory")
+    random = Random(seed)
+    places = drawn_places(random, bench)
+    lines = [*places[1:], places[0]]
+    others = [replace(other, loc=place.loc, window=None) for place, other in zip(places, lines, strict=True)]
+    guests = deploy(*(tuple(place.options for place in several) for several in (places, others)))
+    for guest, several in zip(guests, (places, others), strict=True):
+        in_tree = {device.factory: device.interrupt for device in guest.devices() if device.placement == "mmio"}
+        if any(in_tree.values()):
+            assert in_tree == {place.loc: place.line for place in several}, guest.name
+    for vdev in range(len(places)):
+        one, other = (guest.attach("common", vdev=vdev) for guest in guests)
+        for ours, theirs in ((one, other), (other, one)):
+            ours.pending()
+            ours.guest.listen("pin", vdev=vdev)
+            theirs.signal(ours.index)
+            waited = ours.guest.wait_interrupts(SECONDS)
+            assert waited.senders(ours.handle) == 1 << theirs.index, f"{ours.guest.name}, device {vdev}"
+            ours.guest.probe.irq_off()
+        for region in (one, other):
+            region.detach()
+
+
 @pytest.mark.requirement("SHM-MMIO-03")
 def test_every_device_in_memory_tells_its_line(deploy: Deploy, drawn: Drawn) -> None:
     """The vector register, whatever devices stand before it."""

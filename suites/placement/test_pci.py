@@ -6,13 +6,17 @@ from __future__ import annotations
 import pytest
 
 from fixtures.api import PciFunction
+from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from harness.shmem.registers import PAGE_SIZE, PCI_DEVICE, PCI_VENDOR, SIGNATURE
+from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])
 
 FREE = ("", "", "")
+MANY = 20
+SECONDS = 20.0
 
 
 def functions(guest: Guest) -> list[PciFunction]:
@@ -55,3 +59,30 @@ def test_bar_0_is_the_factory_page(deploy: Deploy) -> None:
     assert bar.size >= PAGE_SIZE
     assert bar.address % bar.size == 0
     assert guest.read("phys", bar.address, 8) == SIGNATURE
+
+
+@pytest.mark.requirement("SHM-PCI-01", "SHM-PCI-03")
+def test_many_functions_are_devices_of_their_own(deploy: Deploy, bench: Bench) -> None:
+    """Each permits one name, and another one than the others, whatever order they have on the bus; each interrupts."""
+    guest, peer = deploy(tuple(f"allow {number}" for number in range(MANY)), "")
+    lines = [device.interrupt for device in guest.devices() if device.pci]
+    assert len(lines) == MANY
+    permitted = {}
+    for place in range(MANY):
+        answers = [guest.request(str(number), vdev=place) for number in range(MANY)]
+        permitted[place] = [number for number, answer in enumerate(answers) if answer.status == Status.OK]
+        guest.detach_all()
+    assert sorted(permitted.values()) == [[number] for number in range(MANY)]
+    for place, (number,) in permitted.items():
+        ours, theirs = guest.attach(str(number), vdev=place), peer.attach(str(number))
+        if lines[place] and bench.profile.pci_vector == "pin-line":
+            assert guest.registers().vector == lines[place]
+        for how in ("pin", "message"):
+            if guest.can_listen(how, vdev=place):
+                ours.pending()
+                guest.listen(how, vdev=place)
+                theirs.signal(ours.index)
+                assert guest.wait_interrupts(SECONDS).senders(ours.handle) == 1 << theirs.index, f"{how} of {place}"
+                guest.probe.irq_off()
+        ours.detach()
+        theirs.detach()

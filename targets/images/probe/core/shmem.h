@@ -27,6 +27,7 @@ enum {
     FACTORY_SIZE = 0x18,
     FACTORY_NAME = 0x1c,
     FACTORY_FIND = 0x3c,
+    FACTORY_FLAGS = 0x40,
 
     CONTROL_STATUS = 0x0,
     CONTROL_INDEX = 0x4,

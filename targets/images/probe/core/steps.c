@@ -132,6 +132,7 @@ static void step_factory(const struct step *step)
 
         see(low | mmio_read(device->factory + FACTORY_NAME + at + 4, 4) << 32);
     }
+    see(mmio_read(device->factory + FACTORY_FLAGS, 4));
 }
 
 /* Status and index. What an interrupt handler has taken from the status before is a part of it. */
@@ -297,7 +298,7 @@ static const struct kind kinds[] = {
     {'v', false, 4, 6, step_wide},           /* DEVICE HANDLE OFFSET VALUE: by a store of eight bytes */
     {'q', false, 3, 6, step_find},           /* DEVICE HANDLE NUMBER */
     {'t', true, 1, 1, step_name},            /* DEVICE NAME */
-    {'f', false, 1, 9, step_factory},        /* DEVICE */
+    {'f', false, 1, 10, step_factory},       /* DEVICE */
     {'c', false, 1, 2, step_control},        /* HANDLE */
     {'n', false, 2, 1, step_notify},         /* HANDLE MASK */
     {'d', false, 4, 1, step_detach},         /* HANDLE OFFSET WIDTH VALUE */
