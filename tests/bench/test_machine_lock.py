@@ -82,9 +82,16 @@ def test_a_test_that_measures_is_alone(tmp_path: Path, command: str) -> None:
     ]
     # The suites are a part of a scope: whole qualifications of it are PARTIAL.
     assert [session.wait(programs.PATIENCE) for session in sessions] == [0 if command == "pytest" else 4] * 2
-    stays = [line.split() for number in range(2) for line in (tmp_path / f"log{number}").read_text().splitlines()]
-    spans = sorted((float(began), float(ended), kind) for kind, began, ended in stays)
+    spans = sorted(
+        (float(began), float(ended), kind, number)
+        for number in range(2)
+        for kind, began, ended in (line.split() for line in (tmp_path / f"log{number}").read_text().splitlines())
+    )
     overlapping = [(first[2], second[2]) for first, second in pairwise(spans) if second[0] < first[1]]
     # They were side by side, or this shows nothing.
     assert ("other", "other") in overlapping
     assert not [kinds for kinds in overlapping if "quiet" in kinds]
+    # Nobody comes between the measurements of one session: each would wait for the others' tests anew.
+    for number in range(2):
+        places = [place for place, (_, _, kind, whose) in enumerate(spans) if (kind, whose) == ("quiet", number)]
+        assert places == list(range(places[0], places[0] + 3))
