@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``harness qualify``: run the suites on every bench and end with the verdict and the path of the report.
 
-Each bench is a pytest session of its own, as a person would start it with ``--bench``, and several run side by side. A
-session dies with this process, whatever ends it; what it had started then ends too, because the emulated hosts hang on
-pytest's life in the same way.
+Each bench, and each placement of an embedded one, is a pytest session of its own, as a person would start it with
+``--bench`` and ``--placement``, and several run side by side. A session dies with this process, whatever ends it;
+what it had started then ends too, because the emulated hosts hang on pytest's life in the same way.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         default=processors() + 1,  # A session waits for its guests now and then.
         metavar="N",
-        help="number of parallel benches (default: one more than there are processors, %(default)s)",
+        help="number of parallel sessions (default: one more than there are processors, %(default)s)",
     )
     parser.add_argument(
         "--system",

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from typing import Any
+
 import pytest
 from labgrid.config import Config
 
 from fixtures.configuration import Verbatim, shmem
 from fixtures.settings import MmioLocation, read_benches
 from harness.errors import UsageError
+from tests import programs
 from tests.bench.mini_suite import MiniSuite, emulated, fake
 
 PLACES = """mmio: [{loc: 0x1c050000, intr: "gic:43", window: 0x20000000}, {loc: 0x1c051000, intr: "gic:77"}]"""
@@ -199,3 +205,42 @@ def test_placements_take_turns_and_the_architectures_begin_with_different_ones(
     _run(mini, body, target=target.replace("x86_64", architecture))
     seen = {record["test"].removesuffix("]")[-1]: record["placement"] for record in mini.results()["cases"]}
     assert seen == dict(zip("012", where, strict=True))
+
+
+def _qualified(mini: MiniSuite, body: str) -> dict[str, Any]:
+    """A qualification of a bench with two placements."""
+    mini.test(body)
+    mini.benches(bench=BOTH)
+    command = [sys.executable, "-m", "harness", "qualify", "test_it.py", "--lg-env", "benches.yaml"]
+    run = programs.run(
+        command,
+        cwd=mini.folder,
+        env=mini.variables(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode in (2, 4), run.stdout + run.stderr
+    return mini.results()
+
+
+def test_a_qualification_has_a_session_for_each_placement(mini: MiniSuite) -> None:
+    found = _qualified(mini, "def test_1(deploy): assert len(deploy('', '')) == 2\n")
+    assert {(record["placement"], record["verdict"]) for record in found["results"]} == {
+        ("pci", "pass"),
+        ("mmio", "pass"),
+    }
+    sessions = sorted(path.name for path in (mini.folder / "reports/latest/benches").iterdir())
+    assert sessions == ["bench.mmio", "bench.pci"]
+    assert not [reason for reason in found["run"]["reasons"] if "left out" in reason]
+
+
+def test_a_placement_whose_session_does_not_begin_is_missed(mini: MiniSuite) -> None:
+    dies = "import os, sys\n\nif 'mmio' in sys.argv:\n    os._exit(9)\n"
+    mini.write("conftest.py", dies + (mini.folder / "conftest.py").read_text())
+    found = _qualified(mini, "def test_1(deploy): assert len(deploy('', '')) == 2\n")
+    assert found["run"]["verdict"] == "fail"
+    reasons = "\n".join(found["run"]["reasons"])
+    assert "bench.mmio: a session left no report" in reasons
+    assert "of bench bench, the placement mmio was left out" in json.dumps(found["run"])

@@ -46,7 +46,8 @@ def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) ->
     assert {record["bench"] for record in results} == {"qemu-x86_64", "qemu-aarch64"}
     assert all((page.parent / path).is_file() for record in results for path in record["evidence"])
     suites = ElementTree.parse(page.parent / "junit.xml").findall("testsuite")
-    assert {"qemu-x86_64", "qemu-aarch64"} <= {suite.get("name") for suite in suites if suite.findall("testcase")}
+    names = {f"{bench}.{placement}" for bench in ("qemu-x86_64", "qemu-aarch64") for placement in ("pci", "mmio")}
+    assert names <= {suite.get("name") for suite in suites if suite.findall("testcase")}
     # One record for each requirement, bench and placement.
     keys = {(record["requirement"], record["bench"], record["placement"]) for record in results}
     assert len(keys) == len(results) > 40
@@ -172,7 +173,7 @@ def test_a_killed_pytest_is_reported_and_leaves_a_report(running: Running) -> No
     os.kill(pid, signal.SIGKILL)
     output, _ = running.output()
     assert running.process.returncode == 2
-    assert "qemu-aarch64: pytest was ended by SIGKILL" in output
+    assert re.search(r"qemu-aarch64\.(pci|mmio): pytest was ended by SIGKILL", output)
     assert output.splitlines()[-1].startswith("qualification: FAIL  report: ")
     assert "did not run" in (running.out / "latest/index.html").read_text()
 
@@ -180,7 +181,7 @@ def test_a_killed_pytest_is_reported_and_leaves_a_report(running: Running) -> No
 @pytest.mark.parametrize("running", [("-k", "manual_examples and pci")], indirect=True, ids=["few tests"])
 def test_a_session_that_is_killed_stops_no_other_bench(running: Running) -> None:
     def session() -> int | None:
-        return running.pid_of("--bench qemu-x86_64 ")
+        return running.pid_of("--bench qemu-x86_64 --placement pci ")
 
     programs.until(session, "no session of the bench")
     os.kill(session() or 0, signal.SIGKILL)
@@ -190,7 +191,7 @@ def test_a_session_that_is_killed_stops_no_other_bench(running: Running) -> None
     whole = {entry["requirement"] for entry in results["results"] if entry["bench"] == "qemu-aarch64"}
     assert len(whole) > 10
     assert {entry["bench"] for entry in results["not_run"]} == {"qemu-x86_64"}
-    assert any("qemu-x86_64: pytest was ended by SIGKILL" in reason for reason in results["run"]["reasons"])
+    assert any("qemu-x86_64.pci: pytest was ended by SIGKILL" in reason for reason in results["run"]["reasons"])
 
 
 def test_a_killed_harness_takes_everything_with_it(running: Running) -> None:

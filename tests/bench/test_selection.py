@@ -42,6 +42,15 @@ def test_benches_that_are_not_selected_are_not_touched(mini: MiniSuite) -> None:
     assert mini.host_log == ["start right", "start third", "stop right", "stop third"]
 
 
+def test_a_placement_that_no_bench_has_is_wrong_usage(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    mini.benches(left=fake())
+    run = mini.run("--placement", "mmio")
+    assert run.returncode == 3
+    assert "no bench has a placement mmio" in run.stdout + run.stderr
+    assert "choose one of pci" in run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("mark", ["nightly", "figures"])
 def test_what_takes_long_runs_when_it_is_asked_for(mini: MiniSuite, mark: str) -> None:
     mini.write("test_it.py", _TWO_TESTS.replace("import pytest\n", f"import pytest\n\n@pytest.mark.{mark}", 1))

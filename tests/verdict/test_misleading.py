@@ -60,6 +60,13 @@ def _untracked_suite(world: World) -> Ran:
     return world.pytest()
 
 
+def _one_placement(world: World) -> Ran:
+    places = 'placements: [pci, mmio]\n      mmio: [{loc: 0x90000000, intr: "myioapic:7", trigger: edge}]'
+    world.edit("boards.yaml", "placements: [pci]", places, 2)
+    world.commit()
+    return world.pytest("--placement", "pci")
+
+
 def _ignored_suite(world: World) -> Ran:
     world.write("ignored_helpers.py", "pass\n")
     return world.pytest()
@@ -175,6 +182,7 @@ WAYS: dict[str, tuple[Way, str, str]] = {
     "--lf": (_last_failed, "PARTIAL", f"by --last-failed {HERE}"),
     "-x": (_first_failure, "FAIL", f"3 tests not run, by --maxfail=1 {HERE}"),
     "--bench": (lambda world: world.qualify("--bench", "left"), "PARTIAL", "bench right was left out"),
+    "--placement": (_one_placement, "PARTIAL", "of bench left, the placement mmio was left out"),
     "--fault": (
         lambda world: world.pytest("--fault", "rules-ignored"),
         "PARTIAL",
