@@ -40,11 +40,12 @@ def _gic_lines(random: Random) -> list[int]:
 
 
 def _addresses(random: Random, span: MmioRange, count: int) -> list[int]:
-    """Pages of the range: at multiples of powers of two and right beside them, and beside one another."""
+    """Pages of the range: at its ends, at multiples of powers of two, right beside these, and beside one another."""
+    ends = (span.first, span.last // PAGE_SIZE * PAGE_SIZE)
     found: list[int] = []
     while len(found) < count:
         size = 1 << random.randrange(*ALIGNMENTS)
-        near = random.choice([*found, random.randrange(span.first, span.last + 1) // size * size])
+        near = random.choice([*found, *ends, random.randrange(span.first, span.last + 1) // size * size])
         address = near + random.choice((-1, 0, 1)) * PAGE_SIZE
         if span.first <= address <= span.last and address not in found:
             found.append(address)
