@@ -16,6 +16,8 @@ pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])
 
 FREE = ("", "", "")
 MANY = 20
+HEADER = ((0x0C, 0x00FF_FFFF), (0x3C, 0xFFFF_FFFF))
+"""Words of the header that a guest stores to, and which bits of them: a store to BIST may start a test."""
 SECONDS = 20.0
 
 
@@ -86,3 +88,23 @@ def test_many_functions_are_devices_of_their_own(deploy: Deploy, bench: Bench) -
                 guest.probe.irq_off()
         ours.detach()
         theirs.detach()
+
+
+@pytest.mark.requirement("SHM-PCI-01", "SHM-PCI-03")
+@pytest.mark.parametrize(("register", "bits"), HEADER, ids=["cache line size", "interrupt line"])
+def test_a_wide_store_to_the_header_is_one_of_each_byte(deploy: Deploy, register: int, bits: int) -> None:
+    """What a byte cannot change a wider store cannot change either, and the other way round (PCI 3.0, section 3.2)."""
+    guest, _, _ = deploy(*FREE)
+    load, store = guest.probe.load_configuration, guest.probe.store_configuration
+    number = guest.device(0)
+    first = load(number, register, 4)
+
+    def after(width: int, value: int) -> int:
+        for at in range(0, 4, width):
+            store(number, register + at, width, value >> 8 * at & (1 << 8 * width) - 1)
+        return load(number, register, 4)
+
+    for value in (0, bits, 0x0909_0909 & bits, first ^ bits):
+        seen = {width: after(width, value) for width in (1, 2, 4) if after(1, first) == first}
+        assert len(set(seen.values())) == 1, f"{value:#010x} at {register:#x}: {seen}"
+    assert after(1, first) == first
