@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
+from fixtures.guest import Guest
 from harness.shmem.boundaries import LARGEST_PAGES, around
 from harness.shmem.registers import PAGE_SIZE
 
 SECRETS = (0x1EF7_BE41_4D00_0001, 0x1EF7_BE41_4D00_0002, 0x1EF7_BE41_4D00_0003)
 PAGES = 4
 SIZES = (1, 64, 8, 128)
+WRITTEN = 200
 
 
 @pytest.mark.requirement("SHM-ISOL-04")
@@ -73,3 +77,30 @@ def test_no_page_of_a_region_of_any_size_stays(deploy: Deploy, bench: Bench) -> 
             assert not stayed, f"of {pages} pages the one at {stayed[0]:#x} is there after the detach"
         for region in (*peer.attached, *guest.attached):
             region.detach()
+
+
+def write_everywhere(guest: Guest, random: Random) -> None:
+    """Into a region, behind it, where the guest has left one, and where it never had one."""
+    kept, left = (guest.attach(f"{name} of {guest.name}", PAGES) for name in ("kept", "left"))
+    left.detach()
+    first, length = guest.window()
+    places = [first + PAGE_SIZE * random.randrange(length // PAGE_SIZE) for _ in range(WRITTEN)]
+    places += [region.address + PAGE_SIZE * page for region in (kept, left) for page in range(1, 2 * PAGES)]
+    # A store to a page of registers has no effect: the first eight bytes can only be read.
+    for place in places:
+        guest.store("phys", place, 8, SECRETS[0])
+    assert guest.pages_in_window_with(SECRETS[0]) > PAGES
+
+
+@pytest.mark.only(guest_image=["probe"])
+@pytest.mark.requirement("SHM-ISOL-01", "SHM-ISOL-04")
+@pytest.mark.parametrize("seed", range(2), ids="seed {}".format)
+def test_a_guest_finds_nothing_that_an_earlier_one_wrote(deploy: Deploy, bench: Bench, seed: int) -> None:
+    """Wherever in its window: in a region, behind it, where it has left one, and where it never had one."""
+    if not bench.profile.lets_look_where_left:
+        pytest.skip(f"a guest of {bench.name} cannot look where it has no region (detached_window)")
+    for number, earlier in enumerate(deploy("", "")):
+        write_everywhere(earlier, Random(f"{seed} {number}"))
+    # Any of the next ones may be given what it had.
+    for later in deploy("allow later", "allow other"):
+        assert later.pages_in_window_with(SECRETS[0]) == 0, later.name
