@@ -258,3 +258,7 @@ class Factory:
     def guest_name(self) -> str:
         """The name as a request takes it: up to a NUL."""
         return as_text(self.name.partition(b"\0")[0])
+
+    def flags_read(self, profile: Profile) -> int:
+        """What a load of ``flags`` gives."""
+        return self.flags if profile.flags_access == "read-write" else 0

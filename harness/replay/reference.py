@@ -207,16 +207,13 @@ class Reference(State):
     def _do_factory(self, step: Step) -> Outcome:
         factory = self._factory(step)
         name = {f"name{at}": int.from_bytes(factory.name[at : at + 8], "little") for at in range(0, reg.NAME_SIZE, 8)}
-        return {"signature": reg.SIGNATURE, **self._registers(factory), **name, "flags": self._flags(factory)}
-
-    def _flags(self, factory: Factory) -> int:
-        return factory.flags if self.profile.flags_access == "read-write" else 0
+        return {"signature": reg.SIGNATURE, **self._registers(factory), **name, "flags": factory.flags_read(self.profile)}
 
     def _page(self, factory: Factory) -> bytes:
         """The registers as bytes, but for shmem, which has an address."""
         words = (factory.vector, factory.status, factory.size)
         page = reg.SIGNATURE.to_bytes(8, "little") + bytes(8) + b"".join(word.to_bytes(4, "little") for word in words)
-        return page + factory.name + bytes(4) + self._flags(factory).to_bytes(4, "little")
+        return page + factory.name + bytes(4) + factory.flags_read(self.profile).to_bytes(4, "little")
 
     def _do_peek(self, step: Step) -> Outcome:
         offset, width = step.number("OFFSET"), step.number("WIDTH")
