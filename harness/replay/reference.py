@@ -207,7 +207,8 @@ class Reference(State):
     def _do_factory(self, step: Step) -> Outcome:
         factory = self._factory(step)
         name = {f"name{at}": int.from_bytes(factory.name[at : at + 8], "little") for at in range(0, reg.NAME_SIZE, 8)}
-        return {"signature": reg.SIGNATURE, **self._registers(factory), **name, "flags": factory.flags_read(self.profile)}
+        flags = factory.flags_read(self.profile)
+        return {"signature": reg.SIGNATURE, **self._registers(factory), **name, "flags": flags}
 
     def _page(self, factory: Factory) -> bytes:
         """The registers as bytes, but for shmem, which has an address."""

@@ -43,7 +43,7 @@ def test_the_factory_page_and_a_name_of_any_bytes(pair: Pair) -> None:
 
 
 def test_what_is_not_there_and_what_faults_have_as_many_values_as_ever(pair: Pair) -> None:
-    assert batch(pair.one, "c,1f", "n,7,1", "f,7") == [NOTHING] * 12
+    assert batch(pair.one, "c,1f", "n,7,1", "f,7") == [NOTHING] * 13
     assert batch(pair.one, "e,20", "c,5") == [NOTHING] * 3
 
 
