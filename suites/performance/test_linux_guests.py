@@ -6,18 +6,16 @@ The suite's other modules measure what the device does; here is what is left of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.figures.channel import How, RoundTrips, Stream, listening, stream
 from fixtures.figures.fixture import Network, Watch
 from fixtures.figures.recording import record_beside
-from fixtures.guest import Region, Speeds, Work
+from fixtures.guest import Speeds, Work
 from fixtures.records import Metrics
-from suites.performance.test_channels import FREE, attached, messages_for, record_rates, record_times
-from suites.performance.test_throughput import piece_for
+from suites.performance import test_channels as channels
+from suites.performance.test_throughput import PAGES, piece_for
 
 pytestmark = [
     pytest.mark.lg_feature("performance"),
@@ -29,7 +27,6 @@ pytestmark = [
 by_serial = pytest.mark.only(via=["serial"])
 by_ssh = pytest.mark.only(via=["ssh"])
 
-PAGES = 512
 BLOCKS = {"64B": 64, "4KiB": 4096, "1MiB": 1 << 20}
 ROUNDS_OF_PIECES, PIECES = 12, 6
 BATCHES, ROUNDS = 12, 420
@@ -59,22 +56,13 @@ def test_throughput_in_linux(deploy: Deploy, metrics: Metrics, work: Work, block
 @pytest.mark.requirement("SHM-PERF-05", "SHM-NOTIF-10")
 def test_round_trips_of_linux(deploy: Deploy, metrics: Metrics) -> None:
     """Interrupts that a program waits for, by ``uio_pci_generic``."""
-    ours, theirs = listening(deploy(*FREE), "linux-signals", PAGES)
+    ours, theirs = listening(deploy(*channels.FREE), "linux-signals", channels.PAGES)
     watch = Watch(ours.guest)
     trips = RoundTrips(ours, theirs)
     batches = [trips.batch(ROUNDS) for _ in range(BATCHES)]
     trips.check()
-    conditions = watch.conditions(pages=PAGES, mapping="device")
-    record_times(metrics, "round trip, interrupt, Linux", batches, conditions)
-
-
-def regions_of(deploy: Deploy, how: How) -> Sequence[Region]:
-    """Both guests in one region; those of a stream by signal listen."""
-    return (
-        listening(deploy(*FREE), "linux-streams", PAGES)
-        if how == "signal"
-        else attached(deploy(*FREE), "linux-streams")
-    )
+    conditions = watch.conditions(pages=channels.PAGES, mapping="device")
+    channels.record_times(metrics, "round trip, interrupt, Linux", batches, conditions)
 
 
 @by_ssh
@@ -85,17 +73,17 @@ def test_streams_of_linux_beside_a_network(
     deploy: Deploy, metrics: Metrics, network: Network | None, how: How, size: int
 ) -> None:
     """Messages between two Linux guests, by turns with TCP between two others, sent in pieces of the same size."""
-    sender, receiver = regions_of(deploy, how)
+    sender, receiver = channels.regions_of(deploy, how, "linux-streams")
     watch = Watch(sender.guest)
-    messages = messages_for(stream(sender, receiver, size=size, messages=32, how=how))
+    messages = channels.messages_for(stream(sender, receiver, size=size, messages=32, how=how))
     streams: list[Stream] = []
     beside: list[float] = []
     for _ in range(TURNS):
         streams.append(stream(sender, receiver, size=size, messages=messages, how=how))
         if network:
             beside.append(network(size))
-    conditions = watch.conditions(pages=PAGES)
-    record_rates(metrics, f"{how}, Linux", size, streams, conditions)
+    conditions = watch.conditions(pages=channels.PAGES)
+    channels.record_rates(metrics, f"{how}, Linux", size, streams, conditions)
     if beside:
         rates = [one.megabytes_per_second for one in streams]
         record_beside(
