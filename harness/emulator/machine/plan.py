@@ -29,7 +29,7 @@ from harness.shmem.config import (
     parse_location,
     shmems_of,
 )
-from harness.shmem.config.grammar import IMPLICIT_CONTROLLERS
+from harness.shmem.config.grammar import CONTROLLER_KINDS, IMPLICIT_CONTROLLERS
 from harness.shmem.config.validate import is_file
 from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
@@ -232,8 +232,8 @@ def _check_shmem(vdev: Vdev) -> None:
 def _line(option: Option, controllers: dict[str, str]) -> str:
     """The interrupt as CONTROLLER-KIND:LINE."""
     intr = parse_intr(*_argument(option))
-    kind = controllers.get(intr.pic)
-    if kind is None:
+    kind = controllers.get(intr.pic, intr.pic)
+    if intr.pic in CONTROLLER_KINDS - controllers.keys():
         raise ConfigError("no such interrupt controller", option.argument_position, found=str(intr))
     line = intr.pin if intr.line is None else str(intr.line)
     return f"{kind}:{line}" if line else kind
