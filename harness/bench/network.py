@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
-from pathlib import Path
-from typing import Any, Final, Self
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from harness.arch import Arch
 from harness.bench.trial import BOOT_SECONDS, TrialGuest, trial
@@ -26,33 +25,14 @@ _SECONDS: Final = 60.0
 
 
 class NetworkGuests:
-    """A sender and a receiver; they end with the context."""
+    """A sender and a receiver, which have their addresses."""
 
-    def __init__(self, arch: Arch) -> None:
-        self._arch = arch
-        self._stack = contextlib.ExitStack()
-        self.guests: list[TrialGuest] = []
-
-    def __enter__(self) -> Self:
-        try:
-            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="shmem-network-")))
-            image = linux_image(self._arch, _RECIPE)
-            host = self._stack.enter_context(trial(folder))
-            for number in (_SENDER, _RECEIVER):
-                end = "unix-listen" if number == _RECEIVER else "unix"
-                device = f"vdev virtio-net\n    hostdev {end}:{folder / 'cable'}\n    mac 52:54:00:00:01:{number:02x}\n"
-                self.guests.append(host.start(image, f"network{number}", device))
-            for number, guest in enumerate(self.guests):
-                guest.console.log_in(BOOT_SECONDS)
-                self._run(number, f"ip addr add {_ADDRESS.format(number + 1)}/24 dev eth1 && ip link set eth1 up")
-            self._run(_RECEIVER, "iperf3 --server --daemon")
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __init__(self, guests: Sequence[TrialGuest]) -> None:
+        self._guests = guests
+        for number, guest in enumerate(guests):
+            guest.console.log_in(BOOT_SECONDS)
+            self._run(number, f"ip addr add {_ADDRESS.format(number + 1)}/24 dev eth1 && ip link set eth1 up")
+        self._run(_RECEIVER, "iperf3 --server --daemon")
 
     def stream(self, size: int) -> float:
         """Megabytes per second that arrive, of what is sent for a second in pieces of ``size`` bytes.
@@ -69,7 +49,26 @@ class NetworkGuests:
             raise BenchError(f"iperf3 in a guest says no rate: {said[-500:]}") from error
 
     def _run(self, number: int, command: str) -> str:
-        lines, status = self.guests[number].console.run(command, _SECONDS)
+        lines, status = self._guests[number].console.run(command, _SECONDS)
         if status != 0:
-            raise BenchError(f"{self.guests[number].name}: {command!r} ends with status {status}: {lines[-5:]}")
+            raise BenchError(f"{self._guests[number].name}: {command!r} ends with status {status}: {lines[-5:]}")
         return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def network_guests(arch: Arch) -> Iterator[NetworkGuests]:
+    """Two guests of an architecture; they end with the context."""
+    image = linux_image(arch, _RECIPE)
+    with trial() as host:
+        cable = host.folder / "cable"
+        ends = {_SENDER: f"unix:{cable}", _RECEIVER: f"unix-listen:{cable}"}
+        yield NetworkGuests(
+            [
+                host.start(
+                    image,
+                    f"network{number}",
+                    f"vdev virtio-net\n    hostdev {end}\n    mac 52:54:00:00:01:{number:02x}\n",
+                )
+                for number, end in ends.items()
+            ]
+        )

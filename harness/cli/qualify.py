@@ -19,8 +19,8 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import shipped
-from harness.arch import Arch
 from harness.bench.bare import bare_start
+from harness.bench.settings import BenchConfig
 from harness.errors import EXIT_BENCH_ERROR, STATUSES_OF_A_RUN, UsageError
 from harness.process import ending
 from harness.process.command import path
@@ -171,7 +171,8 @@ def _finish(
         print(html.without_report(error, qualification.shown))
         return EXIT_BENCH_ERROR
     if status is None:
-        for line in cost.lines(qualification.spent(report), _embedded(environment), bare_start):
+        architectures = {name: bench.architecture for name, bench in _embedded(environment).items()}
+        for line in cost.lines(qualification.spent(report), architectures, bare_start):
             print(line)
     for line in qualification.summary(report):
         print(line)
@@ -195,22 +196,18 @@ def parts_of(environment: Path, benches: Sequence[str]) -> list[Part]:
 
     A bench that tries little (``beyond``) is not worth a second one.
     """
-    known, embedded = read_benches(Config(str(environment))), _embedded(environment)
-    return [
-        Part(name, placement)
-        for name in benches
-        for placement in (known[name].placements if name in embedded and not known[name].beyond else [""])
-    ]
+    embedded = _embedded(environment)
+    split = {name: bench.placements for name, bench in embedded.items() if not bench.beyond}
+    return [Part(name, placement) for name in benches for placement in split.get(name, ("",))]
 
 
-def _embedded(environment: Path) -> dict[str, Arch]:
-    """Benches whose guests are processes of this machine, with their architecture."""
+def _embedded(environment: Path) -> dict[str, BenchConfig]:
+    """Benches whose guests are processes of this machine."""
     config = Config(str(environment))
     known = read_benches(config)
-    targets = config.get_targets().items()
     return {
-        name: known[name].architecture
-        for name, target in targets
+        name: known[name]
+        for name, target in config.get_targets().items()
         if any(_EMBEDDED in driver for driver in target.get("drivers", ()))
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.arch import ARCHES, Arch
-from harness.bench.network import NetworkGuests
+from harness.bench.network import network_guests
 from harness.emulator.machine.plan import plan
 from harness.shmem.config import ConfigError, parse
 from harness.shmem.profile import PROFILES
@@ -24,7 +24,7 @@ def test_bytes_go_from_guest_to_guest_and_nothing_is_left(
     arch: Arch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with NetworkGuests(arch) as guests:
+    with network_guests(arch) as guests:
         assert guests.stream(64) > 0
         assert guests.stream(65536) > 0
         assert [path.name for path in tmp_path.glob("*/cable")] == ["cable"]

@@ -82,12 +82,14 @@ class Requests:
         return host_name
 
     def check_rules(self, guest_name: str, name: str) -> None:
-        """Refuse unless the restrictions list, or a ``create`` where that is an allowance, lets the guest."""
-        created = guest_name in (as_bytes(entry.name) for entry in self.vdev.creates)
-        if self.profile.create_vs_rules == "implies-allow" and created:
-            return
-        if not self.rules.permits(name):
+        """Refuse unless the guest may use the name. Raises RequestFailed."""
+        if not self.may_use(guest_name, name):
             raise RequestFailed(self.rules.denied)
+
+    def may_use(self, guest_name: str, name: str) -> bool:
+        """Whether the restrictions list, or a ``create`` where that is an allowance, lets the guest."""
+        created = guest_name in (as_bytes(entry.name) for entry in self.vdev.creates)
+        return (self.profile.create_vs_rules == "implies-allow" and created) or self.rules.permits(name)
 
     def create(self, host_name: str, pages: int) -> Region:
         """A new region of the size that the guest asks for."""
@@ -187,11 +189,7 @@ class Requests:
         if self.profile.find != "by-name":
             return self.rules.permits(region.name)
         guest_name = legal_name(bytes(self.factory.name), self.profile)
-        try:
-            self.check_rules(guest_name, guest_name if self.profile.rules_see == "guest-name" else region.name)
-        except RequestFailed:
-            return False
-        return True
+        return self.may_use(guest_name, guest_name if self.profile.rules_see == "guest-name" else region.name)
 
 
 def group_id(group: str) -> int:
