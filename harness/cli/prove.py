@@ -25,6 +25,7 @@ from harness.process import ending
 from harness.process.command import path
 from harness.process.interpreter import refuse_optimised
 from harness.prove import pages
+from harness.prove.choosing import LONGEST_S, SECOND_LOOK_S, Looks
 from harness.prove.groups import SHORT, selected
 from harness.prove.model import Difference, ProofReport
 from harness.prove.mutation import command as mutation
@@ -32,7 +33,7 @@ from harness.prove.proving import CONTROL, Proving
 from harness.prove.quick import Quick
 from harness.prove.record import Record
 from harness.prove.recording import record as recorded
-from harness.prove.trials import LONGEST_S, Trials
+from harness.prove.trials import Trials
 from harness.report.evidence import folder
 from harness.report.scope import provenance
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
@@ -78,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="--quick, --mutants: how long the tests for one defect may take on a sound device (default: %(default)g)",
     )
     parser.add_argument(
+        "--second-look",
+        type=float,
+        default=SECOND_LOOK_S,
+        metavar="SECONDS",
+        help="--quick, --mutants: how much longer for what none of these notices; 0: not at all (default: %(default)g)",
+    )
+    parser.add_argument(
         "--reach",
         type=path,
         metavar="DIR",
@@ -100,7 +108,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit",
         type=float,
         metavar="SECONDS",
-        help=f"longest time of one session (default: {_LONGEST_S:g}); for one defect among many: {LONGEST_S:g}",
+        help=f"longest time of one session (default: {_LONGEST_S:g}); for one defect among many: {LONGEST_S:g}, and"
+        " twice the second look",
     )
     mutation.add_arguments(parser)
     parser.add_argument("--out", type=path, metavar="DIR", help="folder for reports (default: reports)")
@@ -163,8 +172,9 @@ async def _quick(proving: Proving, faults: Sequence[Fault], args: argparse.Names
     sessions = replace(proving.sessions, options=[*proving.sessions.options, *plugins], longest_s=None)
     place = args.reach or proving.base / _REACH
     folders = await recorded(sessions, place, args.bench, args.jobs, _say)
-    trials = Trials(sessions, proving.base, args.jobs, args.limit or LONGEST_S)
-    await Quick(trials, proving.record, args.budget).run(faults, folders, CONTROL, began)
+    looks = Looks(args.budget, args.second_look)
+    trials = Trials(sessions, proving.base, args.jobs, args.limit or looks.longest_s)
+    await Quick(trials, proving.record, looks).run(faults, folders, CONTROL, began)
 
 
 def _keep(base: Path, report: ProofReport) -> None:

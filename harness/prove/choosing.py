@@ -10,9 +10,25 @@ from typing import Final
 
 from harness.prove.reach import Reach, Seen, Statement, free_of_architecture
 
+LONGEST_S: Final = 300.0
+"""How long one look at a defect may take that is tried beside others."""
+SECOND_LOOK_S: Final = 300.0
 OTHERS: Final = 0.25
 """How much of the budget is kept for tests that need not notice the defect."""
 _HAIR: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How many seconds of recorded time a defect may cost: at first, and again if nothing has noticed it."""
+
+    first_s: float
+    second_s: float
+
+    @property
+    def longest_s(self) -> float:
+        """How long an attempt may take on a machine that does other things too."""
+        return LONGEST_S + 2 * self.second_s
 
 
 @dataclass(frozen=True)
@@ -21,6 +37,21 @@ class Choice:
 
     tests: list[str]
     reaching: int
+
+
+def choose_twice(
+    reach: Reach,
+    statements: Sequence[Statement],
+    looks: Looks,
+    first: Callable[[Seen], bool] = lambda _: True,
+) -> Choice:
+    """The tests of a first look, and behind them those that a second one has more."""
+    soon = choose(reach, statements, looks.first_s, first)
+    if not looks.second_s:
+        return soon
+    tried = set(soon.tests)
+    more = choose(reach, statements, looks.first_s + looks.second_s, first).tests
+    return Choice([*soon.tests, *(test for test in more if test not in tried)], soon.reaching)
 
 
 def choose(

@@ -13,7 +13,7 @@ from typing import Final
 from harness import shipped
 from harness.emulator.faults.catalogue import Fault
 from harness.emulator.faults.injection import replaced
-from harness.prove.choosing import Choice, choose
+from harness.prove.choosing import Choice, Looks, choose_twice
 from harness.prove.groups import matches
 from harness.prove.model import Catch, Control, Outcome, Proof
 from harness.prove.reach import Reach, Seen, Statement, read
@@ -25,11 +25,11 @@ _GOOD: Final = ("pass", "skipped", "known", "recorded")
 
 @dataclass(frozen=True)
 class Quick:
-    """The sessions, what they found so far, and the seconds of recorded time that a fault may cost."""
+    """The sessions, what they found so far, and the time that a fault may cost."""
 
     trials: Trials
     record: Record
-    budget_s: float
+    looks: Looks
 
     async def run(self, faults: Sequence[Fault], folders: Sequence[Path], control: str, began: float) -> None:
         """Judge the session without a fault by its record, then try every fault."""
@@ -38,7 +38,7 @@ class Quick:
         place = folders[0].parent.name if folders else ""
         self.record.control(Control(control, round(time.monotonic() - began, 1), len(reach.seen), place, failed), {})
         by_name = {fault.name: fault for fault in faults}
-        choices = {fault.name: choice_for(reach, fault, self.budget_s) for fault in faults}
+        choices = {fault.name: choice_for(reach, fault, self.looks) for fault in faults}
         for fault in faults:
             if not choices[fault.name].tests:
                 self.record.proof(_proof(fault, Answer(fault.name, "pass", 0, 0.0)))
@@ -50,8 +50,8 @@ class Quick:
         await self.trials.run(tasks, lambda answer: self.record.proof(_proof(by_name[answer.name], answer)))
 
 
-def choice_for(reach: Reach, fault: Fault, budget_s: float) -> Choice:
-    """The tests that are worth trying against a fault, by a record and within a budget in seconds."""
+def choice_for(reach: Reach, fault: Fault, looks: Looks) -> Choice:
+    """The tests that are worth trying against a fault, by a record and within the time for them."""
 
     def own(seen: Seen) -> bool:
         return matches(fault.group, seen.requirements)
@@ -59,10 +59,10 @@ def choice_for(reach: Reach, fault: Fault, budget_s: float) -> Choice:
     statements = [_statement(code) for code in replaced(fault.name)]
     known = [statement for statement in statements if statement is not None and statement.file in reach.lines]
     if len(known) == len(statements):
-        return choose(reach, known, budget_s, own)
+        return choose_twice(reach, known, looks, own)
     # What is no function of the device, or of a source that was not watched, may show anywhere.
     everything = [Statement(file, min(lines), max(lines)) for file, lines in reach.lines.items()]
-    return choose(reach, everything, budget_s, own)
+    return choose_twice(reach, everything, looks, own)
 
 
 def _statement(code: CodeType | None) -> Statement | None:

@@ -23,9 +23,6 @@ from harness.structured import structure, unstructure
 Verdict = Literal["fail", "pass", "error", "late"]
 """What the tests said together. ``late``: they did not come to an end in time."""
 
-LONGEST_S: Final = 300.0
-"""How long a defect may take that is tried beside others."""
-
 # A session collects a thousand tests before it is ready.
 _READY_SECONDS: Final = 600.0
 # One that has nothing more to do writes its report.

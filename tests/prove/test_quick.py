@@ -16,6 +16,7 @@ from harness.emulator.faults.catalogue import Fault, catalogue
 from harness.emulator.faults.injection import replaced
 from harness.events import CaseEnded
 from harness.process import ending
+from harness.prove.choosing import Looks
 from harness.prove.quick import choice_for
 from harness.prove.reach import Reach, Seen
 from harness.prove.trying import deciding
@@ -144,8 +145,8 @@ def test_a_fault_in_a_source_that_was_not_watched_may_show_anywhere() -> None:
     reach = Reach(
         seen, {f"emulator/device/{file}": {line: {name} for line in range(1000)} for file, name in lines.items()}
     )
-    assert choice_for(reach, _fault_of("rules.py"), 60).tests == ["one"]
-    assert set(choice_for(reach, _fault_of("regions.py"), 60).tests) == {"one", "another"}
+    assert choice_for(reach, _fault_of("rules.py"), Looks(60, 0)).tests == ["one"]
+    assert set(choice_for(reach, _fault_of("regions.py"), Looks(60, 0)).tests) == {"one", "another"}
 
 
 def _fault_of(file: str) -> Fault:

@@ -9,7 +9,7 @@ import pytest
 from coverage import CoverageData
 
 from harness.errors import UsageError
-from harness.prove.choosing import choose
+from harness.prove.choosing import Looks, choose, choose_twice
 from harness.prove.reach import CASES, Reach, Seen, Statement, read
 
 DEVICE = "emulator/device/regions.py"
@@ -37,6 +37,16 @@ def test_with_a_small_budget_every_module_gives_its_shortest_tests() -> None:
     statement = [Statement(DEVICE, 5, 5)]
     assert choose(reach, statement, 3).tests == ["y::one", "x::cheap", "x::cheapest"]
     assert choose(reach, statement, 0).tests == ["y::one", "x::cheapest"]
+
+
+def test_a_second_look_goes_on_where_the_first_one_ended() -> None:
+    tests = [seen("x::dear", 9), seen("x::cheap", 1), seen("x::cheapest", 0.5), seen("y::one", 2), seen("y::two", 2)]
+    reach = Reach(tests, {DEVICE: {5: {one.test for one in tests}}})
+    statement = [Statement(DEVICE, 5, 5)]
+    soon = ["y::one", "x::cheap", "x::cheapest"]
+    assert choose_twice(reach, statement, Looks(3, 0)).tests == soon
+    assert choose_twice(reach, statement, Looks(3, 12)).tests == [*soon, "y::two", "x::dear"]
+    assert choose_twice(reach, statement, Looks(3, 12)).reaching == 5
 
 
 def test_half_of_a_small_budget_is_for_the_shortest_of_all() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from harness.prove.choosing import choose
+from harness.prove.choosing import Looks, choose_twice
 from harness.prove.mutation.equivalent import Equivalent, reason
 from harness.prove.mutation.model import MutationReport, Outcome, Tried
 from harness.prove.mutation.mutant import Mutant
@@ -71,12 +71,13 @@ class Campaign:
     def _tasks(self, reach: Reach, mutants: Iterable[Mutant], reaching: dict[str, int]) -> Iterator[Task]:
         """The mutants that have to be tried. Those that are decided without a trial are reported in their turn."""
         benches = Benches(seen.readings for seen in reach.seen)
+        looks = Looks(self.report.budget_s, self.report.second_look_s)
         starts = [seen.test for seen in reach.seen if _STARTS in seen.requirements and seen.verdict == "pass"]
         for mutant in mutants:
             if said := reason(mutant, self.entries) or ("" if benches.show(mutant) else REASON):
                 self._tell(_tried(mutant, "equivalent", reason=said))
                 continue
-            choice = choose(reach, [Statement(mutant.file, mutant.first, mutant.last)], self.report.budget_s)
+            choice = choose_twice(reach, [Statement(mutant.file, mutant.first, mutant.last)], looks)
             if not choice.tests:
                 self._tell(_tried(mutant, "unreached"))
                 continue

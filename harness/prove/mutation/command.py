@@ -25,12 +25,13 @@ from harness.paths import readable
 from harness.process import ending
 from harness.process.command import path
 from harness.prove import reach
+from harness.prove.choosing import Looks
 from harness.prove.mutation import equivalent, pages
 from harness.prove.mutation.campaign import Campaign
 from harness.prove.mutation.model import MutationReport
 from harness.prove.mutation.mutant import Mutant, drawn
 from harness.prove.recording import record
-from harness.prove.trials import LONGEST_S, Trials
+from harness.prove.trials import Trials
 from harness.report.evidence import folder
 from harness.report.scope import provenance
 from harness.runs.sessions import Sessions, count, until_interrupted
@@ -93,7 +94,7 @@ def _drawn(args: argparse.Namespace, before: MutationReport | None) -> tuple[int
 def _mutate(campaign: Campaign, sessions: Sessions, base: Path, args: argparse.Namespace) -> int:
     async def work() -> None:
         folders = await record(sessions, args.reach or base / _REACH, args.bench, args.jobs, _say)
-        trials = Trials(sessions, base, args.jobs, args.limit or LONGEST_S)
+        trials = Trials(sessions, base, args.jobs, args.limit or Looks(args.budget, args.second_look).longest_s)
         await campaign.run(await asyncio.to_thread(reach.read, folders), trials)
 
     interrupted = False
@@ -131,6 +132,7 @@ def _begun(base: Path, every: int, chosen: int, args: argparse.Namespace) -> Mut
         drawn=chosen,
         seed=args.seed,
         budget_s=args.budget,
+        second_look_s=args.second_look,
         select=args.select,
     )
 

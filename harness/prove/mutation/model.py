@@ -61,6 +61,7 @@ class MutationReport:
     drawn: int
     seed: int
     budget_s: float
+    second_look_s: float = 0.0
     select: list[str] = field(default_factory=list)
     tried: list[Tried] = field(default_factory=list)
 
