@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region, mask
+from fixtures.settings import Setting
 from harness.shmem import registers as reg
+from suites.notification.test_wired_lines import check_nothing_is_due, come_and_go
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.usefixtures("any_width")]
 
@@ -47,6 +50,17 @@ def test_loads_of_status_and_idx(deploy: Deploy) -> None:
         left = ours.pending()
         assert seen == page[offset : offset + width], f"{width} bytes at {offset:#x}"
         assert left == (set() if offset < IDX else {theirs.index}), f"after {width} bytes at {offset:#x}"
+
+
+@pytest.mark.requirement("SHM-PROF-05", "SHM-NOTIF-10")
+@pytest.mark.parametrize("width", WIDTHS, ids="{} bytes".format)
+def test_a_load_of_any_width_withdraws_the_interrupt(deploy: Deploy, setting: Setting, width: int) -> None:
+    """The guest reads ``status`` by drawn loads of that width alone, and takes interrupts only afterwards."""
+    guest, peer = deploy("", "")
+    random = Random(width)
+    loads = [offset for offset, wide in LOADS if wide == width and offset < IDX]
+    come_and_go(random, guest, peer, lambda region: region.load(random.choice(loads), width))
+    check_nothing_is_due(deploy, setting, guest, peer)
 
 
 @pytest.mark.requirement("SHM-PROF-05")
