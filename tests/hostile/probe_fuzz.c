@@ -252,8 +252,9 @@ static bool begin(void)
 
 /* --- the console */
 
-int console_read(void)
+int console_read(size_t missing)
 {
+    (void)missing;
     if (position == length && !begin())
         return -1;
     return line[position++];

@@ -44,7 +44,8 @@ static enum received frame_check(struct receiver *receiver, struct reception *re
     if (!field_parse(line + AT_SEQUENCE, 8, &reception->sequence) || !field_parse(line + AT_LENGTH, 4, &length) ||
         !field_parse(line + AT_CRC, 8, &reception->crc) || length > REQUEST_MAX)
         return drop(receiver, RECEIVED_DAMAGED);
-    if (receiver->length < FRAME_HEADER + length)
+    receiver->frame = FRAME_HEADER + length;
+    if (receiver->length < receiver->frame)
         return RECEIVED_NOTHING;
     receiver->line[receiver->length] = '\0';
     reception->payload = receiver->line + AT_PAYLOAD;
@@ -72,6 +73,7 @@ enum received receiver_push(struct receiver *receiver, char byte, struct recepti
         return line_end(receiver, reception);
     if (byte == '@') {
         receiver->length = 0;
+        receiver->frame = FRAME_HEADER;
         receiver->skipping = false;
     }
     if (receiver->skipping)
@@ -84,6 +86,11 @@ enum received receiver_push(struct receiver *receiver, char byte, struct recepti
         return drop(receiver, RECEIVED_NOTHING);
     receiver->line[receiver->length++] = byte;
     return receiver->line[0] == '@' ? frame_check(receiver, reception) : RECEIVED_NOTHING;
+}
+
+size_t receiver_missing(const struct receiver *receiver)
+{
+    return receiver->length && receiver->line[0] == '@' ? receiver->frame + FRAME_END - receiver->length : 1;
 }
 
 void frame_send(enum frame_kind kind, uint32_t sequence, const char *payload, size_t length)

@@ -14,6 +14,7 @@
 
 enum {
     FRAME_HEADER = 26,
+    FRAME_END = 2,                /* ~ and a line end */
     REQUEST_MAX = 8448,           /* payload of a request: 4 KiB as hex digits and the words before them */
     ANSWER_MAX = 32768,           /* payload of an answer */
 };
@@ -28,6 +29,7 @@ enum frame_kind {
 struct receiver {
     char line[FRAME_HEADER + REQUEST_MAX + 1];
     size_t length;
+    size_t frame;                 /* bytes of the frame that has begun, as far as they are known */
     bool skipping;                /* until the next line end or @ */
 };
 
@@ -45,6 +47,7 @@ struct reception {
 };
 
 enum received receiver_push(struct receiver *receiver, char byte, struct reception *reception);
+size_t receiver_missing(const struct receiver *receiver);    /* how many bytes have to come at least */
 void frame_send(enum frame_kind kind, uint32_t sequence, const char *payload, size_t length);
 
 #endif

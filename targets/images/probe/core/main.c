@@ -81,7 +81,7 @@ void probe_main(void)
     int byte;
 
     say_hello();
-    while ((byte = console_read()) >= 0) {
+    while ((byte = console_read(receiver_missing(&receiver))) >= 0) {
         switch (receiver_push(&receiver, (char)byte, &reception)) {
         case RECEIVED_NOTHING: break;
         case RECEIVED_REQUEST: answer_request(&reception); break;

@@ -31,8 +31,11 @@ struct platform_facts {
 
 const struct platform_facts *platform_facts(void);
 
-/* Console. A read waits without burning the processor where the machine allows it; -1 means that no more will come. */
-int console_read(void);
+/*
+ * Console. A read waits without burning the processor where the machine allows it; -1 means that no more will come.
+ * MISSING says how many bytes the sender has on the way at least, so that a sleep need not end with each of them.
+ */
+int console_read(size_t missing);
 void console_write(const char *text, size_t length);
 
 /* A monotonic clock, and the rate of the counter below it. 0: there is no clock, the facts say why, and none is read. */

@@ -65,8 +65,9 @@ static void wait_for_byte(void)
         interrupts_unmask();
 }
 
-int console_read(void)
+int console_read(size_t missing)
 {
+    (void)missing;
     while (get(FLAGS) & FLAG_RECEIVE_EMPTY) {
         if (wakes)
             wait_for_byte();

@@ -61,8 +61,9 @@ static void take_input(void)
     }
 }
 
-int console_read(void)
+int console_read(size_t missing)
 {
+    (void)missing;
     while (taken_at == taken_length) {
         const int fds[] = {listening, client};
         struct poll_entry entry = {listening, POLL_IN, 0};

@@ -43,8 +43,9 @@ void console_take(int length)
     ended = length == 0;
 }
 
-int console_read(void)
+int console_read(size_t missing)
 {
+    (void)missing;
     int byte;
 
     while (chunk_at == chunk_length && !ended)
