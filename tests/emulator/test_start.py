@@ -150,6 +150,34 @@ def test_a_start_that_fails_takes_back_the_regions_that_it_made(tmp_path: Path, 
     asyncio.run(start())
 
 
+@pytest.mark.usefixtures("fake_qemu")
+def test_a_start_that_fails_keeps_no_region_of_the_vm_that_had_the_name_before(tmp_path: Path) -> None:
+    """A program still has it when the start begins, and leaves it while the VM might still come to run."""
+    path = tmp_path / "guest.qvmconf"
+    path.write_text(configuration(devices="vdev shmem create new,0x1000"))
+
+    async def start() -> None:
+        host = Host(tmp_path, Profile.load("7.0"))
+        old = host.registry.create("old", 1, creator="one", lifetime="creating-qvm")
+        program = old.add("host", lambda: None)
+        task = asyncio.create_task(host.start_guest([f"@{path}"], tmp_path, Streams(0, 1)))
+        while host.registry.find("new") is None:
+            await asyncio.sleep(0)
+        program.detach()
+        assert host.registry.find("old") is old
+        assert isinstance(await task, Exit)
+        assert list(host.registry) == []
+
+    asyncio.run(start())
+
+
+def test_a_vm_may_have_the_name_of_another_one_behind_a_dot(bench: Bench) -> None:
+    """What a VM reserves while it starts is nobody's entry below ``/dev/qvm``."""
+    bench.guest(configuration(system=".one"), ".one")
+    bench.guest(configuration(system="one", console="/dev/ptyp1"), "one")
+    assert {path.name for path in (bench.host.root / "dev/qvm").iterdir()} == {".one", "one"}
+
+
 def test_a_second_vm_of_the_same_name_takes_no_region_of_the_first(bench: Bench) -> None:
     text = configuration(devices="vdev shmem create mine,0x1000")
     bench.guest(text)

@@ -20,6 +20,8 @@ from harness.shmem.profile import Profile
 from harness.shmem.status import Status
 
 _PERMISSION_BITS = 0o666
+_MOST_GROUP = 0xFFFFFFFE
+"""Groups have 32 bits, and all ones is none."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,9 @@ class Requests:
 
 
 def group_id(group: str) -> int:
-    """A group by number, or by its name on this machine. Raises KeyError for an unknown name."""
+    """A group by number, or by its name on this machine. Raises KeyError for one that no machine can have."""
     if group.isascii() and group.isdigit():
+        if int(group) > _MOST_GROUP:
+            raise KeyError(group)
         return int(group)
     return grp.getgrnam(group).gr_gid

@@ -45,6 +45,7 @@ EXIT_AFTER_START: Final = 96
 
 _LAST_WORDS_SECONDS: Final = 0.25
 _LOOK_SECONDS: Final = 0.005
+_STARTING: Final = "starting"
 
 _ENDED_BY_GUEST: Final = {"guest-shutdown", "guest-reset"}
 """QMP's reasons that mean an orderly end: the guest asked for it. A reboot ends qvm too, on QNX as here."""
@@ -185,9 +186,9 @@ class Guest:
     def _reserve_node(self) -> None:
         """Keep the VM's own entry below ``/dev/qvm``, with one for each named shared-memory device (SHM-OPEN-31).
 
-        It has a hidden name until the VM runs, so that the visible entry means a running guest.
+        It is elsewhere until the VM runs, so that an entry means a running guest.
         """
-        reserved = self.node.with_name(f".{self.name}")
+        reserved = self.root.parent / _STARTING / self.name
         if self.node.exists() or reserved.exists():
             raise ConfigError("a VM of this name is running already", self.config.system_position, found=self.name)
         reserved.mkdir(parents=True)

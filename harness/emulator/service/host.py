@@ -12,7 +12,7 @@ from typing import Final
 from harness.emulator.device.regions import Registry
 from harness.emulator.machine.board import ChipSet
 from harness.emulator.machine.console import Terminals
-from harness.emulator.machine.guest import EXIT_CONFIGURATION, EXIT_NORMAL, Exit, Guest, Streams
+from harness.emulator.machine.guest import EXIT_CONFIGURATION, Exit, Guest, Streams
 from harness.errors import UsageError
 from harness.shmem.config import NOWHERE, ConfigError, VmConfig, parse_arguments
 from harness.shmem.config.validate import validate
@@ -69,9 +69,13 @@ class Host:
                 return guest
         finally:
             self._starting.remove(guest.name)
-        if refused.status == EXIT_NORMAL:
-            self.registry.ended(guest.name)
+        self._forget_regions_of(guest.name)
         return refused
+
+    def _forget_regions_of(self, system: str) -> None:
+        """What a VM of that name has made ends with it, unless there is one again."""
+        if not self.registry.lives(system):
+            self.registry.ended(system)
 
     def _read(self, arguments: Sequence[str], directory: Path) -> VmConfig:
         try:
@@ -94,8 +98,10 @@ class Host:
             return await guest.wait()
         finally:
             async with self._changed:
-                self.guests.pop(guest.name, None)
-                self.registry.ended(guest.name)
+                # Its name is free since it has ended, and may be that of another one already.
+                if self.guests.get(guest.name) is guest:
+                    del self.guests[guest.name]
+                self._forget_regions_of(guest.name)
                 self._changed.notify_all()
 
     async def wait_guest(self, name: str, timeout: float) -> Guest:
