@@ -2,10 +2,12 @@
 """Guests with one wrong placement among right ones, drawn: what the documents do not intend, as the profile says.
 
 The mistake is in any device, its options are in any order, and devices on PCI and in memory stand before and behind it.
+What devices of other kinds have is taken, too: every address and line that the guest's own configuration gives them.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 from typing import Final
 
@@ -95,3 +97,30 @@ def test_a_placement_that_is_not_meant(attempt: Try, bench: Bench, mistake: str,
         return
     assert tried.status == _CONFIGURATION, f"accepted:\n{devices.text}"
     assert devices.is_blamed(tried), f"qvm blames another line:\n{tried.messages}\n{tried.text}"
+
+
+def taken_by_others(text: str) -> list[tuple[str, str]]:
+    """Options and values of a configuration by which devices of other kinds have an address in memory or a line."""
+    found: list[tuple[str, str]] = []
+    vdev, words = "", text.split()
+    for word, value in pairwise(words):
+        if word == "vdev":
+            vdev = value
+        elif vdev != "shmem" and ((word == "loc" and value.startswith("0x")) or (word == "intr" and ":" in value)):
+            found.append((word, value))
+    return found
+
+
+@pytest.mark.requirement("SHM-PROF-07")
+def test_what_devices_of_other_kinds_have_is_taken(attempt: Try, bench: Bench) -> None:
+    """A device in memory is at the address or on the line of a serial port, an interrupt controller or the like."""
+    place, profile = bench.config.mmio[0], bench.config.profile
+    taken = taken_by_others(attempt("vdev shmem {location}\n").text)
+    if not taken:
+        pytest.skip(f"guests of {bench.name} have no other devices with an address or a line")
+    for option, value in taken:
+        if getattr(profile, f"{option}_collision") == "accepted":
+            continue
+        own = {"loc": f"{place.loc:#x}", "intr": place.intr, option: value}
+        tried = attempt(f"vdev shmem loc {own['loc']} intr {own['intr']}\n")
+        assert tried.status == _CONFIGURATION, f"accepted:\n{tried.text}"
