@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.emulator import shortages
 from harness.emulator.window import Mapper, NoAnswer, QemuEnded, Window, WindowBroken
 from harness.shmem import registers as reg
 from harness.shmem.profile import PROFILES
@@ -36,6 +37,20 @@ def test_the_end_of_qemu_is_distinguished_from_a_failure() -> None:
         for _ in range(2):
             with pytest.raises(QemuEnded):
                 window.hide(0, 1)
+    finally:
+        window.close()
+        mapper.close()
+
+
+def test_a_slot_that_is_too_small_is_no_shortage_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that chooses such a slot is wrong, which a verdict has to say."""
+    monkeypatch.setattr("harness.emulator.shortages._noted", [])
+    mapper = Mapper()
+    window = Window(mapper)
+    try:
+        with pytest.raises(WindowBroken, match="slot 0 has no room for 4096 pages"):
+            window.show(0, 0, window.room(0) + 1)
+        assert shortages.noted() == []
     finally:
         window.close()
         mapper.close()

@@ -103,6 +103,9 @@ class Window:
     def show(self, slot: int, fd: int, pages: int) -> None:
         """Put ``pages`` pages of the file in front of the slot's private memory. Raises WindowBroken."""
         place = self.places[slot]
+        if (1 + pages) * PAGE_SIZE > place.size:
+            # QEMU would refuse it, which would look like a shortage of the machine.
+            raise WindowBroken(f"slot {slot} has no room for {pages} pages")
         self._mapper.replace(self.banks[place.bank].fd, place.offset + PAGE_SIZE, pages * PAGE_SIZE, fd, 0)
 
     def hide(self, slot: int, pages: int, fill: int = 0) -> None:
