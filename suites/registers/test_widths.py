@@ -59,7 +59,7 @@ def test_a_load_of_any_width_withdraws_the_interrupt(deploy: Deploy, setting: Se
     guest, peer = deploy("", "")
     random = Random(width)
     loads = [offset for offset, wide in LOADS if wide == width and offset < IDX]
-    come_and_go(random, guest, peer, lambda region: region.load(random.choice(loads), width))
+    come_and_go(random, guest, peer, read=lambda region: region.load(random.choice(loads), width))
     check_nothing_is_due(deploy, setting, guest, peer)
 
 

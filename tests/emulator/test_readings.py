@@ -306,16 +306,6 @@ def test_a_group_that_no_machine_can_have_is_refused(group: str) -> None:
         host.start(f"gid {group} create talk,0x1000")
 
 
-def test_a_create_of_any_size_finds_a_region_that_exists() -> None:
-    """A size that no guest could be shown is refused where there is nothing to find."""
-    with bench(Profile.load("7.0")) as host:
-        with pytest.raises(ConfigError, match="larger than this host can show"):
-            host.start("create talk,0x200000000")
-        host.start("create talk,0x2000")
-        host.start("create talk,0x200000000")
-        assert [(region.name, region.pages) for region in host.registry] == [("talk", 2)]
-
-
 def test_a_bad_access_ends_qvm_with_status_6(tmp_path: Path) -> None:
     readings = {"access_widths": "natural", "bad_access": "qvm-exit"}
     with bench_with(tmp_path, readings) as machines:

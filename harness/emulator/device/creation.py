@@ -76,6 +76,13 @@ def _create(
 ) -> Region:
     guest_name = as_bytes(create.name)
     count = pages(create.size_bytes)
+    if count > max_pages:
+        raise ConfigError(
+            "the region is larger than this host can show to a guest",
+            create.position,
+            found=f"{create.size_bytes:#x} bytes",
+            expected=f"up to {max_pages * PAGE_SIZE:#x}",
+        )
     try:
         check_legal(guest_name.encode("latin-1"), profile)
         name = rules.created_name(guest_name, before.substitutions)
@@ -85,13 +92,6 @@ def _create(
         existing = registry.find(name)
         if existing is not None:
             return _existing(existing, count, create, profile)
-        if count > max_pages:
-            raise ConfigError(
-                "the region is larger than this host can show to a guest",
-                create.position,
-                found=f"{create.size_bytes:#x} bytes",
-                expected=f"up to {max_pages * PAGE_SIZE:#x}",
-            )
         lifetime = profile.create_lifetime
         mode, group = _mode(create, before, profile), before.group
         if create.gid is not None:
