@@ -41,6 +41,9 @@ _FORMS: Final = (_LITERALS, _WILD, _SETS, _ESCAPES)
 _CLASSES: Final = (
     "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit", "word",
 )  # fmt: skip
+_OF_SETS: Final = "-]\\"
+"""Characters that mean something inside a set."""
+_QUOTED_HYPHEN: Final = r"\-"
 _BEYOND_ASCII: Final = "\u00a1\u00bf\u00e9\u00ff\u0390\u07ff\u20ac\uffee"
 """Characters of two and three bytes, each of which is one member of a set; a host may take them for negative."""
 
@@ -112,10 +115,11 @@ def _member(random: Random) -> str:
     if kind < 0.2:
         return f"[:{random.choice(_CLASSES)}:]"
     if kind < 0.35:
-        return "\\" + _character(random)
+        return "\\" + random.choice((_character(random), *_OF_SETS))
     if kind < 0.65:
         return _character(random)
-    return f"{_character(random)}-{_character(random)}"
+    # A range, or three characters where the one that would make it a range is quoted.
+    return f"{_character(random)}{random.choice(('-', '-', _QUOTED_HYPHEN))}{_character(random)}"
 
 
 def _character(random: Random) -> str:
