@@ -55,3 +55,26 @@ def test_what_a_refused_guest_writes_into_its_window_reaches_nobody(deploy: Depl
     assert outsider.request("secret", pages=16).status == access.refusal
     outsider.attach("public", pages=16).fill(seed=6)
     assert secret.differences(seed=5) == 0
+
+
+@pytest.mark.parametrize("rules", ["deny secret*", "allow public*"], ids=["denied", "not-allowed"])
+@pytest.mark.requirement("SHM-ISOL-05")
+def test_a_refusal_says_nothing_of_the_region(deploy: Deploy, host_program: HostProgram, rules: str) -> None:
+    """There is none yet, then it has more pages than are asked for, all of its clients, one of them, and none again."""
+    outsider, owner = deploy(rules, "")
+
+    def answer() -> object:
+        outsider.request("secret", pages=3)
+        return outsider.registers()
+
+    answers = {"absent": answer()}
+    secret = owner.attach("secret", pages=77)
+    answers["of one client"] = answer()
+    others = [host_program.create("secret", 1) for _ in range(MAX_CLIENTS - 1)]
+    answers["full"] = answer()
+    for other in others:
+        other.detach()
+    answers["of one client again"] = answer()
+    secret.detach()
+    answers["gone"] = answer()
+    assert all(seen == answers["absent"] for seen in answers.values()), answers

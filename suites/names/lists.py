@@ -41,7 +41,7 @@ _FORMS: Final = (_LITERALS, _WILD, _SETS, _ESCAPES)
 _CLASSES: Final = (
     "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit", "word",
 )  # fmt: skip
-_OF_SETS: Final = "-]\\"
+_OF_SETS: Final = ("-", "]", "\\")
 """Characters that mean something inside a set."""
 _QUOTED_HYPHEN: Final = r"\-"
 _BEYOND_ASCII: Final = "\u00a1\u00bf\u00e9\u00ff\u0390\u07ff\u20ac\uffee"
