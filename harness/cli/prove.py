@@ -81,9 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--second-look",
         type=float,
-        default=SECOND_LOOK_S,
         metavar="SECONDS",
-        help="--quick, --mutants: how much longer for what none of these notices; 0: not at all (default: %(default)g)",
+        help="--quick, --mutants: how much longer for what none of these notices"
+        f" (default: {SECOND_LOOK_S:g}, and for --mutants not at all)",
     )
     parser.add_argument(
         "--reach",
@@ -172,7 +172,7 @@ async def _quick(proving: Proving, faults: Sequence[Fault], args: argparse.Names
     sessions = replace(proving.sessions, options=[*proving.sessions.options, *plugins], longest_s=None)
     place = args.reach or proving.base / _REACH
     folders = await recorded(sessions, place, args.bench, args.jobs, _say)
-    looks = Looks(args.budget, args.second_look)
+    looks = Looks(args.budget, SECOND_LOOK_S if args.second_look is None else args.second_look)
     trials = Trials(sessions, proving.base, args.jobs, args.limit or looks.longest_s)
     await Quick(trials, proving.record, looks).run(faults, folders, CONTROL, began)
 

@@ -94,7 +94,7 @@ def _drawn(args: argparse.Namespace, before: MutationReport | None) -> tuple[int
 def _mutate(campaign: Campaign, sessions: Sessions, base: Path, args: argparse.Namespace) -> int:
     async def work() -> None:
         folders = await record(sessions, args.reach or base / _REACH, args.bench, args.jobs, _say)
-        trials = Trials(sessions, base, args.jobs, args.limit or Looks(args.budget, args.second_look).longest_s)
+        trials = Trials(sessions, base, args.jobs, args.limit or Looks(args.budget, args.second_look or 0.0).longest_s)
         await campaign.run(await asyncio.to_thread(reach.read, folders), trials)
 
     interrupted = False
@@ -132,7 +132,7 @@ def _begun(base: Path, every: int, chosen: int, args: argparse.Namespace) -> Mut
         drawn=chosen,
         seed=args.seed,
         budget_s=args.budget,
-        second_look_s=args.second_look,
+        second_look_s=args.second_look or 0.0,
         select=args.select,
     )
 
