@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from harness import provision
 from harness.arch import Arch
 from harness.emulator import qvm
 from harness.emulator.service.client import EmulatedHost, HostClient
+from harness.emulator.service.messages import RunningGuest
+from harness.errors import HarnessError
 from tests import programs
 from tests.emulator.terminal import Terminal
 
@@ -59,6 +62,8 @@ def image_that_powers_off(path: Path) -> Path:
     return path
 
 
+_LOOK_SECONDS = 1.0
+
 QVM_OF_A_PERSON = (sys.executable, "-m", "harness.emulator.qvm")
 """Finds a host, and becomes the qvm that benches start."""
 
@@ -97,11 +102,23 @@ class Bench:
     def guest(self, text: str, system: str = "one") -> tuple[subprocess.Popen[str], Terminal]:
         """Start a guest and wait until its probe answers."""
         process = self.qvm(text)
-        terminal = Terminal(Path(self.client.wait_guest(system, programs.PATIENCE).consoles[0]), system)
+        terminal = Terminal(Path(self._running(process, system).consoles[0]), system)
         self._terminals.append(terminal)
         # Not by what it prints first: opening a terminal drops what came before.
         terminal.probe.identify(timeout=programs.PATIENCE)
         return process, terminal
+
+    def _running(self, process: subprocess.Popen[str], system: str) -> RunningGuest:
+        """The guest, when it runs. A qvm that has ended instead has said why."""
+        deadline = time.monotonic() + programs.PATIENCE
+        while True:
+            try:
+                return self.client.wait_guest(system, _LOOK_SECONDS)
+            except HarnessError:
+                if process.poll() is not None:
+                    pytest.fail(f"qvm has ended with {process.returncode}: {process.communicate()[1]}")
+                if time.monotonic() > deadline:
+                    raise
 
     def close(self) -> None:
         """End what is left."""
