@@ -16,6 +16,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, AnyStr, Final, Literal, TypedDict, Unpack, overload
 
@@ -166,6 +167,11 @@ def kept() -> Iterator[None]:
     yield
     for program in set(_RUNNING) - before:
         _RUNNING.discard(program)
+
+
+def children(process: int) -> list[int]:
+    """The processes that the first thread of this one has started. Raises OSError when it is gone."""
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def until(condition: Callable[[], object], complaint: str | Callable[[], str], seconds: float = PATIENCE) -> None:

@@ -59,12 +59,14 @@ def test_what_a_refused_guest_writes_into_its_window_reaches_nobody(deploy: Depl
 
 @pytest.mark.parametrize("rules", ["deny secret*", "allow public*"], ids=["denied", "not-allowed"])
 @pytest.mark.requirement("SHM-ISOL-05")
-def test_a_refusal_says_nothing_of_the_region(deploy: Deploy, host_program: HostProgram, rules: str) -> None:
+def test_a_refusal_says_nothing_of_the_region(
+    deploy: Deploy, access: Access, host_program: HostProgram, rules: str
+) -> None:
     """There is none yet, then it has more pages than are asked for, all of its clients, one of them, and none again."""
     outsider, owner = deploy(rules, "")
 
     def answer() -> object:
-        outsider.request("secret", pages=3)
+        assert outsider.request("secret", pages=3).status == access.refusal
         return outsider.registers()
 
     answers = {"absent": answer()}

@@ -7,7 +7,6 @@ What devices of other kinds have is taken, too: every address and line that the 
 
 from __future__ import annotations
 
-from itertools import pairwise
 from random import Random
 from typing import Final
 
@@ -16,6 +15,7 @@ import pytest
 from fixtures.attempts import Attempt, Try
 from fixtures.bench import Bench
 from fixtures.settings import MmioLocation
+from harness.shmem.config import parse
 
 pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["mmio"]), pytest.mark.drawn]
 
@@ -101,14 +101,12 @@ def test_a_placement_that_is_not_meant(attempt: Try, bench: Bench, mistake: str,
 
 def taken_by_others(text: str) -> list[tuple[str, str]]:
     """Options and values of a configuration by which devices of other kinds have an address in memory or a line."""
-    found: list[tuple[str, str]] = []
-    vdev, words = "", text.split()
-    for word, value in pairwise(words):
-        if word == "vdev":
-            vdev = value
-        elif vdev != "shmem" and ((word == "loc" and value.startswith("0x")) or (word == "intr" and ":" in value)):
-            found.append((word, value))
-    return found
+    options = [option for vdev in parse(text).vdevs if vdev.kind != "shmem" for option in vdev.options]
+    return [
+        (option.name, option.text)
+        for option in options
+        if (option.name == "loc" and option.text.startswith("0x")) or (option.name == "intr" and ":" in option.text)
+    ]
 
 
 @pytest.mark.requirement("SHM-PROF-07")

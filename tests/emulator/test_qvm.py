@@ -19,11 +19,6 @@ from tests import programs
 from tests.emulator.conftest import QVM_OF_A_PERSON, Bench, configuration, image_that_powers_off
 
 
-def _children(pid: int) -> list[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(word) for word in path.read_text().split()]
-
-
 def _wait_gone(pids: list[int], seconds: float = programs.PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
@@ -112,7 +107,7 @@ def test_qemu_that_dies_gives_96_and_its_peer_sees_it_leave(bench: Bench) -> Non
     one.probe.attach("talk", 1)
     assert two.probe.attach("talk", 1).index == 1
     host = bench.host.pid
-    qemu = min(_children(host))
+    qemu = min(programs.children(host))
     os.kill(qemu, signal.SIGKILL)
     assert process.wait(programs.PATIENCE) == 96
     assert "QEMU ended" in process.communicate()[1]
@@ -123,7 +118,7 @@ def test_qvm_killed_is_a_power_cut(bench: Bench) -> None:
     process, one = bench.guest(configuration())
     one.probe.attach("talk", 1)
     process.kill()
-    _wait_gone(_children(bench.host.pid))
+    _wait_gone(programs.children(bench.host.pid))
     bench.client.wait_end("one", programs.PATIENCE)
     assert bench.client.regions() == []
 
@@ -139,7 +134,7 @@ def test_a_guest_can_be_started_at_once_where_its_qvm_was_killed(bench: Bench) -
 def test_guests_and_files_go_with_a_host_that_is_killed(bench: Bench) -> None:
     bench.guest(configuration())
     host = bench.host.pid
-    machines = _children(host)
+    machines = programs.children(host)
     assert machines
     os.kill(host, signal.SIGKILL)
     _wait_gone(machines)

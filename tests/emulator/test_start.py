@@ -16,13 +16,13 @@ import pytest
 from qemu.qmp import QMPClient, QMPError
 
 from harness import provision
-from harness.emulator.machine.guest import Exit, Streams
+from harness.emulator.device.regions import Region
+from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.machine.qemu import Qemu, QemuDied
 from harness.emulator.service import own_host
 from harness.emulator.service.client import EmulatedHost
 from harness.emulator.service.host import Host
 from harness.errors import HarnessError
-from harness.narrow import present
 from harness.shmem.profile import FIELDS, PROFILES, Profile
 from harness.shmem.registers import MAX_CLIENTS
 from tests import programs
@@ -126,6 +126,14 @@ def test_a_qvm_that_is_gone_before_its_guest_runs_leaves_nothing(bench: Bench, t
     assert not (bench.host.root / "dev/qvm/one").exists()
 
 
+async def _made(name: str, host: Host, start: asyncio.Task[Guest | Exit]) -> Region:
+    """The region of that name as soon as the host has it, at the end of the start at the latest."""
+    while (region := host.registry.find(name)) is None:
+        assert not start.done(), f"the start has ended, and there is no region {name}"
+        await asyncio.sleep(0)
+    return region
+
+
 @pytest.mark.usefixtures("fake_qemu")
 @pytest.mark.parametrize("lifetime", FIELDS["create_lifetime"].readings)
 def test_a_start_that_fails_takes_back_the_regions_that_it_made(tmp_path: Path, lifetime: str) -> None:
@@ -138,9 +146,7 @@ def test_a_start_that_fails_takes_back_the_regions_that_it_made(tmp_path: Path, 
         for text, status in ((devices, 64), (f"{devices} create big,0x200000000", 65)):
             path.write_text(configuration(devices=text))
             task = asyncio.create_task(host.start_guest([f"@{path}"], tmp_path, Streams(0, 1)))
-            while status == 64 and (used := host.registry.find("used")) is None:
-                await asyncio.sleep(0)
-            program = present(used).add("host", lambda: None)
+            program = (await _made("used", host, task)).add("host", lambda: None)
             result = await task
             assert isinstance(result, Exit)
             assert result.status == status
@@ -161,8 +167,7 @@ def test_a_start_that_fails_keeps_no_region_of_the_vm_that_had_the_name_before(t
         old = host.registry.create("old", 1, creator="one", lifetime="creating-qvm")
         program = old.add("host", lambda: None)
         task = asyncio.create_task(host.start_guest([f"@{path}"], tmp_path, Streams(0, 1)))
-        while host.registry.find("new") is None:
-            await asyncio.sleep(0)
+        await _made("new", host, task)
         program.detach()
         assert host.registry.find("old") is old
         assert isinstance(await task, Exit)

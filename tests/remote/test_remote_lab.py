@@ -191,13 +191,9 @@ def test_a_command_is_interrupted_once(lab: RemoteLab, victim: str, tmp_path: Pa
     assert lab.acquired_by() == ""
 
 
-def _children(process: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
 def _waits(keeper: int) -> bool:
     """Whether a client of labgrid waits for a reservation."""
-    commands = [Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0") for child in _children(keeper)]
+    commands = [Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0") for child in programs.children(keeper)]
     return any(b"wait" in command for command in commands)
 
 
@@ -214,7 +210,7 @@ def test_waiting_for_a_place_ends_with_the_command(lab: RemoteLab, end: str, tmp
         deadline = time.monotonic() + programs.PATIENCE
         while "waiting" not in _reservations(lab):
             assert time.monotonic() < deadline
-        (keeper,) = _children(run.pid)
+        (keeper,) = programs.children(run.pid)
         # The coordinator has a reservation before the command knows its token; until then only time ends it.
         programs.until(lambda: _waits(keeper), "the command does not wait for its reservation")
         if end == "interrupt":

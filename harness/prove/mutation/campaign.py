@@ -44,6 +44,11 @@ class Campaign:
     def __post_init__(self) -> None:
         self._before = self.report.duration_s
 
+    @property
+    def looks(self) -> Looks:
+        """How long a mutant is looked at, as when the run began."""
+        return Looks(self.report.budget_s, self.report.second_look_s)
+
     async def run(self, reach: Reach, trials: Trials) -> None:
         """Try all mutants that were not tried before."""
         # What the record or the kept file says may be another thing now.
@@ -71,13 +76,12 @@ class Campaign:
     def _tasks(self, reach: Reach, mutants: Iterable[Mutant], reaching: dict[str, int]) -> Iterator[Task]:
         """The mutants that have to be tried. Those that are decided without a trial are reported in their turn."""
         benches = Benches(seen.readings for seen in reach.seen)
-        looks = Looks(self.report.budget_s, self.report.second_look_s)
         starts = [seen.test for seen in reach.seen if _STARTS in seen.requirements and seen.verdict == "pass"]
         for mutant in mutants:
             if said := reason(mutant, self.entries) or ("" if benches.show(mutant) else REASON):
                 self._tell(_tried(mutant, "equivalent", reason=said))
                 continue
-            choice = choose_twice(reach, [Statement(mutant.file, mutant.first, mutant.last)], looks)
+            choice = choose_twice(reach, [Statement(mutant.file, mutant.first, mutant.last)], self.looks)
             if not choice.tests:
                 self._tell(_tried(mutant, "unreached"))
                 continue

@@ -25,7 +25,6 @@ from harness.paths import readable
 from harness.process import ending
 from harness.process.command import path
 from harness.prove import reach
-from harness.prove.choosing import Looks
 from harness.prove.mutation import equivalent, pages
 from harness.prove.mutation.campaign import Campaign
 from harness.prove.mutation.model import MutationReport
@@ -94,7 +93,7 @@ def _drawn(args: argparse.Namespace, before: MutationReport | None) -> tuple[int
 def _mutate(campaign: Campaign, sessions: Sessions, base: Path, args: argparse.Namespace) -> int:
     async def work() -> None:
         folders = await record(sessions, args.reach or base / _REACH, args.bench, args.jobs, _say)
-        trials = Trials(sessions, base, args.jobs, args.limit or Looks(args.budget, args.second_look or 0.0).longest_s)
+        trials = Trials(sessions, base, args.jobs, args.limit or campaign.looks.longest_s)
         await campaign.run(await asyncio.to_thread(reach.read, folders), trials)
 
     interrupted = False
