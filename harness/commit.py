@@ -55,7 +55,7 @@ def differing(folder: Path) -> tuple[list[str], str]:
     """
     changed = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
     unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
-    ignored = _git(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *_READ_AS_CODE)
+    ignored = _ignored(folder)
     trusted = _git(folder, "ls-files", "-v", "-z", "--", ".")
     found: dict[str, None] = {}
     for answer in (changed, unknown, ignored, trusted):
@@ -68,6 +68,24 @@ def differing(folder: Path) -> tuple[list[str], str]:
             elif _MADE.isdisjoint(line.split("/")):
                 found[line] = None
     return list(found), ""
+
+
+def _ignored(folder: Path) -> str | _NoAnswer:
+    """The ignored files that can be read as code, each ended by a NUL as git does.
+
+    git looks into each folder that is ignored as a whole, a virtual environment as well, unless it gives folders alone.
+    """
+    listed = _git(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", ".")
+    if isinstance(listed, _NoAnswer):
+        return listed
+    entries = [entry for entry in listed.split("\0") if entry and Path(entry).name not in _MADE]
+    files = (
+        file
+        for entry in entries
+        for file in (sorted((folder / entry).rglob("*")) if entry.endswith("/") else [folder / entry])
+        if any(file.match(form) for form in _READ_AS_CODE)
+    )
+    return "".join(f"{file.relative_to(folder)}\0" for file in files)
 
 
 class _NoAnswer:
