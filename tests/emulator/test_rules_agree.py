@@ -82,6 +82,22 @@ def test_emulator_and_oracle_read_sets_alike(pattern: str, name: str, profile: P
     assert _emulated(vdev, name, profile)[0] == oracle.decide(vdev, name, profile).status
 
 
+# Both ends of the letters, and what lies around and between them.
+_EDGES = "@AMZ[_`amz{"
+_ranges = st.tuples(st.sampled_from(_EDGES), st.sampled_from(_EDGES)).map("-".join)
+_members = st.lists(_ranges | st.sampled_from([*_EDGES, "[:upper:]", "[:lower:]"]), min_size=1, max_size=2).map("".join)
+_sets = st.tuples(st.sampled_from(["", "!"]), _members).map(lambda parts: f"[{parts[0]}{parts[1]}]")
+
+
+@settings(max_examples=200, deadline=None)
+@given(_sets, _profiles(*_PATTERNS))
+def test_emulator_and_oracle_have_the_same_characters_in_a_set(pattern: str, profile: Profile) -> None:
+    """Each character at an edge is in both sets or in none, in whichever case."""
+    vdev = ShmemVdev((Rule("allow", pattern),))
+    for name in _EDGES:
+        assert _emulated(vdev, name, profile)[0] == oracle.decide(vdev, name, profile).status, name
+
+
 def _accepts(profile: Profile, vdev: ShmemVdev) -> bool:
     """Whether qvm starts with this configuration; there is no device to compare with otherwise."""
     return not list(validate(VmConfig(vdevs=(vdev.vdev(),)), profile))

@@ -68,6 +68,7 @@ BAD = [
     ("vdev shmem loc 0x1c050010 intr gic:40", "1:12", "placement", "found 0x1c050010, expected a multiple of 0x1000"),
     ("vdev shmem loc 0x1c050000 intr gic", "1:32", "placement", "interrupt has no line"),
     ("vdev shmem loc\n", "1:12", "release", "'loc' without an address"),
+    ("vdev shmem loc 0x1c050000 loc", "1:27", "release", "'loc' without an address"),
     ("vdev shmem intr gic:40", "1:17", "placement", "'intr' without 'loc'"),
     ("vdev shmem gid 5", "1:12", "release", "'gid' is not known to this release"),
     ("vdev shmem umask 022", "1:12", "release", "'umask'"),

@@ -54,7 +54,7 @@ class Pattern:
 
     def __init__(self, text: str, profile: Profile) -> None:
         self._fold = profile.pattern_case == "insensitive"
-        self._text = text.lower() if self._fold else text
+        self._text = text
         self._special = {"star": "*", "glob": "*?[", "glob-escape": "*?[\\"}[profile.pattern_syntax]
         self._separator = profile.pattern_slash == "separator"
         self._explicit_dot = profile.pattern_dot == "explicit"
@@ -72,8 +72,6 @@ class Pattern:
 
     def covers(self, name: str) -> bool:
         """Follow every position in the pattern that the name read so far can have led to."""
-        if self._fold:
-            name = name.lower()
         if self._explicit_dot and name.startswith(".") and not self._starts_with_dot:
             return False
         positions = self._first
@@ -133,11 +131,16 @@ class Pattern:
             if character == "\\" and self._position < len(self._text):
                 character = self._take()
         self._literals += 1
-        return character.__eq__
+        return self._cases({character}).__contains__
 
     def _take(self) -> str:
         self._position += 1
         return self._text[self._position - 1]
+
+    def _cases(self, members: set[str]) -> set[str]:
+        """These, and where the case makes no difference the same ASCII letters in the other case."""
+        letters = members.intersection(string.ascii_letters) if self._fold else ()
+        return members.union(map(str.swapcase, letters))
 
     def _not_separator(self, character: str) -> bool:
         return not (self._separator and character == "/")
@@ -152,7 +155,7 @@ class Pattern:
         self._position += negated
         members: set[str] = set()
         while self._position < len(self._text):
-            members |= self._members()
+            members |= self._cases(self._members())
             if self._text[self._position : self._position + 1] == "]":
                 self._position += 1
                 return lambda character: self._not_separator(character) and (character in members) != negated
@@ -163,8 +166,7 @@ class Pattern:
         """The next class, range or single character of a set. A class has letters for a name, and ends no range."""
         if found := _CLASS.match(self._text, self._position):
             self._position = found.end()
-            members = _CLASSES.get(found[1], "")
-            return set(members.lower() if self._fold else members)
+            return set(_CLASSES.get(found[1], ""))
         first = self._member()
         if _RANGE.match(self._text, self._position):
             self._position += 1

@@ -291,10 +291,13 @@ def _doubtful_collisions(config: VmConfig, profile: Profile) -> Iterator[Remark]
 def _placement(vdev: ShmemVdev, profile: Profile) -> Iterator[ConfigError]:
     if vdev.open_placement:
         return
-    option = next((entry for entry in vdev.options if isinstance(entry, Option) and entry.name == "loc"), None)
-    where = vdev.position if option is None else option.position
-    if option is not None and option.argument is None and profile.bare_loc == "rejected":
-        yield ConfigError("'loc' without an address", where, expected="an address, before release 8.0", code="release")
+    options = [entry for entry in vdev.options if isinstance(entry, Option) and entry.name == "loc"]
+    where = options[-1].position if options else vdev.position
+    if profile.bare_loc == "rejected":
+        for option in options:
+            if option.argument is None:
+                expected = "an address, before release 8.0"
+                yield ConfigError("'loc' without an address", option.position, expected=expected, code="release")
     if vdev.loc is None:
         if vdev.intr is not None and profile.intr_without_loc == "rejected":
             yield ConfigError("'intr' without 'loc'", vdev.intr.position, code="placement")
