@@ -30,6 +30,10 @@ FEW = 10
 CALM_SECONDS = 0.5
 TURNS = 30
 PAGES = 2
+COMMAND = 4
+PIN_OFF = 1 << 10
+# Offsets and widths of stores to the configuration space that have this bit.
+WITH_PIN_OFF = ((COMMAND + 1, 1), (COMMAND, 2), (COMMAND, 4))
 PIECES = 9
 # Of the speed of private memory; the figures themselves are measured in suites/performance.
 SLOWEST = 0.3
@@ -106,6 +110,33 @@ def test_a_thousand_messages_by_a_level_line(deploy: Deploy, bench: Bench) -> No
     for guest in guests:
         guest.listen("pin", vdev=vdev)
     check_exchange(*regions)
+
+
+@pytest.mark.requirement("SHM-PCI-03", "SHM-NOTIF-05")
+@pytest.mark.only(placement=["pci"])
+def test_the_pin_is_silent_while_its_bit_says_so(deploy: Deploy, setting: Setting) -> None:
+    """Bit 10 of the command register, in stores of any width that has it (PCI 3.0, section 6.2.2).
+
+    What came in the meantime and was not read interrupts the guest when the pin is on again.
+    """
+    guest, peer = deploy("", "")
+    ours, theirs = guest.attach("on-and-off"), peer.attach("on-and-off")
+    quiet([ours])
+    listen_by_line(setting, guest)
+    random, function = Random("pin"), guest.device(0)
+    for _ in range(TURNS):
+        off, (offset, width) = random.random() < 0.5, random.choice(WITH_PIN_OFF)
+        # The upper half of the word is the status register, where zeros change nothing.
+        command = guest.probe.load_configuration(function, COMMAND, 2) & ~PIN_OFF | PIN_OFF * off
+        guest.probe.store_configuration(function, offset, width, command >> 8 * (offset - COMMAND))
+        taken = guest.interrupt_count().taken
+        theirs.signal(ours.index)
+        if not off:
+            assert guest.wait_interrupts(SECONDS).senders(ours.handle) == 1 << theirs.index, f"on by {width} bytes"
+            continue
+        assert guest.interrupt_count().taken == taken, f"off by {width} bytes"
+        if random.random() < 0.5:
+            assert ours.pending() == {theirs.index}
 
 
 def come_and_go(

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])
 
 FREE = ("", "", "")
 MANY = 20
-HEADER = ((0x0C, 0x00FF_FFFF), (0x3C, 0xFFFF_FFFF))
+HEADER = ((0x04, 0x0000_0447), (0x0C, 0x00FF_FFFF), (0x3C, 0xFFFF_FFFF))
 """Words of the header that a guest stores to, and which bits of them: a store to BIST may start a test."""
 SECONDS = 20.0
 
@@ -91,7 +91,7 @@ def test_many_functions_are_devices_of_their_own(deploy: Deploy, bench: Bench) -
 
 
 @pytest.mark.requirement("SHM-PCI-01", "SHM-PCI-03")
-@pytest.mark.parametrize(("register", "bits"), HEADER, ids=["cache line size", "interrupt line"])
+@pytest.mark.parametrize(("register", "bits"), HEADER, ids=["command", "cache line size", "interrupt line"])
 def test_a_wide_store_to_the_header_is_one_of_each_byte(deploy: Deploy, register: int, bits: int) -> None:
     """What a byte cannot change a wider store cannot change either, and the other way round (PCI 3.0, section 3.2)."""
     guest, _, _ = deploy(*FREE)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The factory page by loads of any width: each reads its part of what the whole registers read, in any state."""
+"""The factory page by loads and stores of any width: they are those to the registers, in parts or several at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 from typing import Final
 
@@ -17,22 +18,31 @@ pytestmark = pytest.mark.only(guest_image=["probe"])
 ROUNDS: Final = 3
 STATES: Final = 8
 LOADS: Final = 40
-_END: Final = reg.FIND_OFFSET
-"""What find and flags read is not documented."""
-_WIDTHS: Final = (1, 2, 4, 4)
+STORES: Final = 40
+_END: Final = reg.FLAGS_OFFSET + 8
+"""Of the registers, in whole loads of the widest kind."""
+_WIDTHS: Final = (1, 2, 4, 8)
 _PAGES: Final = (1, 2, 40, 5000, 20_000)
 """The larger ones have their place behind 4 GiB on most machines."""
 
 
 def _change(random: Random, guest: Guest, number: int) -> None:
     """Anything that leaves the registers in another state."""
-    match random.randrange(4):
+    match random.randrange(5):
         case 0:
             guest.request(b"/" * reg.NAME_SIZE, random.choice(_PAGES))
-        case 1 if guest.attached:
+        case 1:
+            _find_nothing(guest, random)
+        case 2 if guest.attached:
             random.choice(guest.attached).detach()
         case _:
             guest.request(f"part{number}", random.choice(_PAGES))
+
+
+def _find_nothing(guest: Guest, random: Random) -> None:
+    """Leave something in the last registers. A region of such a number is never there."""
+    guest.write("factory", reg.FLAGS_OFFSET, 4, random.getrandbits(32))
+    guest.write("factory", reg.FIND_OFFSET, 4, random.getrandbits(32) | 1 << 31)
 
 
 @pytest.mark.usefixtures("any_width")
@@ -44,11 +54,74 @@ def test_every_part_of_a_register_reads_its_bytes(deploy: Deploy, number: int) -
     random = Random(f"parts {number}")
     for state in range(STATES):
         _change(random, guest, state)
-        words = (guest.read("factory", offset, 8) for offset in range(0, _END, 8))
-        page = b"".join(word.to_bytes(8, "little") for word in words)
+        loads = []
         for _ in range(LOADS):
             width = random.choice(_WIDTHS)
             # Half of them in the registers before the name.
             offset = random.randrange(0, random.choice((_END, reg.NAME_OFFSET)), width)
-            seen = guest.read("factory", offset, width).to_bytes(width, "little")
+            loads.append((offset, width, guest.read("factory", offset, width).to_bytes(width, "little")))
+        page = _page(guest, 4)
+        for offset, width, seen in loads:
             assert seen == page[offset : offset + width], f"{width} bytes at {offset:#x}, state {state}"
+
+
+def _page(guest: Guest, width: int) -> bytes:
+    """All registers, by loads of this width."""
+    return b"".join(guest.read("factory", offset, width).to_bytes(width, "little") for offset in range(0, _END, width))
+
+
+def _drawn_bytes(random: Random) -> bytes:
+    """Of all registers: a few pages, a short name, a number that exists or does not, permissions."""
+    name = bytes(random.choices(b"ab\0", weights=(2, 2, 1), k=reg.NAME_SIZE))
+    words = (random.randrange(4), random.randrange(3), random.choice((0, 0o600, 0o640, 0o666)))
+    size, find, flags = (word.to_bytes(4, "little") for word in words)
+    return bytes(reg.SIZE_OFFSET) + size + name + find + flags + bytes(4)
+
+
+def _to_whole_registers(offset: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The stores to one register each that are the same as one of ``data``: what makes a request comes last.
+
+    A register other than the name takes a store only when all of it is covered.
+    """
+    end = offset + len(data)
+    for at in range(max(offset, reg.NAME_OFFSET), min(end, reg.FIND_OFFSET)):
+        yield at, data[at - offset : at - offset + 1]
+    for at in (reg.FLAGS_OFFSET, reg.SIZE_OFFSET, reg.FIND_OFFSET):
+        if offset <= at and at + 4 <= end:
+            yield at, data[at - offset : at - offset + 4]
+
+
+@pytest.mark.usefixtures("any_width")
+@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.requirement("SHM-PROF-05", "SHM-FACT-06")
+def test_a_store_of_any_width_is_one_to_each_register(deploy: Deploy, number: int) -> None:
+    """One guest stores across the registers, and another one the same to each: all registers are alike at any time."""
+    check_stores(deploy, number)
+
+
+@pytest.mark.usefixtures("any_width")
+@pytest.mark.requirement("SHM-PERM-01")
+def test_a_store_of_any_width_to_flags_is_one_to_each_register(deploy: Deploy) -> None:
+    """The same where there are flags."""
+    check_stores(deploy, ROUNDS)
+
+
+def check_stores(deploy: Deploy, number: int) -> None:
+    """Draw them for two guests, and compare their registers after each."""
+    across, apart = deploy("", "")
+    random = Random(f"stores {number}")
+    for guest in (across, apart):
+        # As other tests have left them, they differ.
+        guest.request(b"/" * reg.NAME_SIZE)
+        _find_nothing(guest, Random(number))
+    for turn in range(STORES):
+        width = random.choice(_WIDTHS)
+        offset = random.randrange(0, _END, width)
+        data = _drawn_bytes(random)[offset : offset + width]
+        across.write("factory", offset, width, int.from_bytes(data, "little"))
+        for at, part in _to_whole_registers(offset, data):
+            apart.write("factory", at, len(part), int.from_bytes(part, "little"))
+        seen, expected = _page(across, 8), _page(apart, 8)
+        # The two have their windows at places of their own.
+        for page in (range(reg.SHMEM_OFFSET), range(reg.SHMEM_OFFSET + 8, _END)):
+            assert [seen[at] for at in page] == [expected[at] for at in page], f"{data!r} at {offset:#x}, store {turn}"
