@@ -18,7 +18,8 @@ pytestmark = pytest.mark.only(guest_image=["probe"])
 ROUNDS: Final = 3
 STATES: Final = 8
 LOADS: Final = 40
-STORES: Final = 40
+NARROW: Final = 30
+REQUESTS: Final = 40
 _END: Final = reg.FLAGS_OFFSET + 8
 """Of the registers, in whole loads of the widest kind."""
 _WIDTHS: Final = (1, 2, 4, 8)
@@ -70,12 +71,34 @@ def _page(guest: Guest, width: int) -> bytes:
     return b"".join(guest.read("factory", offset, width).to_bytes(width, "little") for offset in range(0, _END, width))
 
 
+def _registers(random: Random, guest: Guest) -> bytes:
+    """The same in any order, the two halves of an address as well, with no load of the whole before."""
+    narrow = [(at, 4) for at in range(reg.SHMEM_OFFSET, reg.SIZE_OFFSET, 4)]
+    wide = [(at, 8) for at in range(0, _END, 8) if not reg.SHMEM_OFFSET <= at < reg.SIZE_OFFSET]
+    loads = random.sample([*narrow, *wide], k=len(narrow) + len(wide))
+    seen = {at: guest.read("factory", at, width).to_bytes(width, "little") for at, width in loads}
+    return b"".join(seen[at] for at in sorted(seen))
+
+
 def _drawn_bytes(random: Random) -> bytes:
-    """Of all registers: a few pages, a short name, a number that exists or does not, permissions."""
+    """Of all registers: pages, a short name, a number that exists or does not, permissions."""
     name = bytes(random.choices(b"ab\0", weights=(2, 2, 1), k=reg.NAME_SIZE))
-    words = (random.randrange(4), random.randrange(3), random.choice((0, 0o600, 0o640, 0o666)))
+    words = (random.choice((0, *_PAGES)), random.randrange(3), random.choice((0, 0o600, 0o640, 0o666)))
     size, find, flags = (word.to_bytes(4, "little") for word in words)
     return bytes(reg.SIZE_OFFSET) + size + name + find + flags + bytes(4)
+
+
+def _drawn_stores(random: Random) -> list[tuple[int, int]]:
+    """Offsets and widths: all of the wide ones, some of the narrow ones, and again and again those that request."""
+    wide, narrow = ([(at, width) for width in widths for at in range(0, _END, width)] for widths in ((4, 8), (1, 2)))
+    requests = [store for store in wide if any(_is_in(at, store) for at in (reg.SIZE_OFFSET, reg.FIND_OFFSET))]
+    stores = [*wide, *random.sample(narrow, k=NARROW), *random.choices(requests, k=REQUESTS)]
+    return random.sample(stores, k=len(stores))
+
+
+def _is_in(register: int, store: tuple[int, int]) -> bool:
+    offset, width = store
+    return offset <= register and register + 4 <= offset + width
 
 
 def _to_whole_registers(offset: int, data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -83,45 +106,35 @@ def _to_whole_registers(offset: int, data: bytes) -> Iterator[tuple[int, bytes]]
 
     A register other than the name takes a store only when all of it is covered.
     """
-    end = offset + len(data)
-    for at in range(max(offset, reg.NAME_OFFSET), min(end, reg.FIND_OFFSET)):
+    for at in range(max(offset, reg.NAME_OFFSET), min(offset + len(data), reg.FIND_OFFSET)):
         yield at, data[at - offset : at - offset + 1]
     for at in (reg.FLAGS_OFFSET, reg.SIZE_OFFSET, reg.FIND_OFFSET):
-        if offset <= at and at + 4 <= end:
+        if _is_in(at, (offset, len(data))):
             yield at, data[at - offset : at - offset + 4]
 
 
 @pytest.mark.usefixtures("any_width")
-@pytest.mark.parametrize("number", range(ROUNDS))
+@pytest.mark.every_release
 @pytest.mark.requirement("SHM-PROF-05", "SHM-FACT-06")
-def test_a_store_of_any_width_is_one_to_each_register(deploy: Deploy, number: int) -> None:
-    """One guest stores across the registers, and another one the same to each: all registers are alike at any time."""
-    check_stores(deploy, number)
+def test_a_store_of_any_width_is_one_to_each_register(deploy: Deploy) -> None:
+    """One guest stores across the registers, and another one the same to each: all registers are alike after each.
 
-
-@pytest.mark.usefixtures("any_width")
-@pytest.mark.requirement("SHM-PERM-01")
-def test_a_store_of_any_width_to_flags_is_one_to_each_register(deploy: Deploy) -> None:
-    """The same where there are flags."""
-    check_stores(deploy, ROUNDS)
-
-
-def check_stores(deploy: Deploy, number: int) -> None:
-    """Draw them for two guests, and compare their registers after each."""
+    Stores are of all widths and at all places, in a drawn order.
+    """
     across, apart = deploy("", "")
-    random = Random(f"stores {number}")
+    random, shmem = Random("stores"), slice(reg.SHMEM_OFFSET, reg.SHMEM_OFFSET + 8)
     for guest in (across, apart):
         # As other tests have left them, they differ.
         guest.request(b"/" * reg.NAME_SIZE)
-        _find_nothing(guest, Random(number))
-    for turn in range(STORES):
-        width = random.choice(_WIDTHS)
-        offset = random.randrange(0, _END, width)
+        _find_nothing(guest, Random("as the other"))
+    for offset, width in _drawn_stores(random):
         data = _drawn_bytes(random)[offset : offset + width]
         across.write("factory", offset, width, int.from_bytes(data, "little"))
         for at, part in _to_whole_registers(offset, data):
             apart.write("factory", at, len(part), int.from_bytes(part, "little"))
-        seen, expected = _page(across, 8), _page(apart, 8)
+        seen, expected = _registers(random, across), _page(apart, 8)
+        what = f"{data!r} at {offset:#x}"
+        assert int.from_bytes(seen[shmem], "little") == across.read("factory", reg.SHMEM_OFFSET, 8), what
         # The two have their windows at places of their own.
-        for page in (range(reg.SHMEM_OFFSET), range(reg.SHMEM_OFFSET + 8, _END)):
-            assert [seen[at] for at in page] == [expected[at] for at in page], f"{data!r} at {offset:#x}, store {turn}"
+        for page in (slice(reg.SHMEM_OFFSET), slice(shmem.stop, _END)):
+            assert seen[page] == expected[page], what
