@@ -170,11 +170,13 @@ class Region:
         """One signal. Signals of one sender merge until they are read; what is signalled then is SHM-OPEN-22."""
         word = client.pending
         client.pending |= 1 << sender.index
-        how = self.profile.interrupt_on
-        if how == "every-event" or (how == "status-change" and client.pending != word):
+        if self.profile.interrupt_on == "every-event":
             client.changed()
-        elif how == "status-change":
-            client.signalled_again()
+        elif self.profile.interrupt_on == "status-change":
+            if client.pending != word:
+                client.changed()
+            else:
+                client.signalled_again()
 
     def keep(self, sender: Client, mask: int) -> None:
         """Remember signals to unused indices."""

@@ -74,8 +74,16 @@ class MutationReport:
     @property
     def score(self) -> float:
         """The share of those that are defects of which a requirement failed, in per cent."""
+        return self._share("killed")
+
+    @property
+    def noticed(self) -> float:
+        """The same, with those that broke the benches or kept the tests from ending: nothing passes with these."""
+        return self._share("killed", "broke", "late")
+
+    def _share(self, *outcomes: Outcome) -> float:
         defects = len(self.tried) - self.counts["equivalent"]
-        return 100 * self.counts["killed"] / defects if defects else 100.0
+        return 100 * sum(self.counts[outcome] for outcome in outcomes) / defects if defects else 100.0
 
     @property
     def holes(self) -> list[Tried]:
@@ -87,4 +95,4 @@ class MutationReport:
         """The result in one line."""
         counts = ", ".join(f"{number} {outcome}" for outcome, number in self.counts.items())
         some = "" if len(self.tried) == self.drawn else f"{len(self.tried)} of {self.drawn} tried, "
-        return f"mutants: {some}{counts}; score {self.score:.1f} %"
+        return f"mutants: {some}{counts}; score {self.score:.1f} %, noticed {self.noticed:.1f} %"

@@ -17,7 +17,7 @@ RESULTS: Final = "mutate.json"
 
 def write(target: Path, report: MutationReport) -> None:
     """Write both into the folder ``target``. Raises OSError."""
-    summary = {"counts": report.counts, "score": round(report.score, 1)}
+    summary = {"counts": report.counts, "score": round(report.score, 1), "noticed": round(report.noticed, 1)}
     write_report(target, RESULTS, "mutate.html.j2", report, summary)
 
 
