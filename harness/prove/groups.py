@@ -16,7 +16,7 @@ MATCHING: Final[Mapping[str, tuple[str, ...]]] = {
     "registers": ("SHM-FACT", "SHM-STAT", "SHM-FIND", "SHM-CTRL", "SHM-PROF-04", "SHM-PROF-05"),
     "lifecycle": ("SHM-LIFE", "SHM-CTRL", "SHM-STAT-02", "SHM-HOST", "SHM-PROF-06", "QVM-RUN"),
     "notification": ("SHM-NOTIF", "SHM-CTRL", "SHM-PCI-03"),
-    "placement": ("SHM-PCI", "SHM-MMIO", "SHM-PROF-07", "SHM-PROF-08"),
+    "placement": ("SHM-PCI", "SHM-MMIO", "SHM-PROF-07", "SHM-PROF-08", "SHM-PROF-09"),
     "isolation": ("SHM-ISOL", "SHM-CTRL", "SHM-FACT-07"),
 }
 """For each group of faults the beginnings of the matching requirements' identifiers."""

@@ -91,21 +91,6 @@ def test_the_directory_of_the_system_is_there_while_it_runs(deploy: Deploy, benc
         assert [host.path_exists(f"/dev/qvm/{name}") for name in names] == [True, False, True]
 
 
-@pytest.mark.one_placement
-@pytest.mark.requirement("QVM-RUN-01")
-def test_all_named_vdevs_are_in_the_directory_or_none_is(deploy: Deploy, bench: Bench) -> None:
-    """Whatever a release does with one name it does with each, also where another VM has the same."""
-    demand(bench, PATHS)
-    names = [f"named{number}" for number in range(4)]
-    guest, peer = deploy(tuple(f"name {name}" for name in names), f"name {names[1]}")
-    with bench.host() as host:
-        there = {name: host.path_exists(f"/dev/qvm/{guest.name}/{name}") for name in names}
-        assert len(set(there.values())) == 1, there
-        assert host.path_exists(f"/dev/qvm/{peer.name}/{names[1]}") == there[names[1]]
-        guest.power_off()
-        assert not any(host.path_exists(f"/dev/qvm/{guest.name}/{name}") for name in names)
-
-
 @pytest.mark.requirement("QVM-RUN-02")
 def test_sigusr1_makes_the_vdev_tell_of_itself(deploy: Deploy, bench: Bench) -> None:
     """The guest goes on."""

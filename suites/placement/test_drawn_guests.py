@@ -14,10 +14,12 @@ from random import Random
 import pytest
 
 from fixtures.access import Access
+from fixtures.api import PATHS
 from fixtures.bench import Bench
 from fixtures.configuration import Options
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
+from fixtures.hostside import demand
 from fixtures.settings import MmioLocation, Setting
 from harness.shmem.registers import NAME_OFFSET, PAGE_SIZE, SIGNATURE, SIZE_OFFSET
 from harness.shmem.status import Status
@@ -36,21 +38,33 @@ FILLING = (34_000, 8_000, 8_000, *[1_000] * 12)
 
 @dataclass(frozen=True)
 class Drawn:
-    """The places of a guest's devices, None on PCI, and the pages of the region of each."""
+    """The places of a guest's devices, None on PCI, the pages of the region of each, and which of them have a name."""
 
     places: tuple[MmioLocation | None, ...]
     pages: tuple[int, ...]
+    named: frozenset[int]
 
     @property
     def options(self) -> Options:
-        """The options of the devices: each may use one name."""
+        """The options of the devices: each may use one region."""
         return tuple(
-            f"{place.options if place else ''} allow {_name(vdev)}".strip() for vdev, place in enumerate(self.places)
+            " ".join(
+                [
+                    *([f"name {_device(vdev)}"] if vdev in self.named else []),
+                    *([place.options] if place else []),
+                    f"allow {_name(vdev)}",
+                ]
+            )
+            for vdev, place in enumerate(self.places)
         )
 
 
 def _name(vdev: int) -> str:
     return f"region-of-{vdev}"
+
+
+def _device(vdev: int) -> str:
+    return f"device-{vdev}"
 
 
 @pytest.fixture(params=SEEDS, ids="seed {}".format)
@@ -65,7 +79,8 @@ def drawn(request: pytest.FixtureRequest, bench: Bench, setting: Setting) -> Dra
         places = [None] * count
         for vdev in random.sample(range(count), min(count - 1, random.randint(0, len(in_memory)))):
             places[vdev] = in_memory.pop()
-    return Drawn(tuple(places), tuple(random.sample(range(1, MOST_PAGES), len(places))))
+    pages = tuple(random.sample(range(1, MOST_PAGES), len(places)))
+    return Drawn(tuple(places), pages, frozenset(vdev for vdev in range(len(places)) if random.random() < 0.5))
 
 
 @dataclass(frozen=True)
@@ -224,6 +239,25 @@ def test_every_device_on_pci_tells_its_line(deploy: Deploy, drawn: Drawn, bench:
         guest.select(vdev)
         expected = line if bench.profile.pci_vector == "pin-line" else 0
         assert guest.registers().vector == expected, f"device {vdev}"
+
+
+@pytest.mark.requirement("SHM-PROF-09")
+def test_devices_with_a_name_are_in_the_directory_or_none_is(deploy: Deploy, drawn: Drawn, bench: Bench) -> None:
+    """While their guest runs, on PCI and in memory, also where another guest has devices of the same names."""
+    demand(bench, PATHS)
+    guest, peer = deploy(drawn.options, tuple(f"name {_device(vdev)}" for vdev in range(2)))
+    expected = drawn.named if bench.profile.dev_node == "present" else frozenset()
+    with bench.host() as host:
+
+        def there() -> set[int]:
+            vdevs = range(len(drawn.places))
+            return {vdev for vdev in vdevs if host.path_exists(f"/dev/qvm/{guest.name}/{_device(vdev)}")}
+
+        assert there() == expected
+        peer.power_off()
+        assert there() == expected
+        guest.power_off()
+        assert there() == set()
 
 
 @pytest.mark.requirement("SHM-MMIO-05", "SHM-PCI-01", "SHM-NOTIF-05")
