@@ -124,19 +124,30 @@ def test_the_pin_is_silent_while_its_bit_says_so(deploy: Deploy, setting: Settin
     quiet([ours])
     listen_by_line(setting, guest)
     random, function = Random("pin"), guest.device(0)
-    for _ in range(TURNS):
-        off, (offset, width) = random.random() < 0.5, random.choice(WITH_PIN_OFF)
-        # The upper half of the word is the status register, where zeros change nothing.
+
+    def switch(off: bool, offset: int, width: int) -> None:
+        """The upper half of the word is the status register, where zeros change nothing."""
         command = guest.probe.load_configuration(function, COMMAND, 2) & ~PIN_OFF | PIN_OFF * off
         guest.probe.store_configuration(function, offset, width, command >> 8 * (offset - COMMAND))
+
+    def check(off: bool, width: int) -> None:
         taken = guest.interrupt_count().taken
         theirs.signal(ours.index)
-        if not off:
+        if off:
+            assert guest.interrupt_count().taken == taken, f"off by {width} bytes"
+            if random.random() < 0.5:
+                assert ours.pending() == {theirs.index}
+        else:
             assert guest.wait_interrupts(SECONDS).senders(ours.handle) == 1 << theirs.index, f"on by {width} bytes"
-            continue
-        assert guest.interrupt_count().taken == taken, f"off by {width} bytes"
-        if random.random() < 0.5:
-            assert ours.pending() == {theirs.index}
+
+    try:
+        for _ in range(TURNS):
+            off, (offset, width) = random.random() < 0.5, random.choice(WITH_PIN_OFF)
+            switch(off, offset, width)
+            check(off, width)
+    finally:
+        # The guests are those of the next test, too.
+        switch(False, COMMAND, 2)
 
 
 def come_and_go(
