@@ -14,7 +14,7 @@ MATCHING: Final[Mapping[str, tuple[str, ...]]] = {
     "access": ("SHM-ALLOW", "SHM-DENY", "SHM-MIX", "SHM-SUBST", "SHM-PROF", "SHM-STAT-04"),
     "create": ("SHM-CREATE", "SHM-PERM", "SHM-SUBST-05", "SHM-FACT-05"),
     "registers": ("SHM-FACT", "SHM-STAT", "SHM-FIND", "SHM-CTRL", "SHM-PROF-04", "SHM-PROF-05"),
-    "lifecycle": ("SHM-LIFE", "SHM-CTRL", "SHM-STAT-02", "SHM-HOST", "SHM-PROF-06", "QVM-RUN"),
+    "lifecycle": ("SHM-LIFE", "SHM-CTRL", "SHM-STAT-02", "SHM-HOST", "SHM-PROF-06", "SHM-PROF-10", "QVM-RUN"),
     "notification": ("SHM-NOTIF", "SHM-CTRL", "SHM-PCI-03"),
     "placement": ("SHM-PCI", "SHM-MMIO", "SHM-PROF-07", "SHM-PROF-08", "SHM-PROF-09"),
     "isolation": ("SHM-ISOL", "SHM-CTRL", "SHM-FACT-07"),
