@@ -7,7 +7,7 @@ is, and in which order they are used and left. A seed draws the same guest on ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -47,16 +47,14 @@ class Drawn:
     @property
     def options(self) -> Options:
         """The options of the devices: each may use one region."""
-        return tuple(
-            " ".join(
-                [
-                    *([f"name {_device(vdev)}"] if vdev in self.named else []),
-                    *([place.options] if place else []),
-                    f"allow {_name(vdev)}",
-                ]
-            )
-            for vdev, place in enumerate(self.places)
-        )
+        return tuple(" ".join(self._options(vdev)) for vdev in range(len(self.places)))
+
+    def _options(self, vdev: int) -> Iterator[str]:
+        if vdev in self.named:
+            yield f"name {_device(vdev)}"
+        if place := self.places[vdev]:
+            yield place.options
+        yield f"allow {_name(vdev)}"
 
 
 def _name(vdev: int) -> str:
@@ -243,9 +241,9 @@ def test_every_device_on_pci_tells_its_line(deploy: Deploy, drawn: Drawn, bench:
 
 @pytest.mark.requirement("SHM-PROF-09")
 def test_devices_with_a_name_are_in_the_directory_or_none_is(deploy: Deploy, drawn: Drawn, bench: Bench) -> None:
-    """While their guest runs, on PCI and in memory, also where another guest has devices of the same names."""
+    """While their guest runs, on PCI and in memory, also where another guest has a device of the same name."""
     demand(bench, PATHS)
-    guest, peer = deploy(drawn.options, tuple(f"name {_device(vdev)}" for vdev in range(2)))
+    guest, peer = deploy(drawn.options, f"name {_device(0)}")
     expected = drawn.named if bench.profile.dev_node == "present" else frozenset()
     with bench.host() as host:
 
