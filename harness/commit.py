@@ -55,7 +55,8 @@ def differing(folder: Path) -> tuple[list[str], str]:
     """
     changed = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
     unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
-    ignored = _ignored(folder)
+    # Without --directory git looks into every ignored folder, a virtual environment as well.
+    ignored = _git(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", ".")
     trusted = _git(folder, "ls-files", "-v", "-z", "--", ".")
     found: dict[str, None] = {}
     for answer in (changed, unknown, ignored, trusted):
@@ -66,26 +67,16 @@ def differing(folder: Path) -> tuple[list[str], str]:
                 if line[0].islower() or line[0] == "S":
                     found[f"{line[2:]} (git is told not to look at it)"] = None
             elif _MADE.isdisjoint(line.split("/")):
-                found[line] = None
+                found.update(dict.fromkeys(_code_in(folder, line) if answer is ignored else [line]))
     return list(found), ""
 
 
-def _ignored(folder: Path) -> str | _NoAnswer:
-    """The ignored files that can be read as code, each ended by a NUL as git does.
-
-    git looks into each folder that is ignored as a whole, a virtual environment as well, unless it gives folders alone.
-    """
-    listed = _git(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", ".")
-    if isinstance(listed, _NoAnswer):
-        return listed
-    entries = [entry for entry in listed.split("\0") if entry and Path(entry).name not in _MADE]
-    files = (
-        file
-        for entry in entries
-        for file in (sorted((folder / entry).rglob("*")) if entry.endswith("/") else [folder / entry])
-        if any(file.match(form) for form in _READ_AS_CODE)
-    )
-    return "".join(f"{file.relative_to(folder)}\0" for file in files)
+def _code_in(folder: Path, entry: str) -> list[str]:
+    """Below ``folder``, what can be read as code of a file or, where it ends in a slash, a folder that is ignored."""
+    place = folder / entry
+    files = sorted(place.rglob("*")) if entry.endswith("/") else [place]
+    read = (file.relative_to(folder) for file in files if any(file.match(form) for form in _READ_AS_CODE))
+    return [str(file) for file in read if _MADE.isdisjoint(file.parts)]
 
 
 class _NoAnswer:
@@ -100,8 +91,6 @@ def _git(checkout: Path, *arguments: str) -> str | _NoAnswer:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(checkout), *arguments],
             capture_output=True,
-            text=True,
-            errors="replace",
             timeout=_SECONDS,
             check=False,
             # The reasons are distinguished by git's own words.
@@ -114,8 +103,9 @@ def _git(checkout: Path, *arguments: str) -> str | _NoAnswer:
     except subprocess.TimeoutExpired:
         return _NoAnswer(f"git did not answer within {_SECONDS} seconds")
     if done.returncode == 0:
-        return done.stdout.strip()
-    return _NoAnswer(_reason(done.stderr, checkout))
+        # A name need not be text.
+        return os.fsdecode(done.stdout).strip()
+    return _NoAnswer(_reason(done.stderr.decode(errors="replace"), checkout))
 
 
 def _reason(said: str, checkout: Path) -> str:

@@ -72,6 +72,11 @@ def _ignored_suite(world: World) -> Ran:
     return world.pytest()
 
 
+def _ignored_folder(world: World) -> Ran:
+    world.write("ignored_\udce9/deep/helpers.py", "pass\n")
+    return world.pytest()
+
+
 def _no_repository(world: World) -> Ran:
     shutil.rmtree(world.folder / ".git")
     return world.pytest()
@@ -192,6 +197,7 @@ WAYS: dict[str, tuple[Way, str, str]] = {
     "changed suite": (_changed_suite, "PARTIAL", f"{OTHER}: test_it.py"),
     "change that git is told to pass over": (_unseen_change, "PARTIAL", "test_it.py (git is told not to look at it)"),
     "untracked suite": (_untracked_suite, "PARTIAL", f"{OTHER}: test_other.py"),
+    "ignored folder": (_ignored_folder, "PARTIAL", f"{OTHER}: ignored_\\xe9/deep/helpers.py"),
     "ignored file": (_ignored_suite, "PARTIAL", f"{OTHER}: ignored_helpers.py"),
     "no repository": (_no_repository, "PARTIAL", "of the suite suite is not known: it is not in a git repository"),
     "changed harness": (_changed_harness, "PARTIAL", "the harness is not as in its commit: harness/narrow.py"),
