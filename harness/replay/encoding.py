@@ -7,11 +7,10 @@ from typing import Final
 
 from harness.replay.script import GUESTS, Step
 from harness.shmem.name_lists import encode_name
-from harness.shmem.registers import FLAGS_OFFSET, PAGE_SIZE
+from harness.shmem.registers import FLAGS_OFFSET, PAGE_SIZE, PCI_COMMAND
 
 _FACTORY, _CONTROL, _DATA = 0, 1, 2
 _WORD: Final = 8
-_PCI_COMMAND: Final = 4
 MEET_OFFSET: Final = 16
 """Where in a region guests count who is there: a place that no step writes."""
 
@@ -47,7 +46,7 @@ def operation(step: Step, device: int, handle: int, pages: int, bounds: tuple[in
         case "configure":
             return _joined("k", device, number("OFFSET"), number("WIDTH"), number("VALUE"))
         case "ones":
-            return _joined("k", device, _PCI_COMMAND, number("WIDTH"), (1 << 8 * number("WIDTH")) - 1)
+            return _joined("k", device, PCI_COMMAND, number("WIDTH"), (1 << 8 * number("WIDTH")) - 1)
         case "wait":
             return _joined("z", number("MILLISECONDS"))
         case "listen":

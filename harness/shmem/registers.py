@@ -21,6 +21,8 @@ SIGNATURE: Final = 0x4D534732474D5651
 """Value of the ``signature`` register; its bytes in memory spell ``QVMG2GSM``."""
 PCI_VENDOR: Final = 0x1C05
 PCI_DEVICE: Final = 0x0001
+PCI_COMMAND: Final = 0x04
+"""Offset of the command register in the configuration space (PCI Local Bus Specification 3.0, section 6.2.2)."""
 FDT_COMPATIBLE: Final = "qvm,guest_shm"
 
 # Factory page.

@@ -9,7 +9,7 @@ from fixtures.api import PULSES, HostProgram
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import indices
-from fixtures.hostside import demand
+from fixtures.hostside import HostPrograms, demand
 from harness.shmem.registers import STATUS_MEMBERS_SHIFT
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
@@ -32,7 +32,9 @@ def test_a_region_can_be_there_before_any_guest(deploy: Deploy, host_program: Ho
 
 
 @pytest.mark.requirement("SHM-HOST-02")
-def test_a_client_on_the_host_holds_an_index(deploy: Deploy, host_program: HostProgram, bench: Bench) -> None:
+def test_a_client_on_the_host_holds_an_index(
+    deploy: Deploy, host_program: HostProgram, host_programs: HostPrograms
+) -> None:
     """Guests see it come and go; it signals and is signalled; the end of its program is a detach."""
     guest, peer, _ = deploy(*FREE)
     ours, theirs = guest.attach("mixed"), peer.attach("mixed")
@@ -45,7 +47,7 @@ def test_a_client_on_the_host_holds_an_index(deploy: Deploy, host_program: HostP
     assert (ours.pending(), theirs.pending()) == ({client.index}, set())
     theirs.signal(client.index)
     assert indices(client.status()) == {theirs.index}
-    with bench.host() as host, host.program() as second:
+    with host_programs() as second:
         other = second.attach("mixed")
         assert other is not None
         assert ours.members() == everybody | {other.index}

@@ -15,6 +15,7 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from harness.shmem import registers as reg
+from suites.registers.page import whole_page
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -24,7 +25,6 @@ OTHERS: Final = ("other0", "other1", "other2")
 SECONDS: Final = 20.0
 """Longest time that an interrupt may take; it is only waited for when one is missing."""
 PAGES: Final = 3
-_END: Final = reg.FLAGS_OFFSET + 8
 
 
 class Pair:
@@ -118,20 +118,15 @@ def test_what_a_refused_guest_does_is_not_felt(deploy: Deploy, rules: str) -> No
         assert beside == alone, f"observation {number}"
 
 
-def registers(guest: Guest) -> bytes:
-    """The whole factory page's registers, those that are not documented too."""
-    return b"".join(guest.read("factory", offset, 4).to_bytes(4, "little") for offset in range(0, _END, 4))
-
-
 @pytest.mark.requirement("SHM-ISOL-07")
 def test_a_new_guest_reads_nothing_of_an_earlier_one(deploy: Deploy) -> None:
     """Of the same name, which was granted and refused things and ended with its registers as they were then."""
     (guest,) = deploy("allow new0")
-    first = registers(guest)
+    first = whole_page(guest)
     for number in range(1, 3):
         random = Random(number)
         for name in random.sample([f"new{number - 1}", "something else", "n" * reg.NAME_SIZE], k=3):
             guest.request(name, random.randint(1, 20))
         guest.write("factory", reg.FLAGS_OFFSET, 4, random.getrandbits(9))
         (guest,) = deploy(f"allow new{number}")
-        assert registers(guest) == first, f"guest {number}"
+        assert whole_page(guest) == first, f"guest {number}"

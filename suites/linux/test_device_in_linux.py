@@ -10,7 +10,7 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.records import Observations
-from harness.shmem.registers import CONTROL_IDX_OFFSET, PAGE_SIZE, PCI_DEVICE, PCI_VENDOR, SIGNATURE
+from harness.shmem.registers import CONTROL_IDX_OFFSET, PAGE_SIZE, PCI_COMMAND, PCI_DEVICE, PCI_VENDOR, SIGNATURE
 
 pytestmark = pytest.mark.only(guest_image=["linux"], placement=["pci"], via=["serial"])
 
@@ -22,8 +22,6 @@ MEMORY = 0x200
 PREFETCHABLE = 0x2000
 WIDE = 0x100000
 
-# Of the low byte of the command register in the configuration space (PCI Local Bus Specification 3.0, section 6.2.2).
-COMMAND = 4
 DECODES_MEMORY = 2
 
 
@@ -144,12 +142,12 @@ def test_nothing_is_lost_while_the_memory_of_the_function_is_off(deploy: Deploy)
 
 def command(guest: Guest, function: str) -> int:
     """The low byte of the function's command register."""
-    said = guest.linux.run(f"od -An -tu1 -j{COMMAND} -N1 {BUS}/{function}/config")
+    said = guest.linux.run(f"od -An -tu1 -j{PCI_COMMAND} -N1 {BUS}/{function}/config")
     return int(said.lines[0])
 
 
 def set_command(guest: Guest, function: str, value: int) -> None:
     """Write it."""
-    operand = f"of={BUS}/{function}/config bs=1 seek={COMMAND} conv=notrunc"
+    operand = f"of={BUS}/{function}/config bs=1 seek={PCI_COMMAND} conv=notrunc"
     said = guest.linux.run(f"printf '\\{value:03o}' | dd {operand} 2>/dev/null")
     assert said.status == 0

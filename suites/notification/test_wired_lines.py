@@ -16,6 +16,7 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region, Work
 from fixtures.settings import Setting
+from harness.shmem.registers import PCI_COMMAND
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -30,10 +31,9 @@ FEW = 10
 CALM_SECONDS = 0.5
 TURNS = 30
 PAGES = 2
-COMMAND = 4
 PIN_OFF = 1 << 10
 # Offsets and widths of stores to the configuration space that have this bit.
-WITH_PIN_OFF = ((COMMAND + 1, 1), (COMMAND, 2), (COMMAND, 4))
+WITH_PIN_OFF = ((PCI_COMMAND + 1, 1), (PCI_COMMAND, 2), (PCI_COMMAND, 4))
 PIECES = 9
 # Of the speed of private memory; the figures themselves are measured in suites/performance.
 SLOWEST = 0.3
@@ -127,8 +127,8 @@ def test_the_pin_is_silent_while_its_bit_says_so(deploy: Deploy, setting: Settin
 
     def switch(off: bool, offset: int, width: int) -> None:
         """The upper half of the word is the status register, where zeros change nothing."""
-        command = guest.probe.load_configuration(function, COMMAND, 2) & ~PIN_OFF | PIN_OFF * off
-        guest.probe.store_configuration(function, offset, width, command >> 8 * (offset - COMMAND))
+        command = guest.probe.load_configuration(function, PCI_COMMAND, 2) & ~PIN_OFF | PIN_OFF * off
+        guest.probe.store_configuration(function, offset, width, command >> 8 * (offset - PCI_COMMAND))
 
     def check(off: bool, width: int) -> None:
         taken = guest.interrupt_count().taken
@@ -147,7 +147,7 @@ def test_the_pin_is_silent_while_its_bit_says_so(deploy: Deploy, setting: Settin
             check(off, width)
     finally:
         # The guests are those of the next test, too.
-        switch(False, COMMAND, 2)
+        switch(False, PCI_COMMAND, 2)
 
 
 def come_and_go(

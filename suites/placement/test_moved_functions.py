@@ -19,7 +19,7 @@ from fixtures.api import PciFunction
 from fixtures.configuration import Options
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
-from harness.shmem.registers import CONTROL_IDX_OFFSET, CONTROL_STATUS_OFFSET, PAGE_SIZE, SIGNATURE
+from harness.shmem.registers import CONTROL_IDX_OFFSET, CONTROL_STATUS_OFFSET, PAGE_SIZE, PCI_COMMAND, SIGNATURE
 
 pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])
 
@@ -27,7 +27,6 @@ SEEDS = range(3)
 MOVES = 3
 RULES: Options = ("allow a*", "allow b*", "allow c*")
 NAMES = "abc"
-COMMAND: Final = 4
 MEMORY: Final = 2
 FIRST_BAR: Final = 0x10
 
@@ -70,15 +69,15 @@ class Functions:
         self._move(self._first, sorted(self.bars(0)))
 
     def _move(self, places: list[PciFunction], moving: list[int]) -> None:
-        commands = [self.guest.probe.load_configuration(number, COMMAND, 2) for number in self._numbers]
+        commands = [self.guest.probe.load_configuration(number, PCI_COMMAND, 2) for number in self._numbers]
         for number, command in zip(self._numbers, commands, strict=True):
-            self.guest.probe.store_configuration(number, COMMAND, 2, command & ~MEMORY)
+            self.guest.probe.store_configuration(number, PCI_COMMAND, 2, command & ~MEMORY)
         for number, place in zip(self._numbers, places, strict=True):
             for bar in place.bars:
                 if bar.bar in moving:
                     self._place(number, bar.bar, bar.address, wide=bar.wide)
         for number, command in zip(self._numbers, commands, strict=True):
-            self.guest.probe.store_configuration(number, COMMAND, 2, command)
+            self.guest.probe.store_configuration(number, PCI_COMMAND, 2, command)
 
     def _place(self, number: int, bar: int, address: int, *, wide: bool) -> None:
         for word in range(1 + wide):

@@ -9,14 +9,14 @@ from fixtures.api import PciFunction
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
-from harness.shmem.registers import PAGE_SIZE, PCI_DEVICE, PCI_VENDOR, SIGNATURE
+from harness.shmem.registers import PAGE_SIZE, PCI_COMMAND, PCI_DEVICE, PCI_VENDOR, SIGNATURE
 from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])
 
 FREE = ("", "", "")
 MANY = 20
-HEADER = ((0x04, 0x0000_0447), (0x0C, 0x00FF_FFFF), (0x3C, 0xFFFF_FFFF))
+HEADER = ((PCI_COMMAND, 0x0000_0447), (0x0C, 0x00FF_FFFF), (0x3C, 0xFFFF_FFFF))
 """Words of the header that a guest stores to, and which bits of them: a store to BIST may start a test."""
 SECONDS = 20.0
 

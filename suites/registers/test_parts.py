@@ -12,6 +12,7 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from harness.shmem import registers as reg
+from suites.registers.page import END, whole_page
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -20,8 +21,6 @@ STATES: Final = 8
 LOADS: Final = 40
 NARROW: Final = 30
 REQUESTS: Final = 40
-_END: Final = reg.FLAGS_OFFSET + 8
-"""Of the registers, in whole loads of the widest kind."""
 _WIDTHS: Final = (1, 2, 4, 8)
 _PAGES: Final = (1, 2, 40, 5000, 20_000)
 """The larger ones have their place behind 4 GiB on most machines."""
@@ -59,22 +58,17 @@ def test_every_part_of_a_register_reads_its_bytes(deploy: Deploy, number: int) -
         for _ in range(LOADS):
             width = random.choice(_WIDTHS)
             # Half of them in the registers before the name.
-            offset = random.randrange(0, random.choice((_END, reg.NAME_OFFSET)), width)
+            offset = random.randrange(0, random.choice((END, reg.NAME_OFFSET)), width)
             loads.append((offset, width, guest.read("factory", offset, width).to_bytes(width, "little")))
-        page = _page(guest, 4)
+        page = whole_page(guest)
         for offset, width, seen in loads:
             assert seen == page[offset : offset + width], f"{width} bytes at {offset:#x}, state {state}"
-
-
-def _page(guest: Guest, width: int) -> bytes:
-    """All registers, by loads of this width."""
-    return b"".join(guest.read("factory", offset, width).to_bytes(width, "little") for offset in range(0, _END, width))
 
 
 def _registers(random: Random, guest: Guest) -> bytes:
     """The same in any order, the two halves of an address as well, with no load of the whole before."""
     narrow = [(at, 4) for at in range(reg.SHMEM_OFFSET, reg.SIZE_OFFSET, 4)]
-    wide = [(at, 8) for at in range(0, _END, 8) if not reg.SHMEM_OFFSET <= at < reg.SIZE_OFFSET]
+    wide = [(at, 8) for at in range(0, END, 8) if not reg.SHMEM_OFFSET <= at < reg.SIZE_OFFSET]
     loads = random.sample([*narrow, *wide], k=len(narrow) + len(wide))
     seen = {at: guest.read("factory", at, width).to_bytes(width, "little") for at, width in loads}
     return b"".join(seen[at] for at in sorted(seen))
@@ -90,7 +84,7 @@ def _drawn_bytes(random: Random) -> bytes:
 
 def _drawn_stores(random: Random) -> list[tuple[int, int]]:
     """Offsets and widths: all of the wide ones, some of the narrow ones, and again and again those that request."""
-    wide, narrow = ([(at, width) for width in widths for at in range(0, _END, width)] for widths in ((4, 8), (1, 2)))
+    wide, narrow = ([(at, width) for width in widths for at in range(0, END, width)] for widths in ((4, 8), (1, 2)))
     requests = [store for store in wide if any(_is_in(at, store) for at in (reg.SIZE_OFFSET, reg.FIND_OFFSET))]
     stores = [*wide, *random.sample(narrow, k=NARROW), *random.choices(requests, k=REQUESTS)]
     return random.sample(stores, k=len(stores))
@@ -132,9 +126,9 @@ def test_a_store_of_any_width_is_one_to_each_register(deploy: Deploy) -> None:
         across.write("factory", offset, width, int.from_bytes(data, "little"))
         for at, part in _to_whole_registers(offset, data):
             apart.write("factory", at, len(part), int.from_bytes(part, "little"))
-        seen, expected = _registers(random, across), _page(apart, 8)
+        seen, expected = _registers(random, across), whole_page(apart, 8)
         what = f"{data!r} at {offset:#x}"
         assert int.from_bytes(seen[shmem], "little") == across.read("factory", reg.SHMEM_OFFSET, 8), what
         # The two have their windows at places of their own.
-        for page in (slice(reg.SHMEM_OFFSET), slice(shmem.stop, _END)):
+        for page in (slice(reg.SHMEM_OFFSET), slice(shmem.stop, END)):
             assert seen[page] == expected[page], what

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from asyncio.subprocess import DEVNULL
 from pathlib import Path
 
@@ -127,9 +128,12 @@ def test_a_qvm_that_is_gone_before_its_guest_runs_leaves_nothing(bench: Bench, t
 
 
 async def _made(name: str, host: Host, start: asyncio.Task[Guest | Exit]) -> Region:
-    """The region of that name as soon as the host has it, at the end of the start at the latest."""
+    """The region of that name as soon as the host has it, which is before the end of the start."""
+    deadline = time.monotonic() + programs.PATIENCE
     while (region := host.registry.find(name)) is None:
         assert not start.done(), f"the start has ended, and there is no region {name}"
+        assert time.monotonic() < deadline, f"no region {name} in {programs.PATIENCE:g} s"
+        # The region may be gone as soon as the loop has run a few times.
         await asyncio.sleep(0)
     return region
 
