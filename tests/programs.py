@@ -31,6 +31,12 @@ PYTEST: Final = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p",
 The plugin of hypothesis does so at the end of every session, and that takes as long as all else of a short one.
 """
 
+SLEEPS: Final = "list(map(time.sleep, [0.2] * 9000))"
+"""Python code that waits longer than any test, for programs that a signal ends.
+
+A signal that comes just before a sleep begins is handled after it, so one long sleep would lose it now and then.
+"""
+
 Command = Sequence[str | os.PathLike[str]]
 Stream = int | IO[str] | IO[bytes] | None
 

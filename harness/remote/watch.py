@@ -17,8 +17,11 @@ class Watch:
 
     def __init__(self, lifeline: int) -> None:
         asked, asking = os.pipe()
+        os.set_blocking(asking, False)
+        # Written by the system's handler: Python's own would run after the wait when a signal comes just before it.
+        signal.set_wakeup_fd(asking)
         for number in _ENDS:
-            signal.signal(number, lambda _number, _frame: os.write(asking, b"!"))
+            signal.signal(number, lambda _number, _frame: None)
         self._poll = select.poll()
         for sign in (lifeline, asked):
             self._poll.register(sign, select.POLLIN | select.POLLHUP)

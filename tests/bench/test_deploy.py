@@ -158,7 +158,8 @@ def test_nothing_is_left_of_a_run_that_is_ended(mini: MiniSuite, number: signal.
     """The host, its guests and its files are gone soon after pytest, however that ends."""
     mini.test(
         "import pathlib, time\n"
-        'def test_1(deploy):\n    deploy("", "")\n    pathlib.Path("running").touch()\n    time.sleep(3600)\n'
+        'def test_1(deploy):\n    deploy("", "")\n    pathlib.Path("running").touch()\n'
+        f"    {programs.SLEEPS}\n"
     )
     mini.benches(bench=emulated())
     mark = new_mark()

@@ -85,7 +85,7 @@ def test_an_interrupt_brings_the_bench_down_and_is_no_pass(mini: MiniSuite) -> N
         "test_it.py",
         "import pytest, pathlib, time\n"
         '@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench):\n'
-        "    pathlib.Path('running').touch()\n    time.sleep(3600)\n",
+        f"    pathlib.Path('running').touch()\n    {programs.SLEEPS}\n",
     )
     mini.benches(left=fake())
     command = mini.command("--lg-env", "benches.yaml")

@@ -39,7 +39,7 @@ def all_at_work():
         time.sleep(0.02)
 """
 PLAIN = "def test_a(): ...\n\ndef test_b(): ...\n"
-WAITS = "import time\n\ndef test_a(all_at_work): ...\n\ndef test_b(): time.sleep(600)\n"
+WAITS = f"import time\n\ndef test_a(all_at_work): ...\n\ndef test_b(): {programs.SLEEPS}\n"
 
 
 @pytest.fixture

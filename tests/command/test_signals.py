@@ -34,13 +34,13 @@ def test_2(base):
 def test_3(request, base): assert request.node; pathlib.Path("not-reached").touch()
 """
 
-WAITS = 'pathlib.Path("cleaned").unlink(); pathlib.Path("running").touch(); time.sleep(3600)'
+WAITS = f'pathlib.Path("cleaned").unlink(); pathlib.Path("running").touch(); {programs.SLEEPS}'
 # The exception is raised in a destructor, which the interpreter leaves as if nothing was.
-LOSES = """
+LOSES = f"""
     class Slow:
         def __del__(self):
             pathlib.Path("running").touch()
-            time.sleep(3600)
+            {programs.SLEEPS}
     Slow()
 """
 

@@ -91,6 +91,17 @@ def test_the_access_suite_runs_through_a_place_and_gives_it_back(
     assert "(rfc2217)" in host["source"]
 
 
+_CLEANS_UP = f"""
+import pathlib, sys, time
+try:
+    print("up", flush=True)
+    {programs.SLEEPS}
+finally:
+    time.sleep(0.3)
+    pathlib.Path(sys.argv[1]).touch()
+"""
+
+
 @pytest.mark.parametrize("victim", ["command", "keeper", "caller"])
 def test_a_killed_run_gives_the_place_back(lab: RemoteLab, victim: str, tmp_path: Path) -> None:
     """Killed, not ended: neither the command nor those who watch over it can do anything about it."""
@@ -113,30 +124,15 @@ def _lives(pid: int) -> bool:
 
 
 def test_an_interrupt_reaches_the_command_before_the_place_is_released(lab: RemoteLab, tmp_path: Path) -> None:
-    note = tmp_path / "cleaned"
-    script = (
-        "import pathlib, time\n"
-        "try:\n    print('up', flush=True); time.sleep(600)\n"
-        f"finally:\n    pathlib.Path({str(note)!r}).touch()"
-    )
-    run = _on_place(lab, sys.executable, "-c", script)
+    program, note = tmp_path / "program.py", tmp_path / "cleaned"
+    program.write_text(_CLEANS_UP)
+    run = _on_place(lab, sys.executable, str(program), str(note))
     assert run.stdout is not None
     assert run.stdout.readline() == "up\n"
     run.send_signal(signal.SIGTERM)
-    run.communicate(timeout=programs.PATIENCE)
-    assert note.exists()
+    said, _ = run.communicate(timeout=programs.PATIENCE)
+    assert note.exists(), said
     assert lab.acquired_by() == ""
-
-
-_CLEANS_UP = """
-import pathlib, sys, time
-try:
-    print("up", flush=True)
-    time.sleep(600)
-finally:
-    time.sleep(0.3)
-    pathlib.Path(sys.argv[1]).touch()
-"""
 
 
 @pytest.mark.parametrize("victim", ["nobody", "command", "keeper"])
