@@ -75,7 +75,8 @@ def choose(
     seconds = _Seconds(reach)
     reaching = [seen for seen in reach.tests(statements) if seen.verdict == "pass"]
     fits = seconds.of([seen for seen in reaching if first(seen)]) <= budget_s
-    tests = reaching if fits or not free_of_architecture(statements) else reach.without_twins(reaching)
+    alike = not fits and free_of_architecture(statements)
+    tests = reach.without_twins(reaching) if alike else reaching
     chosen: list[Seen] = []
     picked, others = [seen for seen in tests if first(seen)], [seen for seen in tests if not first(seen)]
     kept = min(seconds.of(others), OTHERS * budget_s) if picked else 0.0
@@ -86,24 +87,31 @@ def choose(
         share = min(1.0, left / (seconds.of(open_ones) or 1.0))
         if share or not chosen:
             # Of what need not notice the defect, the modules come first whose tests take the least time.
-            chosen += _some(open_ones, share, seconds, left if chosen else math.inf)
+            chosen += _some(open_ones, share, seconds, left if chosen else math.inf, once=alike)
             chosen += _free(chosen, tests)
     return Choice([seen.test for seen in chosen], len(reaching))
 
 
-def _some(tests: Sequence[Seen], share: float, seconds: _Seconds, most_s: float) -> list[Seen]:
-    """A share of the tests: the shortest of all, and the shortest of each module for which ``most_s`` has room."""
+def _some(tests: Sequence[Seen], share: float, seconds: _Seconds, most_s: float, *, once: bool) -> list[Seen]:
+    """A share of the tests: the shortest of all, and the shortest of each module for which ``most_s`` has room.
+
+    Where there is no time for any test of a module on a bench, its shortest one is kept: with ``once``, of the module
+    on all benches together, and so in any case of what is drawn, which takes long.
+    """
     enough = share * seconds.of(tests)
     short = {seen.test for seen in _shortest(tests, share / 2, seconds)} if share < 1.0 else set()
     left = [seen for seen in tests if seen.test not in short]
     of_left = max(0.0, enough - seconds.of([seen for seen in tests if seen.test in short])) / (seconds.of(left) or 1.0)
     some: list[Seen] = []
+    given: set[str] = set()
     for group in _groups(tests, seconds):
         others = [seen for seen in group if seen.test not in short]
-        kept = short | {seen.test for seen in _shortest(others, of_left, seconds, least=int(others == group))}
+        least = int(others == group and not ((once or group[0].drawn) and _module(group[0]) in given))
+        kept = short | {seen.test for seen in _shortest(others, of_left, seconds, least=least)}
         chosen = [seen for seen in group if seen.test in kept]
         if seconds.of(some) + seconds.of(chosen) <= most_s + _HAIR:
             some += chosen
+            given |= {_module(seen) for seen in chosen}
     return some
 
 
@@ -115,22 +123,30 @@ def _free(chosen: Sequence[Seen], tests: Sequence[Seen]) -> list[Seen]:
 
 
 class _Seconds:
-    """How long tests take, by a record."""
+    """How long tests take, by a record. One that uses the guests of a test before it has to start them without that."""
 
     def __init__(self, reach: Reach) -> None:
         self._together: dict[object, float] = {}
+        self._starts: dict[str, object] = {}
+        starting: Seen | None = None
         for seen in reach.seen:
             key = _together(seen)
             self._together[key] = self._together.get(key, 0.0) + seen.duration_s
+            if seen.starts:
+                starting = seen
+            elif starting and starting.bench != seen.bench:
+                starting = None
+            self._starts[seen.test] = _together(starting or seen)
 
     def of(self, tests: Sequence[Seen]) -> float:
         """All of these."""
-        return sum(self._together[key] for key in {_together(seen) for seen in tests})
+        keys = {_together(seen) for seen in tests} | {self._starts[seen.test] for seen in tests}
+        return sum(self._together[key] for key in keys)
 
 
 def _together(seen: Seen) -> object:
     """Equal for tests that cost what one of them costs."""
-    return (seen.test.partition("::")[0], seen.bench, seen.setting) if seen.drawn else seen.test
+    return (_module(seen), seen.bench, seen.setting) if seen.drawn else seen.test
 
 
 def _shortest(tests: Sequence[Seen], share: float, seconds: _Seconds, least: int = 0) -> list[Seen]:
@@ -146,9 +162,13 @@ def _shortest(tests: Sequence[Seen], share: float, seconds: _Seconds, least: int
     return [seen for seen in tests if seen.test in names]
 
 
+def _module(seen: Seen) -> str:
+    return seen.test.partition("::")[0]
+
+
 def _groups(tests: Sequence[Seen], seconds: _Seconds) -> list[list[Seen]]:
     """Tests of one module on one bench, the groups whose tests take the least time first."""
     groups: dict[tuple[str, str], list[Seen]] = {}
     for seen in tests:
-        groups.setdefault((seen.test.partition("::")[0], seen.bench), []).append(seen)
+        groups.setdefault((_module(seen), seen.bench), []).append(seen)
     return sorted(groups.values(), key=lambda group: seconds.of(group) / len(group))

@@ -17,9 +17,15 @@ MACHINE = "emulator/machine/placement.py"
 
 
 def seen(
-    test: str, seconds: float, bench: str = "a", verdict: str = "pass", release: str = "7.0", drawn: bool = False
+    test: str,
+    seconds: float,
+    bench: str = "a",
+    verdict: str = "pass",
+    release: str = "7.0",
+    drawn: bool = False,
+    starts: int = 0,
 ) -> Seen:
-    return Seen(test, ["SHM-LIFE-01"], bench, {"release": release}, seconds, verdict, 0, drawn)
+    return Seen(test, ["SHM-LIFE-01"], bench, {"release": release}, seconds, verdict, starts, drawn)
 
 
 def test_the_cheap_come_first_and_a_module_stays_together() -> None:
@@ -54,6 +60,25 @@ def test_half_of_a_small_budget_is_for_the_shortest_of_all() -> None:
     reach = Reach(tests, {DEVICE: {5: {one.test for one in tests}}})
     assert choose(reach, [Statement(DEVICE, 5, 5)], 2).tests == [*(f"x::{number}" for number in range(8)), "y::dear"]
     assert choose(reach, [Statement(DEVICE, 5, 5)], 1).tests == [*(f"x::{number}" for number in range(4)), "y::dear"]
+
+
+def test_a_test_costs_what_it_takes_to_start_the_guests_that_it_shares() -> None:
+    tests = [seen("x::starts", 5, starts=2), seen("x::shares", 0.1), seen("x::too", 0.1), seen("y::own", 1, starts=1)]
+    reached = {DEVICE: {5: {"x::shares", "x::too", "y::own"}, 6: {"x::starts"}}}
+    statement = [Statement(DEVICE, 5, 5)]
+    # Two of x cost 5.2 s, as the guests have to be started for them, and only 0.2 s without that.
+    assert choose(Reach(tests, reached), statement, 6.2).tests == ["y::own", "x::shares", "x::too"]
+    assert choose(Reach(tests, reached), statement, 2.4).tests == ["y::own", "x::shares"]
+    tests[0] = seen("x::starts", 5, "b", starts=2)
+    assert choose(Reach(tests, reached), statement, 2.4).tests == ["x::shares", "x::too", "y::own"]
+
+
+def test_where_there_is_no_time_a_module_gives_one_test_on_one_bench_if_the_source_knows_no_architecture() -> None:
+    tests = [seen(f"{module}::t[{bench}]", 9, bench, release=bench) for module in "xy" for bench in "ab"]
+    lines = {5: {one.test for one in tests}}
+    reach = Reach(tests, {DEVICE: lines, MACHINE: lines})
+    assert choose(reach, [Statement(DEVICE, 5, 5)], 1).tests == ["x::t[a]", "y::t[a]"]
+    assert choose(reach, [Statement(MACHINE, 5, 5)], 1).tests == ["x::t[a]", "x::t[b]", "y::t[a]", "y::t[b]"]
 
 
 def test_what_has_to_notice_comes_first_and_leaves_a_share_to_the_others() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from harness.prove.choosing import Looks, choose_twice
 from harness.prove.mutation.equivalent import Equivalent, reason
+from harness.prove.mutation.killers import Killers
 from harness.prove.mutation.model import MutationReport, Outcome, Tried
 from harness.prove.mutation.mutant import Mutant
 from harness.prove.mutation.readings import REASON, Benches
@@ -37,12 +38,15 @@ class Campaign:
     sources: Path
     say: Callable[[str], None]
     keep: Callable[[MutationReport], None]
+    _killers: Killers = field(default_factory=Killers)
     _began: float = field(default_factory=time.monotonic)
     _before: float = 0.0
     _kept: float = 0.0
 
     def __post_init__(self) -> None:
         self._before = self.report.duration_s
+        for tried in self.report.tried:
+            self._killers.note(tried)
 
     @property
     def looks(self) -> Looks:
@@ -81,12 +85,14 @@ class Campaign:
             if said := reason(mutant, self.entries) or ("" if benches.show(mutant) else REASON):
                 self._tell(_tried(mutant, "equivalent", reason=said))
                 continue
-            choice = choose_twice(reach, [Statement(mutant.file, mutant.first, mutant.last)], self.looks)
+            statements = [Statement(mutant.file, mutant.first, mutant.last)]
+            choice = choose_twice(reach, statements, self.looks)
             if not choice.tests:
                 self._tell(_tried(mutant, "unreached"))
                 continue
             reaching[mutant.name] = choice.reaching
-            yield Task(mutant.name, choice.tests, mutant=self._change(mutant), errors=_ERRORS, starts=starts)
+            tests = self._killers.in_front(mutant.file, choice.tests, reach.tests(statements))
+            yield Task(mutant.name, tests, mutant=self._change(mutant), errors=_ERRORS, starts=starts)
 
     def _change(self, mutant: Mutant) -> str:
         """Put the mutant's source down; the module and the file."""
@@ -95,6 +101,7 @@ class Campaign:
         return f"{mutant.module}:{file}"
 
     def _tell(self, tried: Tried) -> None:
+        self._killers.note(tried)
         passed = time.monotonic() - self._began
         self.report = replace(
             self.report, duration_s=round(self._before + passed, 1), tried=[*self.report.tried, tried]
