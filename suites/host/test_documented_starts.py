@@ -2,8 +2,7 @@
 """Virtual machines whose shared memory is as the documents allow, drawn: they start, and each device is what its
 options say.
 
-A test of another matter reports a qvm that ends at its start as a bench error. Here it is a finding, because the same
-guest starts without shared memory.
+Here a qvm that ends at its start is a finding in any case in which the same guest starts without shared memory.
 """
 
 from __future__ import annotations
@@ -111,15 +110,15 @@ def drawn(request: pytest.FixtureRequest, bench: Bench, setting: Setting) -> Dra
     return Drawn(random, bench.profile, drawn_places(random, bench) if setting.placement == "mmio" else ())
 
 
-def _started(deploy: Deploy, one_more: Try, drawn: Drawn) -> tuple[Guest, Guest]:
+def _started(start_guests: Deploy, one_more: Try, drawn: Drawn) -> tuple[Guest, Guest]:
     """The guest and its peer, which has no restrictions.
 
     Raises BenchError when no guest starts here, with whatever options or without a device.
     """
     try:
-        guest, peer = deploy(drawn.options, "")
+        guest, peer = start_guests(drawn.options, "")
     except GuestEndedError as error:
-        deploy()
+        start_guests()
         without = one_more("")
         if without.status is not None:
             raise
@@ -128,9 +127,9 @@ def _started(deploy: Deploy, one_more: Try, drawn: Drawn) -> tuple[Guest, Guest]
 
 
 @pytest.mark.requirement("QVM-CFG-04")
-def test_what_the_documents_allow_starts(deploy: Deploy, one_more: Try, drawn: Drawn) -> None:
+def test_what_the_documents_allow_starts(start_guests: Deploy, one_more: Try, drawn: Drawn) -> None:
     """The guest finds a device for each vdev."""
-    guest, _ = _started(deploy, one_more, drawn)
+    guest, _ = _started(start_guests, one_more, drawn)
     found = guest.devices()
     assert len(found) == len(drawn.options), f"devices that the guest finds: {[device.factory for device in found]}"
     for number in range(len(drawn.options)):
@@ -139,15 +138,15 @@ def test_what_the_documents_allow_starts(deploy: Deploy, one_more: Try, drawn: D
 
 
 @pytest.mark.requirement("SHM-CREATE-02", "SHM-CREATE-03")
-def test_regions_of_drawn_creates(deploy: Deploy, one_more: Try, drawn: Drawn, bench: Bench) -> None:
+def test_regions_of_drawn_creates(start_guests: Deploy, one_more: Try, drawn: Drawn, bench: Bench) -> None:
     """A peer that asks for one page gets each region in the size of the first create of its name."""
-    conclude(list(_wrong_creates(*_started(deploy, one_more, drawn), bench.profile)))
+    conclude(list(_wrong_creates(*_started(start_guests, one_more, drawn), bench.profile)))
 
 
 @pytest.mark.requirement("SHM-ALLOW-04", "SHM-DENY-01", "SHM-SUBST-01", "SHM-PROF-04")
-def test_names_of_drawn_devices(deploy: Deploy, one_more: Try, drawn: Drawn, bench: Bench) -> None:
+def test_names_of_drawn_devices(start_guests: Deploy, one_more: Try, drawn: Drawn, bench: Bench) -> None:
     """Each device grants and refuses names by its own list."""
-    guest, _ = _started(deploy, one_more, drawn)
+    guest, _ = _started(start_guests, one_more, drawn)
     conclude(list(_wrong_verdicts(guest, drawn, bench.profile)))
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness import provision
@@ -15,6 +17,9 @@ def test_1(attempt):
     tried = attempt("vdev shmem {location}\\n    deny a allow a*")
     assert tried.status == 65
     assert tried.messages
+
+def test_2(deploy):
+    deploy("deny a allow a*", "")
 """
 
 BENCH_ERRORS = {
@@ -46,8 +51,11 @@ def _host(status: int, said: str, *, plain: bool = False) -> str:
 def refusing(mini: MiniSuite) -> MiniSuite:
     """A suite with a bench for each refusal, after it ran."""
     provision.probe_image("x86_64")
-    targets = {f"broken {name}": _host(status, said) for name, (status, said, _) in BENCH_ERRORS.items()}
-    targets |= {f"answer {name}": _host(*answer) for name, answer in ANSWERS.items()}
+    targets = {
+        f"broken {name}": _host(status, said, plain="deny a" in said)
+        for name, (status, said, _) in BENCH_ERRORS.items()
+    }
+    targets |= {f"answer {name}": _host(*answer, plain=True) for name, answer in ANSWERS.items()}
     targets["answer without a line"] = _host(65, "rules of both kinds", plain=True)
     path = mini.benches(**{name.replace(" ", "-"): text for name, text in targets.items()})
     text = path.read_text().replace("fake_bench.py", "refusing_host.py")
@@ -60,7 +68,7 @@ def refusing(mini: MiniSuite) -> MiniSuite:
 
 
 def test_a_refusal_is_an_answer_only_when_it_is_about_the_text(refusing: MiniSuite) -> None:
-    cases = {case["bench"]: case for case in refusing.results()["cases"]}
+    cases = _cases(refusing, "test_1")
     assert len(cases) == len(BENCH_ERRORS) + len(ANSWERS) + 1
     for bench, case in cases.items():
         kind, _, name = bench.replace("-", " ").partition(" ")
@@ -68,6 +76,18 @@ def test_a_refusal_is_an_answer_only_when_it_is_about_the_text(refusing: MiniSui
         if kind == "broken":
             assert BENCH_ERRORS[name][2] in case["reason"]
             assert "says nothing about the tested configuration" in case["reason"]
+
+
+def test_guests_that_are_refused_for_their_options_are_a_finding(refusing: MiniSuite) -> None:
+    """Whatever the test is about; a bench on which plain devices are refused, too, says nothing."""
+    for bench, case in _cases(refusing, "test_2").items():
+        refused = bench.startswith("answer")
+        assert case["verdict"] == ("fail" if refused else "error"), f"{bench}: {case['reason']}"
+        assert ("qvm takes the devices without options" in case["reason"]) == refused
+
+
+def _cases(suite: MiniSuite, test: str) -> dict[str, dict[str, Any]]:
+    return {case["bench"]: case for case in suite.results()["cases"] if test in case["test"]}
 
 
 def test_an_attempt_has_the_console_after_those_of_the_guests(mini: MiniSuite) -> None:
