@@ -30,7 +30,7 @@ from suites.placement.places import drawn_places
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release, pytest.mark.drawn]
 
 ROUNDS: Final = 3
-MOST_ON_PCI: Final = 5
+MOST_ON_PCI: Final = 10
 OPTIONS: Final = 7
 NAMES: Final = 12
 CREATED_SIZES: Final = ("4096", "0x1000", "1", "4097", "20K", "0x5fff", "64k", "1M", "0x201000")

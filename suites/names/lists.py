@@ -10,6 +10,7 @@ with names around every limit.
 from __future__ import annotations
 
 import itertools
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -41,6 +42,9 @@ _FORMS: Final = (_LITERALS, _WILD, _SETS, _ESCAPES)
 _CLASSES: Final = (
     "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit", "word",
 )  # fmt: skip
+_PLAIN: Final = string.ascii_letters + string.digits + "!%&()*+,-.:;<=>?@[\\]^_`{|}~"
+"""What can stand in a pattern without quotes of the configuration's own."""
+_QUOTE: Final = "\\"
 _OF_SETS: Final = ("-", "]", "\\")
 """Characters that mean something inside a set."""
 _QUOTED_HYPHEN: Final = r"\-"
@@ -78,6 +82,8 @@ def _of_patterns(random: Random) -> Iterator[Listed]:
         yield Listed(_options(rules), tuple(_around(random, patterns, per_pattern=2)))
     for number in range(_SET_LISTS):
         yield _of_sets(random, kinds[number % len(kinds)])
+    for number in range(_CHARACTER_LISTS):
+        yield _of_characters(random, kinds[(number + 2) % len(kinds)])
     for number in range(_LONG_LISTS):
         long = [_long_pattern(random) for _ in range(3)]
         rules = list(zip(kinds[number % len(kinds)], long, strict=True))
@@ -87,6 +93,7 @@ def _of_patterns(random: Random) -> Iterator[Listed]:
 _PATTERN_LISTS: Final = 8
 _SET_LISTS: Final = 4
 _SETS_OF_A_LIST: Final = 12
+_CHARACTER_LISTS: Final = 2
 _LONG_LISTS: Final = 2
 _MOST_ELEMENTS: Final = 16
 
@@ -101,6 +108,15 @@ def _of_sets(random: Random, kinds: Sequence[RuleKind]) -> Listed:
         rules.append((kinds[number % len(kinds)], f"{letter}{_set(random)}{end}"))
         items.append(Made("any", f"{letter}?{name}".encode(), 1))
     return Listed(_options(rules), tuple(items))
+
+
+def _of_characters(random: Random, kinds: Sequence[RuleKind]) -> Listed:
+    """A rule for each of most characters, which stand for themselves, quoted or not, with every byte in their place."""
+    wild = set("*?[\\")
+    some = random.sample(_PLAIN, len(_PLAIN) * 4 // 5)
+    patterns = [f"k{random.choice(('', _QUOTE)) if one not in wild else _QUOTE}{one}" for one in some]
+    rules = list(zip(itertools.cycle(kinds), patterns, strict=False))
+    return Listed(_options(rules), (Made("any", b"k?", 1), Words(b"k" + "".join(some[:2]).encode(), 0, 3)))
 
 
 def _set(random: Random) -> str:
