@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long regions of ``create`` last, with their guest and others that come, go, end and start in a drawn order."""
+"""How long regions of ``create`` last, with two guests that create them, come, go, end and start in a drawn order."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -21,35 +22,48 @@ ROUNDS: Final = 2
 TURNS: Final = 40
 SECONDS: Final = 20.0
 """Longest time until the host knows of an end; it is only waited for when a region stays or goes against the rules."""
-CREATED: Final = {"kept0": 1, "kept1": 3, "kept2": 20}
-"""Pages of the regions that the first guest creates."""
-OPTIONS: Final = " ".join(f"create {name},{pages * 4096}" for name, pages in CREATED.items())
+CREATED: Final = {"maker": {"kept0": 1, "kept1": 3, "kept2": 20}, "second": {"kept1": 3, "kept2": 20, "kept3": 2}}
+"""By guest, pages of the regions that it creates. Both name some of them."""
+NAMES: Final = sorted({name for created in CREATED.values() for name in created})
+PAGES: Final = CREATED["maker"] | CREATED["second"]
+OPTIONS: Final = [
+    " ".join(f"create {name},{pages * 4096}" for name, pages in created.items()) for created in CREATED.values()
+]
 
 
 class Life:
-    """The two guests, who is in which region, and which regions have to be there."""
+    """The two guests, who is in which region, who has made it, and which regions have to be there."""
 
-    def __init__(self, random: Random, deploy: Deploy, profile: Profile) -> None:
+    def __init__(self, random: Random, deploy: Deploy, host_regions: HostRegions, profile: Profile) -> None:
         self._random = random
         self._deploy = deploy
         self._by_clients = profile.create_lifetime == "last-client"
-        self._maker, self._peer = deploy(OPTIONS, "")
-        self._running = True
+        self._guests = dict(zip(CREATED, deploy(*OPTIONS), strict=True))
+        self._ended: str | None = None
         self._held: dict[tuple[str, str], Region] = {}
-        self.expected = dict.fromkeys(CREATED, bytes(8))
+        self.expected = dict.fromkeys(NAMES, bytes(8))
         """By name: the first bytes."""
+        self._maker = dict.fromkeys(CREATED["second"], "second") | dict.fromkeys(CREATED["maker"], "maker")
+        self._see_who_was_first(host_regions)
 
-    def _guests(self) -> dict[str, Guest]:
-        return {"peer": self._peer, **({"maker": self._maker} if self._running else {})}
+    def _see_who_was_first(self, host_regions: HostRegions) -> None:
+        """Both have started at once: what both name and is gone when the second one ends was made by that."""
+        self._end("second", Guest.power_off)
+        if not self._by_clients:
+            for name in CREATED["second"]:
+                if name not in host_regions():
+                    self._maker[name] = "second"
+                    self.expected.pop(name, None)
+        self._start("second")
 
     def step(self) -> str:
         """Let something happen; what it was."""
         random = self._random
-        who, guest = random.choice(list(self._guests().items()))
-        name = random.choice(list(CREATED))
+        who = random.choice([name for name in CREATED if name != self._ended])
+        name = random.choice(NAMES)
         kind = random.random()
-        if kind < 0.12:
-            return self._end() if self._running else self._start()
+        if kind < 0.15:
+            return self._end(who) if self._ended is None else self._start(self._ended)
         if (who, name) in self._held:
             if kind < 0.5:
                 self._held.pop((who, name)).detach()
@@ -60,32 +74,36 @@ class Life:
             return f"{who} writes to {name}"
         if name not in self.expected:
             return "nothing"
-        self._held[who, name] = region = guest.attach(name, pages=7)
-        assert region.pages == CREATED[name], f"{name} has been made anew"
+        self._held[who, name] = region = self._guests[who].attach(name, pages=7)
+        assert region.pages == PAGES[name], f"{name} has been made anew"
         assert region.peek(0, 8) == self.expected[name], f"{name} has other bytes"
         return f"{who} joins {name}"
 
-    def _end(self) -> str:
-        how = self._random.choice((Guest.power_off, Guest.cut_power, Guest.kill))
-        how(self._maker)
-        self._running = False
-        left = [name for who, name in self._held if who == "maker"]
+    def _end(self, who: str, how: Callable[[Guest], object] | None = None) -> str:
+        how = how or self._random.choice((Guest.power_off, Guest.cut_power, Guest.kill))
+        how(self._guests[who])
+        self._ended = who
+        left = [name for holder, name in self._held if holder == who]
         for name in left:
-            del self._held["maker", name]
-        for name in CREATED if not self._by_clients else left:
+            del self._held[who, name]
+        for name in left if self._by_clients else NAMES:
             self._left(name)
-        return f"{how.__name__} of the guest that creates them"
+        return f"the end of {who}"
 
-    def _start(self) -> str:
-        self._maker, self._peer = self._deploy(OPTIONS, "")
-        self._running = True
-        for name in CREATED:
-            self.expected.setdefault(name, bytes(8))
-        return "that guest starts again"
+    def _start(self, who: str) -> str:
+        self._guests = dict(zip(CREATED, self._deploy(*OPTIONS), strict=True))
+        self._ended = None
+        for name in CREATED[who]:
+            if name not in self.expected:
+                self.expected[name], self._maker[name] = bytes(8), who
+        return f"{who} starts again"
 
     def _left(self, name: str) -> None:
-        """Somebody has left, or the guest that creates it has ended: the region goes when nothing keeps it."""
-        kept = not self._by_clients and self._running
+        """Somebody has left, or a guest has ended: the region goes when nothing keeps it.
+
+        That another guest names it in a ``create`` does not.
+        """
+        kept = not self._by_clients and self._maker[name] != self._ended
         if not kept and not any(held == name for _, held in self._held):
             self.expected.pop(name, None)
 
@@ -103,12 +121,12 @@ def test_regions_of_create_last_as_the_profile_says(
         pytest.skip(f"profile of bench {bench.name}: a new region has the bytes of an earlier one (new_content)")
     # Guests that no earlier test had.
     deploy()
-    life = Life(Random(f"created {number}"), deploy, profile)
+    life = Life(Random(f"created {number}"), deploy, host_regions, profile)
 
     def there() -> set[str]:
         """Once they are as expected, or after a while: the host hears of a qvm's end when it was killed."""
         deadline = time.monotonic() + SECONDS
-        while (names := set(host_regions()) & set(CREATED)) != set(life.expected) and time.monotonic() < deadline:
+        while (names := set(host_regions()) & set(NAMES)) != set(life.expected) and time.monotonic() < deadline:
             pass
         return names
 

@@ -88,9 +88,8 @@ class Crowd:
         status = members << STATUS_MEMBERS_SHIFT | mask(sorted(client.pending))
         page = status.to_bytes(4, "little") + client.side.index.to_bytes(4, "little")
         seen = client.load(offset, width)
-        assert seen == page[offset : offset + width], (
-            f"client {client.side.index}, {width} bytes at {offset:#x}: {seen.hex()} seen, status is {status:#010x}"
-        )
+        expected, where = page[offset : offset + width], f"client {client.side.index}, {width} bytes at {offset:#x}"
+        assert seen == expected, f"{where}: {seen.hex(' ')} seen, {expected.hex(' ')} expected"
         if offset < CONTROL_IDX_OFFSET:
             client.pending.clear()
 
