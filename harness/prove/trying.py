@@ -147,6 +147,9 @@ def _prepare(config: pytest.Config, task: Task) -> None:
     config.option.fault = task.fault or None
     os.environ[mutated.VARIABLE] = task.mutant
     EmulatedHost.program = mutated.__name__ if task.mutant else _USUAL
+    if task.mutant:
+        # Whether it is noticed is the question, and not by which requirement.
+        config.option.model_shrink = 0.0
 
 
 _USUAL = EmulatedHost.program
