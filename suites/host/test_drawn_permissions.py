@@ -21,9 +21,10 @@ from harness.shmem.registers import FLAGS_OFFSET, PAGE_SIZE
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
 
 ROUNDS: Final = 3
-VDEVS: Final = 4
+VDEVS: Final = 8
 REQUESTS: Final = 25
-CREATED: Final = tuple(f"made{number}" for number in range(10))
+CREATED: Final = tuple(f"m{number}".ljust(length, "x") for number, length in enumerate((4, 5, 8, 13, 21, 30, 31) * 4))
+"""Names of many lengths up to the greatest."""
 ASKED: Final = tuple(f"asked{number}" for number in range(10))
 GROUPS: Final = {"0": 0, "root": 0, "77": 77, "4242": 4242}
 PLAIN: Final = "create plain,4096"
@@ -57,7 +58,7 @@ def _create(random: Random) -> str:
 
 def drawn_options(random: Random) -> str:
     """Creates of a device, among them a mask and a group or none; what two of them would mean is not documented."""
-    options = [_create(random) for _ in range(random.randint(1, 4))]
+    options = [_create(random) for _ in range(random.choice((1, 2, 3, 4, 12)))]
     if random.random() < 0.6:
         options.append(f"umask 0{random.randrange(0o1000):o}")
     if random.random() < 0.6:

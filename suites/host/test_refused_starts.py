@@ -12,12 +12,13 @@ from typing import Final
 
 import pytest
 
-from fixtures.api import PATHS, REGIONS
+from fixtures.api import PATHS, REGIONS, GuestEndedError, judged
 from fixtures.attempts import Try
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Region
-from harness.shmem.boundaries import impossible_bytes
+from harness.shmem.boundaries import around, impossible_bytes
+from harness.shmem.oracle import creations
 from harness.shmem.registers import PAGE_SIZE
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
@@ -27,6 +28,12 @@ STARTS: Final = 4
 _PEEKED: Final = 32
 _NAMES: Final = tuple(f"region{number}" for number in range(8))
 _SIZES: Final = ("4096", "0x2000", "0x5000", "4096", "64k")
+WIDE: Final = (
+    *around(1 << 31, 1 << 32, least=1, most=1 << 33),
+    (1 << 32) - PAGE_SIZE,
+    (1 << 32) - PAGE_SIZE + 1,
+    (1 << 32) + PAGE_SIZE,
+)
 _MISTAKES: Final = ("allov anything", "create impossible,0", f"create impossible,{impossible_bytes()[-1]:#x}")
 
 
@@ -88,6 +95,23 @@ def test_a_create_that_cannot_be_takes_everything_back(deploy: Deploy, attempt: 
         text = running.refused()
         assert attempt(text).status is not None, f"accepted: {text}"
         assert running.seen() == before, f"after a guest that did not start: {text}"
+
+
+@pytest.mark.parametrize("size", WIDE, ids="{:#x} bytes".format)
+@pytest.mark.requirement("SHM-CREATE-05", "SHM-CREATE-02")
+def test_a_create_of_a_size_beyond_31_bits_is_whole_or_keeps_the_guest_from_starting(
+    start_guests: Deploy, bench: Bench, size: int
+) -> None:
+    """Either is right, as hosts have more memory or less. A smaller region than was asked for never is."""
+    try:
+        guest, peer = start_guests(f"create wide,{size:#x}", "")
+    except GuestEndedError:
+        judged()
+        return
+    (made,) = creations(guest.vdevs[0], bench.profile)
+    region = peer.request("wide", pages=1).region
+    assert region is not None
+    assert region.pages == made.pages
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
