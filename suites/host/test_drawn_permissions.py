@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
 ROUNDS: Final = 3
 VDEVS: Final = 8
 REQUESTS: Final = 25
-CREATED: Final = tuple(f"m{number}".ljust(length, "x") for number, length in enumerate((4, 5, 8, 13, 21, 30, 31) * 4))
+CREATED: Final = tuple(f"m{number}".ljust(length, "x") for number, length in enumerate((4, 5, 8, 13, 21, 30, 31) * 9))
 """Names of many lengths up to the greatest."""
 ASKED: Final = tuple(f"asked{number}" for number in range(10))
 GROUPS: Final = {"0": 0, "root": 0, "77": 77, "4242": 4242}
@@ -59,9 +59,9 @@ def _create(random: Random) -> str:
 def drawn_options(random: Random) -> str:
     """Creates of a device, among them a mask and a group or none; what two of them would mean is not documented."""
     options = [_create(random) for _ in range(random.choice((1, 2, 3, 4, 12)))]
-    if random.random() < 0.6:
+    if random.random() < 0.8:
         options.append(f"umask 0{random.randrange(0o1000):o}")
-    if random.random() < 0.6:
+    if random.random() < 0.8:
         options.append(f"gid {random.choice(list(GROUPS))}")
     random.shuffle(options)
     return " ".join(options)

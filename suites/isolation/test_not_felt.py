@@ -71,6 +71,7 @@ class Pair:
     def conclude(self) -> None:
         """Both leave; no interrupt was for nothing."""
         self._listener.check_disowned()
+        self.seen += [whole_page(self._talker), whole_page(self._listener)]
         count = self._listener.interrupt_count()
         self.seen.append((count.owned, [count.region(there.handle) for there in self._there.values()]))
         for guest in (self._talker, self._listener):
@@ -88,7 +89,7 @@ def meddle(random: Random, guest: Guest) -> None:
         case 3 if number:
             random.choice(guest.attached).detach()
         case 4:
-            guest.write("factory", reg.FIND_OFFSET, 4, random.randrange(3))
+            guest.write("factory", reg.FIND_OFFSET, 4, random.choice((0, 1, random.getrandbits(32))))
         case _:
             region = guest.request(random.choice(OTHERS), random.randint(1, 2 * PAGES)).region
             if region is not None:
@@ -128,5 +129,6 @@ def test_a_new_guest_reads_nothing_of_an_earlier_one(deploy: Deploy) -> None:
         for name in random.sample([f"new{number - 1}", "something else", "n" * reg.NAME_SIZE], k=3):
             guest.request(name, random.randint(1, 20))
         guest.write("factory", reg.FLAGS_OFFSET, 4, random.getrandbits(9))
+        guest.write("factory", reg.FIND_OFFSET, 4, random.getrandbits(32))
         (guest,) = deploy(f"allow new{number}")
         assert whole_page(guest) == first, f"guest {number}"

@@ -1,29 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long regions of ``create`` last, with two guests that create them, come, go, end and start in a drawn order."""
+"""How long regions of ``create`` last: two guests that create them, and a program of the host where there can be one,
+come, go, end and start in a drawn order.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from random import Random
 from typing import Final
 
 import pytest
 
+from fixtures.api import HOST_CLIENT, HostConnection
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
-from fixtures.hostside import HostRegions
+from fixtures.hostside import HostPrograms, HostRegions
 from harness.shmem.profile import Profile
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
 
 ROUNDS: Final = 2
-TURNS: Final = 40
+TURNS: Final = 60
 SECONDS: Final = 20.0
 """Longest time until the host knows of an end; it is only waited for when a region stays or goes against the rules."""
 CREATED: Final = {"maker": {"kept0": 1, "kept1": 3, "kept2": 20}, "second": {"kept1": 3, "kept2": 20, "kept3": 2}}
 """By guest, pages of the regions that it creates. Both name some of them."""
+PROGRAM: Final = "program"
 NAMES: Final = sorted({name for created in CREATED.values() for name in created})
 PAGES: Final = CREATED["maker"] | CREATED["second"]
 OPTIONS: Final = [
@@ -34,13 +39,24 @@ OPTIONS: Final = [
 class Life:
     """The two guests, who is in which region, who has made it, and which regions have to be there."""
 
-    def __init__(self, random: Random, deploy: Deploy, host_regions: HostRegions, profile: Profile) -> None:
+    def __init__(
+        self,
+        random: Random,
+        deploy: Deploy,
+        host_regions: HostRegions,
+        profile: Profile,
+        programs: HostPrograms | None,
+        stack: ExitStack,
+    ) -> None:
         self._random = random
         self._deploy = deploy
+        self._programs = programs
+        self._stack = stack
+        self._start_program()
         self._by_clients = profile.create_lifetime == "last-client"
         self._guests = dict(zip(CREATED, deploy(*OPTIONS), strict=True))
         self._ended: str | None = None
-        self._held: dict[tuple[str, str], Region] = {}
+        self._held: dict[tuple[str, str], Region | HostConnection] = {}
         self.expected = dict.fromkeys(NAMES, bytes(8))
         """By name: the first bytes."""
         self._maker = dict.fromkeys(CREATED["second"], "second") | dict.fromkeys(CREATED["maker"], "maker")
@@ -59,10 +75,13 @@ class Life:
     def step(self) -> str:
         """Let something happen; what it was."""
         random = self._random
-        who = random.choice([name for name in CREATED if name != self._ended])
+        actors = (*CREATED, PROGRAM) if self._programs else CREATED
+        who = random.choice([name for name in actors if name != self._ended])
         name = random.choice(NAMES)
         kind = random.random()
         if kind < 0.15:
+            if who == PROGRAM:
+                return self._end_program()
             return self._end(who) if self._ended is None else self._start(self._ended)
         if (who, name) in self._held:
             if kind < 0.5:
@@ -70,24 +89,41 @@ class Life:
                 self._left(name)
                 return f"{who} leaves {name}"
             self.expected[name] = random.randbytes(8)
-            self._held[who, name].poke(0, self.expected[name])
+            _write(self._held[who, name], self.expected[name])
             return f"{who} writes to {name}"
         if name not in self.expected:
             return "nothing"
-        self._held[who, name] = region = self._guests[who].attach(name, pages=7)
+        self._held[who, name] = region = self._joined(who, name)
         assert region.pages == PAGES[name], f"{name} has been made anew"
-        assert region.peek(0, 8) == self.expected[name], f"{name} has other bytes"
+        assert _read(region) == self.expected[name], f"{name} has other bytes"
         return f"{who} joins {name}"
 
-    def _end(self, who: str, how: Callable[[Guest], object] | None = None) -> str:
-        how = how or self._random.choice((Guest.power_off, Guest.cut_power, Guest.kill))
-        how(self._guests[who])
-        self._ended = who
+    def _joined(self, who: str, name: str) -> Region | HostConnection:
+        return self._program.create(name, 7) if who == PROGRAM else self._guests[who].attach(name, pages=7)
+
+    def _start_program(self) -> None:
+        if self._programs:
+            self._program_alone = self._stack.enter_context(ExitStack())
+            self._program = self._program_alone.enter_context(self._programs())
+
+    def _end_program(self) -> str:
+        self._program_alone.close()
+        self._start_program()
+        self._all_left(PROGRAM)
+        return "the end of the program"
+
+    def _all_left(self, who: str) -> None:
         left = [name for holder, name in self._held if holder == who]
         for name in left:
             del self._held[who, name]
         for name in left if self._by_clients else NAMES:
             self._left(name)
+
+    def _end(self, who: str, how: Callable[[Guest], object] | None = None) -> str:
+        how = how or self._random.choice((Guest.power_off, Guest.cut_power, Guest.kill))
+        how(self._guests[who])
+        self._ended = who
+        self._all_left(who)
         return f"the end of {who}"
 
     def _start(self, who: str) -> str:
@@ -108,6 +144,16 @@ class Life:
             self.expected.pop(name, None)
 
 
+def _write(region: Region | HostConnection, data: bytes) -> None:
+    """Put it at the beginning of the region."""
+    (region.poke if isinstance(region, Region) else region.write)(0, data)
+
+
+def _read(region: Region | HostConnection) -> bytes:
+    """The first eight bytes of the region."""
+    return region.peek(0, 8) if isinstance(region, Region) else region.read(0, 8)
+
+
 @pytest.mark.parametrize("number", range(ROUNDS))
 @pytest.mark.requirement("SHM-PROF-10")
 def test_regions_of_create_last_as_the_profile_says(
@@ -121,15 +167,17 @@ def test_regions_of_create_last_as_the_profile_says(
         pytest.skip(f"profile of bench {bench.name}: a new region has the bytes of an earlier one (new_content)")
     # Guests that no earlier test had.
     deploy()
-    life = Life(Random(f"created {number}"), deploy, host_regions, profile)
+    with bench.host() as host, ExitStack() as stack:
+        programs = host.program if HOST_CLIENT in host.capabilities else None
+        life = Life(Random(f"created {number}"), deploy, host_regions, profile, programs, stack)
+        for turn in range(TURNS):
+            what = life.step()
+            assert _there(host_regions, set(life.expected)) == set(life.expected), f"turn {turn}: {what}"
 
-    def there() -> set[str]:
-        """Once they are as expected, or after a while: the host hears of a qvm's end when it was killed."""
-        deadline = time.monotonic() + SECONDS
-        while (names := set(host_regions()) & set(NAMES)) != set(life.expected) and time.monotonic() < deadline:
-            pass
-        return names
 
-    for turn in range(TURNS):
-        what = life.step()
-        assert there() == set(life.expected), f"turn {turn}: {what}"
+def _there(host_regions: HostRegions, expected: set[str]) -> set[str]:
+    """The regions, once they are as expected, or after a while: the host hears of the end of what was killed."""
+    deadline = time.monotonic() + SECONDS
+    while (names := set(host_regions()) & set(NAMES)) != expected and time.monotonic() < deadline:
+        pass
+    return names
