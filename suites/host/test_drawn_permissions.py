@@ -57,13 +57,14 @@ def _create(random: Random) -> str:
 
 
 def drawn_options(random: Random) -> str:
-    """Creates of a device, among them a mask and a group or none; what two of them would mean is not documented."""
-    options = [_create(random) for _ in range(random.choice((1, 2, 3, 4, 12)))]
-    if random.random() < 0.8:
-        options.append(f"umask 0{random.randrange(0o1000):o}")
-    if random.random() < 0.8:
-        options.append(f"gid {random.choice(list(GROUPS))}")
-    random.shuffle(options)
+    """Creates of a device, among the first of them a mask and a group or none.
+
+    What two masks or groups of one device would mean is not documented.
+    """
+    options = [_create(random) for _ in range(random.choice((1, 3, 6, 12)))]
+    for option in random.sample((f"umask 0{random.randrange(0o1000):o}", f"gid {random.choice(list(GROUPS))}"), k=2):
+        if random.random() < 0.8:
+            options.insert(random.randint(0, len(options) // 2), option)
     return " ".join(options)
 
 

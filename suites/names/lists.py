@@ -85,8 +85,9 @@ def _of_patterns(random: Random) -> Iterator[Listed]:
     for number in range(_CHARACTER_LISTS):
         yield _of_characters(random, kinds[(number + 2) % len(kinds)])
     for number in range(_LONG_LISTS):
-        long = [_long_pattern(random) for _ in range(3)]
-        rules = list(zip(kinds[number % len(kinds)], long, strict=True))
+        long = [_starred(random, count) for count in random.sample(range(3, _MOST_STARS), 4)]
+        long += [_long_pattern(random) for _ in range(3)]
+        rules = list(zip(itertools.cycle(kinds[number % len(kinds)]), long, strict=False))
         yield Listed(_options(rules), tuple(_around(random, long, per_pattern=1)))
 
 
@@ -96,6 +97,7 @@ _SETS_OF_A_LIST: Final = 12
 _CHARACTER_LISTS: Final = 2
 _LONG_LISTS: Final = 2
 _MOST_ELEMENTS: Final = 16
+_MOST_STARS: Final = 14
 
 
 def _of_sets(random: Random, kinds: Sequence[RuleKind]) -> Listed:
@@ -147,6 +149,12 @@ def _pattern(random: Random, *shape: Sequence[str]) -> str:
     around = [random.choice(random.choice(_FORMS)) for _ in range(random.randrange(3))]
     at = random.randrange(len(around) + 1)
     return "".join([*around[:at], *(random.choice(form) for form in shape), *around[at:]])
+
+
+def _starred(random: Random, count: int) -> str:
+    """A pattern with so many stars, with one or two elements between them, behind a letter of its own."""
+    between = ("a", "b", "?", "ab", "[ab]", r"\*")
+    return chr(ord("a") + count) + "".join(f"*{random.choice(between)}" for _ in range(count))
 
 
 def _long_pattern(random: Random) -> str:
