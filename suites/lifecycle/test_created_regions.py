@@ -19,6 +19,7 @@ from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from fixtures.hostside import HostPrograms, HostRegions
 from harness.shmem.profile import Profile
+from harness.shmem.registers import PAGE_SIZE
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
 
@@ -32,7 +33,7 @@ PROGRAM: Final = "program"
 NAMES: Final = sorted({name for created in CREATED.values() for name in created})
 PAGES: Final = CREATED["maker"] | CREATED["second"]
 OPTIONS: Final = [
-    " ".join(f"create {name},{pages * 4096}" for name, pages in created.items()) for created in CREATED.values()
+    " ".join(f"create {name},{pages * PAGE_SIZE}" for name, pages in created.items()) for created in CREATED.values()
 ]
 
 
