@@ -9,8 +9,8 @@ from suites.names.lists import Start
 
 REQUIREMENTS: Final[dict[Start, tuple[str, ...]]] = {
     "patterns": (
-        "SHM-PROF-02", "SHM-PROF-01", "SHM-PROF-04", "SHM-ALLOW-04", "SHM-ALLOW-05", "SHM-DENY-01", "SHM-DENY-02",
-        "SHM-DENY-04", "SHM-STAT-03", "SHM-FACT-09", "SHM-ISOL-02",
+        "SHM-PROF-02", "SHM-PROF-01", "SHM-PROF-04", "SHM-ALLOW-02", "SHM-ALLOW-03", "SHM-ALLOW-04", "SHM-ALLOW-05",
+        "SHM-DENY-01", "SHM-DENY-02", "SHM-DENY-04", "SHM-STAT-03", "SHM-FACT-09", "SHM-ISOL-02",
     ),
     "lists": (
         "SHM-ALLOW-02", "SHM-ALLOW-03", "SHM-ALLOW-04", "SHM-ALLOW-05", "SHM-ALLOW-06", "SHM-DENY-01", "SHM-DENY-02",
