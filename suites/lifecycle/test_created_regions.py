@@ -104,11 +104,10 @@ class Life:
 
     def _start_program(self) -> None:
         if self._programs:
-            self._program_alone = self._stack.enter_context(ExitStack())
-            self._program = self._program_alone.enter_context(self._programs())
+            self._program = self._stack.enter_context(self._programs())
 
     def _end_program(self) -> str:
-        self._program_alone.close()
+        self._stack.close()
         self._start_program()
         self._all_left(PROGRAM)
         return "the end of the program"

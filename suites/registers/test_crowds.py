@@ -74,7 +74,7 @@ class Crowd:
 
     def _signal(self, sender: Client) -> None:
         others = [client for client in self._clients if client is not sender]
-        to = random_part(self._random, others)
+        to = _some(self._random, others)
         bits = mask([client.side.index for client in to])
         if self._random.random() < 0.3:
             to, bits = others, NOTIFY_ALL_OTHERS
@@ -85,7 +85,7 @@ class Crowd:
     def check(self, client: Client, offset: int, width: int) -> None:
         """One load, which has to see who is there and who has signalled; it takes the signals."""
         members = mask([other.side.index for other in self._clients])
-        status = members << STATUS_MEMBERS_SHIFT | mask(sorted(client.pending))
+        status = members << STATUS_MEMBERS_SHIFT | mask(client.pending)
         page = status.to_bytes(4, "little") + client.side.index.to_bytes(4, "little")
         seen = client.load(offset, width)
         expected, where = page[offset : offset + width], f"client {client.side.index}, {width} bytes at {offset:#x}"
@@ -99,7 +99,7 @@ class Crowd:
             self.check(client, CONTROL_STATUS_OFFSET, 4)
 
 
-def random_part(random: Random, clients: list[Client]) -> list[Client]:
+def _some(random: Random, clients: list[Client]) -> list[Client]:
     """Some of them, none and all among the cases."""
     return random.sample(clients, k=random.randint(0, len(clients)))
 
@@ -113,7 +113,7 @@ def _lives(guests: Sequence[Guest], program: HostProgram, loads: Sequence[tuple[
         wanted = MAX_CLIENTS if phase % 3 == 1 else random.randint(2, MAX_CLIENTS)
         for _ in range(STEPS + MAX_CLIENTS):
             crowd.step(wanted)
-            for client in random_part(random, crowd.guests):
+            for client in _some(random, crowd.guests):
                 for offset, width in random.choices(loads, k=random.choice((1, 2))):
                     crowd.check(client, offset, width)
         crowd.check_all()
