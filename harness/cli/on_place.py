@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -66,10 +67,14 @@ def run(args: argparse.Namespace) -> int:
         os.close(reporting)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda number, _frame: keeper.send_signal(number))
-        status = keeper.wait()
+        ended = os.pidfd_open(keeper.pid)
+        while keeper.poll() is None:
+            # Python handles a signal that comes just before a wait only after it, so none of these is long.
+            select.select([ended], [], [], 1.0)
+        os.close(ended)
     with os.fdopen(report) as reported:
         _clean(Lab(args.coordinator), dict(line.rstrip("\n").split(" ") for line in reported))
-    return EXIT_BENCH_ERROR if status < 0 else status
+    return EXIT_BENCH_ERROR if keeper.returncode < 0 else keeper.returncode
 
 
 def _clean(lab: Lab, reported: Mapping[str, str]) -> None:
