@@ -210,8 +210,7 @@ class Probe:
 
     def load_configuration(self, device: int, offset: int, width: int) -> int:
         """One load of 1, 2 or 4 bytes from the configuration space of a device on PCI."""
-        self.command(f"batch h,{device:x},{offset:x},{width}")
-        return int(self.command("seen 0")["values"][0], 0)
+        return self._step(f"h,{device:x},{offset:x},{width}")
 
     def store_configuration(self, device: int, offset: int, width: int, value: int) -> None:
         """One store of 1, 2 or 4 bytes to the configuration space of a device on PCI."""
@@ -244,6 +243,25 @@ class Probe:
         With ``times`` it keeps when it took each of them as the samples of the last measurement.
         """
         self.command(f"irq serve {count}{' times' if times else ''}", handle=handle)
+
+    def count_messages(self, device: int) -> bool:
+        """Count the messages of a device on PCI, with no look at any status: whether the guest can."""
+        return self._step(f"g,{device:x},3") == 1
+
+    def count_no_more(self, device: int) -> None:
+        """Take no interrupts of the device."""
+        self._step(f"g,{device:x},0")
+
+    def messages(self, device: int, expected: int, seconds: float) -> int:
+        """How many messages have come since this was last asked; those that are missing are waited for."""
+        step = f"i,{device:x},{expected:x},{expected:x},{round(1000 * seconds):x}"
+        wrong = self._step(step, timeout=TIMEOUT + seconds)
+        return wrong - 1 if wrong else expected
+
+    def _step(self, step: str, timeout: float = TIMEOUT) -> int:
+        """The first value of a batch of one step."""
+        self.command(f"batch {step}", timeout=timeout)
+        return int(self.command("seen 0")["values"][0], 0)
 
     def notify(self, mask: int, *, handle: int | None = None) -> None:
         """Write ``mask`` to the control page's notify register."""

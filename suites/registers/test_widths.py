@@ -101,14 +101,24 @@ def test_narrow_stores_to_detach_leave(deploy: Deploy) -> None:
         ours.forget()
 
 
-@pytest.mark.requirement("SHM-PROF-05")
+@pytest.mark.requirement("SHM-PROF-05", "SHM-LIFE-01")
 def test_stores_of_eight_bytes(deploy: Deploy) -> None:
-    """Over the two registers that are read only, nothing; over the other two, a signal, and then the sender is gone."""
-    guest, peer, _ = deploy(*FREE)
-    ours, theirs = joined([guest, peer], "wide-stores")
-    ours.store(STATUS, (1 << 64) - 1, 8)
-    assert (ours.heard(), ours.load(IDX)) == (theirs.heard(), ours.index)
-    ours.store(NOTIFY, mask([theirs.index]), 8)
-    last = theirs.heard()
-    assert (last.pending, last.members) == ({ours.index}, {theirs.index})
-    ours.forget()
+    """Over the two registers that are read only, nothing; over the other two, drawn signals, and the sender is gone."""
+    guest, *peers = deploy(*FREE)
+    random = Random("wide stores")
+    one, other = joined(peers, "wide-stores")
+    for number in range(EACH):
+        ours = guest.attach("wide-stores")
+        for peer in (one, other):
+            peer.pending()
+        ours.store(STATUS, random.choice((0, (1 << 64) - 1)), 8)
+        assert (ours.members(), ours.load(IDX)) == ({ours.index, one.index, other.index}, ours.index)
+        chosen = [peer for peer in (one, other) if random.random() < 0.5] if number else []
+        # To detach, any value will do.
+        value = random.choice((0, 1, (1 << 32) - 1))
+        ours.store(NOTIFY, mask(peer.index for peer in chosen) | value << 32, 8)
+        ours.forget()
+        for peer in (one, other):
+            last, said = peer.heard(), f"{len(chosen)} signals, {value:#x}"
+            assert last.members == {one.index, other.index}, said
+            assert last.pending == ({ours.index} if peer in chosen else set()), said

@@ -7,12 +7,15 @@ import json
 import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests import programs
 from tests.bench.mini_suite import MiniSuite, fake
 
+_ROOT = Path(__file__).parents[2]
 _PASS = 'import pytest\n@pytest.mark.requirement("SHM-ALLOW-01")\ndef test_it(bench): assert bench\n'
 
 
@@ -45,6 +48,14 @@ def test_nothing_selected_is_wrong_use(mini: MiniSuite) -> None:
     mini.write("test_it.py", _PASS)
     mini.benches(left=fake())
     assert mini.run("-k", "nothing_like_it").returncode == 3
+
+
+def test_a_path_that_does_not_exist_is_wrong_use() -> None:
+    """In the repository, where pytest then takes in the tests of the harness, too."""
+    command = [sys.executable, "-m", "pytest", "suites/nosuch.py", "--lg-env", "boards.yaml"]
+    run = programs.run(command, cwd=_ROOT, capture_output=True, text=True)
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "file or directory not found: suites/nosuch.py" in run.stdout + run.stderr
 
 
 def test_a_bench_that_stays_broken_is_given_up_and_the_other_goes_on(mini: MiniSuite) -> None:
