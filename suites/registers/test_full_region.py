@@ -3,16 +3,27 @@
 
 from __future__ import annotations
 
+import time
+from random import Random
+from typing import Final
+
 import pytest
 
-from fixtures.api import HostProgram
+from fixtures.api import HostConnection, HostProgram
 from fixtures.deployment import Deploy
-from harness.shmem.registers import MAX_CLIENTS
+from fixtures.guest import Guest
+from fixtures.hostside import HostPrograms
+from fixtures.settings import Setting
+from harness.shmem.registers import MAX_CLIENTS, STATUS_MEMBERS_SHIFT
 from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
+ROUNDS: Final = 3
+SECONDS: Final = 20.0
+"""Longest time until the host knows of an end; it is only waited for when somebody stays."""
+ENDS: Final = (Guest.power_off, Guest.reboot, Guest.cut_power, Guest.kill)
 
 
 @pytest.mark.requirement("SHM-STAT-02")
@@ -36,3 +47,43 @@ def test_requests_for_a_full_region_cost_nothing(deploy: Deploy, host_program: H
     assert (region.pages, region.members()) == (2, {region.index})
     clients[5].detach()
     assert guest.attach("besieged").members() == set(range(MAX_CLIENTS))
+
+
+def _settled(watch: HostConnection, members: int) -> int:
+    """How many are in the region, as soon as it is so many: a host may need a moment to see that a qvm was killed."""
+    deadline = time.monotonic() + SECONDS
+    while (found := (watch.status() >> STATUS_MEMBERS_SHIFT).bit_count()) != members and time.monotonic() < deadline:
+        pass
+    return found
+
+
+@pytest.mark.drawn
+@pytest.mark.requirement("SHM-STAT-02", "SHM-LIFE-03", "SHM-LIFE-04", "SHM-CTRL-02")
+def test_there_is_room_again_for_each_who_has_gone(
+    deploy: Deploy, host_program: HostProgram, host_programs: HostPrograms, setting: Setting
+) -> None:
+    """A guest ends, a program of the host ends or leaves, in drawn ways: as many others come in, and no one more."""
+    random = Random(f"room {setting.placement}")
+    watch = host_program.create("turnover", 1)
+    for number in range(ROUNDS):
+        late, *guests = deploy(*FREE)
+        inside = [guest.attach("turnover") for guest in guests]
+        with host_programs() as ending:
+            programs = [ending.create("turnover", 1) for _ in range(MAX_CLIENTS - 1 - len(inside))]
+            assert late.request("turnover").status == Status.CLIENT_MAX, f"round {number}: a 17th"
+            for connection in random.sample(programs, k=random.randrange(len(programs))):
+                programs.remove(connection)
+                connection.detach()
+            gone = random.choice(guests)
+            random.choice(ENDS)(gone)
+            there = len(programs) + len(inside)
+            assert _settled(watch, there) == there, f"round {number}: {gone.name} has ended"
+            programs += [ending.create("turnover", 1) for _ in range(MAX_CLIENTS - 1 - there)]
+            last = late.attach("turnover")
+            assert last.members() == set(range(MAX_CLIENTS))
+            taken = {watch.index, last.index, *(one.index for one in programs)}
+            taken |= {region.index for region in inside if region.guest is not gone}
+            assert len(taken) == MAX_CLIENTS, "two clients with one index"
+        assert _settled(watch, len(inside) + 1) == len(inside) + 1, f"round {number}: the program has ended"
+        for region in (last, *(one for one in inside if one.guest is not gone)):
+            region.detach()
