@@ -23,6 +23,7 @@ _NAMES_US: Final = "harness."
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Load the plugins of the suites before any conftest; one that names them too changes nothing."""
+    _leave_as_it_is(early_config.pluginmanager)
     # The option is labgrid's.
     file = getattr(early_config.known_args_namespace, "lg_env", None) or os.environ.get("LG_ENV")
     if not file or not _is_for_us(Path(file)):
@@ -32,7 +33,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     manager = early_config.pluginmanager
-    _leave_as_it_is(manager)
     from harness.report import recorder
 
     if not manager.is_registered(recorder):
@@ -41,7 +41,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def _leave_as_it_is(manager: pytest.PytestPluginManager) -> None:
-    """Keep pytest from rewriting the assertions of the installed harness: there are none, and it would write there."""
+    """Keep pytest from rewriting the harness, installed or on PYTHONPATH.
+
+    It has no assertions, pytest would write beside it, and what it judges by would be taken for tests.
+    """
     marked: set[str] = getattr(manager.rewrite_hook, "_must_rewrite", set())
     marked.discard(__package__)
 

@@ -78,7 +78,14 @@ def test_commands_that_judge_refuse_it_too(tmp_path: Path, words: list[str]) -> 
     assert "assertions are disabled" in run.stderr
 
 
-@pytest.mark.parametrize("variables", [{"PYTHONDONTWRITEBYTECODE": "1"}, {"PYTHONWARNINGS": "error::UserWarning"}])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONDONTWRITEBYTECODE": "1"},
+        {"PYTHONWARNINGS": "error::UserWarning"},
+        {"PYTHONPATH": str(Path(__file__).parents[2])},
+    ],
+)
 def test_other_modes_of_the_interpreter_judge_the_same(make_suite: MakeSuite, variables: dict[str, str]) -> None:
     suite = make_suite('def test_a(bench): assert bench == "left"')
     programs.run(
