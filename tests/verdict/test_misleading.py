@@ -101,6 +101,21 @@ def _untracked_in_the_harness(world: World) -> Ran:
         file.unlink()
 
 
+def _changed_meanwhile(world: World) -> Ran:
+    later = "__import__('pathlib').Path(__file__).with_name('later.py').write_text('') == 0"
+    world.edit("test_it.py", "assert bench.name", f"assert {later}")
+    world.commit()
+    return world.pytest()
+
+
+def _committed_meanwhile(world: World) -> Ran:
+    words = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--allow-empty", "-qm", "later"]
+    done = f"__import__('subprocess').run({words}).returncode == 0"
+    world.edit("test_it.py", "assert bench.name", f"assert bench.name == 'right' or {done}")
+    world.commit()
+    return world.qualify("--jobs", "1")
+
+
 def _aborted(world: World) -> Ran:
     world.edit("test_it.py", "assert bench.name", "__import__('os').kill(__import__('os').getpid(), 15)")
     world.commit()
@@ -165,6 +180,7 @@ waivers:
 
 HERE = "(on the command line)"
 OTHER = "the suite suite is not as in its commit"
+MEANWHILE = "the suite suite has changed while the run went on"
 
 # The way, the verdict, and what names it.
 WAYS: dict[str, tuple[Way, str, str]] = {
@@ -202,6 +218,8 @@ WAYS: dict[str, tuple[Way, str, str]] = {
     "no repository": (_no_repository, "PARTIAL", "of the suite suite is not known: it is not in a git repository"),
     "changed harness": (_changed_harness, "PARTIAL", "the harness is not as in its commit: harness/narrow.py"),
     "untracked in the harness": (_untracked_in_the_harness, "PARTIAL", "not as in its commit: fixtures/more.py"),
+    "changed meanwhile": (_changed_meanwhile, "PARTIAL", f"{MEANWHILE}: later.py"),
+    "committed meanwhile": (_committed_meanwhile, "PARTIAL", f"{MEANWHILE}: from commit"),
     "aborted": (_aborted, "FAIL", "the run was interrupted: SIGTERM"),
     "wrong profile": (_wrong_profile, "PARTIAL", "profile of left: name_leading_dot is x, the profile says"),
     "expired waiver": (_expired_waiver, "PARTIAL", "the waiver of SHM-ALLOW-01 on left expired on 2020-01-31"),

@@ -13,8 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.report.evidence import folder, journal, rerun
-from harness.report.evidence.journal import NOTHING_SELECTED, Began, CaseDone, Ended, Entry, PlanMade, Rerun, RunError
+from harness.report.evidence.journal import (
+    NOTHING_SELECTED,
+    Began,
+    CaseDone,
+    Ended,
+    Entry,
+    FellShort,
+    PlanMade,
+    Rerun,
+    RunError,
+)
 from harness.report.evidence.model import ReportError
+from harness.report.verdict import shortfalls
 
 
 def entries(run: Path) -> list[Entry]:
@@ -23,7 +34,7 @@ def entries(run: Path) -> list[Entry]:
     Raises ReportError when a journal is damaged.
     """
     own = journal.read(run / folder.JOURNAL)
-    inside = rerun.together([_inside(run, attempt) for attempt in _attempts(run, own)])
+    inside = rerun.together([_inside(run, own, attempt) for attempt in _attempts(run, own)])
     # A bench that has none of the selected tests is no error as long as another one has some.
     seen = {NOTHING_SELECTED} if any(entry.cases for entry in inside if isinstance(entry, PlanMade)) else set()
     return [*own[:1], *(entry for entry in inside if not _known_before(entry, seen)), *own[1:]]
@@ -32,7 +43,7 @@ def entries(run: Path) -> list[Entry]:
 def of_last_attempt(run: Path) -> list[Entry]:
     """As ``entries``, of the newest attempt of a run alone."""
     own = journal.read(run / folder.JOURNAL)
-    return [*own[:1], *_inside(run, _attempts(run, own)[-1])]
+    return [*own[:1], *_inside(run, own, _attempts(run, own)[-1])]
 
 
 def earlier_attempts(own: Sequence[Entry]) -> list[list[str]]:
@@ -50,12 +61,12 @@ def _attempts(run: Path, own: Sequence[Entry]) -> list[list[Path]]:
     return found
 
 
-def _inside(run: Path, session_dirs: Sequence[Path]) -> list[Entry]:
+def _inside(run: Path, own: Sequence[Entry], session_dirs: Sequence[Path]) -> list[Entry]:
     """What these sessions add to the run."""
     return [
         entry
         for session_dir in session_dirs
-        for entry in _of_one_run(journal.read(session_dir / folder.JOURNAL), session_dir.relative_to(run))
+        for entry in _of_one_run(own, journal.read(session_dir / folder.JOURNAL), session_dir.relative_to(run))
     ]
 
 
@@ -77,10 +88,13 @@ def write_junit(run: Path) -> None:
     folder.write_whole(run / folder.JUNIT, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def _of_one_run(session: list[Entry], session_dir: Path) -> Iterator[Entry]:
+def _of_one_run(own: Sequence[Entry], session: list[Entry], session_dir: Path) -> Iterator[Entry]:
     """What a session adds to the run: paths start at the run's folder, and the run has one begin and one end."""
     if not session or not isinstance(session[0], Began):
         raise ReportError(f"the journal in {session_dir} does not say which run it belongs to")
+    known = [source for entry in own if isinstance(entry, Began) for source in entry.sources]
+    if changed := list(shortfalls.of_changed(known, session[0].sources)):
+        yield FellShort(changed)
     for entry in session:
         if isinstance(entry, CaseDone):
             evidence = [f"{session_dir.as_posix()}/{path}" for path in entry.case.evidence]

@@ -73,8 +73,8 @@ class RunRecorder:
         self._catalogue = requirements
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         around = surroundings.of_session(config)
-        places = surroundings.suites(config)
-        self._journal.write(provenance.began(self.folder.name, command, list(requirements.values()), around, places))
+        self._suites = surroundings.suites(config)
+        self._journal.write(provenance.began(self.folder.name, command, [*requirements.values()], around, self._suites))
         if self._journal.lost is not None:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
@@ -353,10 +353,10 @@ class RunRecorder:
         )
 
     def _end_narrowed(self, session: pytest.Session) -> None:
-        left = len(build(self._journal.entries).not_run)
-        stopped = self._selection.stopped(session, left)
-        if stopped:
+        if stopped := self._selection.stopped(session, len(build(self._journal.entries).not_run)):
             self._journal.write(Narrowed(stopped))
+        for entry in provenance.changed(self._journal.entries, self._suites):
+            self._journal.write(entry)
 
     def _finish_run(self, exitstatus: int) -> Report:
         if not self._collecting:

@@ -24,6 +24,7 @@ from harness.report.evidence.model import (
 from harness.report.pages import readings
 
 _SHOWN: Final = 3
+_ABBREVIATED: Final = 12
 _TOLD: Final = ("selection", "profile")
 _TRIED: Final = ("pass", "fail", "recorded")
 
@@ -37,6 +38,20 @@ def of_sources(sources: Sequence[Source]) -> Iterator[Shortfall]:
             yield Shortfall("source", f"the commit of {source.what} is not known: {source.note}")
         elif source.changes:
             yield Shortfall("source", f"{source.what} is not as in its commit: {few(source.changes, _SHOWN)}")
+
+
+def of_changed(before: Sequence[Source], after: Iterable[Source]) -> Iterator[Shortfall]:
+    """Code that is not what it was when the run began: some of the verdicts are of the one, and some of the other."""
+    for source in after:
+        known = [one for one in before if one.what == source.what]
+        if not known or source in known:
+            continue
+        if all(one.commit != source.commit for one in known):
+            first, then = (one.commit[:_ABBREVIATED] or "an unknown one" for one in (known[-1], source))
+            text = f"from commit {first} to {then}"
+        else:
+            text = few(sorted({*source.changes}.symmetric_difference(known[-1].changes)), _SHOWN)
+        yield Shortfall("source", f"{source.what} has changed while the run went on: {text}")
 
 
 def of_selection(narrowed: Iterable[Narrowing]) -> Iterator[Shortfall]:
