@@ -23,6 +23,7 @@ from harness.report.evidence.journal import (
     ComponentsRecorded,
     Ended,
     Entry,
+    ItemIdentified,
     Narrowed,
     PlanMade,
     RunError,
@@ -190,6 +191,19 @@ def test_journal_that_was_cut_in_the_middle_of_a_line(tmp_path: Path) -> None:
     for length in range(len(whole)):
         path.write_text(whole[:length])
         assert len(journal.read(path)) == whole[:length].count("\n")
+
+
+def test_a_host_that_is_another_one_when_it_comes_up_again_keeps_the_run_from_a_pass() -> None:
+    """As when somebody updates the hypervisor between two sessions. What is unknown is no contradiction."""
+    facts: list[dict[str, str]] = [{"qvm": "unknown"}, {"qvm": "1f", "system": "8.0"}, {"qvm": "1f"}]
+    same = tuple(ItemIdentified("left", each) for each in facts)
+
+    def conflicts(*more: Entry) -> list[str]:
+        found = report_of(case("a", "pass", "R"), more=(*same, *more)).run.shortfalls
+        return [each.text for each in found if each.kind == "conflict"]
+
+    assert conflicts(ItemIdentified("right", {"qvm": "2e"})) == []
+    assert conflicts(ItemIdentified("left", {"qvm": "2e"})) == ["qvm of left was 1f at first, and then 2e"]
 
 
 def test_journal_with_a_damaged_line(tmp_path: Path) -> None:

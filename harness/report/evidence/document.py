@@ -104,6 +104,7 @@ def build(entries: Sequence[Entry]) -> Report:
             *shortfalls.of_scope(scope),
             *shortfalls.of_profiles(cases),
             *shortfalls.of_sources(began.sources),
+            *shortfalls.of_items((entry.bench, entry.facts) for entry in _of(entries, ItemIdentified)),
             *shortfalls.of_waivers(waivers),
         ]
     )

@@ -7,7 +7,7 @@ why that cannot be said stands in one line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from harness.report.evidence.few import few
@@ -25,6 +25,7 @@ from harness.report.pages import readings
 
 _SHOWN: Final = 3
 _ABBREVIATED: Final = 12
+_UNKNOWN: Final = "unknown"
 _TOLD: Final = ("selection", "profile")
 _TRIED: Final = ("pass", "fail", "recorded")
 
@@ -52,6 +53,15 @@ def of_changed(before: Sequence[Source], after: Iterable[Source]) -> Iterator[Sh
         else:
             text = few(sorted({*source.changes}.symmetric_difference(known[-1].changes)), _SHOWN)
         yield Shortfall("source", f"{source.what} has changed while the run went on: {text}")
+
+
+def of_items(identified: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Shortfall]:
+    """Benches whose host did not say the same of itself each time when it came up. What it could not say is nothing."""
+    first: dict[tuple[str, str], str] = {}
+    for bench, facts in identified:
+        for what, value in facts.items():
+            if value != _UNKNOWN and (before := first.setdefault((bench, what), value)) != value:
+                yield Shortfall("conflict", f"{what} of {bench} was {before} at first, and then {value}")
 
 
 def of_selection(narrowed: Iterable[Narrowing]) -> Iterator[Shortfall]:
