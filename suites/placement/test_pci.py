@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from fixtures.api import PciFunction
@@ -18,6 +20,10 @@ FREE = ("", "", "")
 MANY = 20
 HEADER = ((PCI_COMMAND, 0x0000_0447), (0x0C, 0x00FF_FFFF), (0x3C, 0xFFFF_FFFF))
 """Words of the header that a guest stores to, and which bits of them: a store to BIST may start a test."""
+READ_ONLY = (range(0x04), range(0x08, 0x0C), range(0x0E, 0x0F), range(0x2C, 0x30), range(0x34, 0x35), range(0x3D, 0x40))
+"""Identifiers, revision and class, header type, subsystem, capabilities; interrupt pin and what follows it."""
+INTERRUPT_LINE = 0x3C
+HEADER_SIZE = 0x40
 SECONDS = 20.0
 
 
@@ -108,3 +114,25 @@ def test_a_wide_store_to_the_header_is_one_of_each_byte(deploy: Deploy, register
         seen = {width: after(width, value) for width in (1, 2, 4) if after(1, first) == first}
         assert len(set(seen.values())) == 1, f"{value:#010x} at {register:#x}: {seen}"
     assert after(1, first) == first
+
+
+@pytest.mark.requirement("SHM-PCI-01", "SHM-PCI-03")
+def test_no_store_changes_a_register_that_is_read_only(deploy: Deploy) -> None:
+    """Drawn stores of any width to registers of the header that are read only (PCI 3.0, section 6.2)."""
+    guest, _, _ = deploy(*FREE)
+    number, random = guest.device(0), Random("read only")
+    load, store = guest.probe.load_configuration, guest.probe.store_configuration
+    # Interrupt Line is beside some of them, and may take what is stored.
+    stored = [*(at for several in READ_ONLY for at in several), INTERRUPT_LINE]
+    stores = [(at, width) for width in (1, 2, 4) for at in range(0, HEADER_SIZE, width)]
+    stores = [(at, width) for at, width in stores if all(at + byte in stored for byte in range(width))]
+    line = load(number, INTERRUPT_LINE, 1)
+
+    def seen() -> list[int]:
+        return [load(number, at, 1) for several in READ_ONLY for at in several]
+
+    before = seen()
+    for at, width in random.sample(stores * 2, k=2 * len(stores)):
+        store(number, at, width, value := random.choice((0, (1 << 8 * width) - 1, random.getrandbits(8 * width))))
+        store(number, INTERRUPT_LINE, 1, line)
+        assert seen() == before, f"{value:#x} stored to {at:#x}, {width} bytes"
