@@ -5,22 +5,19 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from typing import Final
 
 import pytest
 from hypothesis import settings
 
-from harness.report.recording.interrupt import InterruptKeeper
+from harness.report.recording import interrupt
 from tests import programs
-
-_KEEPER: Final = "harness-interrupt-keeper"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """SIGTERM and SIGHUP end a run as Ctrl-C does: what the tests have started is ended before."""
-    if not config.pluginmanager.has_plugin(_KEEPER):
+    if not config.pluginmanager.has_plugin(interrupt.NAME):
         # A run of the suites has its own, and comes here when the path that it was given does not exist.
-        config.pluginmanager.register(InterruptKeeper(), _KEEPER)
+        config.pluginmanager.register(interrupt.InterruptKeeper(), interrupt.NAME)
     if "not long" in config.option.markexpr:
         # The same examples each time, so that a test that fails is about the change. The long tests draw new ones.
         settings.register_profile("same-examples", derandomize=True)

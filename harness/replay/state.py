@@ -17,21 +17,13 @@ from harness.replay.script import HOST, PROGRAMS, Step
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, creations, decide
 from harness.shmem.profile import Profile
+from harness.shmem.registers import PCI_READ_ONLY
 from harness.shmem.status import Status
 
 _SHMEM_OLD: Final = 0x100
 _HANDLES: Final = 32
 _PLACES: Final = 32
 """The size of a place for a region in a window is a multiple of so many pages."""
-FIXED: Final = (
-    range(0x04),
-    range(0x08, 0x0C),
-    range(0x0E, 0x0F),
-    range(0x2C, 0x30),
-    range(0x34, 0x35),
-    range(0x3D, 0x3E),
-)
-"""Registers of a PCI function that no store changes: identifiers, class, header type, capabilities, interrupt pin."""
 LARGEST: Final = (1 << 20) - 1
 """Pages of a region that any device can show; with more there is no memory."""
 ADDRESSES: Final = range(0x10, 0x28)
@@ -98,7 +90,7 @@ class Facts:
 
         A step ``config`` may read addresses too, which nobody changes here; to store one moves the device.
         """
-        places = (*FIXED, ADDRESSES) if step.verb == "config" else FIXED
+        places = (*PCI_READ_ONLY, ADDRESSES) if step.verb == "config" else PCI_READ_ONLY
         first, end = step.number("OFFSET"), step.number("OFFSET") + step.number("WIDTH")
         header = self.headers[step.actor][step.number("DEVICE")]
         return header[first:end] if any(first in place and end - 1 in place for place in places) else b""

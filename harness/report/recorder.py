@@ -29,8 +29,7 @@ from harness.report.evidence.journal import ComponentsRecorded
 from harness.report.evidence.model import Component
 from harness.report.evidence.system import SystemTried
 from harness.report.judging import keeper as judging
-from harness.report.recording import known
-from harness.report.recording.interrupt import InterruptKeeper
+from harness.report.recording import interrupt, known
 from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE
 from harness.report.recording.records import AccessMatrix, Metrics, Observations
 from harness.report.recording.rerun import RERUN, OnlyThese
@@ -50,7 +49,6 @@ _QUESTIONS: Final = (
     "version",
 )
 
-_INTERRUPTS: Final = "harness-interrupt-keeper"
 _RUN: Final = "harness-run-recorder"
 _COLLECTOR: Final = "python"
 """The plugin of pytest that finds tests in modules, and has settings that the report asks for."""
@@ -200,10 +198,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if not any(config.getoption(name, default=False) for name in _QUESTIONS):
         plugins.refuse_runners(config)
         plugins.refuse_sudden_ends(config)
-        for name in (_INTERRUPTS, _RUN, SELECTION, judging.KEEPER, _COLLECTOR):
+        for name in (interrupt.NAME, _RUN, SELECTION, judging.KEEPER, _COLLECTOR):
             if config.pluginmanager.is_blocked(name):
                 raise pytest.UsageError(f"-p no:{name} takes away what the verdict of a run depends on: leave it out")
-        config.pluginmanager.register(InterruptKeeper(), _INTERRUPTS)
+        config.pluginmanager.register(interrupt.InterruptKeeper(), interrupt.NAME)
         try:
             refuse_optimised()
             judging.check(config)

@@ -23,6 +23,16 @@ PCI_VENDOR: Final = 0x1C05
 PCI_DEVICE: Final = 0x0001
 PCI_COMMAND: Final = 0x04
 """Offset of the command register in the configuration space (PCI Local Bus Specification 3.0, section 6.2.2)."""
+PCI_READ_ONLY: Final = (
+    range(0x04),
+    range(0x08, 0x0C),
+    range(0x0E, 0x0F),
+    range(0x2C, 0x30),
+    range(0x34, 0x35),
+    range(0x3D, 0x3E),
+)
+"""Registers of the header that no store changes: identifiers, revision and class, header type, subsystem, capabilities,
+interrupt pin (PCI Local Bus Specification 3.0, section 6.2)."""
 FDT_COMPATIBLE: Final = "qvm,guest_shm"
 
 # Factory page.

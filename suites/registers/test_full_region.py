@@ -11,19 +11,16 @@ import pytest
 
 from fixtures.api import HostConnection, HostProgram
 from fixtures.deployment import Deploy
-from fixtures.guest import Guest
 from fixtures.hostside import HostPrograms
 from fixtures.settings import Setting
 from harness.shmem.registers import MAX_CLIENTS, STATUS_MEMBERS_SHIFT
 from harness.shmem.status import Status
+from suites.lifecycle.test_drawn_ends import ENDS, SECONDS
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
 ROUNDS: Final = 3
-SECONDS: Final = 20.0
-"""Longest time until the host knows of an end; it is only waited for when somebody stays."""
-ENDS: Final = (Guest.power_off, Guest.reboot, Guest.cut_power, Guest.kill)
 
 
 @pytest.mark.requirement("SHM-STAT-02")

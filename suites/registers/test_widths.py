@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from fixtures.deployment import Deploy
-from fixtures.guest import Guest, Region, indices, mask
+from fixtures.guest import Guest, Heard, Region, indices, mask
 from fixtures.settings import Setting
 from harness.shmem import registers as reg
 from suites.notification.test_wired_lines import SECONDS, come_and_go, interrupts_due
@@ -112,7 +112,8 @@ def test_stores_of_eight_bytes(deploy: Deploy) -> None:
         for peer in (one, other):
             peer.pending()
         ours.store(STATUS, random.choice((0, (1 << 64) - 1)), 8)
-        assert (ours.members(), ours.load(IDX)) == ({ours.index, one.index, other.index}, ours.index)
+        nothing = Heard(set(), {ours.index, one.index, other.index})
+        assert ([client.heard() for client in (ours, one, other)], ours.load(IDX)) == ([nothing] * 3, ours.index)
         chosen = [peer for peer in (one, other) if random.random() < 0.5] if number else []
         # To detach, any value will do.
         value = random.choice((0, 1, (1 << 32) - 1))

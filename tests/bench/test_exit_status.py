@@ -50,9 +50,10 @@ def test_nothing_selected_is_wrong_use(mini: MiniSuite) -> None:
     assert mini.run("-k", "nothing_like_it").returncode == 3
 
 
-def test_a_path_that_does_not_exist_is_wrong_use() -> None:
+def test_a_path_that_does_not_exist_is_wrong_use(tmp_path: Path) -> None:
     """In the repository, where pytest then takes in the tests of the harness, too."""
     command = [sys.executable, "-m", "pytest", "suites/nosuch.py", "--lg-env", "boards.yaml"]
+    command += ["--report-dir", str(tmp_path)]
     run = programs.run(command, cwd=_ROOT, capture_output=True, text=True)
     assert run.returncode == 3, run.stdout + run.stderr
     assert "file or directory not found: suites/nosuch.py" in run.stdout + run.stderr

@@ -16,7 +16,7 @@ from harness.replay.drawn.weights import WAITS, WEIGHTS
 from harness.replay.parties import LINE_MASKED, Client
 from harness.replay.reference import Reference
 from harness.replay.script import HOST, SECOND, Step, as_text, encode_name
-from harness.replay.state import ADDRESSES, FIXED, LARGEST
+from harness.replay.state import ADDRESSES, LARGEST
 from harness.replay.trial import Trial
 from harness.shmem import registers as reg
 from harness.shmem.profile import Profile
@@ -383,10 +383,10 @@ class Draws:
     # The header of a device on PCI
 
     def _draw_config(self, actor: str, device: int) -> Step | None:
-        return Step(actor, "config", (*self._place_in_header((*FIXED, ADDRESSES)), str(device)))
+        return Step(actor, "config", (*self._place_in_header((*reg.PCI_READ_ONLY, ADDRESSES)), str(device)))
 
     def _draw_configure(self, actor: str, device: int) -> Step | None:
-        offset, width = self._place_in_header(FIXED)
+        offset, width = self._place_in_header(reg.PCI_READ_ONLY)
         value = self._random.choice((0, (1 << 8 * int(width)) - 1, self._random.getrandbits(8 * int(width))))
         return Step(actor, "configure", (offset, width, f"{value:#x}", str(device)))
 

@@ -11,10 +11,14 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Generator
+from typing import Final
 
 import pytest
 
 from harness.process import ending
+
+NAME: Final = "harness-interrupt-keeper"
+"""Of the plugin."""
 
 
 class InterruptKeeper:

@@ -280,7 +280,7 @@ class RunRecorder:
                 self._progress.close()
                 self._progress = None
             if self._collecting or exitstatus in _BROKE:
-                self._end_narrowed(session)
+                self._write_shortfalls(session)
                 self._report = self._finish_run(exitstatus)
                 session.exitstatus = EXIT_BENCH_ERROR if self._unwritten else status_of_pytest(self._report.run)
             else:
@@ -352,7 +352,7 @@ class RunRecorder:
             )
         )
 
-    def _end_narrowed(self, session: pytest.Session) -> None:
+    def _write_shortfalls(self, session: pytest.Session) -> None:
         if stopped := self._selection.stopped(session, len(build(self._journal.entries).not_run)):
             self._journal.write(Narrowed(stopped))
         for entry in provenance.changed(self._journal.entries, self._suites):
