@@ -34,13 +34,12 @@ from harness.report.recording.progress import Progress
 from harness.runs import cost, rerun
 from harness.runs.qualify import Part, Qualification
 from harness.runs.sessions import Sessions, count, processors, until_interrupted
-from harness.target.benches import read_benches
+from harness.target.benches import embedded, read_benches
 from harness.target.check import require_environment
 
 HELP = "run the suites on every bench, write the report, and print the verdict"
 
 _REPORTS: Final = "reports"
-_EMBEDDED: Final = "ShmemEmulatedHostDriver"
 _OF_SYSTEM: Final = f"{shipped.SUITES.name}/system"
 
 
@@ -202,14 +201,8 @@ def parts_of(environment: Path, benches: Sequence[str]) -> list[Part]:
 
 
 def _embedded(environment: Path) -> dict[str, BenchConfig]:
-    """Benches whose guests are processes of this machine."""
     config = Config(str(environment))
-    known = read_benches(config)
-    return {
-        name: known[name]
-        for name, target in config.get_targets().items()
-        if any(_EMBEDDED in driver for driver in target.get("drivers", ()))
-    }
+    return embedded(config, read_benches(config))
 
 
 def reports_folder(out: Path | None) -> Path:

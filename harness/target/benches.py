@@ -39,6 +39,7 @@ Release = NewType("Release", str)
 """One of the presets; a file may write it as a number."""
 
 _NONE: Final = Release("")
+_EMBEDDED: Final = "ShmemEmulatedHostDriver"
 _BOOT_SECONDS: Final = Seconds(30.0)
 _LINUX_BOOT_SECONDS: Final = Seconds(LinuxConfig.boot_seconds)
 _PAGE: Final = 0x1000
@@ -124,6 +125,12 @@ def read_benches(config: Any) -> dict[str, BenchConfig]:
         return benches_of(config.data, Path(config.base))
     except SchemaError as error:
         raise UsageError("\n".join(map(str, _placed(Path(config.filename), error.faults)))) from None
+
+
+def embedded(config: Any, benches: Mapping[str, BenchConfig]) -> dict[str, BenchConfig]:
+    """Those of the benches of a labgrid configuration whose guests are processes of this machine."""
+    drivers = {name: target.get("drivers", ()) for name, target in config.get_targets().items()}
+    return {name: bench for name, bench in benches.items() if any(_EMBEDDED in driver for driver in drivers[name])}
 
 
 def _placed(path: Path, faults: Sequence[Fault]) -> Iterator[Problem]:
