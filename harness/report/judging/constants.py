@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -27,10 +28,15 @@ _BRANCHES: Final = (ast.AsyncFor, ast.AsyncWith, ast.For, ast.If, ast.Match, ast
 @cache
 def function_of(code: CodeType) -> ast.AST | None:
     """The source of the function that runs, with the line numbers of its file."""
+    first = code.co_firstlineno - 1
+    # Not inspect.getsource(): it goes through all modules for the file's own, which is slow (observed).
+    lines = linecache.getlines(code.co_filename)[first:]
+    if not lines:
+        return None
     try:
-        lines, first = inspect.getsourcelines(code)
-        return ast.increment_lineno(ast.parse(textwrap.dedent("".join(lines))), first - 1)
-    except (OSError, SyntaxError):
+        block = inspect.getblock(lines)
+        return ast.increment_lineno(ast.parse(textwrap.dedent("".join(block))), first)
+    except SyntaxError:
         return None
 
 
