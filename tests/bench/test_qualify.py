@@ -20,6 +20,9 @@ from tests import programs
 from tests.bench.processes import VARIABLE, marked, new_mark
 
 COMMAND = [sys.executable, "-m", "harness", "qualify"]
+# Of the suites, some files: each session would collect them all.
+_FEW = "suites/access/test_manual_examples.py"
+_MANY = "suites/lifecycle"
 
 
 def _qualify(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -28,7 +31,7 @@ def _qualify(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_both_benches_pass_and_the_last_line_names_the_report(tmp_path: Path) -> None:
     benches = ("--bench", "qemu-x86_64", "--bench", "qemu-aarch64")
-    run = _qualify("-k", "manual_examples", *benches, "--out", str(tmp_path))
+    run = _qualify(_FEW, *benches, "--out", str(tmp_path))
     # A selection: nothing failed, and most of the scope was not judged.
     assert run.returncode == 4, run.stdout + run.stderr
     match = re.fullmatch(r"qualification: PARTIAL  report: (.*)", run.stdout.splitlines()[-1])
@@ -112,7 +115,7 @@ class Running:
 
 @pytest.fixture
 def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path, *getattr(request, "param", ()))
+    running = Running(tmp_path, *getattr(request, "param", (_MANY,)))
     yield running
     if running.process.poll() is None:
         running.process.kill()
@@ -149,7 +152,7 @@ def test_an_interrupt_needs_no_terminal(tmp_path: Path, streams: str, number: si
     """Streams may be closed, full, or a pipe whose reader has gone."""
     mark = new_mark()
     # One session at a time is enough to be interrupted, and begins sooner.
-    command = shlex.join([*COMMAND, "--bench", "qemu-aarch64", "--jobs", "1", "--out", str(tmp_path)])
+    command = shlex.join([*COMMAND, _MANY, "--bench", "qemu-aarch64", "--jobs", "1", "--out", str(tmp_path)])
     line = f'{command} {streams}; exit "${{PIPESTATUS[0]}}"'
     with programs.Program(
         ["bash", "-c", line], env={**os.environ, VARIABLE: mark}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -167,9 +170,7 @@ def test_an_interrupt_needs_no_terminal(tmp_path: Path, streams: str, number: si
     assert not marked(mark)
 
 
-@pytest.mark.parametrize(
-    "running", [("--bench", "qemu-aarch64", "-k", "manual_examples")], indirect=True, ids=["few tests"]
-)
+@pytest.mark.parametrize("running", [(_FEW, "--bench", "qemu-aarch64")], indirect=True, ids=["few tests"])
 def test_a_killed_pytest_is_reported_and_leaves_a_report(running: Running) -> None:
     pid = running.pid_of("-m pytest suites")
     assert pid
@@ -181,7 +182,7 @@ def test_a_killed_pytest_is_reported_and_leaves_a_report(running: Running) -> No
     assert "did not run" in (running.out / "latest/index.html").read_text()
 
 
-@pytest.mark.parametrize("running", [("-k", "manual_examples and pci")], indirect=True, ids=["few tests"])
+@pytest.mark.parametrize("running", [(_FEW, "-k", "pci")], indirect=True, ids=["few tests"])
 def test_a_session_that_is_killed_stops_no_other_bench(running: Running) -> None:
     def session() -> int | None:
         return running.pid_of("--bench qemu-x86_64 --placement pci ")
