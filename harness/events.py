@@ -23,6 +23,9 @@ class Event:
 START = "start"
 """The action of every guest that is started."""
 
+INJECT = "inject fault"
+"""The action of every fault that is injected into a device; its detail is the fault's name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Action(Event):

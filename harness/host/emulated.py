@@ -16,7 +16,7 @@ import attr
 from labgrid.driver import Driver
 from labgrid.factory import target_factory
 
-from harness import provision
+from harness import events, provision
 from harness.emulator import qvm
 from harness.emulator.machine.board import ChipSet
 from harness.emulator.service.client import EmulatedHost, HostClient
@@ -280,6 +280,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
         """See ShmemHostProtocol."""
         if arguments:
             raise BenchError(f"the faults of the emulated host take no arguments: {', '.join(arguments)}")
+        events.session.emit(events.Action(what=events.INJECT, detail=fault))
         self._connection.inject(fault)
 
     def clear_faults(self) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests import programs
+from tests import guestless, programs
 
 CHECKOUT = Path(__file__).parents[2]
-_CONFTEST = 'pytest_plugins = ["harness.report.recorder", "fixtures.plugin"]\n'
+_CONFTEST = f'pytest_plugins = ["harness.report.recorder", "fixtures.plugin"]\n{guestless.CONFTEST}'
 _INI = "[pytest]\naddopts = --strict-markers\njunit_family = xunit1\n"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.report.evidence import reader
-from tests import programs
+from tests import guestless, programs
 from tests.command.shell import CHECKOUT
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -68,7 +68,8 @@ CLEANS_LONG = f"""
         pathlib.Path("swept").touch()
 """
 
-CONFTEST = """
+CONFTEST = (
+    """
 import pytest
 from harness.report.recording.keys import BENCH, BenchFacts
 from harness.site import Site
@@ -77,6 +78,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         item.stash[BENCH] = BenchFacts(Site("left", "x86_64", "pci", "probe", "console"), readings={})
 """
+    + guestless.CONFTEST
+)
 REQUIREMENTS = "".join(
     f"\n[REQUIREMENT]\nUID: TST-REQ-0{n}\nRELEASES: 7.0\nCONFIDENCE: documented\nKIND: judge\nSOURCE: x\n"
     "STATEMENT: y.\n"

@@ -14,12 +14,13 @@ from typing import Any
 
 from harness.report.evidence import reader
 from harness.report.evidence.model import Report
-from tests import programs
+from tests import guestless, programs
 
 SECONDS = programs.PATIENCE
 _OPTIONS = ("--requirements", "requirements.sdoc")
 
-_CONFTEST = """
+_CONFTEST = (
+    """
 import pytest
 from harness.report.evidence.journal import ScopeSet
 from harness.report.evidence.model import BenchScope
@@ -47,6 +48,8 @@ def pytest_collection_modifyitems(items):
 def bench(request):
     return request.param
 """
+    + guestless.CONFTEST
+)
 
 _REQUIREMENT = """
 [REQUIREMENT]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 
 import pytest
@@ -163,35 +164,100 @@ def test_setting_up_alone_is_refused_wherever_it_is_asked_for(
     assert "runs no test" in output
 
 
-LOST = """
-    import functools, threading
-
+_WAYS_TO_FAIL = {
+    "assert": 'assert request.node.name == "nobody"',
+    "helper": "expect_nobody(request)",
+    "judge": 'judge(request.node.name == "nobody", "it is somebody")',
+    "fail": 'request.node.name == "nobody" or pytest.fail("it is somebody")',
+}
+# Each keeps the failure of ``work`` to itself. Before it, the test has judged something.
+_KEEPERS = {
+    "pool": """
+        with ThreadPoolExecutor() as pool:
+            pool.submit(work)
+    """,
+    "pool_with_a_callback": """
+        with ThreadPoolExecutor() as pool:
+            pool.submit(int).add_done_callback(lambda _: work())
+    """,
+    "event_loop": """
+        async def later():
+            work()
+        async def main():
+            await asyncio.gather(later(), return_exceptions=True)
+        asyncio.run(main())
+    """,
+    "thread": """
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    """,
+    "suppressed": """
+        with contextlib.suppress(BaseException):
+            work()
+    """,
+    "tried": """
+        for _ in range(2):
+            try:
+                work()
+            except BaseException:
+                continue
+    """,
+}
+_LENIENT = """
     def lenient(function):
         @functools.wraps(function)
-        def inner(*arguments, **named):
-            for _ in range(2):
-                try:
-                    return function(*arguments, **named)
-                except AssertionError:
-                    pass
-        return inner
+        def test(request):
+            try:
+                function(request)
+            except BaseException:
+                pass
+        return test
 
     @lenient
-    def test_swallowed(request):
+    def test_lenient_{way}(request):
         assert request.node
+        {failure}
+
+    def very_lenient(function):
+        def test(request):
+            with contextlib.suppress(BaseException):
+                function(request)
+        return test
+
+    @very_lenient
+    def test_very_lenient_{way}(request):
+        assert request.node
+        {failure}
+"""
+_LOST = """
+    import asyncio, contextlib, functools, threading, time
+    from concurrent.futures import ThreadPoolExecutor
+    from harness.report.judging.judgements import judge
+
+    def expect_nobody(request):
         assert request.node.name == "nobody"
 
-    def test_in_a_thread(request):
+    def test_thread_that_dies_before_it_asserts(request):
         assert request.node
         def look():
-            assert request.node.name == "nobody"
+            assert {}["nobody"] == request.node.name
         thread = threading.Thread(target=look)
         thread.start()
         thread.join()
 
-    @lenient
-    def test_good_decorator(request):
+    def test_thread_that_fails_later(request):
         assert request.node
+        gone = threading.Event()
+        request.addfinalizer(gone.set)
+        def look():
+            gone.wait()
+            assert request.node.name == "nobody"
+        threading.Thread(target=look).start()
+"""
+_HEARD = """
+    import threading
+    import pytest
 
     def test_good_try(request):
         for name in ("nobody", request.node.name):
@@ -202,23 +268,77 @@ LOST = """
         with pytest.raises(AssertionError):
             assert request.node.name == "nobody"
 
+    def test_good_second_reading(request):
+        try:
+            assert request.node.name == "nobody"
+        except AssertionError:
+            assert request.node.name == "test_good_second_reading"
+
     def test_good_thread(request):
         thread = threading.Thread(target=lambda: len(request.node.name))
         thread.start()
         thread.join()
         assert request.node
+
+    def test_good_thread_that_goes_on(request):
+        gone = threading.Event()
+        request.addfinalizer(gone.set)
+        threading.Thread(target=gone.wait).start()
+        assert request.node
 """
 
 
+def _lost(way: str, keeper: str) -> str:
+    kept = textwrap.indent(textwrap.dedent(_KEEPERS[keeper]), " " * 8)
+    failure = f"        def work():\n            {_WAYS_TO_FAIL[way]}\n"
+    return f"\n    def test_{keeper}_{way}(request):\n        assert request.node\n{failure}{kept}"
+
+
 def test_an_assertion_that_failed_unheard_is_no_pass(make_suite: MakeSuite) -> None:
-    session = make_suite(LOST).run()
-    bad = {"test_swallowed": "error", "test_in_a_thread": "error"}
-    assert session.verdicts() == bad | dict.fromkeys(
-        ["test_good_decorator", "test_good_try", "test_good_thread"], "pass"
-    )
+    bodies = [_lost(way, keeper) for way in _WAYS_TO_FAIL for keeper in _KEEPERS]
+    bodies += [_LENIENT.format(way=way, failure=failure) for way, failure in _WAYS_TO_FAIL.items()]
+    session = make_suite(_LOST + "".join(bodies)).run()
+    verdicts = session.verdicts()
+    assert len(verdicts) == 2 + len(_WAYS_TO_FAIL) * (len(_KEEPERS) + 2)
+    # What pytest.fail raises is not caught by everything.
+    assert {name for name, verdict in verdicts.items() if verdict != "error"} <= {"test_pool_with_a_callback_fail"}
+    assert "pass" not in verdicts.values()
     reasons = {case.test.partition("::")[2]: case.reason for case in session.report.cases}
-    assert "failed, and something around the test, such as a decorator, caught it" in reasons["test_swallowed"]
-    assert "an assertion failed in a thread, and the test went on: assert" in reasons["test_in_a_thread"]
+    assert "of expect_nobody failed, and something around it" in reasons["test_pool_helper"]
+    assert "failed and was caught, and nothing was judged afterwards" in reasons["test_tried_assert"]
+    assert "an assertion failed in a thread, or was not come to: assert" in reasons["test_thread_assert"]
+    assert "KeyError: 'nobody'" in reasons["test_thread_that_dies_before_it_asserts"]
+    assert "still runs, and nobody hears of its assertions" in reasons["test_thread_that_fails_later"]
+
+
+def test_an_assertion_that_the_test_itself_hears_is_none(make_suite: MakeSuite) -> None:
+    session = make_suite(_HEARD).run()
+    assert session.verdicts() == dict.fromkeys(session.verdicts(), "pass")
+    assert len(session.verdicts()) == 4
+
+
+def test_assertions_of_a_thread_that_is_older_than_the_test_are_not_its_own(make_suite: MakeSuite) -> None:
+    session = make_suite("""
+        import pytest, threading
+
+        @pytest.fixture(scope="module")
+        def watched():
+            end, looked = threading.Event(), threading.Event()
+            def look():
+                while not end.wait(0.01):
+                    assert threading.current_thread().name
+                    looked.set()
+            thread = threading.Thread(target=look)
+            thread.start()
+            yield looked
+            end.set()
+            thread.join()
+
+        def test_a(watched):
+            watched.clear()
+            watched.wait()
+    """).run()
+    assert session.verdicts() == {"test_a": "error"}
 
 
 def test_an_item_of_ones_own_that_judges_nothing_is_no_pass(make_suite: MakeSuite) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests import programs
+from tests import guestless, programs
 
 CHECKOUT: Final = Path(__file__).parents[2]
 
-_CONFTEST = 'pytest_plugins = ["harness.report.recorder", "fixtures.plugin"]\n'
+_CONFTEST = f'pytest_plugins = ["harness.report.recorder", "fixtures.plugin"]\n{guestless.CONFTEST}'
 _INI = "[pytest]\naddopts = --strict-markers\njunit_family = xunit1\n"
 _TESTS = """\
 import pytest

@@ -7,10 +7,12 @@ Assertions of pytest count by themselves. What judges in another way, as code ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 _judgements = 0
 _demands = 0
+_listener: Callable[[], None] | None = None
 
 
 class Finding(AssertionError):
@@ -18,6 +20,26 @@ class Finding(AssertionError):
 
     Raised and not asserted, because the interpreter drops assertions with -O.
     """
+
+
+class Untrue:
+    """An answer that is there in any case, so that it is neither true nor false."""
+
+    def __bool__(self) -> NoReturn:
+        """Raises TypeError, or ``assert guest.request("brakes")`` would hold for a refusal."""
+        raise TypeError("a refusal is an answer, too: compare what it says")
+
+
+def on_finding(listener: Callable[[], None] | None) -> None:
+    """Call ``listener`` before each Finding that is raised here; None: nobody any more."""
+    global _listener
+    _listener = listener
+
+
+def _raise(finding: str) -> NoReturn:
+    if _listener is not None:
+        _listener()
+    raise Finding(finding)
 
 
 def judged() -> None:
@@ -40,7 +62,7 @@ def judge(holds: bool, finding: str) -> None:
     """Count a judgement, and raise Finding with the text ``finding`` unless it holds."""
     judged()
     if not holds:
-        raise Finding(finding)
+        _raise(finding)
 
 
 def demand(holds: bool, finding: str) -> None:
@@ -50,11 +72,11 @@ def demand(holds: bool, finding: str) -> None:
     """
     global _demands
     if not holds:
-        raise Finding(finding)
+        _raise(finding)
     _demands += 1
 
 
 def conclude(findings: Sequence[str], heading: str = "") -> None:
     """Raise Finding with all the lines, if there are any. That there are none is no judgement: was anything tried?"""
     if findings:
-        raise Finding("\n".join([heading, *findings] if heading else findings))
+        _raise("\n".join([heading, *findings] if heading else findings))

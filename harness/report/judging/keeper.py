@@ -23,7 +23,7 @@ from typing import Any, Final
 import pytest
 from _pytest.assertion import rewrite
 
-from harness import shipped
+from harness import events, shipped
 from harness.errors import HarnessError
 from harness.provision.cache import cache_dir
 from harness.report.evidence import catalogue
@@ -31,10 +31,11 @@ from harness.report.evidence.body import BODY
 from harness.report.evidence.model import Requirement
 from harness.report.judging import calls, everything
 from harness.report.judging.judgements import demands, judged, taken
-from harness.report.judging.lost import LostFindings
+from harness.report.judging.lost import REWRITTEN, LostFindings
 from harness.report.judging.silent import Silent
 from harness.report.judging.tautologies import of_a_mock
 from harness.report.judging.vacuous import vacuous
+from harness.report.recording.keys import site
 from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 
 _OPTION: Final = "enable_assertion_pass_hook"
@@ -42,7 +43,6 @@ _beside: Final = rewrite.get_cache_dir
 _rewrite: Final = rewrite.rewrite_asserts
 _OWN_TAIL: Final = ".judged2"
 _EMPTY_TABLE: Final = "empty_parameter_set_mark"
-_REWRITTEN: Final = "@pytest_ar"
 _SUITES: Final = ("suites", "fixtures")
 _CACHE: Final = "judged"
 
@@ -108,9 +108,12 @@ class JudgementKeeper:
         self._before = 0
         self._undo: list[Callable[[], None]] = []
         self._lost: LostFindings | None = None
+        self._with_guests: set[str] = set()
+        """Benches on which a guest was started, or was to be."""
 
     def pytest_sessionstart(self) -> None:
-        """Count what judges without an assertion."""
+        """Count what judges without an assertion, and see which benches start guests."""
+        self._undo.append(events.session.subscribe(self._see))
         self._lost = LostFindings()
         self._undo.append(self._lost.close)
         for kind in (type(pytest.raises(OSError)), type(pytest.warns(Warning))):  # noqa: PT011, PT030
@@ -125,6 +128,10 @@ class JudgementKeeper:
                 for owner in (package, package.check, functions):
                     if hasattr(owner, name):
                         self._count_calls(owner, name)
+
+    def _see(self, event: events.Event) -> None:
+        if isinstance(event, events.Action) and event.what == events.START:
+            self._with_guests.add(event.bench)
 
     def pytest_unconfigure(self) -> None:
         """Leave the classes as they were."""
@@ -148,6 +155,8 @@ class JudgementKeeper:
         """An assertion holds."""
         frame = _asserting(sys._getframe())
         if self._lost is not None:
+            if self._lost.of_another():
+                return
             self._lost.held(frame)
         # One judgement is enough, and to look into an assertion takes longer than to make it.
         if self._in_body and taken() == self._before and not of_a_mock(expl) and not vacuous(orig, frame):
@@ -188,6 +197,19 @@ class JudgementKeeper:
                 remedy="assert something that the device decides; code outside of test modules reports its checks with"
                 " harness.report.judging.judgements",
             )
+        self._expect_guests(item)
+
+    def _expect_guests(self, item: pytest.Item) -> None:
+        """Raise JudgedNothingError if no guest was started where the test ran.
+
+        A test may look at what an earlier one has found out, so this is asked of the session.
+        """
+        bench = site(item).bench
+        if bench and bench not in self._with_guests:
+            raise JudgedNothingError(
+                f"the test judged nothing of the device: no guest was started on bench {bench}",
+                remedy="start guests with the fixture deploy, and assert what they see",
+            )
 
 
 def _block_says_nothing(frame: FrameType, arguments: tuple[Any, ...]) -> bool:
@@ -209,6 +231,6 @@ def _assertion_says_nothing(name: str, frame: FrameType, arguments: tuple[Any, .
 
 def _asserting(frame: FrameType | None) -> FrameType | None:
     """The frame of the assertion: the nearest one of a module that pytest has rewritten."""
-    while frame is not None and _REWRITTEN not in frame.f_globals:
+    while frame is not None and REWRITTEN not in frame.f_globals:
         frame = frame.f_back
     return frame

@@ -87,7 +87,6 @@ class RunRecorder:
         self._started = False
         self._collecting = False
         self._log = EventLog(self.folder, self._case_folder)
-        # Why something that belongs to the report could not be written.
         self._lost: OSError | None = None
         self._unwritten: OSError | None = None
         self._broken = ""
@@ -146,7 +145,8 @@ class RunRecorder:
         # Until the end, the page says that the run did not finish: some ends leave nobody to write another one.
         with contextlib.suppress(OSError):
             sessions.write(self._config, self.folder, build(self._journal.entries))
-        self._subscriptions.append(events.session.subscribe(self._log))
+        for subscriber in (self._log, planning.faults(self._config, self._journal.write)):
+            self._subscriptions.append(events.session.subscribe(subscriber))
         descriptor = self._config.getoption(sessions.OF_A_PART)
         if descriptor is not None:
             self._subscriptions.append(events.session.subscribe(eventlog.pipe(descriptor)))
