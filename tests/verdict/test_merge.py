@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.verdict.world import World
 
 
@@ -29,6 +31,24 @@ def test_what_two_runs_contradict_each_other_in_is_named(world: World) -> None:
     assert text in merged.said
     assert text in merged.page
     assert len(merged.results["cases"]) == 8
+
+
+@pytest.mark.parametrize("narrow_first", [True, False], ids=["narrow first", "wide first"])
+def test_a_scope_is_not_lost_by_a_run_with_a_narrower_one(world: World, narrow_first: bool) -> None:
+    wide, narrow = "[SHM-ALLOW-01, SHM-ALLOW-02]", "[SHM-ALLOW-01]"
+    before, after = (narrow, wide) if narrow_first else (wide, narrow)
+    if narrow_first:
+        world.edit("boards.yaml", wide, narrow, 2)
+        world.commit()
+    runs = [str(world.pytest().folder)]
+    world.edit("boards.yaml", before, after, 2)
+    world.commit()
+    runs.append(str(world.pytest().folder))
+    merged = world.command("merge", *runs)
+    assert (merged.verdict, merged.status) == ("PARTIAL", 4), merged.said
+    assert "the scope of bench left (bare allow, bare allow) was not always the same: SHM-ALLOW-02" in merged.said
+    judged = {item["item"]: item["required"] for item in merged.results["scope"]}
+    assert min(judged.values()) > 1
 
 
 def test_a_run_that_was_changed_is_refused(world: World) -> None:

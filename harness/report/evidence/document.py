@@ -102,6 +102,7 @@ def build(entries: Sequence[Entry]) -> Report:
             *shortfalls.of_selection(narrowed),
             *shortfalls.of_benches(benches, cases),
             *shortfalls.of_scope(scope),
+            *shortfalls.of_scopes(bench for entry in _of(entries, ScopeSet) for bench in entry.benches),
             *shortfalls.of_profiles(cases),
             *shortfalls.of_sources(began.sources),
             *shortfalls.of_items((entry.bench, entry.facts) for entry in _of(entries, ItemIdentified)),
@@ -128,15 +129,21 @@ def build(entries: Sequence[Entry]) -> Report:
 
 
 def _benches(entries: Sequence[Entry]) -> list[BenchScope]:
-    """The benches of the environment file: of several sessions, each has selected its own, or a placement of one."""
+    """The benches of the environment file: of several sessions, each has selected its own, or a placement of one.
+
+    What any of them had to judge is to be judged.
+    """
     found: dict[str, BenchScope] = {}
     for bench in (bench for entry in _of(entries, ScopeSet) for bench in entry.benches):
         known = found.get(bench.bench)
+        required = list(dict.fromkeys([*(known.requirements if known else ()), *bench.requirements]))
         if known is None or not known.selected:
-            found[bench.bench] = bench
+            found[bench.bench] = replace(bench, requirements=required)
         elif bench.selected:
             left_out = [placement for placement in known.left_out if placement in bench.left_out]
-            found[bench.bench] = replace(bench, left_out=left_out)
+            found[bench.bench] = replace(bench, requirements=required, left_out=left_out)
+        else:
+            found[bench.bench] = replace(known, requirements=required)
     return list(found.values())
 
 

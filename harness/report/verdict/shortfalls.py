@@ -64,6 +64,16 @@ def of_items(identified: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Sh
                 yield Shortfall("conflict", f"{what} of {bench} was {before} at first, and then {value}")
 
 
+def of_scopes(scopes: Iterable[BenchScope]) -> Iterator[Shortfall]:
+    """Benches of which not all sessions, or not all runs of a merged one, had to judge the same."""
+    first: dict[str, BenchScope] = {}
+    for bench in scopes:
+        known = first.setdefault(bench.bench, bench)
+        if apart := sorted({*known.requirements}.symmetric_difference(bench.requirements)):
+            text = f"the scope of bench {bench.bench} ({known.name}, {bench.name}) was not always the same"
+            yield Shortfall("conflict", f"{text}: {few(apart, _SHOWN)}")
+
+
 def of_selection(narrowed: Iterable[Narrowing]) -> Iterator[Shortfall]:
     """Tests that were left out."""
     for each in narrowed:
