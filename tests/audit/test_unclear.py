@@ -105,8 +105,10 @@ def test_the_last_line_is_as_strict_as_the_exit_status(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "the file is empty: it describes no VM"),
-        (" \n\t\n", "the file is empty: it describes no VM"),
+        ("", "the file has no option: it describes no VM"),
+        (" \n\t\n", "the file has no option: it describes no VM"),
+        ("# system a\n#vdev shmem\n\n", "the file has no option: it describes no VM"),
+        ("\ufeff# system a", "the file has no option: it describes no VM"),
         (
             "system a\nload\nvdev shmem\n",
             "'load' is the 'vdev' that begins the next line; is it missing?",

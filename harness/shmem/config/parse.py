@@ -63,10 +63,11 @@ class _Files:
                 Position(str(path), 1, 1),
                 "byte-order-mark",
             )
-        if not self._reading and not text.strip(_BYTE_ORDER_MARK).strip():
+        found = tuple(words(text, str(path), utf_8=True))
+        if not self._reading and not found:
             where = Position(str(path), 1, 1)
-            parser.remarks.add("the file is empty: it describes no VM", where, "empty-file")
-        source = Source(tuple(words(text, str(path), utf_8=True)), show(str(path)))
+            parser.remarks.add("the file has no option: it describes no VM", where, "empty-file")
+        source = Source(found, show(str(path)))
         self._reading.append(resolved)
         parser.feed(source)
         self._reading.pop()
