@@ -25,7 +25,8 @@ CLIENTS: Final = 16
 
 
 def check_files(system: System, profile: Profile) -> Iterator[Finding]:
-    """What is wrong inside one VM, and with their names."""
+    """What is wrong inside one VM, with their names, and with what lies beside them."""
+    yield from system.passed_over
     for name, vms in system.renamed.items():
         text = f"{len(vms)} VMs are called '{name}': {', '.join(vm.source for vm in vms)}"
         paths = [Path(vm.source) for vm in vms]

@@ -15,6 +15,7 @@ RULES: Mapping[str, str] = {
     "cannot-read": "A configuration cannot be read.",
     "not-valid": "qvm would refuse the configuration.",
     "not-understood": "A part of the configuration is not understood and takes part in nothing.",
+    "passed-over": "A file may be a VM of the system, and is not audited.",
     "undecided": "The audit could not look at every name, so nothing is proved about this VM.",
     "same-vm-name": "Several VMs have the same name.",
     "meeting-by-wildcard": "VMs can meet in regions that no rule names.",

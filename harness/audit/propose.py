@@ -82,7 +82,8 @@ def _proposals(
 
 def _with_lists(system: System, lists: Sequence[Sequence[tuple[Rule, ...]]]) -> System:
     """The system with other lists."""
-    return System(tuple(_vm_with_lists(vm, rules) for vm, rules in zip(system.vms, lists, strict=True)))
+    vms = tuple(_vm_with_lists(vm, rules) for vm, rules in zip(system.vms, lists, strict=True))
+    return replace(system, vms=vms)
 
 
 def _vm_with_lists(vm: Vm, lists: Sequence[tuple[Rule, ...]]) -> Vm:

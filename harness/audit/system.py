@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.audit.findings import Finding
+from harness.audit.passed_over import passed_over
 from harness.errors import UsageError
 from harness.shmem.config import ShmemVdev, VmConfig, parse_arguments, parse_file, shmems_of
 
@@ -28,9 +30,13 @@ class Vm:
 
 @dataclass(frozen=True)
 class System:
-    """All virtual machines of a host, under names of which no two are equal."""
+    """All virtual machines of a host, under names of which no two are equal.
+
+    ``passed_over`` has what lies in their folders and may be further ones.
+    """
 
     vms: tuple[Vm, ...]
+    passed_over: tuple[Finding, ...] = ()
 
     @property
     def renamed(self) -> dict[str, list[Vm]]:
@@ -64,7 +70,9 @@ def read_system(paths: Sequence[str], command_lines: Sequence[str] = ()) -> Syst
             unique += "'"
         taken.add(unique)
         vms.append(Vm(unique, source, config, shmems_of(config)))
-    return System(tuple(vms))
+    folders = [path for path in paths if Path(path).is_dir()]
+    files = [file for vm in vms for file in vm.config.files]
+    return System(tuple(vms), tuple(passed_over(folders, files, SUFFIXES)))
 
 
 def _files(paths: Sequence[str]) -> list[str]:

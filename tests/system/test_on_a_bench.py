@@ -297,11 +297,15 @@ def test_each_image_tries_what_it_is_for(tmp_path: Path) -> None:
     [
         (["--policy", "policy.yaml"], "--policy without --system"),
         (["--system", "broken"], "broken/vm.qvmconf:1:"),
+        (["--system", "half"], "half/ivi.cfg:1:1: this reads as a configuration of qvm and is not audited"),
     ],
 )
 def test_wrong_use_is_told_before_a_bench_is_started(arguments: list[str], message: str, tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/vm.qvmconf").write_text("system\n")
+    _vm(tmp_path / "half", "cluster", "allow x")
+    _vm(tmp_path / "half", "ivi", "allow *")
+    (tmp_path / "half/ivi.qvmconf").rename(tmp_path / "half/ivi.cfg")
     given = [str(tmp_path / word) if not word.startswith("--") else word for word in arguments]
     run = _suite(tmp_path / "out", "--lg-env", "boards.yaml", *given)
     assert run.returncode == 3, run.stdout + run.stderr

@@ -130,11 +130,14 @@ def _check_options(args: argparse.Namespace, releases: list[str]) -> None:
 
 
 def _propose_policy(analysis: Analysis) -> int:
-    """Print a policy, and what is missing in it for a VM that nothing is known about."""
+    """Print a policy, and what is missing in it: VMs that nothing is known about, and files that may be VMs."""
+    missing = [finding for finding in analysis.system.passed_over if finding.severity == "error"]
+    for finding in missing:
+        print(f"# {finding}")
     for vm, problems in analysis.undecided.items():
         print(f"# {vm}: nothing is proved about it, so its channels are missing. {problems[0]}")
     print(proposed(analysis), end="")
-    return EXIT_REQUIREMENT_FAILED if analysis.undecided else EXIT_PASS
+    return EXIT_REQUIREMENT_FAILED if analysis.undecided or missing else EXIT_PASS
 
 
 def _propose_rules(args: argparse.Namespace, system: System, release: str, policy: Policy | None) -> int:
@@ -159,21 +162,23 @@ def _analysed(system: System, release: str) -> Analysis:
 def _compare(args: argparse.Namespace, system: System, releases: list[str]) -> int:
     before = read_system([args.compare]) if args.compare else system
     old, new = _analysed(before, releases[0]), _analysed(system, releases[-1])
+    beside = dict.fromkeys((*before.passed_over, *system.passed_over))
     try:
-        found = tuple(compare(old, new))
+        changes = tuple(compare(old, new))
         notes = tuple(under_other_readings(old, new)) if len(releases) == 2 else ()
     except Entangled:
         raise _TOO_ENTANGLED from None
+    found = (*beside, *changes, *notes)
     if args.json:
-        print(json.dumps([vars_of(finding) for finding in (*found, *notes)], indent=2))
+        print(json.dumps([vars_of(finding) for finding in found], indent=2))
     elif args.sarif:
-        print(json.dumps(as_sarif((*found, *notes)), indent=2))
+        print(json.dumps(as_sarif(found), indent=2))
     else:
-        for line in findings((*found, *notes)):
+        for line in findings(found):
             print(line)
-        if not found:
+        if not changes:
             print("no access appears or disappears")
-    return int(bool(found))
+    return int(bool(changes) or any(finding.severity == "error" for finding in beside))
 
 
 def vars_of(finding: Finding) -> dict[str, object]:

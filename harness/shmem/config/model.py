@@ -134,7 +134,7 @@ class VmConfig:
     """The whole configuration of one qvm process. ``others`` are the free-standing options (``logger``, ``set``, ...).
 
     ``remarks`` are about the text that it was read from; ``unclear`` has the first use of each variable which has
-    several values, where it decides about a ``vdev shmem`` or may do so.
+    several values, where it decides about a ``vdev shmem`` or may do so. ``files`` are those that it was read from.
     """
 
     system: str | None = None
@@ -150,6 +150,7 @@ class VmConfig:
     cmdline_position: Position = field(default=NOWHERE, compare=False)
     remarks: tuple[Remark, ...] = field(default=(), compare=False)
     unclear: tuple[tuple[str, Position], ...] = field(default=(), compare=False)
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def not_understood(self) -> tuple[Remark, ...]:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +73,11 @@ class _Files:
         parser.feed(source)
         self._reading.pop()
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that were read, without links."""
+        return tuple(map(str, self._texts))
+
     def start_again(self) -> None:
         """Before the parser goes over the same files once more."""
         self._count = 0
@@ -118,7 +124,7 @@ def _parsed(feed: Callable[[Parser], None], files: _Files, errors: list[ConfigEr
             break
         defaults |= late
         files.start_again()
-    return config
+    return replace(config, files=files.paths)
 
 
 def parse(text: str, file: str = "<text>") -> VmConfig:
