@@ -25,6 +25,9 @@ DEEPEST: Final = 16
 _HISTORIES: Final = frozenset({".git", ".hg", ".svn"})
 """Folders with the earlier versions of files."""
 
+_OF_A_RUN: Final = "journal.jsonl"
+"""A folder with this file is a run of the harness, with the configurations that it has deployed."""
+
 _HEAD: Final = 64 << 10
 _MOST_BYTES: Final = 4 << 20
 _OF_A_VM: Final = frozenset({"system", *MEMORY_WORDS, *CONTEXT_WORDS})
@@ -48,12 +51,17 @@ def passed_over(folders: Sequence[str], read: Iterable[str], suffixes: Iterable[
 
 
 def _entries(folder: Path, depth: int) -> Iterator[Path]:
-    """The files and links below a folder by name, and the folders that are too deep or cannot be listed."""
+    """The files and links below a folder by name, and the folders that are too deep or cannot be listed.
+
+    A run of the harness is left out: its report may be beside the system that it has tried.
+    """
     try:
         with os.scandir(folder) as scanned:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in scanned)
     except OSError:
         yield folder
+        return
+    if (_OF_A_RUN, False) in found:
         return
     for name, is_folder in found:
         if not is_folder or depth == DEEPEST:

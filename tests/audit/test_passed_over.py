@@ -158,6 +158,14 @@ def test_earlier_versions_are_no_files_of_the_folder(folder: Path, capsys: pytes
     assert _audit(folder, capsys) == (0, [])
 
 
+def test_a_report_beside_the_system_is_no_part_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = folder / "reports/20261128T120000Z-000000"
+    _put(run / "benches/one/guest0.qvmconf", "system leaker\nvdev shmem\n  allow *\n")
+    assert _audit(folder, capsys)[0] == 1
+    _put(run / "journal.jsonl", "")
+    assert _audit(folder, capsys) == (0, [])
+
+
 def test_what_is_not_looked_at_is_no_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     deep = folder.joinpath(*(["d"] * DEEPEST))
     deep.mkdir(parents=True)
