@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,9 +27,12 @@ def commit() -> str:
     if not (CHECKOUT / ".git").exists():
         return ""
 
+    # A hook's variables would lead git to another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
     def git(*words: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=True
+            ["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=True, env=environment
         ).stdout.strip()
 
     try:

@@ -98,6 +98,47 @@ def test_without_a_commit_there_is_a_reason(
     assert note.startswith(expected)
 
 
+def test_no_variable_leads_to_another_repository(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    _run(other, "init", "-q")
+    for folder in (checkout, other):
+        (folder / "untracked").write_text("")
+    _run(other, "add", "untracked")
+    names = [*_run(checkout, "rev-parse", "--local-env-vars").split(), "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"]
+    setting = tmp_path / "setting"
+    setting.write_text(f"[core]\n\tworktree = {other}\n\tbare = true\n")
+    values = {
+        "GIT_DIR": other / ".git",
+        "GIT_WORK_TREE": other,
+        "GIT_INDEX_FILE": other / ".git/index",
+        "GIT_CONFIG_PARAMETERS": f"'core.worktree'='{other}'",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.worktree",
+        "GIT_CONFIG_VALUE_0": other,
+        "GIT_CEILING_DIRECTORIES": checkout,
+    }
+    plain = commit.commit(checkout), commit.differing(checkout), commit.unlike(checkout, ["untracked", "file"])
+    assert plain[0] == (_run(checkout, "rev-parse", "HEAD"), "")
+    assert plain[1:] == ((["untracked"], ""), (["untracked"], ""))
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", str(values.pop("GIT_CONFIG_KEY_0")))
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", str(values.pop("GIT_CONFIG_VALUE_0")))
+    for name in {*names, *values}:
+        with monkeypatch.context() as set_alone:
+            set_alone.setenv(name, str(values.get(name, setting if "CONFIG" in name else other / ".git")))
+            seen = commit.commit(checkout), commit.differing(checkout), commit.unlike(checkout, ["untracked", "file"])
+        assert seen == plain, name
+
+
+def test_a_repository_whose_files_are_elsewhere_is_none(checkout: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    _run(checkout, "config", "core.worktree", str(other))
+    assert commit.commit(checkout) == ("", f"its repository has its files in another folder: {other}")
+
+
 def test_the_report_tells_the_reason(make_suite: Callable[[str], Suite]) -> None:
     suite = make_suite("def test_a(request): assert request.node")
     suite.environment["PATH"] = str(suite.folder)
