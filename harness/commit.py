@@ -90,6 +90,11 @@ def differing(folder: Path) -> tuple[list[str], str]:
     return list(found), ""
 
 
+def finds(file: Path) -> bool:
+    """Whether ``differing`` of a folder finds this file, relative to the folder, when the commit does not have it."""
+    return _MADE.isdisjoint(file.parts) and any(file.match(form) for form in _READ_AS_CODE)
+
+
 def unlike(root: Path, files: Iterable[str]) -> tuple[list[str], str]:
     """Those of these files that are not as in the commit of the repository ``root`` or not in it, and why that is not
     known. They are relative to ``root``. A folder is another repository, which need not be a submodule: only where it

@@ -17,6 +17,7 @@ from harness.report.evidence.journal import (
     Began,
     CaseBegan,
     CaseDone,
+    CodeLoaded,
     ComponentsRecorded,
     Ended,
     Entry,
@@ -39,6 +40,7 @@ from harness.report.evidence.model import (
     Result,
     Run,
     Shortfall,
+    Source,
     Verdict,
     Waiver,
 )
@@ -94,6 +96,7 @@ def build(entries: Sequence[Entry]) -> Report:
     waivers = _waivers(entries, cases)
     metrics = [metric for entry in done for metric in entry.metrics]
     bounds = thresholds.judged((each for entry in _of(entries, ScopeSet) for each in entry.thresholds), metrics)
+    loaded = _loaded(entries)
     history = [each for entry in _of(entries, NightsCompared) for each in entry.figures]
     figures = [*thresholds.reasons(bounds), *nights.reasons(history)]
     lacking = shortfalls.once(
@@ -104,7 +107,8 @@ def build(entries: Sequence[Entry]) -> Report:
             *shortfalls.of_scope(scope),
             *shortfalls.of_scopes(bench for entry in _of(entries, ScopeSet) for bench in entry.benches),
             *shortfalls.of_profiles(cases),
-            *shortfalls.of_sources(began.sources),
+            *shortfalls.of_sources([*began.sources, *loaded]),
+            *shortfalls.of_loaded(loaded),
             *shortfalls.of_items((entry.bench, entry.facts) for entry in _of(entries, ItemIdentified)),
             *shortfalls.of_waivers(waivers),
         ]
@@ -236,8 +240,18 @@ def _run(
         surroundings=began.surroundings,
         harness_commit_note=began.harness_commit_note,
         shortfalls=lacking,
-        sources=began.sources,
+        sources=[*began.sources, *_loaded(entries)],
     )
+
+
+def _loaded(entries: Sequence[Entry]) -> list[Source]:
+    """Further code of all sessions. Each of them has loaded a part of it, at its begin and at its end."""
+    found: dict[tuple[str, str, str], Source] = {}
+    for source in (source for entry in _of(entries, CodeLoaded) for source in entry.sources):
+        key = (source.what, source.commit, source.note)
+        changes = {*source.changes, *(found[key].changes if key in found else ())}
+        found[key] = replace(source, changes=sorted(changes))
+    return list(found.values())
 
 
 def _last_sign(began: Began, entries: Sequence[Entry]) -> str:

@@ -93,6 +93,13 @@ class FellShort:
 
 
 @dataclass(frozen=True)
+class CodeLoaded:
+    """Code was loaded that is not as in its commit, or from other places than those that the run began with."""
+
+    sources: list[Source]
+
+
+@dataclass(frozen=True)
 class CaseBegan:
     """A test is under way."""
 
@@ -165,6 +172,7 @@ Entry = (
     | ScopeSet
     | ItemIdentified
     | FellShort
+    | CodeLoaded
     | CaseBegan
     | CaseDone
     | RunError
@@ -184,6 +192,7 @@ _ENTRIES: Final[dict[str, type[Entry]]] = {
         ScopeSet,
         ItemIdentified,
         FellShort,
+        CodeLoaded,
         CaseBegan,
         CaseDone,
         RunError,

@@ -258,7 +258,7 @@ class Shortfall:
 
 @dataclass(frozen=True)
 class Source:
-    """Code that judged: the harness, or a folder of suites.
+    """Code that judged: the harness, a folder of suites, or what was loaded from elsewhere.
 
     ``commit`` is empty when it is not known, and ``note`` then says why. ``changes`` are the files that differ from the
     commit or are not in it.

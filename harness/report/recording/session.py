@@ -45,7 +45,7 @@ from harness.report.recording.junit import JunitFile
 from harness.report.recording.keys import EVIDENCE, SHARED_EVIDENCE, site
 from harness.report.recording.records import ACCESS, METRICS, OBSERVATIONS
 from harness.report.recording.terminal import TerminalProgress, untold
-from harness.report.scope import plugins, provenance, surroundings
+from harness.report.scope import loaded, plugins, provenance, surroundings
 from harness.report.scope.selection import Selection
 from harness.report.verdict import shortfalls
 
@@ -78,8 +78,8 @@ class RunRecorder:
         if self._journal.lost is not None:
             self._leave_nothing()
             raise BenchError(f"no report can be written: {reason(self._journal.lost)}")
-        environment = surroundings.environment_files(config)
-        self.add(ComponentsRecorded([provenance.file_component("environment file", path) for path in environment]))
+        for entry in loaded.at_begin(config, self._journal.entries, self._suites):
+            self._journal.write(entry)
         self._selection = Selection(config)
         config.pluginmanager.register(self._selection, SELECTION)
         self._case: CaseUnderWay | None = None
@@ -355,7 +355,7 @@ class RunRecorder:
     def _write_shortfalls(self, session: pytest.Session) -> None:
         if stopped := self._selection.stopped(session, len(build(self._journal.entries).not_run)):
             self._journal.write(Narrowed(stopped))
-        for entry in provenance.changed(self._journal.entries, self._suites):
+        for entry in loaded.at_end(session.config, self._journal.entries, self._suites):
             self._journal.write(entry)
 
     def _finish_run(self, exitstatus: int) -> Report:

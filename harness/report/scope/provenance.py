@@ -6,17 +6,16 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from harness import commit
 from harness.paths import readable
-from harness.report.evidence.journal import Began, Entry, FellShort
+from harness.report.evidence.journal import Began
 from harness.report.evidence.model import Component, Requirement
 from harness.report.scope import sources
-from harness.report.verdict import shortfalls
 
 DISTRIBUTION: Final = "shmem-harness"
 _TAKING_PART: Final = ("pytest", "labgrid", "pyserial-labgrid", "pexpect", "paramiko", "ziglang")
@@ -48,13 +47,6 @@ def began(
         catalogue=list(requirements),
         sources=sources.of_run(suites),
     )
-
-
-def changed(entries: Iterable[Entry], suites: Iterable[Path]) -> Iterator[FellShort]:
-    """What is not as it was when the run began whose journal has these ``entries``."""
-    before = next(entry.sources for entry in entries if isinstance(entry, Began))
-    if found := list(shortfalls.of_changed(before, sources.of_run(suites))):
-        yield FellShort(found)
 
 
 def harness_version() -> str:

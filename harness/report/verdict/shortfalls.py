@@ -36,7 +36,8 @@ def of_sources(sources: Sequence[Source]) -> Iterator[Shortfall]:
         yield Shortfall("source", "the run does not say which commit of the harness judged")
     for source in sources:
         if not source.commit:
-            yield Shortfall("source", f"the commit of {source.what} is not known: {source.note}")
+            named = f": {few(source.changes, _SHOWN)}" if source.changes else ""
+            yield Shortfall("source", f"the commit of {source.what} is not known: {source.note}{named}")
         elif source.changes:
             yield Shortfall("source", f"{source.what} is not as in its commit: {few(source.changes, _SHOWN)}")
 
@@ -53,6 +54,14 @@ def of_changed(before: Sequence[Source], after: Iterable[Source]) -> Iterator[Sh
         else:
             text = few(sorted({*source.changes}.symmetric_difference(known[-1].changes)), _SHOWN)
         yield Shortfall("source", f"{source.what} has changed while the run went on: {text}")
+
+
+def of_loaded(loaded: Sequence[Source]) -> Iterator[Shortfall]:
+    """Further code that was not of one commit while the run went on."""
+    for number, source in enumerate(loaded):
+        before = [one for one in loaded[:number] if one.what == source.what]
+        if all(one.commit != source.commit for one in before):
+            yield from of_changed(before, [source])
 
 
 def of_items(identified: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[Shortfall]:
