@@ -58,7 +58,7 @@ def merge(runs: Sequence[Path], reports: Path, command: str) -> tuple[Path, Repo
             written.write(entry)
     report = build(sessions.entries(target))
     folder.write_whole(target / folder.RESULTS, reader.to_json(report))
-    sessions.write_junit(target)
+    sessions.write_junit(target, report)
     html.write(target, report)
     manifest.write(target)
     return target, report

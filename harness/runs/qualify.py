@@ -177,7 +177,7 @@ class Qualification:
         shutil.rmtree(self._folder / _LOCK, ignore_errors=True)
         report = build(merge.entries(self._folder))
         folder.write_whole(self._folder / folder.RESULTS, reader.to_json(report))
-        merge.write_junit(self._folder)
+        merge.write_junit(self._folder, report)
         html.write(self._folder, report)
         manifest.write(self._folder)
         return report

@@ -7,12 +7,11 @@ folder for each bench with its session's own run in it.
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.report.evidence import folder, journal, rerun
+from harness.report.evidence import folder, journal, junit, rerun
 from harness.report.evidence.journal import (
     NOTHING_SELECTED,
     Began,
@@ -24,7 +23,7 @@ from harness.report.evidence.journal import (
     Rerun,
     RunError,
 )
-from harness.report.evidence.model import ReportError
+from harness.report.evidence.model import Report, ReportError
 from harness.report.verdict import shortfalls
 
 
@@ -76,16 +75,14 @@ def sessions(run: Path) -> list[Path]:
     return [path.parent for path in found if not path.parent.is_symlink()]
 
 
-def write_junit(run: Path) -> None:
-    """One JUnit file of the run, with a suite for each session."""
-    root = ElementTree.Element("testsuites")
+def write_junit(run: Path, report: Report) -> None:
+    """One JUnit file of the run, with a suite for each session. Raises OSError."""
+    found = []
     for session_dir in sessions(run):
-        path = session_dir / folder.JUNIT
-        if path.is_file():
-            for suite in ElementTree.parse(path).iter("testsuite"):
-                suite.set("name", session_dir.parent.name)
-                root.append(suite)
-    folder.write_whole(run / folder.JUNIT, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+        for suite in junit.suites(session_dir / folder.JUNIT):
+            suite.set("name", session_dir.parent.name)
+            found.append(suite)
+    junit.write(run / folder.JUNIT, found, report)
 
 
 def _of_one_run(own: Sequence[Entry], session: list[Entry], session_dir: Path) -> Iterator[Entry]:

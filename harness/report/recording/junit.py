@@ -11,6 +11,8 @@ import pytest
 from _pytest import junitxml
 
 from harness.process.command import reason
+from harness.report.evidence import junit
+from harness.report.evidence.model import Report
 
 _VARIABLE = "SHMEM_HARNESS_JUNIT"
 
@@ -29,10 +31,18 @@ class JunitFile:
         self.path = Path(os.path.expandvars(config.option.xmlpath)).expanduser()
         self._own = own
 
-    def copy(self) -> None:
-        """Put a copy of what the user wants elsewhere into the folder of the run. Raises OSError."""
-        if self.path.is_file() and self.path != self._own:
-            shutil.copyfile(self.path, self._own)
+    def settle(self, report: Report) -> None:
+        """Have the file say what the report says, in the folder of the run and where the user wants it.
+
+        Raises OSError.
+        """
+        elsewhere = self.path.is_file() and self.path != self._own
+        found = junit.suites(self.path if elsewhere else self._own)
+        if not found and not report.cases:
+            return
+        junit.write(self._own, found, report)
+        if elsewhere:
+            shutil.copyfile(self._own, self.path)
 
     def what_broke(self, error: Exception) -> str:
         """What an error at the end of a session means: that this file could not be written, or another plugin's."""

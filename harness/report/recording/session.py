@@ -364,7 +364,7 @@ class RunRecorder:
             folder.show_as_latest(self.folder)
         report = self._end(exitstatus)
         try:
-            self._junit.copy()
+            self._junit.settle(report)
             self._write(report)
         except OSError as error:
             self._unwritten = error
