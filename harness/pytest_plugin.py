@@ -50,8 +50,24 @@ def _leave_as_it_is(manager: pytest.PytestPluginManager) -> None:
 
 
 def _is_for_us(file: Path) -> bool:
-    """Whether an environment file names our drivers. One that cannot be read is ours to refuse in a sentence."""
+    """Whether an environment file names our drivers. One that nobody can use is ours to refuse in a sentence."""
     try:
-        return _NAMES_US in file.read_text(errors="replace")
+        text = file.read_text(errors="replace")
     except OSError:
         return True
+    return _NAMES_US in text or not _has_targets(text)
+
+
+def _has_targets(text: str) -> bool:
+    """Whether a text is an environment with targets, in which labgrid finds what it looks for."""
+    # Nobody else needs it.
+    import yaml
+
+    try:
+        top = yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError:
+        return False
+    keys = top.value if isinstance(top, yaml.MappingNode) else []
+    targets = next((value for key, value in keys if key.value == "targets"), None)
+    found = targets.value if isinstance(targets, yaml.MappingNode) else []
+    return bool(found) and all(isinstance(target, yaml.MappingNode) for _, target in found)

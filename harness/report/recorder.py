@@ -206,14 +206,14 @@ def pytest_configure(config: pytest.Config) -> None:
             refuse_optimised()
             judging.check(config)
             requirements = catalogue.load(config.getoption("--requirements"))
+            if only := config.getoption("--only-tests"):
+                config.pluginmanager.register(OnlyThese(only), RERUN)
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from error
         try:
             config.stash[_RECORDER] = RunRecorder(config, requirements)
         except HarnessError as error:
             pytest.exit(str(error), returncode=error.exit_status)
-        if config.getoption("--only-tests"):
-            config.pluginmanager.register(OnlyThese(config.getoption("--only-tests")), RERUN)
         config.pluginmanager.register(judging.JudgementKeeper(requirements), judging.KEEPER)
         config.pluginmanager.register(config.stash[_RECORDER], _RUN)
         sudden.refused(config.stash[_RECORDER].ended_suddenly)

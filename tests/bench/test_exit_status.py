@@ -106,3 +106,48 @@ def test_an_interrupt_brings_the_bench_down_and_is_no_pass(mini: MiniSuite) -> N
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(programs.PATIENCE) == 2
     assert mini.host_log == ["start left", "stop left"]
+
+
+_NO_ENVIRONMENTS = [
+    "", "null", "[a]", "{}", "5", "targets:", "targets: []", "targets: {}", "targets: x", "targets: {a: 1}", "a: [",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", _NO_ENVIRONMENTS)
+def test_an_environment_file_of_another_kind_is_wrong_use_in_one_sentence(mini: MiniSuite, text: str) -> None:
+    """In a folder whose conftest does not ask for the plugins, so that labgrid would be the first to read it."""
+    (mini.folder / "conftest.py").unlink()
+    mini.write("test_it.py", _PASS)
+    mini.write("benches.yaml", text)
+    qualify = [sys.executable, "-m", "harness", "qualify", ".", "--lg-env", "benches.yaml"]
+    for command in (mini.command("--lg-env", "benches.yaml"), qualify):
+        run = programs.run(command, cwd=mini.folder, env=mini.variables(), capture_output=True, text=True)
+        said = run.stdout + run.stderr
+        assert run.returncode == 3, said
+        assert "INTERNALERROR" not in said
+        assert "Traceback" not in said
+        assert "this target file cannot be used:\nbenches.yaml:" in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00",
+        b"",
+        b"{}",
+        b'"test_it.py::test_it"',
+        b"[1]",
+        b"[" * 99999,
+        None,
+    ],
+)
+def test_a_list_of_tests_of_another_kind_is_wrong_use(mini: MiniSuite, content: bytes | None) -> None:
+    mini.write("test_it.py", _PASS)
+    mini.benches(left=fake())
+    if content is not None:
+        (mini.folder / "only.json").write_bytes(content)
+    run = mini.run("--only-tests", "only.json")
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "error: --only-tests only.json cannot be used: " in run.stderr
+    assert "remedy: name a file with a list of node ids in JSON" in run.stderr
+    assert mini.host_log == []

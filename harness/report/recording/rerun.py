@@ -9,16 +9,39 @@ from typing import Final
 
 import pytest
 
+from harness.errors import UsageError
+from harness.process.command import reason
+
 RERUN: Final = "rerun-of-some-tests"
 """The name of the plugin."""
 
 
 class OnlyThese:
-    """Takes all other tests away. ``wanted`` is a file with a list of node ids, in JSON."""
+    """Takes all other tests away. ``wanted`` is a file with a list of node ids, in JSON.
+
+    Raises UsageError for a file that has none.
+    """
 
     def __init__(self, wanted: Path) -> None:
-        self._wanted = frozenset(json.loads(wanted.read_text(encoding="utf-8")))
+        self._wanted = frozenset(_read(wanted))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep what is wanted."""
         items[:] = [item for item in items if item.nodeid in self._wanted]
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        why = reason(error)
+    except (ValueError, RecursionError):
+        why = "it is not JSON"
+    else:
+        if isinstance(found, list) and all(isinstance(each, str) for each in found):
+            return found
+        why = "it is another kind of JSON"
+    raise UsageError(
+        f"--only-tests {path} cannot be used: {why}",
+        remedy='name a file with a list of node ids in JSON, like ["test_it.py::test_a"]',
+    )
