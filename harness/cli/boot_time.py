@@ -15,9 +15,8 @@ from harness.arch import ARCHES, Arch
 from harness.bench.trial import BOOT_SECONDS, TrialGuest, trial
 from harness.errors import EXIT_PASS
 from harness.narrow import present
-from harness.process.command import path
+from harness.process.command import count, path
 from harness.provision.linux.image import linux_image
-from harness.runs.sessions import count
 
 HELP = "measure the boot time of Linux guests, from start to shell"
 

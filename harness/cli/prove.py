@@ -22,7 +22,7 @@ from harness import commit, shipped
 from harness.emulator.faults.catalogue import Fault
 from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.process import ending
-from harness.process.command import path
+from harness.process.command import count, path
 from harness.process.interpreter import refuse_optimised
 from harness.prove import pages
 from harness.prove.choosing import LONGEST_S, SECOND_LOOK_S, Looks
@@ -36,7 +36,7 @@ from harness.prove.recording import record as recorded
 from harness.prove.trials import Trials
 from harness.report.evidence import folder
 from harness.report.scope import provenance
-from harness.runs.sessions import Sessions, count, processors, until_interrupted
+from harness.runs.sessions import Sessions, processors, until_interrupted
 from harness.target.check import require_environment
 
 HELP = "inject faults into the device, one per session, and show which requirement detects each"

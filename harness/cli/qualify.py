@@ -23,7 +23,7 @@ from harness.bench.bare import bare_start
 from harness.bench.settings import BenchConfig
 from harness.errors import EXIT_BENCH_ERROR, STATUSES_OF_A_RUN, UsageError
 from harness.process import ending
-from harness.process.command import path
+from harness.process.command import count, path
 from harness.process.interpreter import refuse_optimised
 from harness.report.evidence.folder import INDEX
 from harness.report.evidence.model import Report
@@ -33,7 +33,7 @@ from harness.report.recording.live import LiveTable
 from harness.report.recording.progress import Progress
 from harness.runs import cost, rerun
 from harness.runs.qualify import Part, Qualification
-from harness.runs.sessions import Sessions, count, processors, until_interrupted
+from harness.runs.sessions import Sessions, processors, until_interrupted
 from harness.target.benches import embedded, read_benches
 from harness.target.check import require_environment
 
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--policy", type=path, metavar="FILE", help="the policy of that system")
     parser.add_argument("--nightly", action="store_true", help="also run the tests that take minutes")
-    parser.add_argument("--model-steps", metavar="N", type=int, help="steps of random histories on each bench")
+    parser.add_argument("--model-steps", metavar="N", type=count, help="steps of random histories on each bench")
     parser.add_argument("--model-seed", metavar="N", type=int, help="first seed of the random histories")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="run only these tests (as pytest's -k)")
     parser.add_argument(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import errno
 import locale
+import math
 import os
 import re
 import shutil
@@ -53,6 +54,22 @@ def path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("is empty: name a path")
     return Path(text)
+
+
+def count(text: str) -> int:
+    """A number of things as an option of a command says it. Raises ArgumentTypeError."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time as an option of a command says it. Raises ArgumentTypeError."""
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError("must be a number of seconds, 0 or more")
+    return number
 
 
 def must_exist(paths: Iterable[str | Path]) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
@@ -143,14 +142,6 @@ def last_words(report_dir: Path) -> str:
     """The last lines of what the session in ``report_dir`` said, each marked."""
     lines = (report_dir / OUTPUT).read_text(errors="replace").splitlines()[-_SAID_LINES:]
     return "\n".join(f"  | {line}" for line in lines)
-
-
-def count(text: str) -> int:
-    """A number of things as an option of a command says it. Raises ArgumentTypeError."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def processors() -> int:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import pytest
 
+from tests import programs
 from tests.bench.mini_suite import MiniSuite, fake
 
 _TWO_TESTS = """
@@ -121,6 +123,32 @@ def test_a_wrong_option_is_wrong_use(mini: MiniSuite) -> None:
     mini.write("test_it.py", _TWO_TESTS)
     mini.benches(left=fake("colour: red"))
     _expect_usage(mini.run(), "benches.yaml:15: error: target left: unknown option colour")
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [("--model-steps", ["0", "-3"]), ("--model-shrink", ["-0.1", "nan", "inf", "-inf"])],
+)
+def test_histories_without_a_step_or_a_time_are_wrong_use(mini: MiniSuite, option: str, values: list[str]) -> None:
+    """They would compare nothing, or look for a short history for ever."""
+    mini.write("test_it.py", _TWO_TESTS)
+    mini.benches(left=fake())
+    for value in values:
+        run = mini.run(f"{option}={value}")
+        assert run.returncode == 3, run.stdout + run.stderr
+        assert f"argument {option}: " in run.stderr
+    assert mini.host_log == []
+
+
+@pytest.mark.parametrize("steps", ["0", "-5", "1.5"])
+def test_a_qualification_without_a_step_is_wrong_use(mini: MiniSuite, steps: str) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    mini.benches(left=fake())
+    command = [sys.executable, "-m", "harness", "qualify", ".", "--lg-env", "benches.yaml", f"--model-steps={steps}"]
+    run = programs.run(command, cwd=mini.folder, env=mini.variables(), capture_output=True, text=True)
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "argument --model-steps: " in run.stderr
+    assert mini.host_log == []
 
 
 def test_no_environment_file_is_wrong_use(mini: MiniSuite) -> None:

@@ -10,13 +10,12 @@ import argparse
 from pathlib import Path
 
 from harness.errors import EXIT_PASS, UsageError
-from harness.process.command import path
+from harness.process.command import count, path
 from harness.prove import pages as proof
 from harness.report.comparing import pages
 from harness.report.comparing.comparison import compare
 from harness.report.evidence import folder, reader
 from harness.report.exports import archive, history, markdown
-from harness.runs.sessions import count
 
 HELP = "put a run or a proof into a small folder for an archive, and tell which verdicts changed since the run before"
 

@@ -23,7 +23,7 @@ from harness import commit
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, BenchError, UsageError
 from harness.paths import readable
 from harness.process import ending
-from harness.process.command import path
+from harness.process.command import count, path
 from harness.prove import reach
 from harness.prove.mutation import equivalent, pages
 from harness.prove.mutation.campaign import Campaign
@@ -33,7 +33,7 @@ from harness.prove.recording import record
 from harness.prove.trials import Trials
 from harness.report.evidence import folder
 from harness.report.scope import provenance
-from harness.runs.sessions import Sessions, count, until_interrupted
+from harness.runs.sessions import Sessions, until_interrupted
 
 _REACH: Final = "reach"
 _SOURCES: Final = "mutants"
