@@ -125,6 +125,33 @@ def test_a_wrong_option_is_wrong_use(mini: MiniSuite) -> None:
     _expect_usage(mini.run(), "benches.yaml:15: error: target left: unknown option colour")
 
 
+_WRONG_MARKS = {
+    "placement=['pcie']": "no placement is 'pcie'; choose among pci, mmio",
+    "placement=['pci', 'memory']": "no placement is 'memory'; choose among pci, mmio",
+    "guest_image=['Probe']": "no guest_image is 'Probe'; choose among probe, linux",
+    "via=['console']": "no via is 'console'; choose among serial, ssh",
+    "placements=['pci']": "there is no placements; choose among placement, guest_image, via",
+    "placement='pci'": "placement is 'pci'; expected a list with some of pci, mmio",
+    "placement=[]": "placement is []; expected a list with some of pci, mmio",
+    "'pci'": "expected one or more of placement=[...], guest_image=[...], via=[...]",
+    "": "expected one or more of placement=[...], guest_image=[...], via=[...]",
+}
+
+
+def test_marks_of_settings_that_there_are_not_are_wrong_use(mini: MiniSuite) -> None:
+    """All in one file: each would leave its test out, or run it, without a word."""
+    tests = [
+        f"@pytest.mark.only({mark})\ndef test_{n}(bench): assert not bench\n" for n, mark in enumerate(_WRONG_MARKS)
+    ]
+    mini.write("test_it.py", "\n".join(["import pytest\n", *tests]))
+    mini.benches(left=fake())
+    run = mini.run()
+    assert run.returncode == 3, run.stdout + run.stderr
+    for number, words in enumerate(_WRONG_MARKS.values()):
+        assert f"test_it.py::test_{number}: {words}\n" in run.stdout + run.stderr
+    assert mini.host_log == []
+
+
 @pytest.mark.parametrize(
     ("option", "values"),
     [("--model-steps", ["0", "-3"]), ("--model-shrink", ["-0.1", "nan", "inf", "-inf"])],
