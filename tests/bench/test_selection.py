@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 
@@ -176,6 +177,18 @@ def test_a_qualification_without_a_step_is_wrong_use(mini: MiniSuite, steps: str
     assert run.returncode == 3, run.stdout + run.stderr
     assert "argument --model-steps: " in run.stderr
     assert mini.host_log == []
+
+
+def test_an_environment_file_is_a_part_of_the_run_whoever_names_it(mini: MiniSuite) -> None:
+    mini.write("test_it.py", _TWO_TESTS)
+    digest = hashlib.sha256(mini.benches(left=fake()).read_bytes()).hexdigest()
+    mini.environment["LG_ENV"] = "benches.yaml"
+    for by_option in (False, True):
+        assert mini.run(env=by_option).returncode == 0
+        run = mini.results()["run"]
+        assert [part["sha256"] for part in run["parts"] if part["name"] == "environment file"] == [digest]
+        # The option has precedence, and is in the command.
+        assert run["surroundings"].get("LG_ENV") == (None if by_option else "benches.yaml")
 
 
 def test_no_environment_file_is_wrong_use(mini: MiniSuite) -> None:

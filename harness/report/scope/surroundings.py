@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 _VARIABLES: Final = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+_ENVIRONMENT: Final = "LG_ENV"  # labgrid's, in the place of --lg-env
 # Plugins that come with the harness itself.
 _EXPECTED: Final = frozenset({"labgrid", "hypothesis", "platformdirs", "shmem-harness"})
 
@@ -20,6 +21,8 @@ _EXPECTED: Final = frozenset({"labgrid", "hypothesis", "platformdirs", "shmem-ha
 def of_session(config: pytest.Config) -> dict[str, str]:
     """The surroundings by name: variables, file of settings with its options, conftests above the suites, plugins."""
     collected = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
+    if os.environ.get(_ENVIRONMENT) and not config.getoption("lg_env", default=None):
+        collected[_ENVIRONMENT] = os.environ[_ENVIRONMENT]
     if config.inipath is not None:
         collected["ini file"] = str(config.inipath)
     if config.getini("addopts"):
@@ -38,7 +41,7 @@ def of_session(config: pytest.Config) -> dict[str, str]:
 
 def environment_files(config: pytest.Config) -> list[Path]:
     """The environment file of labgrid, if the session has one: it says which benches there were."""
-    given = config.getoption("lg_env", default=None)
+    given = config.getoption("lg_env", default=None) or os.environ.get(_ENVIRONMENT)
     path = Path(given) if given else None
     return [path] if path and path.is_file() else []
 
