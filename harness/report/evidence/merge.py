@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.report.evidence import folder, journal, junit, rerun
+from harness.report.evidence import folder, journal, rerun
 from harness.report.evidence.journal import (
     NOTHING_SELECTED,
     Began,
@@ -24,6 +24,7 @@ from harness.report.evidence.journal import (
     RunError,
 )
 from harness.report.evidence.model import Report, ReportError
+from harness.report.exports import junit
 from harness.report.verdict import shortfalls
 
 

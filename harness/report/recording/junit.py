@@ -11,8 +11,8 @@ import pytest
 from _pytest import junitxml
 
 from harness.process.command import reason
-from harness.report.evidence import junit
 from harness.report.evidence.model import Report
+from harness.report.exports import junit
 
 _VARIABLE = "SHMEM_HARNESS_JUNIT"
 

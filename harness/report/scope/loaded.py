@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import site
 import sys
@@ -104,6 +105,6 @@ def _installed() -> tuple[str, ...]:
     places |= {f"{sys.base_prefix}/bin", *site.getsitepackages(sorted({sys.prefix, sys.base_prefix}))}
     places |= {site.getusersitepackages()} if site.ENABLE_USER_SITE else set()
     # An environment may use the packages of another one.
-    places |= {str(Path(pytest.__file__).parents[1])}
+    places |= {str(importlib.metadata.distribution("pytest").locate_file(""))}
     places |= {str(shipped.PACKAGE.parent)} if shipped.INSTALLED else set()
     return tuple(f"{Path(place).resolve()}/" for place in places)
