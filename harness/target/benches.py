@@ -211,7 +211,7 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
     if not options.templates or not is_folder(folder):
         what = f"{folder} is a file, not a folder" if is_file(folder) else f"there is no folder {folder}"
         yield fault(f": {what}", "templates")
-    yield from (fault(f": {text}", "scope", *way) for way, text in scope_complaints(options.scope))
+    yield from (fault(f": {text}", "scope", *way) for way, text in scope_complaints(options.scope, options.profile))
     yield from (fault(text, "thresholds", *way) for way, text in threshold_complaints(options.thresholds))
     if options.waivers and not is_file(resolved(base, options.waivers)):
         yield fault(f": there is no file {resolved(base, options.waivers)}", "waivers")

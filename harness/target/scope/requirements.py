@@ -72,8 +72,8 @@ def scope_of_run(
     )
 
 
-def scope_complaints(scope: Scope | None) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What is wrong with a scope: its place in it, and the words."""
+def scope_complaints(scope: Scope | None, release: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What is wrong with a scope on a bench of this release: its place in it, and the words."""
     if scope is None:
         return
     if not scope.name.strip():
@@ -82,8 +82,15 @@ def scope_complaints(scope: Scope | None) -> Iterator[tuple[tuple[str | int, ...
         yield ("requirements",), "is empty; expected ids of requirements"
     known = load_requirements()
     for number, pattern in enumerate(scope.requirements):
-        if not any(fnmatchcase(name, pattern) for name in known):
+        named = [each for name, each in known.items() if fnmatchcase(name, pattern)]
+        judged = {each for requirement in named if requirement.kind == "judge" for each in requirement.releases}
+        if not named:
             yield ("requirements", number), f"no requirement of the catalogue is {pattern}"
+        elif judged and release not in judged:
+            yield (
+                ("requirements", number),
+                f"{pattern} is stated for {', '.join(sorted(judged))}, and not for {release}",
+            )
 
 
 def _of_bench(
