@@ -185,6 +185,7 @@ class Qualification:
     def summary(self, report: Report) -> Iterator[str]:
         """The text for the terminal in addition to the verdict."""
         yield from html.failures(report.cases)
+        yield from html.accepted_failures(report.cases)
         yield from readings.disagreements(report.cases)
         yield from shortfalls.lines(report.run)
         yield from self.said

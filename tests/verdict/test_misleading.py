@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 
@@ -276,6 +277,11 @@ def test_a_waiver_is_shown_with_all_that_it_says(world: World) -> None:
     for words in ("the size is rounded down", "A. Manager", "2999-01-31", "https://tracker.example.org/17"):
         assert words in ran.page
     assert "but for 2 accepted" in ran.page
+    lines = [line for line in ran.said.splitlines() if line.startswith("accepted until 2999-01-31: ")]
+    assert len(lines) == 2
+    # The last line is on the other stream.
+    told, _ = json.JSONDecoder().raw_decode(world.command("report", "--json", str(ran.folder)).said)
+    assert [each["expires"] for each in told["accepted"]] == ["2999-01-31"] * 2
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(outcome(report, args.out / target.name / folder.INDEX))
         return report.run.exit_status
-    for line in [*shortfalls.lines(report.run), *map(str, report.run.narrowed), *report.run.reasons]:
+    told = [*html.accepted_failures(report.cases), *shortfalls.lines(report.run), *map(str, report.run.narrowed)]
+    for line in [*told, *report.run.reasons]:
         print(line)
     print(html.last_line(report.run, args.out / target.name / folder.INDEX))
     return report.run.exit_status

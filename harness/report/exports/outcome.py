@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.paths import readable
 from harness.report.evidence.codec import encode
+from harness.report.evidence.document import accepted
 from harness.report.evidence.model import Report
 
 
@@ -22,6 +23,7 @@ def outcome(report: Report, page: Path) -> str:
         "reasons": run.reasons,
         "shortfalls": [encode(each) for each in run.shortfalls],
         "narrowed": [encode(each) for each in run.narrowed],
+        "accepted": [{"test": case.test, **encode(case.known_failure)} for case in report.cases if accepted(case)],
         "scope": [encode(each) for each in report.scope],
     }
     return json.dumps(found, indent=1)

@@ -133,6 +133,15 @@ def last_line(run: Run, page: Path) -> str:
     return f"qualification: {run.verdict.upper()}  report: {readable(str(page))}"
 
 
+def accepted_failures(cases: Iterable[Case]) -> Iterator[str]:
+    """A line for each failure that is accepted: the verdict does not show it."""
+    found = [(case.test, case.known_failure) for case in cases if accepted(case) and case.known_failure]
+    for test, known in found[:_SHOWN_CASES]:
+        yield f"accepted until {known.expires}: {test} failed ({readable(known.reason)})"
+    if len(found) > _SHOWN_CASES:
+        yield f"accepted: {len(found) - _SHOWN_CASES} more, see the report"
+
+
 def failures(cases: Iterable[Case]) -> Iterator[str]:
     """What failed or broke, a line each, for the end of a terminal session."""
     bad = [case for case in cases if case.verdict in ("fail", "error") and not accepted(case)]

@@ -48,8 +48,13 @@ class TerminalProgress:
 
 
 def untold(config: pytest.Config, cases: Iterable[Case]) -> Iterator[str]:
-    """Lines on the cases that pytest's own terminal has not shown as failed: it believes what plugins say of a test."""
+    """Lines on the cases that pytest's own terminal has not shown as failed: it believes what plugins say of a test.
+
+    And on failures that are accepted, which the verdict does not show.
+    """
+    cases = list(cases)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     shown = [*reporter.stats.get("failed", ()), *reporter.stats.get("error", ())] if reporter else []
     told = {report.nodeid for report in shown}
-    return html.failures(case for case in cases if case.test not in told)
+    yield from html.failures(case for case in cases if case.test not in told)
+    yield from html.accepted_failures(cases)
