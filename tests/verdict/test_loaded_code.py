@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests import guestless
 from tests.verdict.world import Ran, World, git
 
 _TOLD: Final = " (git is told not to look at it)"
@@ -76,7 +77,7 @@ def wide(world: World) -> World:
     world.write("tests/test_it.py", _LOADS + tests)
     world.write("tests/tmp/test_scratch.py", _MORE)
     world.write("lib/beside.py", "")
-    world.write("conftest.py", "")
+    world.write("conftest.py", guestless.CONFTEST)
     world.write("drivers/driver.py", "")
     world.edit("boards.yaml", "imports: [", "imports: [drivers/driver.py, ")
     for name, file, text in (("elsewhere", "test_real.py", _MORE), ("origin", "expect.py", "")):
@@ -156,6 +157,8 @@ def test_code_of_no_repository_is_named(wide: World) -> None:
         (above / name).parent.mkdir(parents=True, exist_ok=True)
         (above / name).write_text("")
     (above / "package/asked/inner/test_asked.py").write_text(_MORE)
+    # The conftest of the suite is not for the package.
+    (above / "plugin/of_mine.py").write_text(guestless.CONFTEST)
     bench = above / "bench"
     bench.mkdir()
     (bench / "mine.py").write_text("")
@@ -188,7 +191,8 @@ def test_an_environment_file_of_no_repository_is_known_by_its_content(wide: Worl
 
 def test_further_code_must_stay_of_one_commit(wide: World) -> None:
     elsewhere = wide.folder.parent / "elsewhere"
-    wide.write("conftest.py", f"import sys\nsys.path.insert(0, {str(elsewhere)!r})\nimport test_real\n")
+    finds = f"import sys\nsys.path.insert(0, {str(elsewhere)!r})\nimport test_real\n"
+    wide.write("conftest.py", finds + guestless.CONFTEST)
     words = ["git", "-C", str(elsewhere), "-c", "user.name=t", "-c", "user.email=t@example.org"]
     done = f"__import__('subprocess').run({[*words, 'commit', '--allow-empty', '-qm', 'later']}).returncode == 0"
     wide.edit("tests/test_it.py", "assert bench.name", f"assert bench.name == 'right' or {done}")
