@@ -26,7 +26,8 @@ _HISTORIES: Final = frozenset({".git", ".hg", ".svn"})
 """Folders with the earlier versions of files."""
 
 _OF_A_RUN: Final = "journal.jsonl"
-"""A folder with this file is a run of the harness, with the configurations that it has deployed."""
+"""A folder in which this file begins a run is a report of the harness, with the configurations that it has deployed."""
+_BEGAN: Final = b'"entry":"Began"'
 
 _HEAD: Final = 64 << 10
 _MOST_BYTES: Final = 4 << 20
@@ -61,13 +62,21 @@ def _entries(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:
         yield folder
         return
-    if (_OF_A_RUN, False) in found:
+    if depth > 1 and (_OF_A_RUN, False) in found and _begins_a_run(folder / _OF_A_RUN):
         return
     for name, is_folder in found:
         if not is_folder or depth == DEEPEST:
             yield folder / name
         elif name not in _HISTORIES:
             yield from _entries(folder / name, depth + 1)
+
+
+def _begins_a_run(journal: Path) -> bool:
+    try:
+        with journal.open("rb") as file:
+            return _BEGAN in file.readline(_HEAD)
+    except OSError:
+        return False
 
 
 def _resolved(path: Path) -> Path:

@@ -163,7 +163,12 @@ def test_a_report_beside_the_system_is_no_part_of_it(folder: Path, capsys: pytes
     _put(run / "benches/one/guest0.qvmconf", "system leaker\nvdev shmem\n  allow *\n")
     assert _audit(folder, capsys)[0] == 1
     _put(run / "journal.jsonl", "")
+    assert _audit(folder, capsys)[0] == 1
+    _put(run / "journal.jsonl", '{"entry":"Began","id":"20261128T120000Z-000000"}\n')
     assert _audit(folder, capsys) == (0, [])
+    _put(folder / "journal.jsonl", '{"entry":"Began"}\n')
+    _put(folder / "leaker.txt", "system leaker\nvdev shmem\n  allow *\n")
+    assert _audit(folder, capsys)[0] == 1
 
 
 def test_what_is_not_looked_at_is_no_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

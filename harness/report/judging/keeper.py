@@ -174,14 +174,14 @@ class JudgementKeeper:
         try:
             with silent.watched() if silent else contextlib.nullcontext():
                 yield
+        except pytest.skip.Exception:
+            self._expect_none_lost(item)
+            raise
         finally:
             self._in_body = False
         if isinstance(item, pytest.DoctestItem) or not item.stash[BODY].ended:
             return
-        if isinstance(item, pytest.Function) and self._lost is not None and (lost := self._lost.of(item.function)):
-            raise LostFindingError(
-                lost, remedy="make assertions in the test's own thread, and let their failures leave the test"
-            )
+        self._expect_none_lost(item)
         named = catalogue.requirements_of(item)
         recorded = OBSERVATIONS in item.stash or METRICS in item.stash or ACCESS in item.stash
         only_recorded = len(catalogue.recorded_only(item, self._requirements)) == len(named)
@@ -198,6 +198,13 @@ class JudgementKeeper:
                 " harness.report.judging.judgements",
             )
         self._expect_guests(item)
+
+    def _expect_none_lost(self, item: pytest.Item) -> None:
+        """Raise LostFindingError if an assertion of the body failed and nobody heard that; a skip tells nobody."""
+        if isinstance(item, pytest.Function) and self._lost is not None and (lost := self._lost.of(item.function)):
+            raise LostFindingError(
+                lost, remedy="make assertions in the test's own thread, and let their failures leave the test"
+            )
 
     def _expect_guests(self, item: pytest.Item) -> None:
         """Raise JudgedNothingError if no guest was started where the test ran.
