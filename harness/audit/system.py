@@ -39,6 +39,11 @@ class System:
     passed_over: tuple[Finding, ...] = ()
 
     @property
+    def possible_vms(self) -> list[Finding]:
+        """Those of ``passed_over`` that may be VMs: with one of them, nothing is known about all VMs of the host."""
+        return [finding for finding in self.passed_over if finding.severity == "error"]
+
+    @property
     def renamed(self) -> dict[str, list[Vm]]:
         """VMs that have one ``system`` name between them; their names here tell them apart."""
         found: dict[str, list[Vm]] = {}

@@ -50,7 +50,7 @@ class _Reader(threading.Thread):
             try:
                 data = self._serial.read(1)
                 if data:
-                    time.sleep(_TOGETHER_SECONDS)
+                    time.sleep(_TOGETHER_SECONDS)  # not a wait for something
                     data += self._serial.read(min(self._serial.in_waiting, _CHUNK_BYTES))
             except OSError as error:  # pyserial's SerialException is one
                 if not self._stopping.is_set():

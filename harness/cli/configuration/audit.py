@@ -131,7 +131,7 @@ def _check_options(args: argparse.Namespace, releases: list[str]) -> None:
 
 def _propose_policy(analysis: Analysis) -> int:
     """Print a policy, and what is missing in it: VMs that nothing is known about, and files that may be VMs."""
-    missing = [finding for finding in analysis.system.passed_over if finding.severity == "error"]
+    missing = analysis.system.possible_vms
     for finding in missing:
         print(f"# {finding}")
     for vm, problems in analysis.undecided.items():
@@ -178,7 +178,7 @@ def _compare(args: argparse.Namespace, system: System, releases: list[str]) -> i
             print(line)
         if not changes:
             print("no access appears or disappears")
-    return int(bool(changes) or any(finding.severity == "error" for finding in beside))
+    return int(bool(changes or before.possible_vms or system.possible_vms))
 
 
 def vars_of(finding: Finding) -> dict[str, object]:

@@ -97,6 +97,7 @@ def build(entries: Sequence[Entry]) -> Report:
     metrics = [metric for entry in done for metric in entry.metrics]
     bounds = thresholds.judged((each for entry in _of(entries, ScopeSet) for each in entry.thresholds), metrics)
     loaded = _loaded(entries)
+    judging = [*began.sources, *loaded]
     history = [each for entry in _of(entries, NightsCompared) for each in entry.figures]
     figures = [*thresholds.reasons(bounds), *nights.reasons(history)]
     lacking = shortfalls.once(
@@ -107,14 +108,14 @@ def build(entries: Sequence[Entry]) -> Report:
             *shortfalls.of_scope(scope),
             *shortfalls.of_scopes(bench for entry in _of(entries, ScopeSet) for bench in entry.benches),
             *shortfalls.of_profiles(cases),
-            *shortfalls.of_sources([*began.sources, *loaded]),
+            *shortfalls.of_sources(judging),
             *shortfalls.of_loaded(loaded),
             *shortfalls.of_items((entry.bench, entry.facts) for entry in _of(entries, ItemIdentified)),
             *shortfalls.of_waivers(waivers),
         ]
     )
     return Report(
-        run=replace(_run(began, entries, Found(cases, not_run, figures), lacking), narrowed=narrowed),
+        run=replace(_run(began, entries, Found(cases, not_run, figures), lacking), narrowed=narrowed, sources=judging),
         results=found,
         metrics=metrics,
         cases=cases,
@@ -141,13 +142,12 @@ def _benches(entries: Sequence[Entry]) -> list[BenchScope]:
     for bench in (bench for entry in _of(entries, ScopeSet) for bench in entry.benches):
         known = found.get(bench.bench)
         required = list(dict.fromkeys([*(known.requirements if known else ()), *bench.requirements]))
-        if known is None or not known.selected:
-            found[bench.bench] = replace(bench, requirements=required)
-        elif bench.selected:
+        if known and known.selected and bench.selected:
             left_out = [placement for placement in known.left_out if placement in bench.left_out]
-            found[bench.bench] = replace(bench, requirements=required, left_out=left_out)
-        else:
-            found[bench.bench] = replace(known, requirements=required)
+            bench = replace(bench, left_out=left_out)
+        elif known and known.selected:
+            bench = known
+        found[bench.bench] = replace(bench, requirements=required)
     return list(found.values())
 
 
@@ -240,7 +240,6 @@ def _run(
         surroundings=began.surroundings,
         harness_commit_note=began.harness_commit_note,
         shortfalls=lacking,
-        sources=[*began.sources, *_loaded(entries)],
     )
 
 

@@ -31,7 +31,7 @@ from harness.report.evidence.body import BODY
 from harness.report.evidence.model import Requirement
 from harness.report.judging import calls, everything
 from harness.report.judging.judgements import demands, judged, taken
-from harness.report.judging.lost import REWRITTEN, LostFindings
+from harness.report.judging.lost import LostFindings, of_suites
 from harness.report.judging.silent import Silent
 from harness.report.judging.tautologies import of_a_mock
 from harness.report.judging.vacuous import vacuous
@@ -153,7 +153,8 @@ class JudgementKeeper:
 
     def pytest_assertion_pass(self, orig: str, expl: str) -> None:
         """An assertion holds."""
-        frame = _asserting(sys._getframe())
+        # The assertion is in the nearest module of a suite.
+        frame = next(of_suites(sys._getframe()), None)
         if self._lost is not None:
             if self._lost.of_another():
                 return
@@ -234,10 +235,3 @@ def _assertion_says_nothing(name: str, frame: FrameType, arguments: tuple[Any, .
     if calls.of_a_block(name, arguments):
         return calls.block_of_constants(frame)
     return calls.of_constants(frame, name)
-
-
-def _asserting(frame: FrameType | None) -> FrameType | None:
-    """The frame of the assertion: the nearest one of a module that pytest has rewritten."""
-    while frame is not None and REWRITTEN not in frame.f_globals:
-        frame = frame.f_back
-    return frame

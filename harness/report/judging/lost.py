@@ -22,7 +22,7 @@ from _pytest.assertion import rewrite
 from harness.report.judging import judgements
 from harness.report.judging.constants import function_of
 
-REWRITTEN: Final = "@pytest_ar"
+_REWRITTEN: Final = "@pytest_ar"
 """A module that pytest has rewritten, so one of a suite, has this name."""
 
 _EXPLAIN: Final = "_format_explanation"
@@ -39,15 +39,14 @@ _BETWEEN: Final = (__name__, judgements.__name__, "_pytest.outcomes")
 
 @dataclass(frozen=True)
 class _Failed:
-    """An assertion that failed in a line; ``heard`` by code of the suite around it, in silence or not.
+    """An assertion that failed in a line, with what can catch it in the suite's code around it, if anything can.
 
     ``judged`` is how many judgements there were before.
     """
 
     code: CodeType
     line: int
-    heard: bool
-    silent: bool
+    caught_by: ast.AST | None
     judged: int
 
     def __str__(self) -> str:
@@ -103,9 +102,9 @@ class LostFindings:
             return f"the thread {thread.name} still runs, and nobody hears of its assertions"
         own: CodeType | None = getattr(inspect.unwrap(function), "__code__", None)  # type: ignore[arg-type]
         for failed in self._failed:
-            if not failed.heard or (failed.code is own and not _catching(own, failed.line)):
+            if failed.caught_by is None or (failed.code is own and not _catching(own, failed.line)):
                 return f"{failed} failed, and something around it (a decorator, a pool, an event loop) kept that"
-            if failed.silent and failed.judged == self._judged():
+            if _is_silent(failed.caught_by) and failed.judged == self._judged():
                 return f"{failed} failed and was caught, and nothing was judged afterwards"
         return ""
 
@@ -128,11 +127,8 @@ class LostFindings:
         frame = inspect.currentframe()
         while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
             frame = frame.f_back
-        if frame is not None and REWRITTEN in frame.f_globals and not self.of_another():
-            catching = _heard_by(frame)
-            silent = catching is not None and _is_silent(catching)
-            found = _Failed(frame.f_code, frame.f_lineno, catching is not None, silent, self._judged())
-            self._failed.append(found)
+        if frame is not None and _REWRITTEN in frame.f_globals and not self.of_another():
+            self._failed.append(_Failed(frame.f_code, frame.f_lineno, _heard_by(frame), self._judged()))
 
     def _of_thread(self, arguments: threading.ExceptHookArgs) -> None:
         finding = issubclass(arguments.exc_type, AssertionError | pytest.fail.Exception)
@@ -146,23 +142,23 @@ class LostFindings:
         for thread in threading.enumerate():
             target = getattr(thread, "_target", None) or type(thread).run
             code = getattr(target, "__code__", None)
-            if thread not in self._before and code is not None and REWRITTEN in getattr(target, "__globals__", {}):
+            if thread not in self._before and code is not None and _REWRITTEN in getattr(target, "__globals__", {}):
                 body = function_of(code)
                 if body is not None and any(isinstance(node, ast.Assert) for node in ast.walk(body)):
                     yield thread
 
 
-def _of_suites(frame: FrameType | None) -> Iterator[FrameType]:
+def of_suites(frame: FrameType | None) -> Iterator[FrameType]:
     """The frames of suites from this one outwards."""
     while frame is not None:
-        if REWRITTEN in frame.f_globals:
+        if _REWRITTEN in frame.f_globals:
             yield frame
         frame = frame.f_back
 
 
 def _came_through_a_suite(traceback: TracebackType | None) -> bool:
     while traceback is not None:
-        if REWRITTEN in traceback.tb_frame.f_globals:
+        if _REWRITTEN in traceback.tb_frame.f_globals:
             return True
         traceback = traceback.tb_next
     return False
@@ -170,7 +166,7 @@ def _came_through_a_suite(traceback: TracebackType | None) -> bool:
 
 def _heard_by(frame: FrameType) -> ast.AST | None:
     """The nearest code of the suite around a failure that can catch it; what leaves a test is for pytest alone."""
-    for around in _of_suites(frame):
+    for around in of_suites(frame):
         if found := _catching(around.f_code, around.f_lineno):
             return found
         if around.f_code.co_name.startswith(_TEST):

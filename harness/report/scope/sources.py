@@ -89,17 +89,11 @@ def _of_repository(root: Path, files: Sequence[Path], places: Sequence[_Place]) 
     if not head:
         return Source(readable(f"the repository {root}"), "", readable(note))
     changes, unknown = commit.unlike(root, dict.fromkeys(str(file.relative_to(root)) for file in files))
-    told = {path for place in known for path in _told(place)}
+    told = {str(place.folder / change) for place in known for change in place.source.changes}
     left = [change for change in map(readable, changes) if str(root / change) not in told]
     if known and not left and not unknown:
         return None
     return Source(readable(f"the repository {root}"), "" if unknown else head, readable(unknown or note), left)
-
-
-def _told(place: _Place) -> Iterator[str]:
-    """The files that are known to differ, as ``commit.unlike`` would tell them."""
-    for change in place.source.changes:
-        yield str(place.folder / change)
 
 
 def _of_no_repository(files: Iterable[Path], places: Sequence[_Place]) -> Iterator[Source]:
