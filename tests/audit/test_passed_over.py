@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import json
+import lzma
 import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,7 +62,7 @@ OTHERS: Final = {
 EXAMPLES: Final = {
     "readme": "The VM is\n\n```\nsystem a\ncpu\nvdev shmem\n  allow x\n  allow y\n  allow z\n```\n",
     "prose": "Each VM has one\nvdev shmem and the names\nthat its list allows, and\nno others.\n",
-    "script": "#!/bin/sh\ncat >/tmp/a <<EOF\nsystem a\nvdev shmem\n  allow x\n  allow y\nEOF\nqvm @/tmp/a\n",
+    "script": "#!/bin/sh\ncat >/tmp/a <<EOF\nsystem a\nvdev shmem\n  allow x\n  allow y\nEOF\nqvm $FILE\n",
 }
 
 
@@ -118,6 +125,103 @@ def test_examples_in_other_files_are_a_note(folder: Path, capsys: pytest.Capture
     assert {(one["severity"], Path(one["file"]).name) for one in found} == {("note", name) for name in EXAMPLES}
     for one in found:
         assert EXAMPLES[Path(one["file"]).name].split("\n")[one["line"] - 1].startswith("vdev shmem")
+
+
+LEAKER: Final = "system leaker\ncpu\nvdev shmem\n  allow *\n"
+
+PACKINGS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zip": lambda data: _zipped(data),
+    "tar": lambda data: _tarred(data),
+    "tgz": lambda data: gzip.compress(_tarred(data)),
+    "gz.zip": lambda data: _zipped(gzip.compress(data)),
+}
+
+
+def _zipped(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("vms/readme", "nothing")
+        archive.writestr("vms/leaker.qvmconf", data)
+    return packed.getvalue()
+
+
+def _tarred(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        about = tarfile.TarInfo("vms/leaker.qvmconf")
+        about.size = len(data)
+        archive.addfile(about, io.BytesIO(data))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_configuration_is_named_however_it_is_packed(
+    packing: str, encoding: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "old").write_bytes(PACKINGS[packing](LEAKER.encode(encoding)))
+    status, found = _audit(folder, capsys)
+    assert (status, [one["severity"] for one in found]) == (1, ["error"])
+    assert "in this archive reads as a configuration" in found[0]["text"] or "in it in this" in found[0]["text"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_text_of_two_bytes_a_character_needs_no_mark(
+    encoding: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _put(folder / "leaker.txt", LEAKER, encoding)
+    assert _audit(folder, capsys)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("cut.gz", gzip.compress(LEAKER.encode())[:-9]),
+        ("cut.tgz", gzip.compress(_tarred(LEAKER.encode() * 99))[:60]),
+        ("a.zip", b"PK\x03\x04 and nothing"),
+        ("a.zst", b"\x28\xb5\x2f\xfd" + bytes(90)),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(90)),
+    ],
+)
+def test_what_cannot_be_unpacked_is_a_note(
+    name: str, data: bytes, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / name).write_bytes(data)
+    status, found = _audit(folder, capsys)
+    assert (status, [one["severity"] for one in found]) == (0, ["note"])
+    assert "was not looked into" in found[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("qvm system leaker cpu ram 128M vdev shmem deny q &", "by words of its own"),
+        ("/proc/boot/qvm system leaker \\\n  vdev shmem", "by words of its own"),
+        ("on -p 10 qvm @/data/leaker.qvmconf >/dev/null &", "/data/leaker.qvmconf, which is not audited"),
+        ('qvm "@leaker.qvmconf"', "leaker.qvmconf, which is not audited"),
+    ],
+)
+@pytest.mark.parametrize("name", ["start.sh", "ifs.build", "start"])
+def test_a_script_that_starts_another_vm_is_an_error(
+    line: str, says: str, name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin = "#!/bin/sh\n" if name == "start" else ""
+    _put(folder / name, f"{begin}# qvm @/of/a/comment\nqvm @{folder}/ivi.qvmconf &\n{line}\n")
+    status, found = _audit(folder, capsys)
+    assert (status, [one["severity"] for one in found]) == (1, ["error"])
+    assert says in found[0]["text"]
+    assert found[0]["line"] == (4 if begin else 3)
+
+
+def test_a_script_that_starts_the_vms_of_the_system_is_no_matter(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"qvm @/data/{file.name} &" for file in folder.glob("*.qvmconf")]
+    _put(folder / "start.sh", "\n".join([*lines, 'qvm "@$1"', "slay qvm; wait"]))
+    assert _audit(folder, capsys) == (0, [])
 
 
 def test_files_that_a_vm_reads_are_parts_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies in the folder of a system, is no VM of it by its name, and may be one by what stands in it.
+"""The files in the folders of a system that it has not read, and what there is to say about each.
 
 An audit speaks about all VMs of a host. A configuration under another suffix, a copy of one, and one in a folder of the
 folder are therefore told of as errors: somebody has to say whether they are VMs.
@@ -7,14 +7,16 @@ folder are therefore told of as errors: somebody has to say whether they are VMs
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from harness.audit.findings import Finding, Severity
+from harness.audit.passed_over.commands import started
+from harness.audit.passed_over.contents import HEAD, PackedError, texts
 from harness.shmem.config import Position
 from harness.shmem.config.grammar import CONTEXT_WORDS, MEMORY_WORDS, WORDS
 
@@ -29,17 +31,26 @@ _OF_A_RUN: Final = "journal.jsonl"
 """A folder in which this file begins a run is a report of the harness, with the configurations that it has deployed."""
 _BEGAN: Final = b'"entry":"Began"'
 
-_HEAD: Final = 64 << 10
-_MOST_BYTES: Final = 4 << 20
 _OF_A_VM: Final = frozenset({"system", *MEMORY_WORDS, *CONTEXT_WORDS})
 _OTHER_LANGUAGE: Final = re.compile(r"\A#!(?!.*qvm)|^[ \t]*(?:```|~~~)", re.MULTILINE)
 """The first line of a script, and the fence around a piece of code in a text."""
+_SCRIPTS: Final = frozenset({".build", ".ksh", ".service", ".sh"})
+"""A script need not say so in its first line."""
 _TEMPLATE: Final = ("{%", "{{", "{#")
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names of the files that are audited, and the suffixes by which they are found."""
+
+    own: frozenset[str]
+    suffixes: frozenset[str]
 
 
 def passed_over(folders: Sequence[str], read: Iterable[str], suffixes: Iterable[str]) -> Iterator[Finding]:
     """What may be a VM in these folders and is none of the files that were ``read``, each file once."""
     known = {Path(path).resolve() for path in read}
+    own = frozenset(path.name for path in known)
     for folder in dict.fromkeys(folders):
         for number, path in enumerate(_entries(Path(folder), 1)):
             if number == MOST_FILES:
@@ -48,7 +59,7 @@ def passed_over(folders: Sequence[str], read: Iterable[str], suffixes: Iterable[
                 break
             if (resolved := _resolved(path)) not in known:
                 known.add(resolved)
-                yield from _told(path, Path(folder), ", ".join(f"*{suffix}" for suffix in sorted(suffixes)))
+                yield from _told(path, Path(folder), _Names(own, frozenset(suffixes)))
 
 
 def _entries(folder: Path, depth: int) -> Iterator[Path]:
@@ -74,7 +85,7 @@ def _entries(folder: Path, depth: int) -> Iterator[Path]:
 def _begins_a_run(journal: Path) -> bool:
     try:
         with journal.open("rb") as file:
-            return _BEGAN in file.readline(_HEAD)
+            return _BEGAN in file.readline(HEAD)
     except OSError:
         return False
 
@@ -87,7 +98,7 @@ def _resolved(path: Path) -> Path:
         return path.absolute()
 
 
-def _told(path: Path, folder: Path, names: str) -> Iterator[Finding]:
+def _told(path: Path, folder: Path, names: _Names) -> Iterator[Finding]:
     """What there is to say about one file, link or folder that is no VM."""
     try:
         if path.is_symlink():
@@ -96,7 +107,13 @@ def _told(path: Path, folder: Path, names: str) -> Iterator[Finding]:
             text = f"this folder was not looked into: it cannot be listed, or is deeper than {DEEPEST} folders; "
             yield _finding("error", f"{text}move it out of '{folder}' if no configuration of a VM is in it", path)
         elif path.is_file():
-            yield from _of_text(path, _text(path), folder, names)
+            for inside, text in texts(path):
+                yield from _of_text(path, inside, text, folder, names)
+    except PackedError as error:
+        text = f"this was not looked into: {error}; "
+        yield _finding(
+            "note", f"{text}unpack it, or move it out of '{folder}', if a VM of the system may be in it", path
+        )
     except OSError as error:
         text = f"this cannot be read ({error.strerror}), so it may be a VM of the system; "
         yield _finding("error", f"{text}make it readable, or move it out of '{folder}'", path)
@@ -110,18 +127,25 @@ def _of_link(path: Path, folder: Path) -> Iterator[Finding]:
         yield _finding("note", text, path)
 
 
-def _of_text(path: Path, text: str, folder: Path, names: str) -> Iterator[Finding]:
+def _of_text(path: Path, inside: str, text: str, folder: Path, names: _Names) -> Iterator[Finding]:
+    this = f"{inside} in this archive" if inside else "this"
     lines = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
     # A template's own lines say nothing about the language that it is a template of.
     lines = [(number, words) for number, words in lines if words and not words[0].startswith(("#", *_TEMPLATE))]
     options = [(number, words) for number, words in lines if words[0] in WORDS or words[0][0] in "@$"]
     of_vm = [number for number, words in options if _of_a_vm(words, path)]
     if of_vm and 2 * len(options) > len(lines) and not _OTHER_LANGUAGE.search(text):
+        suffixes = ", ".join(f"*{suffix}" for suffix in sorted(names.suffixes))
         said = (
-            "this reads as a configuration of qvm and is not audited, as the VMs of a folder are its own files "
-            f"{names}; if it is a VM of the system, move it to '{folder}' as *.qvmconf, else out of '{folder}'"
+            f"{this} reads as a configuration of qvm and is not audited, as the VMs of a folder are its own files "
+            f"{suffixes}; if it is a VM of the system, move it to '{folder}' as *.qvmconf, else out of '{folder}'"
         )
         yield _finding("error", said, path, of_vm[0])
+        return
+    is_script = text.startswith("#!") or path.suffix in _SCRIPTS or os.access(path, os.X_OK)
+    for number, said in started(text, names.own):
+        remedy = f"name its configuration beside '{folder}', or its command with --vm, if it is of the system"
+        yield _finding("error" if is_script else "note", f"{said}; {remedy}", path, number)
         return
     for number, words in options:
         if words[0] == "vdev" and len(words) > 1:
@@ -135,19 +159,6 @@ def _of_a_vm(words: Sequence[str], path: Path) -> bool:
     if words[0].startswith("@"):
         return any(Path(base, words[0][1:]).is_file() for base in ("", path.parent))
     return not _OF_A_VM.isdisjoint(words)
-
-
-def _text(path: Path) -> str:
-    """The text of a file, with line ends of one kind; of a program or an image only the beginning."""
-    with path.open("rb") as file:
-        data = file.read(_HEAD)
-        if b"\0" not in data:
-            data += file.read(_MOST_BYTES - _HEAD)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = data.decode("utf-16", "replace")
-    else:
-        text = data.decode("utf-8-sig", "surrogateescape")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _finding(severity: Severity, text: str, path: Path, line: int = 1) -> Finding:
