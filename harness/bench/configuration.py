@@ -100,15 +100,38 @@ def configuration_text(
     """The text that qvm gets for one guest.
 
     ``shmem`` and ``variables`` are those of the template (docs/benches.md). Raises BenchError when the template is
-    missing or broken, or, with ``check``, when its result is not a configuration.
+    missing or broken, or leaves ``shmem`` out, or, with ``check``, when its result is not a configuration or has other
+    ``vdev shmem``, because a guest would run with other rules than those that are judged.
     """
     name = f"{guest_image}{SUFFIX}"
     try:
         text = fill(templates, guest_image, {**variables, "shmem": Text(shmem)})
         if check:
-            parse(text, file=str(templates / name))
+            _check_shmem(parse(text, file=str(templates / name)), shmem, templates / name)
     except jinja2.TemplateNotFound:
         raise BenchError(f"there is no template {templates / name}", remedy="docs/benches.md shows one") from None
     except (jinja2.TemplateError, ConfigError) as error:
         raise BenchError(f"template {templates / name}: {error}") from error
+    if shmem not in text:
+        raise _leaves_out(templates / name)
     return text
+
+
+def _check_shmem(made: VmConfig, shmem: str, template: Path) -> None:
+    """Raise BenchError unless a configuration has the wanted ``vdev shmem`` and no others."""
+    wanted = shmems_of(parse(shmem, file="shmem"))
+    found = shmems_of(made)
+    if len(found) > len(wanted):
+        raise BenchError(
+            f"template {template} has a vdev shmem of its own, so its guests would have other rules than the tests say",
+            remedy="take it out; the tests bring theirs by {{ shmem }}",
+        )
+    if found != wanted:
+        raise _leaves_out(template)
+
+
+def _leaves_out(template: Path) -> BenchError:
+    return BenchError(
+        f"template {template} leaves out the vdev shmem that the tests want, or changes it",
+        remedy="put {{ shmem }} on a line of its own (docs/benches.md shows a template)",
+    )

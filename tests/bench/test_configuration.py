@@ -38,6 +38,11 @@ def test_the_embedded_templates_make_whole_configurations(arch: str) -> None:
         ("system {{ system }}\nram coffee\n", "probe.qvmconf.j2"),
         ("system {{ sytem }}\n", "'sytem' is undefined"),
         ("system {% if %}\n", "probe.qvmconf.j2"),
+        ("system {{ system }}\n", "leaves out the vdev shmem that the tests want"),
+        ("system {{ system }}\nvdev shmem allow telemetry\n", "leaves out the vdev shmem"),
+        ("system {{ system }}\n# {{ shmem }}\n", "leaves out the vdev shmem"),
+        ("system {{ system }}\n{{ shmem }}\tdeny b\n", "leaves out the vdev shmem that the tests want, or changes it"),
+        ("system {{ system }}\n{{ shmem }}\nvdev shmem allow telemetry\n", "has a vdev shmem of its own"),
         (None, "there is no template"),
     ],
 )
@@ -45,7 +50,7 @@ def test_a_broken_template_is_named(tmp_path: Path, template: str | None, messag
     if template is not None:
         (tmp_path / "probe.qvmconf.j2").write_text(template)
     with pytest.raises(BenchError) as error:
-        _text(tmp_path)
+        _text(tmp_path, "allow a*")
     assert message in str(error.value)
     assert str(tmp_path) in str(error.value)
 
