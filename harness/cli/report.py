@@ -10,7 +10,7 @@ from functools import partial
 
 from harness.errors import STATUSES_OF_A_RUN
 from harness.process.command import path
-from harness.report.chain import manifest
+from harness.report.chain import derived, manifest
 from harness.report.evidence import folder, reader
 from harness.report.evidence.model import Report
 from harness.report.exports import markdown, sdoc, statement
@@ -56,12 +56,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _report(args: argparse.Namespace) -> Report:
     folder.must_be_there(args.folder)
-    report = reader.derive(args.folder)
+    report = derived.derive(args.folder)
     earlier = [reader.read(old) for old in args.baseline]
-    results, derived = args.folder / folder.RESULTS, reader.to_json(report)
-    if results.is_file() and results.read_bytes() != derived:
+    results, content = args.folder / folder.RESULTS, reader.to_json(report)
+    if results.is_file() and results.read_bytes() != content:
         print(f"{results} was not what the journal gives, and was made again (harness verify names the differences)")
-    folder.write_whole(results, derived)
+    folder.write_whole(results, content)
     html.write(args.folder, report, earlier)
     if args.pdf:
         # Its library takes some time to load, and most calls want no PDF.

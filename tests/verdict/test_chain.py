@@ -175,3 +175,33 @@ def test_the_manifest_lists_every_file(passed: Ran) -> None:
     listed = {entry["path"] for entry in json.loads((passed.folder / "manifest.json").read_text())["files"]}
     there = {path.relative_to(passed.folder).as_posix() for path in passed.folder.rglob("*") if not path.is_dir()}
     assert there - listed == {"manifest.json"}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda folder: _replace(_journal(folder), '"verdict":"pass"', '"verdict":"recorded"'),
+        lambda folder: _journal(folder).write_text(_without_a_case(folder)),
+        lambda folder: next(path for path in folder.glob("benches/*/2*/evidence/**/*") if path.is_file()).unlink(),
+        lambda folder: (folder / "manifest.json").unlink(),
+    ],
+    ids=["a verdict", "a case", "evidence", "the manifest"],
+)
+@pytest.mark.parametrize("command", ["report", "archive"])
+def test_no_command_makes_a_pass_of_a_run_that_was_edited(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], edit: Edit, command: str
+) -> None:
+    """What a run wrote is read again as often as somebody likes; what somebody has changed in it is no pass."""
+    out = ["--out", str(tmp_path / "archive")] if command == "archive" else []
+    assert main(["report", str(run_folder)]) == 0
+    edit(run_folder)
+    main([command, str(run_folder), *out])
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert "PASS" not in said
+    assert "not as it was written" in (run_folder / "results.json").read_text() or command == "archive"
+
+
+def _without_a_case(folder: Path) -> str:
+    lines = _journal(folder).read_text().splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if '"entry":"CaseDone"' in line)
+    return "".join(lines[:last] + lines[last + 1 :])

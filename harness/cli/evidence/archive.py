@@ -12,9 +12,10 @@ from pathlib import Path
 from harness.errors import EXIT_PASS, UsageError
 from harness.process.command import count, path
 from harness.prove import pages as proof
+from harness.report.chain import derived
 from harness.report.comparing import pages
 from harness.report.comparing.comparison import compare
-from harness.report.evidence import folder, reader
+from harness.report.evidence import folder
 from harness.report.exports import archive, history, markdown
 
 HELP = "put a run or a proof into a small folder for an archive, and tell which verdicts changed since the run before"
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     source: Path = args.folder.resolve()
     if proof.is_one(source):
         return _proof(source, args)
-    report = reader.derive(source)
+    report = derived.derive(source)
     archive.pack(source, report, args.out)
     folder.write_whole(args.out / _SUMMARY, markdown.summary(report).encode())
     comparison = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.process.command import path
+from harness.report.chain import derived
 from harness.report.comparing import pages
 from harness.report.comparing.comparison import compare
 from harness.report.evidence import folder, reader
@@ -41,4 +42,4 @@ def run(args: argparse.Namespace) -> int:
 def _report(target: Path) -> Report:
     """Derive the report from the journal; of an archive that has ``results.json`` alone, read that."""
     folder.must_be_there(target)
-    return reader.derive(target) if (target / folder.JOURNAL).is_file() else reader.read(target)
+    return derived.derive(target) if (target / folder.JOURNAL).is_file() else reader.read(target)
