@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For made-up suites whose bodies judge without guests: their conftest says that guests were started."""
+"""For made-up suites whose bodies judge without guests.
+
+Their conftest says that guests were started, and that their tests notice false answers.
+"""
 
 from __future__ import annotations
 
 CONFTEST = """
+import sys as _sys
+
 from harness import events as _events
 from harness.report.recording.keys import site as _site
 
 
 def pytest_runtest_setup(item):
+    if "fixtures.false_answers.known" in _sys.modules:
+        _sys.modules["fixtures.false_answers.known"].noticed = lambda file, test: True
     _events.session.emit(_events.Action(what=_events.START, bench=_site(item).bench))
 """

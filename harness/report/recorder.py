@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Generator, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +26,8 @@ from harness.process.command import TRACEBACK, output_lost, path, report_error, 
 from harness.process.interpreter import refuse_optimised
 from harness.provision import ManifestItem
 from harness.report.evidence import catalogue
-from harness.report.evidence.journal import ComponentsRecorded
-from harness.report.evidence.model import Component
+from harness.report.evidence.journal import CaseDone, ComponentsRecorded, FellShort, ItemIdentified
+from harness.report.evidence.model import Case, Component, Shortfall
 from harness.report.evidence.system import SystemTried
 from harness.report.judging import keeper as judging
 from harness.report.recording import interrupt, known
@@ -89,7 +90,24 @@ def add_system(config: pytest.Config, tried: SystemTried) -> None:
 
 def identify(config: pytest.Config, bench: str, facts: Mapping[str, str]) -> None:
     """Tell the report what the host of a bench says of itself, by name. Call it when the bench comes up."""
-    config.stash[_RECORDER].identify(bench, facts)
+    config.stash[_RECORDER].add(ItemIdentified(bench, dict(facts)))
+
+
+def cases(config: pytest.Config) -> list[Case]:
+    """The cases of the run that have ended."""
+    return config.stash[_RECORDER].cases if _RECORDER in config.stash else []
+
+
+def withdraw(config: pytest.Config, case: Case, reason: str) -> None:
+    """Take the verdict of a case back, for a reason that was found afterwards: it counts as one more attempt."""
+    attempt = max(1, len(case.attempts)) + 1
+    error = replace(case, verdict="error", reason=reason, attempt=attempt, attempts=[], evidence=[], observations=[])
+    config.stash[_RECORDER].add(CaseDone(replace(error, duration_s=0.0, setup_s=0.0, call_s=0.0, teardown_s=0.0)))
+
+
+def fall_short(config: pytest.Config, shortfall: Shortfall) -> None:
+    """Tell the report why the run is less than a qualification, whatever its tests have found."""
+    config.stash[_RECORDER].add(FellShort([shortfall]))
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ OTHERS: Final = {
 EXAMPLES: Final = {
     "readme": "The VM is\n\n```\nsystem a\ncpu\nvdev shmem\n  allow x\n  allow y\n  allow z\n```\n",
     "prose": "Each VM has one\nvdev shmem and the names\nthat its list allows, and\nno others.\n",
-    "script": "#!/bin/sh\ncat >/tmp/a <<EOF\nsystem a\nvdev shmem\n  allow x\n  allow y\nEOF\nqvm $FILE\n",
+    "script": "#!/bin/sh\ncat >/tmp/a <<EOF\nsystem a\nvdev shmem\n  allow x\n  allow y\nEOF\nqvm @$FILE\n",
 }
 
 
@@ -202,6 +202,8 @@ def test_what_cannot_be_unpacked_is_a_note(
         ("/proc/boot/qvm system leaker \\\n  vdev shmem", "by words of its own"),
         ("on -p 10 qvm @/data/leaker.qvmconf >/dev/null &", "/data/leaker.qvmconf, which is not audited"),
         ('qvm "@leaker.qvmconf"', "leaker.qvmconf, which is not audited"),
+        ('qvm @"$D"/leaker.qvmconf &', "$D/leaker.qvmconf, which is not audited"),
+        ("qvm $WORDS &", "by words of its own"),
     ],
 )
 @pytest.mark.parametrize("name", ["start.sh", "ifs.build", "start"])

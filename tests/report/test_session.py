@@ -7,6 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -229,7 +230,7 @@ def test_figures_have_their_ratio(make_suite: MakeSuite) -> None:
 
 
 def test_components_and_shared_evidence(make_suite: MakeSuite) -> None:
-    session = make_suite("""
+    suite = make_suite("""
         from harness.provision import ManifestItem
         from harness.report import recorder
 
@@ -240,8 +241,13 @@ def test_components_and_shared_evidence(make_suite: MakeSuite) -> None:
             log.write_text("ready")
             recorder.share_evidence(request.node, log)
             assert log.exists()
-    """).run()
-    assert [(part.name, part.version) for part in session.report.run.parts] == [("qemu", "11.1")]
+    """)
+    session = suite.run()
+    catalogue, part = session.report.run.parts
+    assert (part.name, part.version) == ("qemu", "11.1")
+    # Requirements of one's own are a part like any other: what is judged depends on them.
+    assert catalogue.name == "requirements catalogue"
+    assert catalogue.sha256 == sha256((suite.folder / "requirements.sdoc").read_bytes()).hexdigest()
     assert session.report.cases[0].evidence == ["consoles/g1.log"]
 
 

@@ -210,7 +210,7 @@ WAYS: dict[str, tuple[Way, str, str]] = {
         "PARTIAL",
         "the fault rules-ignored was injected",
     ),
-    "no bench": (_no_bench, "PARTIAL", "nothing was tried on bench left"),
+    "no bench": (_no_bench, "PARTIAL", "nothing was judged on bench left"),
     "changed suite": (_changed_suite, "PARTIAL", f"{OTHER}: test_it.py"),
     "change that git is told to pass over": (_unseen_change, "PARTIAL", "test_it.py (git is told not to look at it)"),
     "untracked suite": (_untracked_suite, "PARTIAL", f"{OTHER}: test_other.py"),

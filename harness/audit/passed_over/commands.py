@@ -10,6 +10,7 @@ from typing import Final
 _PROGRAM: Final = "qvm"
 _ENDS: Final = ("&", "&&", "||", ";", "|", ">", "2>", "<")
 _QUOTES: Final = "\"'`"
+_VARIABLE: Final = "$"
 
 
 def started(text: str, own: Collection[str]) -> Iterator[tuple[int, str]]:
@@ -27,10 +28,11 @@ def started(text: str, own: Collection[str]) -> Iterator[tuple[int, str]]:
 
 def _wrong(arguments: Sequence[str], own: Collection[str]) -> str:
     files = [word[1:] for word in arguments if word.startswith("@")]
-    foreign = [file for file in files if PurePosixPath(file).name not in own and "$" not in file]
+    # A folder may be in a variable; a file that is in one may be any of those that are audited.
+    foreign = [file for file in files if (name := PurePosixPath(file).name) not in own and _VARIABLE not in name]
     if foreign:
         return f"this command starts a VM by the configuration {foreign[0]}, which is not audited"
-    if "vdev" in arguments:
+    if "vdev" in arguments or any(word.startswith(_VARIABLE) for word in arguments):
         return "this command starts a VM by words of its own, which are not audited"
     return ""
 
@@ -56,7 +58,7 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
         if line.endswith("\\"):
             begun += f"{line[:-1]} "
             continue
-        words = [word.strip(_QUOTES) for word in f"{begun}{line}".split()]
+        words = f"{begun}{line}".translate(dict.fromkeys(map(ord, _QUOTES))).split()
         begun = ""
         if words and not words[0].startswith("#"):
             yield number, words

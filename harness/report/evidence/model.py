@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data of a report: what ``results.json`` holds.
 
-The names of the fields are a contract with other tools. Fields may be added, never renamed or removed. All paths are
-relative to the folder of the run, with forward slashes; all times are UTC in ISO 8601; durations are seconds. The
-fields of a ``site`` stand among those of its record.
+Its names are a contract with other tools: fields may be added, never renamed or removed. Paths are relative to the
+run's folder, with forward slashes; times are UTC in ISO 8601, durations seconds. Fields of a ``site`` are its record's.
 """
 
 from __future__ import annotations
@@ -26,8 +25,9 @@ Verdict = Literal["pass", "fail", "error", "skipped", "recorded"]
 RunVerdict = Literal["pass", "partial", "fail"]
 """partial: nothing failed, and the run is less than a qualification."""
 
-ShortfallKind = Literal["selection", "bench", "source", "fault", "scope", "profile", "waiver", "conflict", "rerun"]
-
+ShortfallKind = Literal[
+    "selection", "bench", "source", "fault", "untried", "scope", "profile", "waiver", "conflict", "rerun"
+]
 Seen = Literal["allowed", "refused"]
 
 

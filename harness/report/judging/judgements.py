@@ -22,6 +22,10 @@ class Finding(AssertionError):
     """
 
 
+class DemandNotMet(Finding):
+    """A step did not succeed on the way to what a test is about."""
+
+
 class Untrue:
     """An answer that is there in any case, so that it is neither true nor false."""
 
@@ -36,10 +40,10 @@ def on_finding(listener: Callable[[], None] | None) -> None:
     _listener = listener
 
 
-def _raise(finding: str) -> NoReturn:
+def _raise(finding: Finding) -> NoReturn:
     if _listener is not None:
         _listener()
-    raise Finding(finding)
+    raise finding
 
 
 def judged() -> None:
@@ -62,7 +66,7 @@ def judge(holds: bool, finding: str) -> None:
     """Count a judgement, and raise Finding with the text ``finding`` unless it holds."""
     judged()
     if not holds:
-        _raise(finding)
+        _raise(Finding(finding))
 
 
 def demand(holds: bool, finding: str) -> None:
@@ -72,11 +76,11 @@ def demand(holds: bool, finding: str) -> None:
     """
     global _demands
     if not holds:
-        _raise(finding)
+        _raise(DemandNotMet(finding))
     _demands += 1
 
 
 def conclude(findings: Sequence[str], heading: str = "") -> None:
     """Raise Finding with all the lines, if there are any. That there are none is no judgement: was anything tried?"""
     if findings:
-        _raise("\n".join([heading, *findings] if heading else findings))
+        _raise(Finding("\n".join([heading, *findings] if heading else findings)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import Final
@@ -24,6 +24,8 @@ from harness.report.judging.constants import function_of
 
 _REWRITTEN: Final = "@pytest_ar"
 """A module that pytest has rewritten, so one of a suite, has this name."""
+_OURS: Final = f"{__name__.partition('.')[0]}."
+"""Begins the names of our own modules: pytest rewrites those that a plugin of its command line imports."""
 
 _EXPLAIN: Final = "_format_explanation"
 """What a rewritten assertion calls by this name before it fails."""
@@ -127,7 +129,7 @@ class LostFindings:
         frame = inspect.currentframe()
         while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
             frame = frame.f_back
-        if frame is not None and _REWRITTEN in frame.f_globals and not self.of_another():
+        if frame is not None and _is_of_a_suite(frame.f_globals) and not self.of_another():
             self._failed.append(_Failed(frame.f_code, frame.f_lineno, _heard_by(frame), self._judged()))
 
     def _of_thread(self, arguments: threading.ExceptHookArgs) -> None:
@@ -142,23 +144,27 @@ class LostFindings:
         for thread in threading.enumerate():
             target = getattr(thread, "_target", None) or type(thread).run
             code = getattr(target, "__code__", None)
-            if thread not in self._before and code is not None and _REWRITTEN in getattr(target, "__globals__", {}):
+            if thread not in self._before and code is not None and _is_of_a_suite(getattr(target, "__globals__", {})):
                 body = function_of(code)
                 if body is not None and any(isinstance(node, ast.Assert) for node in ast.walk(body)):
                     yield thread
 
 
+def _is_of_a_suite(names: Mapping[str, object]) -> bool:
+    return _REWRITTEN in names and not str(names.get("__name__", "")).startswith(_OURS)
+
+
 def of_suites(frame: FrameType | None) -> Iterator[FrameType]:
     """The frames of suites from this one outwards."""
     while frame is not None:
-        if _REWRITTEN in frame.f_globals:
+        if _is_of_a_suite(frame.f_globals):
             yield frame
         frame = frame.f_back
 
 
 def _came_through_a_suite(traceback: TracebackType | None) -> bool:
     while traceback is not None:
-        if _REWRITTEN in traceback.tb_frame.f_globals:
+        if _is_of_a_suite(traceback.tb_frame.f_globals):
             return True
         traceback = traceback.tb_next
     return False

@@ -21,7 +21,28 @@ from harness.report.judging.constants import constant, function_of
 
 _QUESTIONS: Final = (ast.If, ast.IfExp, ast.While, ast.BoolOp, ast.Match, ast.Try)
 _LATER: Final = (ast.GeneratorExp, ast.Lambda)
+_DEEPEST: Final = 3
+"""Functions that call each other."""
 _WAYS_OUT: Final = (ast.Return, ast.Break, ast.Continue)
+
+
+def has_assertions(function: object) -> bool:
+    """Whether the body of a test's function has assertions, of pytest or of ``unittest``, or functions that it calls by
+    name have."""
+    return _has_assertions(inspect.unwrap(function), _DEEPEST)  # type: ignore[arg-type]
+
+
+def _has_assertions(function: object, depth: int) -> bool:
+    code = getattr(function, "__code__", None)
+    body = _read(code)[0] if code else None
+    if body is None:
+        return False
+    if any(isinstance(node, ast.Assert) or _asserts(node) for node in ast.walk(body)):
+        return True
+    names: dict[str, object] = getattr(function, "__globals__", {})
+    called = {node.func.id for node in ast.walk(body) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    helpers = [names[name] for name in called if inspect.isfunction(names.get(name))]
+    return depth > 0 and any(_has_assertions(helper, depth - 1) for helper in helpers)
 
 
 class Silent:
@@ -104,6 +125,14 @@ def _read(code: CodeType) -> tuple[ast.AST | None, bool, list[ast.AST]]:
     body = function_of(code)
     nodes = list(ast.walk(body)) if body else []
     return body, any(isinstance(node, ast.Assert) for node in nodes), [node for node in nodes if _fails(node)]
+
+
+def _asserts(node: ast.AST) -> bool:
+    """Whether this is a call like ``pytest.raises(...)`` or ``self.assertEqual(...)``."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = ast.unparse(node.func).rpartition(".")[2]
+    return name in ("raises", "warns") or name.startswith("assert")
 
 
 def _fails(node: ast.AST) -> bool:

@@ -8,7 +8,7 @@ asked for (:mod:`harness.report.evidence.rerun`) supersedes an error of the benc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from harness.report.evidence.model import Attempt, Case, Verdict
@@ -46,7 +46,7 @@ def whole(attempts: Sequence[Case]) -> Case:
         teardown_s=round(sum(case.teardown_s for case in attempts), 6),
         evidence=list(dict.fromkeys(path for case in attempts for path in case.evidence)),
         observations=[observation for case in attempts for observation in case.observations],
-        reason="\n".join(_summary(number, len(attempts), case) for number, case in enumerate(attempts, 1)),
+        reason="\n".join(_summaries(attempts, deciding)),
         attempt=1,
         superseded=False,
         attempts=[Attempt(case.verdict, case.duration_s, case.reason) for case in attempts],
@@ -57,6 +57,14 @@ def _badness(case: Case) -> float:
     """A failure that is accepted until a date stands behind an error, which left something unjudged."""
     known = case.known_failure
     return 1.5 if case.verdict == "fail" and known and not known.expired else _WORST_FIRST.index(case.verdict)
+
+
+def _summaries(attempts: Sequence[Case], deciding: Case) -> Iterator[str]:
+    """The attempt that decides comes first, because often only the first line is shown."""
+    lines = {number: _summary(number, len(attempts), case) for number, case in enumerate(attempts, 1)}
+    first = next(number for number, case in enumerate(attempts, 1) if case is deciding)
+    yield lines.pop(first)
+    yield from lines.values()
 
 
 def _summary(number: int, total: int, case: Case) -> str:

@@ -29,15 +29,13 @@ from harness.report.evidence.journal import (
     NOTHING_SELECTED,
     CaseBegan,
     CaseDone,
-    ComponentsRecorded,
     Ended,
-    ItemIdentified,
+    Entry,
     Journal,
     Narrowed,
     RunError,
 )
 from harness.report.evidence.model import Case, Report, Requirement
-from harness.report.evidence.system import SystemTried
 from harness.report.pages import html, readings, sessions
 from harness.report.recording import attempts, known, planning
 from harness.report.recording.case import CaseUnderWay
@@ -109,13 +107,14 @@ class RunRecorder:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def add(self, entry: ComponentsRecorded | SystemTried) -> None:
-        """Write down what takes part in the run, or what is known of a user's system on a bench by now."""
+    def add(self, entry: Entry) -> None:
+        """Write down something that is known by now."""
         self._journal.write(entry)
 
-    def identify(self, bench: str, facts: Mapping[str, str]) -> None:
-        """Write down what the host of a bench says of itself."""
-        self._journal.write(ItemIdentified(bench, dict(facts)))
+    @property
+    def cases(self) -> list[Case]:
+        """The cases that have ended."""
+        return build(self._journal.entries).cases
 
     def add_error(self, message: str, *, usage: bool = False) -> None:
         """Write down something that went wrong outside of all tests."""

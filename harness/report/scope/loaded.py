@@ -22,6 +22,7 @@ from harness.report.evidence.journal import Began, CodeLoaded, ComponentsRecorde
 from harness.report.evidence.model import Source
 from harness.report.scope import provenance, sources, surroundings
 from harness.report.verdict import shortfalls
+from harness.shmem.requirements import CATALOGUE
 
 _SCHEMES: Final = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
 _STANDARD: Final = f"{Path(sysconfig.get_path('stdlib')).resolve()}/"
@@ -30,8 +31,9 @@ _SITES: Final = frozenset({"site-packages", "dist-packages"})
 
 def at_begin(config: pytest.Config, entries: Sequence[Entry], suites: Sequence[Path]) -> Iterator[Entry]:
     """What is known when the run begins whose journal has these ``entries``: the environment file, and first code."""
-    environment = surroundings.environment_files(config)
-    yield ComponentsRecorded([provenance.file_component("environment file", path) for path in environment])
+    named = [("environment file", path) for path in surroundings.environment_files(config)]
+    named += [("requirements catalogue", path) for path in _own_catalogue(config)]
+    yield ComponentsRecorded([provenance.file_component(name, path) for name, path in named])
     yield from _loaded(config, suites, _sources(entries))
 
 
@@ -43,13 +45,20 @@ def at_end(config: pytest.Config, entries: Sequence[Entry], suites: Sequence[Pat
     yield from _loaded(config, suites, now)
 
 
+def _own_catalogue(config: pytest.Config) -> list[Path]:
+    """The file of requirements, if it is not the harness's own."""
+    catalogue: Path = config.getoption("--requirements")
+    return [] if catalogue == CATALOGUE else [catalogue.absolute()]
+
+
 def _sources(entries: Iterable[Entry]) -> list[Source]:
     return next(entry.sources for entry in entries if isinstance(entry, Began))
 
 
 def _loaded(config: pytest.Config, suites: Sequence[Path], known: Sequence[Source]) -> Iterator[CodeLoaded]:
     files = {file for module in _modules(config) for file in _of_module(module, config.invocation_params.dir)}
-    settings = [*surroundings.environment_files(config), *([config.inipath] if config.inipath else [])]
+    settings = [*surroundings.environment_files(config), *_own_catalogue(config)]
+    settings += [config.inipath] if config.inipath else []
     found = sources.of_files(files, {path.resolve() for path in settings}, suites, known)
     if found:
         yield CodeLoaded(found)

@@ -98,7 +98,7 @@ def of_benches(benches: Sequence[BenchScope], cases: Sequence[Case]) -> Iterator
         if not bench.selected:
             yield Shortfall("bench", f"bench {bench.bench} was left out")
         elif bench.bench not in tried:
-            yield Shortfall("bench", f"nothing was tried on bench {bench.bench}")
+            yield Shortfall("bench", f"nothing was judged on bench {bench.bench}")
         elif bench.left_out:
             yield Shortfall("bench", f"of bench {bench.bench}, the placement {', '.join(bench.left_out)} was left out")
 

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes down which tests of the suites notice false answers: ``python -m tests.noticed``, after a suite has changed.
+
+Runs the changed files on the embedded benches with false answers, all of them with ``--all``, and prints the tests
+that notice nothing. A session skips what is written down (``fixtures/false_answers/noticed.json``), so a file that is
+not takes twice as long, and is no less judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fixtures.false_answers.kinds import KINDS
+from fixtures.false_answers.known import FILE, Known, digest
+from fixtures.false_answers.outcome import Outcome, Seen, add_all
+from fixtures.false_answers.second_session import options
+from harness import shipped
+from harness.structured import structure
+from tests import programs
+
+CHECKOUT: Final = Path(__file__).parents[1]
+LONGEST: Final = 4 * 3600.0
+"""Seconds."""
+
+OTHERWISE: Final = {
+    "host/test_refused_starts.py::test_a_create_of_a_size_beyond_31_bits_is_whole_or_keeps_the_guest_from_starting": (
+        "where the guest does not start, that is the judgement, and no answer is left to be false"
+    ),
+}
+"""Tests that notice nothing, and judge all the same."""
+
+RECORDED: Final = "recorded"
+"""The verdict of a characterisation that came to its end."""
+
+SHARED: Final = ("model/test_histories.py", "names/test_generated_names.py")
+"""Files whose tests share one judgement: each difference is told by the test of its requirement alone. A false answer
+that one of them notices shows that all would."""
+
+
+def outcomes(files: Sequence[Path], given: Sequence[str], scratch: Path) -> list[Outcome]:
+    """What came of the tests of some files of suites."""
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "--show-capture=no", "-p", "no:cacheprovider"]
+    command += [*map(str, files), "--lg-env", str(shipped.BENCHES), *given]
+    wanted, seen = scratch / "tests.json", scratch / "seen.json"
+    found: list[Outcome] = []
+    for kind in KINDS:
+        more = options(kind, wanted, seen, scratch)
+        if found:
+            wanted.write_text(json.dumps([outcome.test for outcome in found if is_left(outcome)]))
+        else:
+            more = [option for option in more if not option.startswith("--only-tests")]
+        # Nearly all tests fail, and that is what is wanted.
+        programs.run([*command, *more], cwd=CHECKOUT, timeout=LONGEST)
+        came = [structure(each, Seen, "test") for each in json.loads(seen.read_text())]
+        found = found or [Outcome(each.test) for each in came]
+        add_all(found, kind, came)
+        if not any(map(is_left, found)):
+            break
+    return found
+
+
+def is_left(outcome: Outcome) -> bool:
+    """Whether another kind of false answers is worth a trial."""
+    return outcome.noticed is None and not was_skipped(outcome)
+
+
+def function_of(test: str) -> str:
+    """The function of a test, by its node id."""
+    return test.partition("[")[0].partition("::")[2]
+
+
+def file_of(test: str) -> Path:
+    """The file of a test, by its node id."""
+    return CHECKOUT / test.partition("::")[0]
+
+
+def was_skipped(outcome: Outcome) -> bool:
+    """Whether a test judges nothing on its bench at all: it is skipped, or what it records is all that it is for."""
+    reasons = outcome.broke.values()
+    return any(reason == RECORDED for reason in reasons) or (
+        bool(reasons) and all(reason.startswith("Skipped") for reason in reasons)
+    )
+
+
+def is_missed(outcome: Outcome, found: Iterable[Outcome]) -> bool:
+    """Whether a test noticed nothing, and none that shares its judgement did."""
+    if outcome.noticed is not None or was_skipped(outcome):
+        return False
+    file = file_of(outcome.test)
+    if f"{name_of(file)}::{function_of(outcome.test)}" in OTHERWISE:
+        return False
+    shares = name_of(file) in SHARED
+    return not (shares and any(other.noticed and file_of(other.test) == file for other in found))
+
+
+def known(found: Sequence[Outcome]) -> Iterator[tuple[Path, Known]]:
+    """For each file, the functions of which every test has noticed something."""
+    by_file: dict[Path, list[Outcome]] = {}
+    for outcome in found:
+        if not was_skipped(outcome):
+            by_file.setdefault(file_of(outcome.test), []).append(outcome)
+    for file, tests in by_file.items():
+        missed = {function_of(outcome.test) for outcome in tests if is_missed(outcome, tests)}
+        functions = {function_of(outcome.test) for outcome in tests} - missed
+        yield file, Known(digest(file), sorted(functions))
+
+
+def main() -> int:
+    """Run what is asked for; 1 when a test noticed nothing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.noticed", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--all", action="store_true", help="all files of the suites, not only the changed ones")
+    parser.add_argument("options", nargs="*", help="further options for pytest, behind --")
+    arguments = parser.parse_args()
+    before: dict[str, Any] = json.loads(FILE.read_text())
+    files = sorted(shipped.SUITES.glob("*/test_*.py"))
+    changed = [file for file in files if arguments.all or before.get(name_of(file), {}).get("digest") != digest(file)]
+    if not changed:
+        print("no suite has changed")
+        return 0
+    with tempfile.TemporaryDirectory() as scratch:
+        found = outcomes(changed, arguments.options, Path(scratch))
+    after = {name_of(file): before[name_of(file)] for file in files if file not in changed}
+    after |= {name_of(file): {"digest": each.digest, "tests": each.tests} for file, each in known(found)}
+    FILE.write_text(json.dumps(dict(sorted(after.items())), indent=1) + "\n")
+    missed = [each for each in found if is_missed(each, found)]
+    for outcome in missed:
+        print(f"notices nothing: {outcome.test} {outcome.broke or ''}")
+    return int(bool(missed))
+
+
+def name_of(file: Path) -> str:
+    """What a file of the suites is called in the list."""
+    return file.relative_to(shipped.SUITES).as_posix()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
