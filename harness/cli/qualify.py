@@ -68,6 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--policy", type=path, metavar="FILE", help="the policy of that system")
     parser.add_argument("--nightly", action="store_true", help="also run the tests that take minutes")
+    parser.add_argument(
+        "--no-false-answers",
+        action="store_true",
+        help="do not run tests that passed again with false answers; the run is partial if there are such tests",
+    )
     parser.add_argument("--model-steps", metavar="N", type=count, help="steps of random histories on each bench")
     parser.add_argument("--model-seed", metavar="N", type=int, help="first seed of the random histories")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="run only these tests (as pytest's -k)")
@@ -149,6 +154,7 @@ def _run(args: argparse.Namespace, tell: Callable[[Report, Path], None]) -> int:
 def _options(args: argparse.Namespace) -> list[str]:
     """The options of each session."""
     options = ["--nightly"] if args.nightly else []
+    options += ["--no-false-answers"] if args.no_false_answers else []
     for name, value in (
         ("-k", args.keyword),
         ("--model-steps", args.model_steps),
