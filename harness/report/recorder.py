@@ -105,6 +105,11 @@ def withdraw(config: pytest.Config, case: Case, reason: str) -> None:
     config.stash[_RECORDER].add(CaseDone(replace(error, duration_s=0.0, setup_s=0.0, call_s=0.0, teardown_s=0.0)))
 
 
+def add_error(config: pytest.Config, message: str) -> None:
+    """Tell the report of something that went wrong outside of all tests."""
+    config.stash[_RECORDER].add_error(message)
+
+
 def fall_short(config: pytest.Config, shortfall: Shortfall) -> None:
     """Tell the report why the run is less than a qualification, whatever its tests have found."""
     config.stash[_RECORDER].add(FellShort([shortfall]))
