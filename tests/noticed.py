@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from fixtures.false_answers.kinds import CONTROL, KINDS, Kind
-from fixtures.false_answers.known import FILE, Known, digest
-from fixtures.false_answers.outcome import Outcome, Seen, add_all
+from fixtures.false_answers.kinds import CONTROL, Kind
+from fixtures.false_answers.known import FILE, Known, digest, function_of, name_of
+from fixtures.false_answers.outcome import Outcome, Seen, try_kinds
 from fixtures.false_answers.second_session import options
 from harness import shipped
 from harness.structured import structure
@@ -63,25 +63,18 @@ def outcomes(files: Sequence[Path], given: Sequence[str], scratch: Path) -> list
     command += [*map(str, files), "--lg-env", str(shipped.BENCHES), *given]
     wanted, seen = scratch / "tests.json", scratch / "seen.json"
 
-    def session(kind: Kind, more: Sequence[str]) -> list[Seen]:
+    def session(kind: Kind, tests: Sequence[str] | None) -> list[Seen]:
+        more = options(kind, wanted, seen, scratch)
+        if tests is None:
+            more = [option for option in more if not option.startswith("--only-tests")]
+        wanted.write_text(json.dumps(tests))
         # Nearly all tests fail, and that is what is wanted.
         programs.run([*command, *more], cwd=CHECKOUT, timeout=LONGEST)
         return [structure(each, Seen, kind) for each in json.loads(seen.read_text())]
 
-    every = [option for option in options(CONTROL, wanted, seen, scratch) if not option.startswith("--only-tests")]
-    found = [Outcome(each.test) for each in session(CONTROL, every) if each.passed]
-    for kind in KINDS:
-        left = [outcome.test for outcome in found if outcome.noticed is None]
-        if not left:
-            break
-        wanted.write_text(json.dumps(left))
-        add_all(found, kind, session(kind, options(kind, wanted, seen, scratch)))
+    found = [Outcome(each.test) for each in session(CONTROL, None) if each.passed]
+    try_kinds(found, session)
     return found
-
-
-def function_of(test: str) -> str:
-    """The function of a test, by its node id."""
-    return test.partition("[")[0].partition("::")[2]
 
 
 def file_of(test: str) -> Path:
@@ -141,11 +134,6 @@ def functions_in(file: Path) -> list[str]:
     """The names of the test functions in a file."""
     body = ast.parse(file.read_text()).body
     return sorted(node.name for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
-
-
-def name_of(file: Path) -> str:
-    """What a file of the suites is called in the list."""
-    return file.relative_to(shipped.SUITES).as_posix()
 
 
 if __name__ == "__main__":

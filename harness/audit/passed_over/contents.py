@@ -45,7 +45,7 @@ class PackedError(Exception):
 
 
 def texts(path: Path) -> Iterator[tuple[str, str]]:
-    """The texts, with line ends of one kind, and where in the file they are: empty for the file itself.
+    """The texts, with line ends of one kind, and where in an archive they are: empty for the file itself.
 
     Of a program or an image only the beginning. Raises PackedError and OSError.
     """
@@ -65,7 +65,7 @@ def _texts(file: IO[bytes], where: str, depth: int) -> Iterator[tuple[str, str]]
     whole = io.BufferedReader(_Again(head, file))
     try:
         if opened:
-            yield from _texts(opened(whole), where or "in it", depth + 1)
+            yield from _texts(opened(whole), where, depth + 1)
         else:
             yield from _members(whole if is_tar else io.BytesIO(whole.read(MOST_PACKED)), is_tar, where, depth)
     except _BROKEN as error:
@@ -77,7 +77,7 @@ def _members(file: IO[bytes], is_tar: bool, where: str, depth: int) -> Iterator[
     for number, (name, member) in enumerate(_of_tar(file) if is_tar else _of_zip(file)):
         if number == MOST_MEMBERS:
             raise PackedError(f"it has more than {MOST_MEMBERS:,} files")
-        inside = f"{where}/{name}" if where not in ("", "in it") else name
+        inside = f"{where}/{name}" if where else name
         yield from _texts(member, inside, depth + 1)
 
 

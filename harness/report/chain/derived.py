@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from harness.report.chain import manifest, verify
-from harness.report.evidence import folder, merge, reader
+from harness.report.evidence import folder, reader
 from harness.report.evidence.document import build
 from harness.report.evidence.few import few
 from harness.report.evidence.journal import Ended, Entry, FellShort
@@ -26,12 +26,11 @@ def derive(run: Path) -> Report:
 
     Raises ReportError, naming file and position, when there is no journal or it is damaged.
     """
-    report = reader.derive(run)
-    entries = merge.entries(run)
+    entries = reader.entries(run)
     if changed := list(_changed(run, entries)):
         text = f"the run is not as it was written (harness verify names all of it): {few(changed, _SHOWN)}"
-        report = build([*entries, FellShort([Shortfall("conflict", text)])])
-    return report
+        entries.append(FellShort([Shortfall("conflict", text)]))
+    return build(entries)
 
 
 def _changed(run: Path, entries: list[Entry]) -> Iterator[str]:

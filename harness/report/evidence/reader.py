@@ -11,6 +11,7 @@ from typing import Final
 from harness.report.evidence import folder, merge
 from harness.report.evidence.codec import decode, encode
 from harness.report.evidence.document import build
+from harness.report.evidence.journal import Entry
 from harness.report.evidence.model import SCHEMA, Report, ReportError
 
 COMPRESSED: Final = f"{folder.RESULTS}.xz"
@@ -33,8 +34,8 @@ def read(target: Path) -> Report:
     )
 
 
-def derive(target: Path) -> Report:
-    """The report that the journal in the folder ``target`` gives, whatever ``results.json`` says.
+def entries(target: Path) -> list[Entry]:
+    """The entries of the journal in the folder ``target``, that of its sessions included.
 
     Raises ReportError, naming file and position, when there is no journal or it is damaged.
     """
@@ -43,7 +44,7 @@ def derive(target: Path) -> Report:
             f"{target} has no {folder.JOURNAL}, so its verdicts cannot be derived",
             remedy=f"{folder.NAME_A_RUN}; a run without its journal is no evidence",
         )
-    return build(merge.entries(target))
+    return merge.entries(target)
 
 
 def to_json(report: Report) -> bytes:

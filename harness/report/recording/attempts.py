@@ -61,10 +61,8 @@ def _badness(case: Case) -> float:
 
 def _summaries(attempts: Sequence[Case], deciding: Case) -> Iterator[str]:
     """The attempt that decides comes first, because often only the first line is shown."""
-    lines = {number: _summary(number, len(attempts), case) for number, case in enumerate(attempts, 1)}
-    first = next(number for number, case in enumerate(attempts, 1) if case is deciding)
-    yield lines.pop(first)
-    yield from lines.values()
+    for number, case in sorted(enumerate(attempts, 1), key=lambda numbered: numbered[1] is not deciding):
+        yield _summary(number, len(attempts), case)
 
 
 def _summary(number: int, total: int, case: Case) -> str:

@@ -114,7 +114,7 @@ class RunRecorder:
     @property
     def cases(self) -> list[Case]:
         """The cases that have ended."""
-        return build(self._journal.entries).cases
+        return attempts.joined(entry.case for entry in self._journal.entries if isinstance(entry, CaseDone))
 
     def add_error(self, message: str, *, usage: bool = False) -> None:
         """Write down something that went wrong outside of all tests."""
