@@ -57,7 +57,9 @@ class ConfigSpace:
         self._bytes = bytearray(SIZE)
         self._writable = bytearray(SIZE)
         self.absent = False
-        """While set, the function answers like an empty slot: nothing on the bus finds it."""
+        """While set, the function is an empty slot: nothing on the bus finds it, and stores change nothing."""
+        self.store_ignored: Callable[[int], None] = lambda offset: None
+        """Called for a store to an empty slot that would have changed something: QEMU may have obeyed it."""
         self.pin_asserted: Callable[[], bool] = lambda: False
         """Whether an interrupt of the function is pending, which the status register shows (PCI 3.0, section 6.2.3)."""
         self.reset()
@@ -115,10 +117,14 @@ class ConfigSpace:
 
     def write(self, offset: int, data: bytes) -> None:
         """Store what can be changed; the rest keeps its value."""
+        masks, old = self._writable[offset : offset + len(data)], self.stored(offset, len(data))
+        new = bytes(was & ~mask | byte & mask for was, byte, mask in zip(old, data, masks, strict=True))
+        if self.absent:
+            if new != old:
+                self.store_ignored(offset)
+            return
         command = self.stored(COMMAND, 2)
-        for position, byte in enumerate(data, start=offset):
-            mask = self._writable[position]
-            self._bytes[position] = (self._bytes[position] & ~mask) | (byte & mask)
+        self._bytes[offset : offset + len(data)] = new
         written = data[COMMAND - offset : COMMAND - offset + 2] if offset <= COMMAND else b""
         if written == b"\xff\xff" and not self._ones_switch_off:
             before = command[1] & COMMAND_NO_PIN >> 8

@@ -127,8 +127,7 @@ class VmDevices:
         for placed in self._placed:
             placed.device.interrupt.line = self._line(qtest, arch, io_apic, placed.placement)
             if placed.placement.loc is not None:
-                placed.function.config.absent = True
-                await show_at(qtest, arch, placed.placement)
+                await show_at(qtest, arch, placed.placement, placed.function.config)
 
     @staticmethod
     def _line(qtest: Qtest, arch: Arch, io_apic: str, placement: Placement) -> Line | None:

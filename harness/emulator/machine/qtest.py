@@ -101,18 +101,6 @@ class Qtest(asyncio.Protocol):
         self._waiting.extend((command, future) for command in commands)
         self._transport.write("".join(f"{command}\n" for command in commands).encode())
 
-    async def readl(self, address: int) -> int:
-        """A 32-bit word at a guest-physical address."""
-        return int(await self.command(f"readl {address:#x}"), 16)
-
-    async def writel(self, address: int, value: int) -> None:
-        """Store a 32-bit word at a guest-physical address."""
-        await self.command(f"writel {address:#x} {value:#x}")
-
-    async def outl(self, port: int, value: int) -> None:
-        """Write a 32-bit word to an I/O port."""
-        await self.command(f"outl {port:#x} {value:#x}")
-
     def close(self) -> None:
         """Close the channel; harmless twice."""
         if self._transport is not None:
