@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest stores to the configuration space of slots where nothing answers: its memory-mapped devices stay as they are."""
+"""A guest stores to the configuration space of empty PCI slots: its memory-mapped devices stay as they are."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class ConfigSpace:
         self._writable = bytearray(SIZE)
         self.absent = False
         """While set, the function is an empty slot: nothing on the bus finds it, and stores change nothing."""
-        self.store_ignored: Callable[[int], None] = lambda offset: None
+        self.store_ignored: Callable[[int], None] | None = None
         """Called for a store to an empty slot that would have changed something: QEMU may have obeyed it."""
         self.pin_asserted: Callable[[], bool] = lambda: False
         """Whether an interrupt of the function is pending, which the status register shows (PCI 3.0, section 6.2.3)."""
@@ -120,7 +120,7 @@ class ConfigSpace:
         masks, old = self._writable[offset : offset + len(data)], self.stored(offset, len(data))
         new = bytes(was & ~mask | byte & mask for was, byte, mask in zip(old, data, masks, strict=True))
         if self.absent:
-            if new != old:
+            if new != old and self.store_ignored is not None:
                 self.store_ignored(offset)
             return
         command = self.stored(COMMAND, 2)

@@ -17,7 +17,7 @@ from harness.emulator.device.interrupts import Line
 from harness.emulator.device.regions import Client, Region, Registry
 from harness.emulator.machine import Placement
 from harness.emulator.machine.lines import GicLine, IoApicLine
-from harness.emulator.machine.memory_mapped import show_at
+from harness.emulator.machine.memory_mapped import show_at, take_off_the_bus
 from harness.emulator.machine.qtest import Qtest
 from harness.emulator.vfio_user.server import Listener
 from harness.emulator.window import Mapper, Window
@@ -127,7 +127,8 @@ class VmDevices:
         for placed in self._placed:
             placed.device.interrupt.line = self._line(qtest, arch, io_apic, placed.placement)
             if placed.placement.loc is not None:
-                await show_at(qtest, arch, placed.placement, placed.function.config)
+                await show_at(qtest, arch, placed.placement)
+                take_off_the_bus(qtest, arch, placed.placement, placed.function.config)
 
     @staticmethod
     def _line(qtest: Qtest, arch: Arch, io_apic: str, placement: Placement) -> Line | None:

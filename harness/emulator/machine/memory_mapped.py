@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory-mapped devices: PCI functions absent from the bus, whose BARs are programmed while the machine is paused.
 
-QEMU obeys what a guest stores to the BARs of a function, whether or not the function answers. So the BARs are programmed
-again behind a store to the empty slot.
+QEMU obeys what a guest stores to the BARs of a function, whether or not the function answers. So a store to the empty
+slot makes the host program the BARs again.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ _CONFIG_ADDRESS = 0xCF8
 _CONFIG_DATA = 0xCFC
 
 
-async def show_at(qtest: Qtest, arch: Arch, placement: Placement, config: ConfigSpace) -> None:
-    """Put the factory page at ``loc`` and the window's banks at their addresses, and take the function off the bus."""
+async def show_at(qtest: Qtest, arch: Arch, placement: Placement) -> None:
+    """Put the factory page at ``loc`` and the window's banks at their addresses, and let the function answer there."""
     for command in _stores(arch, placement):
         await qtest.command(command)
+
+
+def take_off_the_bus(qtest: Qtest, arch: Arch, placement: Placement, config: ConfigSpace) -> None:
+    """Make an empty slot of the function, which stays where ``show_at`` has put it."""
     config.absent = True
     config.store_ignored = lambda offset: qtest.post(*_stores(arch, placement), *_select(arch, placement, offset))
 
