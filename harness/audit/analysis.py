@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ from harness.shmem.config.variables import references
 from harness.shmem.profile import Profile
 
 _RULES: Final = ("allow", "deny", "subst")
+_MAY_BE_SHMEM: Final = re.compile(r"(?<![a-z])shmem", re.IGNORECASE)
+"""In the name of a device: another build of its library. ``ivshmem`` is another device."""
 _ABOUT_NAMES: Final = (*_RULES, "create")
 
 
@@ -282,6 +285,9 @@ def _unclear(vm: Vm) -> Iterator[ConfigError]:
     """What may be a ``vdev shmem`` or belong to one, and is not known to."""
     for vdev in vm.config.vdevs:
         yield from _open(vdev.kind, vdev.position)
+        if vdev.kind != "shmem" and _MAY_BE_SHMEM.search(vdev.kind):
+            text = f"whether 'vdev {vdev.kind}' is the shared memory device is not known; write 'vdev shmem' if it is"
+            yield ConfigError(text, vdev.position)
     others = (*vm.config.cpus, *vm.config.contexts, *(vdev for vdev in vm.config.vdevs if vdev.kind != "shmem"))
     options = (*vm.config.others, *(option for other in others for option in other.options))
     for option in options:
@@ -294,6 +300,9 @@ def _unclear(vm: Vm) -> Iterator[ConfigError]:
     # A variable in the place of an option may stand for any option, and for a context.
     for option in (*options, *inside):
         yield from _open(option.name, option.position)
+        if option.name.startswith("@"):
+            text = f"whether '{option.name}' in quotes is a file to read is not known; write it without quotes if it is"
+            yield ConfigError(text, option.position)
     for context in vm.config.contexts:
         yield from _open(context.kind, context.position)
     for device in vm.devices:

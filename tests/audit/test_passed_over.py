@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import shutil
 import tarfile
 import zipfile
@@ -19,6 +20,7 @@ import pytest
 
 from harness.audit.passed_over import DEEPEST, MOST_FILES
 from harness.cli import main
+from harness.errors import EXIT_USAGE
 
 CLOSED: Final = Path(__file__).parents[2] / "examples" / "systems" / "closed"
 
@@ -62,7 +64,7 @@ OTHERS: Final = {
 EXAMPLES: Final = {
     "readme": "The VM is\n\n```\nsystem a\ncpu\nvdev shmem\n  allow x\n  allow y\n  allow z\n```\n",
     "prose": "Each VM has one\nvdev shmem and the names\nthat its list allows, and\nno others.\n",
-    "script": "#!/bin/sh\ncat >/tmp/a <<EOF\nsystem a\nvdev shmem\n  allow x\n  allow y\nEOF\nqvm @$FILE\n",
+    "script": "#!/bin/sh\ncat >/tmp/a <<EOF\nsystem a\nvdev shmem\n  allow x\n  allow y\nEOF\nqvm @cluster.qvmconf\n",
 }
 
 
@@ -130,6 +132,7 @@ def test_examples_in_other_files_are_a_note(folder: Path, capsys: pytest.Capture
 LEAKER: Final = "system leaker\ncpu\nvdev shmem\n  allow *\n"
 
 PACKINGS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
     "gz": gzip.compress,
     "bz2": bz2.compress,
     "xz": lzma.compress,
@@ -158,14 +161,14 @@ def _tarred(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_a_configuration_is_named_however_it_is_packed(
     packing: str, encoding: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "old").write_bytes(PACKINGS[packing](LEAKER.encode(encoding)))
     status, found = _audit(folder, capsys)
     assert (status, [one["severity"] for one in found]) == (1, ["error"])
-    where = "this" if packing in ("gz", "bz2", "xz") else "vms/leaker.qvmconf in this archive"
+    where = "this" if packing in ("gz", "bz2", "xz", "lzma") else "vms/leaker.qvmconf in this archive"
     assert found[0]["text"].startswith(f"{where} reads as a configuration")
 
 
@@ -205,6 +208,18 @@ def test_what_cannot_be_unpacked_is_a_note(
         ('qvm "@leaker.qvmconf"', "leaker.qvmconf, which is not audited"),
         ('qvm @"$D"/leaker.qvmconf &', "$D/leaker.qvmconf, which is not audited"),
         ("qvm $WORDS &", "by words of its own"),
+        ('qvm @ivi.qvmconf allow "*" &', "by words of its own"),
+        ("qvm @ivi.qvmconf set ALL '*'", "by words of its own"),
+        ('qvm @ivi.qvmconf "$@"', "by words of its own"),
+        ("(qvm @/data/leaker.cfg) &", "/data/leaker.cfg, which is not audited"),
+        ("sleep 1;(qvm @/data/leaker.cfg)", "/data/leaker.cfg, which is not audited"),
+        ("wait &qvm @/data/leaker.cfg", "/data/leaker.cfg, which is not audited"),
+        ("said=`qvm @/data/leaker.cfg`", "/data/leaker.cfg, which is not audited"),
+        ("said=$(qvm @/data/leaker.cfg)", "/data/leaker.cfg, which is not audited"),
+        ("${QVM:-qvm} @/data/leaker.cfg", "/data/leaker.cfg, which is not audited"),
+        ("/opt/qvm-safety @/data/leaker.cfg", "/data/leaker.cfg, which is not audited"),
+        ("ExecStart=/usr/bin/qvm @/data/leaker.cfg", "/data/leaker.cfg, which is not audited"),
+        ("Popen(['qvm', '@/data/leaker.cfg'])", "/data/leaker.cfg, which is not audited"),
     ],
 )
 @pytest.mark.parametrize("name", ["start.sh", "ifs.build", "start"])
@@ -223,8 +238,24 @@ def test_a_script_that_starts_the_vms_of_the_system_is_no_matter(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = [f"qvm @/data/{file.name} &" for file in folder.glob("*.qvmconf")]
-    _put(folder / "start.sh", "\n".join([*lines, 'qvm "@$1"', "slay qvm; wait"]))
+    others = ["nohup qvm @ivi.qvmconf >/tmp/log 2>&1 &", "slay qvm; wait", "pidin | grep qvm", "echo starting qvm now"]
+    _put(folder / "start.sh", "\n".join([*lines, *others, "log 'qvm has ended with' $?", "kill $(pidof qvm)"]))
     assert _audit(folder, capsys) == (0, [])
+
+
+@pytest.mark.parametrize("line", ['qvm "@$1"', "CFG=/data/x.cfg; qvm @$CFG", "for f in *.cfg; do qvm @$f & done"])
+def test_a_file_in_a_variable_is_a_note(line: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _put(folder / "start.sh", f"{line}\n")
+    status, found = _audit(folder, capsys)
+    assert (status, [one["severity"] for one in found]) == (0, ["note"])
+    assert "in variables" in found[0]["text"]
+
+
+def test_a_start_by_another_name_is_a_note(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _put(folder / "start.sh", "alias begin=qvm\nbegin @/data/leaker.cfg\n")
+    _put(folder / "launch.xml", "<x>\n<command>qvm</command>\n<args>@/data/leaker.cfg</args>\n</x>\n")
+    status, found = _audit(folder, capsys)
+    assert (status, [(one["severity"], one["line"]) for one in found]) == (0, [("note", 3), ("note", 2)])
 
 
 def test_files_that_a_vm_reads_are_parts_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -314,3 +345,55 @@ def test_no_other_question_passes_it_over(
     ):
         assert main(["audit", *question]) == 1, question
         assert f"{folder / place}:1:1: error: " in capsys.readouterr().out, question
+
+
+def test_a_text_that_is_too_long_is_a_note(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _put(folder / "long.sh", "#!/bin/sh\n" + "true\n" * 1_000_000 + "qvm @/data/leaker.cfg\n")
+    status, found = _audit(folder, capsys)
+    assert (status, [one["severity"] for one in found]) == (0, ["note"])
+    assert "only its first 4 MiB were" in found[0]["text"]
+
+
+def test_what_is_no_file_is_a_note(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / "leaker")
+    status, found = _audit(folder, capsys)
+    assert (status, [one["severity"] for one in found]) == (0, ["note"])
+
+
+def test_lines_in_quotes_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quoted = "\n".join(f"console=tty{number}" for number in range(20))
+    _put(folder / "leaker.txt", f'system leaker\ncmdline "{quoted}"\nvdev shmem\nallow *\n')
+    status, found = _audit(folder, capsys)
+    assert (status, [one["severity"] for one in found]) == (1, ["error"])
+
+
+@pytest.mark.parametrize("kind", ["vdev-shmem_g.so", "/lib/dll/vdev-shmem-safety_g.so", "shmem_g", "libvdev-shmem.so"])
+def test_a_device_that_may_be_shmem_proves_nothing(kind: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _put(folder / "leaker.qvmconf", f"system leaker\nvdev {kind}\n")
+    assert main(["audit", str(folder)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVED")
+
+
+def test_a_quoted_include_proves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _put(folder / "rules.inc", "allow *\n")
+    _put(folder / "leaker.qvmconf", 'system leaker\nvdev shmem allow x "@rules.inc"\n')
+    assert main(["audit", str(folder)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVED")
+
+
+def test_the_page_takes_the_place_of_nothing_that_is_read(folder: Path) -> None:
+    configuration, policy = folder / "ivi.qvmconf", folder / "policy.yaml"
+    _put(policy, "channels: []\n")
+    (folder / "page.html").symlink_to(configuration)
+    for page in (configuration, folder / "page.html", policy):
+        before = page.read_text()
+        arguments = ["audit", str(folder), "--policy", str(policy), "--html", str(page)]
+        assert main(arguments) == EXIT_USAGE
+        assert page.read_text() == before
+
+
+@pytest.mark.parametrize("form", ["--json", "--sarif"])
+def test_what_cannot_be_read_is_told_in_every_form(form: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _put(folder / "leaker.qvmconf", "system leaker\n@nowhere.inc\n")
+    assert main(["audit", str(folder), form]) == 1
+    assert "cannot-read" in json.dumps(json.loads(capsys.readouterr().out))

@@ -31,6 +31,7 @@ _COMPRESSED: Final[tuple[tuple[bytes, _Open], ...]] = (
     (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
     (b"BZh", bz2.BZ2File),
     (b"\xfd7zXZ\x00", lzma.LZMAFile),
+    (b"\x5d\x00\x00", lzma.LZMAFile),
 )
 _UNKNOWN: Final = (b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x04\x22\x4d\x18")
 """How files of zstd, 7-Zip, RAR and LZ4 begin."""
@@ -47,7 +48,8 @@ class PackedError(Exception):
 def texts(path: Path) -> Iterator[tuple[str, str]]:
     """The texts, with line ends of one kind, and where in an archive they are: empty for the file itself.
 
-    Of a program or an image only the beginning. Raises PackedError and OSError.
+    Of a program or an image only the beginning. Raises PackedError, also behind the beginning of a text that is too
+    long, and OSError.
     """
     with path.open("rb") as file:
         yield from _texts(file, "", 0)
@@ -61,6 +63,8 @@ def _texts(file: IO[bytes], where: str, depth: int) -> Iterator[tuple[str, str]]
     is_tar = head[_TAR_AT:].startswith(_TAR)
     if depth == _DEEPEST or not (opened or is_tar or head.startswith(_ZIP)):
         yield where, _text(head, file)
+        if _is_text(head) and file.read(1):
+            raise PackedError(f"only its first {MOST_BYTES >> 20} MiB were, of {where or 'the file'}")
         return
     whole = io.BufferedReader(_Again(head, file))
     try:
@@ -119,15 +123,24 @@ class _Again(io.RawIOBase):
         return len(data)
 
 
+def _is_text(head: bytes) -> bool:
+    return b"\0" not in head or bool(_wide(head))
+
+
 def _text(head: bytes, file: IO[bytes]) -> str:
     wide = _wide(head)
-    data = head if b"\0" in head and not wide else head + file.read(MOST_BYTES - HEAD)
+    data = head + file.read(MOST_BYTES - HEAD) if _is_text(head) else head
     text = data.decode(wide, "replace") if wide else data.decode("utf-8-sig", "surrogateescape")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _wide(head: bytes) -> str:
-    """The encoding of a text with two bytes for a character, with a mark in front or without; empty for any other."""
+    """The encoding of a text with several bytes for a character, with a mark in front or, of two bytes, without.
+
+    Empty for any other.
+    """
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     for at, name in ((1, "utf-16-le"), (0, "utf-16-be")):

@@ -109,6 +109,9 @@ def _told(path: Path, folder: Path, names: _Names) -> Iterator[Finding]:
         elif path.is_file():
             for inside, text in texts(path):
                 yield from _of_text(path, inside, text, folder, names)
+        else:
+            text = f"this is neither a file nor a folder, and was not looked into; move it out of '{folder}'"
+            yield _finding("note", text, path)
     except PackedError as error:
         text = f"this was not looked into: {error}; "
         yield _finding(
@@ -129,7 +132,7 @@ def _of_link(path: Path, folder: Path) -> Iterator[Finding]:
 
 def _of_text(path: Path, inside: str, text: str, folder: Path, names: _Names) -> Iterator[Finding]:
     this = f"{inside} in this archive" if inside else "this"
-    lines = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
+    lines = [(number, line.split()) for number, line in _logical(text)]
     # A template's own lines say nothing about the language that it is a template of.
     lines = [(number, words) for number, words in lines if words and not words[0].startswith(("#", *_TEMPLATE))]
     options = [(number, words) for number, words in lines if words[0] in WORDS or words[0][0] in "@$"]
@@ -143,15 +146,31 @@ def _of_text(path: Path, inside: str, text: str, folder: Path, names: _Names) ->
         yield _finding("error", said, path, of_vm[0])
         return
     is_script = text.startswith("#!") or path.suffix in _SCRIPTS or os.access(path, os.X_OK)
-    for number, said in started(text, names.own):
+    examples = (number for number, words in options if words[0] == "vdev" and len(words) > 1)
+    for start in sorted(started(text, names.own), key=lambda start: not start.certain)[:1]:
+        severity: Severity = "error" if is_script and start.certain else "note"
         remedy = f"name its configuration beside '{folder}', or its command with --vm, if it is of the system"
-        yield _finding("error" if is_script else "note", f"{said}; {remedy}", path, number)
-        return
-    for number, words in options:
-        if words[0] == "vdev" and len(words) > 1:
-            said = "this line is as in a configuration of qvm, but the file is not, so that it is not audited"
-            yield _finding("note", f"{said}; name it *.qvmconf in '{folder}' if it is a VM of the system", path, number)
+        yield _finding(severity, f"{start.text}; {remedy}", path, start.line)
+        if start.certain:
             return
+    for number in examples:
+        said = "this line is as in a configuration of qvm, but the file is not, so that it is not audited"
+        yield _finding("note", f"{said}; name it *.qvmconf in '{folder}' if it is a VM of the system", path, number)
+        return
+
+
+def _logical(text: str) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers; a quoted text of several lines is one line."""
+    begun, number = "", 1
+    for count, line in enumerate(text.split("\n"), start=1):
+        if not begun:
+            number = count
+        begun = f"{begun} {line}" if begun else line
+        if begun.count('"') % 2 == 0 or begun.lstrip().startswith("#"):
+            yield number, begun
+            begun = ""
+    if begun:
+        yield number, begun
 
 
 def _of_a_vm(words: Sequence[str], path: Path) -> bool:

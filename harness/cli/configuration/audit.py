@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from harness.audit import propose
@@ -18,7 +20,7 @@ from harness.audit.policy import proposed
 from harness.audit.policy_file import Policy, read_policy, schema
 from harness.audit.sarif import as_sarif
 from harness.audit.system import System, read_system
-from harness.audit.text import as_text, findings
+from harness.audit.text import as_text, findings, verdict
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
 from harness.process.command import must_exist
 from harness.shmem.config import ConfigError
@@ -64,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", help="also write a page with a picture of the system into FILE")
     parser.epilog = (
         "exit status: 0 closed, and as the policy says; 1 errors or warnings, or something that could not be decided; "
-        "3 wrong usage"
+        "3 wrong usage. Of a comparison, 0 is: no access appears or disappears; of --propose-policy: all meetings are "
+        "listed. Neither says that the system is closed."
     )
 
 
@@ -78,13 +81,29 @@ def run(args: argparse.Namespace) -> int:
         return _run(args)
     except ConfigError as error:
         print(f"{error.position}: error: {error.description}", file=sys.stderr)
-        return EXIT_REQUIREMENT_FAILED
+        return _unread(args, error)
+
+
+def _unread(args: argparse.Namespace, error: ConfigError) -> int:
+    """Print for tools, too, that nothing is known about the system; people have read why on standard error."""
+    release = (args.release or ["7.0"])[0]
+    finding = Finding("error", "cannot-read", error.description, error.position)
+    found = Audit(System((), ()), release, PROFILES[release], None, None, (finding,))
+    if args.json:
+        print(json.dumps(as_json(found), indent=2))
+    elif args.sarif:
+        print(json.dumps(as_sarif(found.findings), indent=2))
+    else:
+        print(verdict(found))
+    return EXIT_REQUIREMENT_FAILED
 
 
 def _run(args: argparse.Namespace) -> int:
     releases = args.release or ["7.0"]
     _check_options(args, releases)
     system = read_system(args.files, args.vm)
+    if args.html:
+        _must_not_be_read(args.html, [*(file for vm in system.vms for file in vm.config.files), args.policy])
     if args.compare or len(releases) == 2:
         return _compare(args, system, releases)
     if args.propose_policy:
@@ -127,6 +146,12 @@ def _check_options(args: argparse.Namespace, releases: list[str]) -> None:
                     f"{option} has no effect on {question}",
                     remedy=f"leave it out, or audit one system for one release without {question}",
                 )
+
+
+def _must_not_be_read(page: str, files: Iterable[str | None]) -> None:
+    """Raise UsageError for a page that would replace a file which the audit reads."""
+    if any(Path(page).resolve() == Path(file).resolve() for file in files if file):
+        raise UsageError(f"--html would overwrite '{page}', which is audited", remedy="give the page a name of its own")
 
 
 def _propose_policy(analysis: Analysis) -> int:

@@ -10,6 +10,7 @@ import sys
 from harness.errors import UsageError
 from harness.process.command import must_exist
 from harness.shmem.config import ConfigError, ShmemVdev, VmConfig, parse_file, shmems_of
+from harness.shmem.config.validate import validate
 from harness.shmem.explanation import Explanation, as_json, as_text, explain
 from harness.shmem.profile import PROFILES
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", choices=list(PROFILES), default="7.0", help="the release whose rules apply (default: 7.0)"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON list with one entry per vdev")
-    parser.epilog = "exit status: 0 explained, 1 the configuration has an error, 3 wrong usage"
+    parser.epilog = "exit status: 0 explained, 1 the release would reject the configuration, 3 wrong usage"
 
 
 def _chosen(config: VmConfig, wanted: str | None) -> list[tuple[int, ShmemVdev]]:
@@ -45,6 +46,8 @@ def _chosen(config: VmConfig, wanted: str | None) -> list[tuple[int, ShmemVdev]]
 
 def _explanations(args: argparse.Namespace) -> list[Explanation]:
     config = parse_file(args.file)
+    for problem in validate(config, PROFILES[args.profile]):
+        raise problem
     # On standard error, so that standard output has only the explanation.
     for remark in config.remarks:
         print(f"{remark.position}: {remark.severity}: {remark.text}", file=sys.stderr)
