@@ -25,6 +25,10 @@ OTHERS: Final = ("other0", "other1", "other2")
 SECONDS: Final = 20.0
 """Longest time that an interrupt may take; it is only waited for when one is missing."""
 PAGES: Final = 3
+FAILURES: Final = 20
+"""More than a host has entries in the tables that a careless one fills with requests that fail."""
+TOO_MANY: Final = 0xFFFF_FFFF
+"""Pages, 16 TiB: no host has so many."""
 
 
 class Pair:
@@ -81,13 +85,17 @@ class Pair:
 def meddle(random: Random, guest: Guest) -> None:
     """Ask for what the rules refuse, or use regions of its own in any way."""
     number = len(guest.attached)
-    match random.randrange(5):
+    match random.randrange(6):
         case 0 | 1:
             guest.request(random.choice(OURS), random.randrange(5))
         case 2 if number:
             random.choice(guest.attached).notify(random.choice((reg.NOTIFY_ALL_OTHERS, 0xFFFF, random.getrandbits(16))))
         case 3 if number:
             random.choice(guest.attached).detach()
+        case 5:
+            name = random.choice((*OURS, *OTHERS, "", "n" * reg.NAME_SIZE, b"\xff"))
+            for _ in range(FAILURES):
+                guest.request(name, random.choice((0, TOO_MANY)))
         case 4:
             guest.write("factory", reg.FIND_OFFSET, 4, random.choice((0, 1, random.getrandbits(32))))
         case _:

@@ -84,6 +84,8 @@ def _of_patterns(random: Random) -> Iterator[Listed]:
         yield _of_sets(random, kinds[number % len(kinds)])
     for number in range(_CHARACTER_LISTS):
         yield _of_characters(random, kinds[(number + 2) % len(kinds)])
+    for number in range(_BROKEN_LISTS):
+        yield _of_broken(random, kinds[(number + 1) % len(kinds)])
     for number in range(_LONG_LISTS):
         long = [_starred(random, count) for count in random.sample(range(3, _MOST_STARS), 4)]
         long += [_long_pattern(random) for _ in range(3)]
@@ -95,6 +97,8 @@ _PATTERN_LISTS: Final = 8
 _SET_LISTS: Final = 4
 _SETS_OF_A_LIST: Final = 12
 _CHARACTER_LISTS: Final = 2
+_BROKEN_LISTS: Final = 2
+_BROKEN_OF_A_LIST: Final = 12
 _LONG_LISTS: Final = 2
 _MOST_ELEMENTS: Final = 16
 _MOST_STARS: Final = 14
@@ -119,6 +123,27 @@ def _of_characters(random: Random, kinds: Sequence[RuleKind]) -> Listed:
     patterns = [f"k{random.choice(('', _QUOTE)) if one not in wild else _QUOTE}{one}" for one in some]
     rules = list(zip(itertools.cycle(kinds), patterns, strict=False))
     return Listed(_options(rules), (Made("any", b"k?", 1), Words(b"k" + "".join(some[:2]).encode(), 0, 3)))
+
+
+def _of_broken(random: Random, kinds: Sequence[RuleKind]) -> Listed:
+    """Patterns with a set that is never closed or a quote of nothing, each behind a letter of its own.
+
+    What stands behind the broken part is a pattern as any other.
+    """
+    patterns = [f"{chr(ord('a') + number)}{_broken(random)}" for number in range(_BROKEN_OF_A_LIST)]
+    items: list[NameItem] = []
+    for pattern in patterns:
+        items.append(Name(pattern.encode()[:NAME_SIZE]))
+        for _ in range(4):
+            name = covered(random, pattern, _BASE)
+            items += [Name(name.name), *beside(random, name)]
+    return Listed(_options(list(zip(itertools.cycle(kinds), patterns, strict=False))), tuple(items))
+
+
+def _broken(random: Random) -> str:
+    opened = random.choice(("[", "[!", "[^", "[a", "[a-", "[!a", "[[:digit:", "[[.a.", "x[b", "*[", "?["))
+    behind = [random.choice(random.choice((_WILD, _LITERALS, _ESCAPES[:2]))) for _ in range(random.randint(1, 4))]
+    return f"{opened}{''.join(behind)}{random.choice(('', '', _QUOTE))}"
 
 
 def _set(random: Random) -> str:
