@@ -146,7 +146,8 @@ def failures(cases: Iterable[Case]) -> Iterator[str]:
     """What failed or broke, a line each, for the end of a terminal session."""
     bad = [case for case in cases if case.verdict in ("fail", "error") and not accepted(case)]
     for case in bad[:_SHOWN_CASES]:
-        yield f"{case.verdict}: {' '.join(case.requirements)} {case.test}: {case.why}".replace("  ", " ")
+        what = readable(f"{' '.join(case.requirements)} {case.test}: {case.why}".strip())
+        yield f"{case.verdict}: {what}"
     if len(bad) > _SHOWN_CASES:
         yield f"and {len(bad) - _SHOWN_CASES} more, see the report"
 

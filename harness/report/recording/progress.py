@@ -96,7 +96,8 @@ class Progress:
 
 def label(event: CaseStarted | CaseEnded) -> str:
     """A case in a few words."""
-    short = event.case.rsplit("/", 1)[-1]
+    place, bracket, parameters = event.case.partition("[")
+    short = place.rsplit("/", 1)[-1] + bracket + parameters
     what = f"{' '.join(event.requirements)} {short}" if event.requirements else short
     return f"{event.bench} {what}" if event.bench else what
 
