@@ -443,6 +443,10 @@ class Profile:
         """Whether a guest can look where it has left a region: that harms nobody, and shows nothing of any region."""
         return self.detached_window in ("scratch", "ones")
 
+    def held_clients(self, creators: int) -> int:
+        """How many clients a region has by the qvms of ``creators`` guests which name it in a ``create``."""
+        return creators if self.create_slot == "held" else 0
+
     def differences(self, other: Profile) -> dict[str, tuple[str, str]]:
         """The fields in which two profiles differ, with the reading of each."""
         return {

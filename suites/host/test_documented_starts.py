@@ -51,6 +51,8 @@ class Drawn:
         self._places = places
         most = len(places) or MOST_ON_PCI
         self._names = [self._word() for _ in range(NAMES)]
+        # Several creates may come to one name on the host.
+        self._sizes = CREATED_SIZES if profile.create_existing == "keep" else (random.choice(CREATED_SIZES),)
         self.options = tuple(self._usable(number) for number in range(random.randint(1, most)))
 
     def _word(self) -> str:
@@ -92,7 +94,7 @@ class Drawn:
                 return self._create(name)
 
     def _create(self, name: str) -> str:
-        return f"create {name},{self._random.choice(CREATED_SIZES)}"
+        return f"create {name},{self._random.choice(self._sizes)}"
 
     def _pattern(self, name: str) -> str:
         """The name, or a pattern that covers it."""

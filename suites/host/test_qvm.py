@@ -33,9 +33,12 @@ vdev shmem {location}   # the device, not allow trailing
     allow test*
 """
 )
-ONE_LINE = Verbatim("vdev shmem {location} allow pluto allow test* subst foo,bar create foo1,4096\n")
+ONE_LINE = Verbatim(
+    "vdev shmem {location} allow pluto allow test* allow foo1 allow bar1 subst foo,bar create foo1,4096\n"
+)
 LINES = Verbatim(
-    "vdev\n shmem\n    {location}\n  allow\n  pluto\n\tallow test*\n    subst foo,baz\n\n  create foo1,4096\n"
+    "vdev\n shmem\n    {location}\n  allow\n  pluto\n\tallow test*\n allow foo1 allow baz1\n"
+    "    subst foo,baz\n\n  create foo1,4096\n"
 )
 TABLE = {"pluto": ALLOWED, "test1": ALLOWED, "mickey": REFUSED, "commented": REFUSED, "behind": REFUSED}
 

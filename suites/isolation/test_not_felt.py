@@ -22,6 +22,7 @@ pytestmark = pytest.mark.only(guest_image=["probe"])
 TURNS: Final = 40
 OURS: Final = ("ours0", "ours1", "ours2")
 OTHERS: Final = ("other0", "other1", "other2")
+NEVER: Final = "other, which nobody ever has"
 SECONDS: Final = 20.0
 """Longest time that an interrupt may take; it is only waited for when one is missing."""
 PAGES: Final = 3
@@ -93,9 +94,11 @@ def meddle(random: Random, guest: Guest) -> None:
         case 3 if number:
             random.choice(guest.attached).detach()
         case 5:
-            name = random.choice((*OURS, *OTHERS, "", "n" * reg.NAME_SIZE, b"\xff"))
+            name = random.choice((*OURS, NEVER, "", "n" * reg.NAME_SIZE, b"\xff"))
             for _ in range(FAILURES):
-                guest.request(name, random.choice((0, TOO_MANY)))
+                region = guest.request(name, random.choice((0, TOO_MANY))).region
+                if region is not None:
+                    region.detach()
         case 4:
             guest.write("factory", reg.FIND_OFFSET, 4, random.choice((0, 1, random.getrandbits(32))))
         case _:

@@ -55,6 +55,7 @@ class Life:
         self._stack = stack
         self._start_program()
         self._by_clients = profile.create_lifetime == "last-client"
+        self._qvm_holds = profile.held_clients(1) > 0
         self._guests = dict(zip(CREATED, deploy(*OPTIONS), strict=True))
         self._ended: str | None = None
         self._held: dict[tuple[str, str], Region | HostConnection] = {}
@@ -116,7 +117,7 @@ class Life:
         left = [name for holder, name in self._held if holder == who]
         for name in left:
             del self._held[who, name]
-        for name in left if self._by_clients else NAMES:
+        for name in left if self._by_clients and not self._qvm_holds else NAMES:
             self._left(name)
 
     def _end(self, who: str, how: Callable[[Guest], object] | None = None) -> str:
@@ -137,9 +138,10 @@ class Life:
     def _left(self, name: str) -> None:
         """Somebody has left, or a guest has ended: the region goes when nothing keeps it.
 
-        That another guest names it in a ``create`` does not.
+        That another guest names it in a ``create`` does only where its qvm is a client of it, too.
         """
         kept = not self._by_clients and self._maker[name] != self._ended
+        kept |= self._qvm_holds and any(name in CREATED[who] for who in CREATED if who != self._ended)
         if not kept and not any(held == name for _, held in self._held):
             self.expected.pop(name, None)
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from harness.shmem import registers as reg
 from harness.shmem.boundaries import LARGEST_PAGES, around, page_counts, places
 from harness.shmem.status import Status
+from suites.registers.illegal import an_illegal_name
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -111,8 +113,9 @@ def test_the_store_to_size_requests(deploy: Deploy) -> None:
 
 
 @pytest.mark.requirement("SHM-FACT-04")
-def test_the_result_is_final_when_the_store_has_completed(deploy: Deploy) -> None:
+def test_the_result_is_final_when_the_store_has_completed(deploy: Deploy, bench: Bench) -> None:
     """Requests succeed and fail alternately; the status and the peer's view are checked at once."""
+    illegal = an_illegal_name(bench)
     guest, peer, _ = deploy(*FREE)
     theirs = peer.attach("prompt")
     for _ in range(20):
@@ -120,7 +123,7 @@ def test_the_result_is_final_when_the_store_has_completed(deploy: Deploy) -> Non
         assert ours.status == Status.OK
         assert ours.region is not None
         assert theirs.members() == {theirs.index, ours.region.index}
-        assert guest.request("").status == Status.ILLEGAL_NAME
+        assert guest.request(illegal).status == Status.ILLEGAL_NAME
         ours.region.detach()
         assert theirs.members() == {theirs.index}
 

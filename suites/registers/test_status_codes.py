@@ -11,6 +11,7 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from harness.shmem import registers as reg
 from harness.shmem.status import Status
+from suites.registers.illegal import ILLEGAL, an_illegal_name
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -18,11 +19,12 @@ FREE = ("", "", "")
 
 
 @pytest.mark.requirement("SHM-STAT-01")
-def test_a_permitted_request_for_a_fresh_name_succeeds(deploy: Deploy) -> None:
+def test_a_permitted_request_for_a_fresh_name_succeeds(deploy: Deploy, bench: Bench) -> None:
     """This holds for any size, also after failed requests."""
+    illegal = an_illegal_name(bench)
     guest, _, _ = deploy(*FREE)
     for pages in (1, 2, 64, 1024):
-        assert guest.request("").status == Status.ILLEGAL_NAME
+        assert guest.request(illegal).status == Status.ILLEGAL_NAME
         assert guest.request(f"fresh-{pages}", pages).status == Status.OK
 
 
@@ -41,16 +43,6 @@ def test_the_17th_connection_is_one_too_many(deploy: Deploy, host_program: HostP
     assert answer.region is not None
     assert answer.region.index == clients[3].index
     assert late.request("elsewhere").status == Status.OK
-
-
-ILLEGAL = {
-    "empty": ("name_empty", b""),
-    "unterminated": ("name_unterminated", b"32-characters-and-no-terminator-"),
-    "slash": ("name_slash", b"a/b"),
-    "control character": ("name_control", b"a\x07b"),
-    "beyond ASCII": ("name_non_ascii", b"a\xe9b"),
-    "leading dot": ("name_leading_dot", b".ab"),
-}
 
 
 @pytest.mark.parametrize("kind", ILLEGAL)

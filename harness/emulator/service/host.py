@@ -128,7 +128,7 @@ class Host:
 
 
 _NO_FAULT = "stock QEMU does not fault an access of a guest"
-_IMPOSSIBLE: Final = {
+IMPOSSIBLE: Final = {
     ("bad_access", "guest-abort"): _NO_FAULT,
     ("detached_window", "guest-abort"): _NO_FAULT,
     ("detached_window", "qvm-exit"): "QEMU does not report accesses to plain memory",
@@ -140,9 +140,9 @@ _IMPOSSIBLE: Final = {
 
 def check_possible(profile: Profile) -> None:
     """Raise UsageError for a profile that this host cannot have."""
-    for (field, reading), why in _IMPOSSIBLE.items():
+    for (field, reading), why in IMPOSSIBLE.items():
         if getattr(profile, field) == reading:
-            possible = [other for other in FIELDS[field].readings if (field, other) not in _IMPOSSIBLE]
+            possible = [other for other in FIELDS[field].readings if (field, other) not in IMPOSSIBLE]
             raise UsageError(
                 f"the emulated host cannot implement the reading '{reading}' of '{field}': {why}",
                 remedy=f"choose {' or '.join(possible)}",

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suites pass on benches whose devices have other readings of the open questions than the presets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.emulator.service.host import IMPOSSIBLE
+from harness.shmem.profile import FIELDS
+from tests import other_readings, programs
+from tests.bench.mini_suite import CHECKOUT
+
+BENCHES = tuple(yaml.safe_load(other_readings.FILE.read_text())["targets"])
+SUITES = (
+    *("suites/access", "suites/characterisation", "suites/data", "suites/host", "suites/isolation"),
+    *("suites/lifecycle", "suites/notification", "suites/placement", "suites/registers"),
+)
+
+
+def test_the_file_is_what_is_written() -> None:
+    assert other_readings.FILE.read_text() == other_readings.text(), "run: python -m tests.other_readings"
+
+
+def test_every_reading_is_on_a_bench_or_has_a_reason_not_to_be() -> None:
+    on_benches = {item for bench in other_readings.drawn() for item in bench.items()}
+    missing = {
+        (field, reading)
+        for field, about in FIELDS.items()
+        for reading in about.readings
+        if reading != about.default and field != "arm_pci"
+    } - on_benches
+    assert missing == (IMPOSSIBLE.keys() | other_readings.CONTRADICTED.keys())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("bench", BENCHES)
+def test_suites_pass_on_other_readings(bench: str, tmp_path: Path) -> None:
+    done = programs.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--no-header", "--no-false-answers"),
+            *("--lg-env", other_readings.FILE, "--bench", bench, "--report-dir", tmp_path / "report", *SUITES),
+        ],
+        cwd=CHECKOUT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "qualification: PARTIAL" in done.stdout
