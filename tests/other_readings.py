@@ -30,7 +30,10 @@ CONTRADICTED: Final[Mapping[tuple[str, str], str]] = {
     ("mixed_rules", "last-match"): "SHM-MIX-01",
     ("mixed_rules", "allow-only"): "SHM-MIX-01",
     ("mixed_rules", "deny-only"): "SHM-MIX-03",
+    ("mixed_tail", "allow"): "SHM-MIX-03",
+    ("mixed_tail", "first-kind"): "SHM-MIX-03",
     ("subst_anchor", "whole"): "SHM-SUBST-02",
+    ("loc_without_intr", "accepted"): "SHM-MMIO-06",
 }
 """Readings that a requirement of release 7.0 excludes: a bench that has one fails by that."""
 ALONE: Final = (

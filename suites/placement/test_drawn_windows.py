@@ -42,8 +42,9 @@ REFUSED = (("refused", 1), ("/", 1), ("", 1), ("empty", 0), ("huge", 1 << 20), (
 
 def fill(peer: Guest) -> None:
     """Let one guest be all clients of a region, if the profile gives it more connections than one."""
-    while len(peer.attach("full").members()) == len(peer.attached) < MAX_CLIENTS:
-        pass
+    region: Region | None = peer.attach("full")
+    while region is not None and len(region.members()) == len(peer.attached) < MAX_CLIENTS:
+        region = peer.request("full").region
 
 
 def refuse(guest: Guest, random: Random, vdev: int) -> None:
