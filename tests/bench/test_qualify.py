@@ -141,11 +141,11 @@ def test_an_interrupt_brings_the_benches_down_and_fails(running: Running, number
     ("streams", "number"),
     [
         ("2>&-", signal.SIGTERM),
-        (">&- 2>&-", signal.SIGHUP),
+        pytest.param(">&- 2>&-", signal.SIGHUP, marks=pytest.mark.long),
         (">/dev/full 2>/dev/full", signal.SIGINT),
         ("| true", signal.SIGTERM),
-        ("2> >(true)", signal.SIGHUP),
-        ("2> >(true)", signal.SIGTERM),
+        pytest.param("2> >(true)", signal.SIGHUP, marks=pytest.mark.long),
+        pytest.param("2> >(true)", signal.SIGTERM, marks=pytest.mark.long),
     ],
 )
 def test_an_interrupt_needs_no_terminal(tmp_path: Path, streams: str, number: signal.Signals) -> None:

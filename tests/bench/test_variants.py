@@ -17,6 +17,7 @@ _FILE = shipped.TARGETS / "qemu-variants.yaml"
 _SUITES = ("suites/notification/test_wired_lines.py", "suites/placement/test_pci.py")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bench", ["qemu-x86_64-no-msi", "qemu-x86_64-pc"])
 def test_the_device_is_found_and_interrupts(tmp_path: Path, bench: str) -> None:
     done = programs.run(
