@@ -33,6 +33,7 @@ CONTRADICTED: Final[Mapping[tuple[str, str], str]] = {
     ("mixed_tail", "allow"): "SHM-MIX-03",
     ("mixed_tail", "first-kind"): "SHM-MIX-03",
     ("subst_anchor", "whole"): "SHM-SUBST-02",
+    ("interrupt_on", "members-only"): "SHM-NOTIF-05",
     ("loc_without_intr", "accepted"): "SHM-MMIO-06",
 }
 """Readings that a requirement of release 7.0 excludes: a bench that has one fails by that."""
