@@ -155,17 +155,18 @@ def test_names_of_drawn_devices(start_guests: Deploy, one_more: Try, drawn: Draw
 
 def _wrong_creates(guest: Guest, peer: Guest, profile: Profile) -> Iterator[str]:
     """Creates whose region is not there in the size of the first of its name."""
-    first: dict[str, int] = {}
+    named: set[str] = set()
     for vdev in guest.vdevs:
         for creation in creations(vdev, profile):
-            pages = first.setdefault(creation.host_name, creation.pages)
-            if not decide(_UNRESTRICTED, creation.host_name, profile).allowed:
+            is_first = creation.host_name not in named
+            named.add(creation.host_name)
+            if not is_first or not decide(_UNRESTRICTED, creation.host_name, profile).allowed:
                 continue
             seen = peer.request(name_bytes(creation.host_name)).region
             judged()
-            if seen is None or seen.pages != pages:
+            if seen is None or seen.pages != creation.pages:
                 found = f"{seen.pages} pages" if seen else "nothing"
-                yield f"region {creation.host_name!r}: {pages} pages expected, {found} found"
+                yield f"region {creation.host_name!r}: {creation.pages} pages expected, {found} found"
             peer.detach_all()
 
 
