@@ -35,15 +35,17 @@ CONTRADICTED: Final[Mapping[tuple[str, str], str]] = {
     ("subst_anchor", "whole"): "SHM-SUBST-02",
     ("interrupt_on", "members-only"): "SHM-NOTIF-05",
     ("loc_without_intr", "accepted"): "SHM-MMIO-06",
+    ("gid_without_mode", "accepted"): "SHM-PERM-06",
 }
-"""Readings that a requirement of release 7.0 excludes: a bench that has one fails by that."""
+"""Readings that a requirement excludes: a bench that has one fails by that."""
 ALONE: Final = (
     ("region_lifetime", "host-reboot"),
     ("region_lifetime", "creating-qvm"),
     ("create_lifetime", "host-reboot"),
+    ("umask_on_mode", "always"),
 )
-"""Each on a bench of its own, on which every test has new guests or a new host."""
-_OF_8_0: Final = ("umask_on_mode", "gid_without_mode")
+"""Each on a bench of its own: every test has new guests or a new host there, or the release is another one."""
+_OF_8_0: Final = ("umask_on_mode",)
 """Fields that only matter where permission options are accepted."""
 _NO_PLACE: Final = ("arm_pci",)
 """Whether there is a bus is the bench's matter: ``placements``."""
