@@ -48,8 +48,10 @@ UNTRIED: Final = (
     ("rules_see", "host-name"),
     ("subst_unmatched", "refused"),
 )
-"""Readings under which some tests still expect what is right on the presets alone: there they fail wrongly. The emulated
-host fills windows of gibibytes too slowly with ones."""
+"""Readings under which some tests still expect what is right on the presets alone: there they fail wrongly.
+
+The emulated host fills windows of gibibytes too slowly with ones.
+"""
 ALONE: Final = (
     ("create_lifetime", "host-reboot"),
     ("umask_on_mode", "always"),
