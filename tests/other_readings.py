@@ -57,9 +57,9 @@ ALONE: Final = (
     ("umask_on_mode", "always"),
 )
 """Each on a bench of its own: every test has a new host there, or the release is another one."""
-_OF_8_0: Final = ("umask_on_mode",)
-"""Fields that only matter where permission options are accepted."""
-_NO_PLACE: Final = ("arm_pci",)
+_OF_8_0: Final = "umask_on_mode"
+"""The field that only matters where permission options are accepted."""
+OF_THE_BENCH: Final = "arm_pci"
 """Whether there is a bus is the bench's matter: ``placements``."""
 
 _HEAD: Final = """\
@@ -77,7 +77,7 @@ def others() -> Iterator[tuple[str, str]]:
     for field, about in FIELDS.items():
         for reading in about.readings:
             one = (field, reading)
-            left_out = reading == about.default or field in _NO_PLACE or one in (*ALONE, *UNTRIED)
+            left_out = reading == about.default or field == OF_THE_BENCH or one in (*ALONE, *UNTRIED)
             if not (left_out or one in IMPOSSIBLE or one in CONTRADICTED):
                 yield one
 
@@ -120,7 +120,7 @@ _Plain.add_representer(int, _Plain.represent_int)
 
 def _target(benches: Mapping[str, Any], number: int, readings: Mapping[str, str]) -> dict[str, Any]:
     architecture = "x86_64" if number % 2 else "aarch64"
-    release = "8.0" if set(_OF_8_0) & readings.keys() else "7.0"
+    release = "8.0" if _OF_8_0 in readings else "7.0"
     like = benches[f"qemu-{architecture}"]
     on_pci = number // 2 % 2 or any(field.startswith("pci_") for field in readings)
     keys = ("architecture", "boot_seconds", *(() if on_pci else ("mmio", "mmio_range")))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.errors import EXIT_USAGE
 
 VM = "system {name}\nram 0x80000000,128M\ncpu\nvdev shmem\n"
 
@@ -192,3 +193,24 @@ def test_ten_thousand_options_come_to_an_end(vm, capsys) -> None:  # type: ignor
         vm("b", *(f"subst video{number},v-{number}" for number in range(10_000))),
     )
     assert "undecided" in _codes(capsys, *files)
+
+
+def test_the_page_takes_the_place_of_nothing_that_is_read(vm, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    configuration, policy, link = Path(vm("a", "allow x")), tmp_path / "policy.yaml", tmp_path / "page.html"
+    policy.write_text("channels: []\n")
+    link.symlink_to(configuration)
+    for page in (configuration, link, policy):
+        before = page.read_text()
+        assert main(["audit", str(configuration), "--policy", str(policy), "--html", str(page)]) == EXIT_USAGE
+        assert page.read_text() == before
+
+
+@pytest.mark.parametrize("form", ["--json", "--sarif"])
+def test_what_cannot_be_read_is_told_in_every_form(form: str, vm, capsys) -> None:  # type: ignore[no-untyped-def]
+    assert main(["audit", vm("a", "@nowhere.inc"), form]) == 1
+    assert "cannot-read" in json.dumps(json.loads(capsys.readouterr().out))
+
+
+def test_a_policy_that_cannot_be_proposed_is_no_text(vm, capsys) -> None:  # type: ignore[no-untyped-def]
+    assert main(["audit", vm("a", "@nowhere.inc"), "--propose-policy"]) == 1
+    assert capsys.readouterr().out == ""

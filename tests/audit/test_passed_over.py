@@ -20,7 +20,6 @@ import pytest
 
 from harness.audit.passed_over import DEEPEST, MOST_FILES
 from harness.cli import main
-from harness.errors import EXIT_USAGE
 
 CLOSED: Final = Path(__file__).parents[2] / "examples" / "systems" / "closed"
 
@@ -379,21 +378,3 @@ def test_a_quoted_include_proves_nothing(folder: Path, capsys: pytest.CaptureFix
     _put(folder / "leaker.qvmconf", 'system leaker\nvdev shmem allow x "@rules.inc"\n')
     assert main(["audit", str(folder)]) == 1
     assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVED")
-
-
-def test_the_page_takes_the_place_of_nothing_that_is_read(folder: Path) -> None:
-    configuration, policy = folder / "ivi.qvmconf", folder / "policy.yaml"
-    _put(policy, "channels: []\n")
-    (folder / "page.html").symlink_to(configuration)
-    for page in (configuration, folder / "page.html", policy):
-        before = page.read_text()
-        arguments = ["audit", str(folder), "--policy", str(policy), "--html", str(page)]
-        assert main(arguments) == EXIT_USAGE
-        assert page.read_text() == before
-
-
-@pytest.mark.parametrize("form", ["--json", "--sarif"])
-def test_what_cannot_be_read_is_told_in_every_form(form: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _put(folder / "leaker.qvmconf", "system leaker\n@nowhere.inc\n")
-    assert main(["audit", str(folder), form]) == 1
-    assert "cannot-read" in json.dumps(json.loads(capsys.readouterr().out))

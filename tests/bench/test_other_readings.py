@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +10,8 @@ import yaml
 
 from harness.emulator.service.host import IMPOSSIBLE
 from harness.shmem.profile import FIELDS
-from tests import other_readings, programs
-from tests.bench.mini_suite import CHECKOUT
+from tests import other_readings
+from tests.bench import shipped_suites
 
 BENCHES = tuple(yaml.safe_load(other_readings.FILE.read_text())["targets"])
 SUITES = (
@@ -32,7 +30,7 @@ def test_every_reading_is_on_a_bench_or_has_a_reason_not_to_be() -> None:
         (field, reading)
         for field, about in FIELDS.items()
         for reading in about.readings
-        if reading != about.default and field != "arm_pci"
+        if reading != about.default and field != other_readings.OF_THE_BENCH
     } - on_benches
     assert missing == IMPOSSIBLE.keys() | other_readings.CONTRADICTED.keys() | set(other_readings.UNTRIED)
 
@@ -40,15 +38,7 @@ def test_every_reading_is_on_a_bench_or_has_a_reason_not_to_be() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("bench", BENCHES)
 def test_suites_pass_on_other_readings(bench: str, tmp_path: Path) -> None:
-    done = programs.run(
-        [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--no-header", "--no-false-answers"),
-            *("--lg-env", other_readings.FILE, "--bench", bench, "--report-dir", tmp_path / "report", *SUITES),
-        ],
-        cwd=CHECKOUT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
-        text=True,
-        capture_output=True,
-    )
+    options = ("-q", "--no-header", "--no-false-answers")
+    done = shipped_suites.run(other_readings.FILE, bench, SUITES, tmp_path / "report", *options)
     assert done.returncode == 0, done.stdout
     assert "qualification: PARTIAL" in done.stdout

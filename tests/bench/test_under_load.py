@@ -17,7 +17,7 @@ import pytest
 
 from harness import shipped
 from tests import programs
-from tests.bench.mini_suite import CHECKOUT
+from tests.bench import shipped_suites
 
 REPETITIONS = int(os.environ.get("REPETITIONS", "20"))
 BUSY_PER_CORE = 2
@@ -36,19 +36,12 @@ def _load() -> Iterator[None]:
 
 @pytest.mark.soak
 def test_no_signal_is_lost_on_a_busy_machine_without_msi(tmp_path: Path) -> None:
-    command = [*programs.PYTEST, "suites/notification", "--lg-env", str(shipped.TARGETS / "qemu-variants.yaml")]
+    file = shipped.TARGETS / "qemu-variants.yaml"
     seen: Counter[str] = Counter()
     with _load():
         for number in range(REPETITIONS):
             folder, began = tmp_path / str(number), time.monotonic()
-            done = programs.run(
-                [*command, "--bench", "qemu-x86_64-no-msi", "--report-dir", str(folder)],
-                cwd=CHECKOUT,
-                env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
-                text=True,
-                capture_output=True,
-                check=False,
-            )
+            done = shipped_suites.run(file, "qemu-x86_64-no-msi", ["suites/notification"], folder)
             assert done.returncode == 0, done.stdout
             verdicts = Counter(entry["verdict"] for entry in json.loads(_results(folder))["results"])
             print(f"repetition {number + 1}: {time.monotonic() - began:.0f} s, {dict(verdicts)}", flush=True)

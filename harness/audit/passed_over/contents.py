@@ -62,8 +62,10 @@ def _texts(file: IO[bytes], where: str, depth: int) -> Iterator[tuple[str, str]]
     opened = next((opened for begin, opened in _COMPRESSED if head.startswith(begin)), None)
     is_tar = head[_TAR_AT:].startswith(_TAR)
     if depth == _DEEPEST or not (opened or is_tar or head.startswith(_ZIP)):
-        yield where, _text(head, file)
-        if _is_text(head) and file.read(1):
+        wide = _wide(head)
+        is_text = bool(wide) or b"\0" not in head
+        yield where, _decoded(head + file.read(MOST_BYTES - HEAD) if is_text else head, wide)
+        if is_text and file.read(1):
             raise PackedError(f"only its first {MOST_BYTES >> 20} MiB were, of {where or 'the file'}")
         return
     whole = io.BufferedReader(_Again(head, file))
@@ -123,13 +125,7 @@ class _Again(io.RawIOBase):
         return len(data)
 
 
-def _is_text(head: bytes) -> bool:
-    return b"\0" not in head or bool(_wide(head))
-
-
-def _text(head: bytes, file: IO[bytes]) -> str:
-    wide = _wide(head)
-    data = head + file.read(MOST_BYTES - HEAD) if _is_text(head) else head
+def _decoded(data: bytes, wide: str) -> str:
     text = data.decode(wide, "replace") if wide else data.decode("utf-8-sig", "surrogateescape")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 

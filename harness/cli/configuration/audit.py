@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
         return _run(args)
     except ConfigError as error:
         print(f"{error.position}: error: {error.description}", file=sys.stderr)
-        return _unread(args, error)
+        # Of another question, no answer is the answer to a script.
+        return EXIT_REQUIREMENT_FAILED if _asked(args) else _unread(args, error)
 
 
 def _unread(args: argparse.Namespace, error: ConfigError) -> int:
@@ -89,12 +90,7 @@ def _unread(args: argparse.Namespace, error: ConfigError) -> int:
     release = (args.release or ["7.0"])[0]
     finding = Finding("error", "cannot-read", error.description, error.position)
     found = Audit(System((), ()), release, PROFILES[release], None, None, (finding,))
-    if args.json:
-        print(json.dumps(as_json(found), indent=2))
-    elif args.sarif:
-        print(json.dumps(as_sarif(found.findings), indent=2))
-    else:
-        print(verdict(found))
+    _write(args, found, lambda: [verdict(found)])
     return EXIT_REQUIREMENT_FAILED
 
 
@@ -124,12 +120,7 @@ def _check_options(args: argparse.Namespace, releases: list[str]) -> None:
         )
     if len(set(releases)) < len(releases):
         raise UsageError(f"release {releases[0]} is compared with itself", remedy="give two different releases")
-    questions = {
-        "--propose-policy": args.propose_policy,
-        "--propose-rules": args.propose_rules,
-        "a comparison": args.compare or len(releases) == 2,
-    }
-    asked = [question for question, given in questions.items() if given]
+    asked = _asked(args)
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} are two questions", remedy="ask one at a time")
     given = {
@@ -146,6 +137,16 @@ def _check_options(args: argparse.Namespace, releases: list[str]) -> None:
                     f"{option} has no effect on {question}",
                     remedy=f"leave it out, or audit one system for one release without {question}",
                 )
+
+
+def _asked(args: argparse.Namespace) -> list[str]:
+    """The questions that are not the audit itself."""
+    questions = {
+        "--propose-policy": args.propose_policy,
+        "--propose-rules": args.propose_rules,
+        "a comparison": args.compare or len(args.release or ()) == 2,
+    }
+    return [question for question, given in questions.items() if given]
 
 
 def _must_not_be_read(page: str, files: Iterable[str | None]) -> None:
@@ -218,14 +219,19 @@ def vars_of(finding: Finding) -> dict[str, object]:
     }
 
 
-def _print(args: argparse.Namespace, found: Audit) -> int:
+def _write(args: argparse.Namespace, found: Audit, text: Callable[[], Iterable[str]]) -> None:
+    """Print the audit in the form that is asked for; ``text`` makes the lines for people."""
     if args.json:
         print(json.dumps(as_json(found), indent=2))
     elif args.sarif:
         print(json.dumps(as_sarif(found.findings), indent=2))
     else:
-        for line in as_text(found):
+        for line in text():
             print(line)
+
+
+def _print(args: argparse.Namespace, found: Audit) -> int:
+    _write(args, found, lambda: as_text(found))
     if args.html:
         # Here, because an audit without a page does without a library for pages.
         from harness.audit.page.html import write_page
