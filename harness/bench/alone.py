@@ -11,6 +11,7 @@ from typing import IO, Final
 
 from harness.arch import Arch
 from harness.emulator.machine.board import board_of
+from harness.emulator.machine.kernel import firmware
 from harness.provision import probe_image, qemu
 from harness.provision.process import bound_to_parent
 
@@ -36,13 +37,15 @@ def start(
     The caller ends the process and closes the console.
     """
     command = qemu(arch).command()
+    image = probe_image(arch)
     console, end = socket.socketpair()
     arguments = [
         *(*command.argv, *board, "-m", f"{_RAM_MEGABYTES}M"),
         *("-nodefaults", "-display", "none", "-no-reboot"),
         *("-chardev", f"socket,id=console,fd={end.fileno()}", "-serial", "chardev:console"),
         *devices,
-        *("-kernel", str(probe_image(arch))),
+        *firmware(arch, image),
+        *("-kernel", str(image)),
     ]
     try:
         with end:

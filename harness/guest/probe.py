@@ -7,6 +7,7 @@ ProbeTimeoutError when no answer came in time and ProbeRestartedError when the g
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
 from harness.console.buffer import ConsoleEndedError
@@ -32,6 +33,7 @@ from harness.guest.probe_measurements import (
     Verification,
 )
 from harness.guest.probe_results import (
+    Access,
     Attachment,
     ControlStatus,
     Detachment,
@@ -204,6 +206,19 @@ class Probe:
         """One store of ``width`` bytes."""
         self.command(f"write {page} {offset:#x} {width} {value:#x}", handle=handle)
 
+    def access_factory(self, device: int, accesses: Iterable[Access]) -> list[int]:
+        """What the loads of a factory page see, in one command: at most 640 of them, and some 300 accesses.
+
+        A load that the processor refuses sees all ones but the lowest bit.
+        """
+        steps = [
+            f"r,0,{device:x},{at:x},{width}" if value is None else f"w,0,{device:x},{at:x},{width},{value:x}"
+            for at, width, value in accesses
+        ]
+        loads = [number for number, step in enumerate(steps) if step.startswith("r")]
+        values = self._steps(steps)
+        return [values[number] for number in loads]
+
     def timed(self, page: Page, offset: int, width: int, count: int, *, handle: int | None = None) -> Timing:
         """``count`` loads (at most 16384), each timed by itself."""
         return Timing.of(self.command(f"timed {page} {offset:#x} {width} {count}", handle=handle, timeout=60.0))
@@ -260,8 +275,12 @@ class Probe:
 
     def _step(self, step: str, timeout: float = TIMEOUT) -> int:
         """The first value of a batch of one step."""
-        self.command(f"batch {step}", timeout=timeout)
-        return int(self.command("seen 0")["values"][0], 0)
+        return self._steps([step], timeout)[0]
+
+    def _steps(self, steps: Sequence[str], timeout: float = TIMEOUT) -> list[int]:
+        """The first 640 values of a batch."""
+        self.command(f"batch {';'.join(steps)}", timeout=timeout)
+        return [int(value, 0) for value in self.command("seen 0")["values"]]
 
     def notify(self, mask: int, *, handle: int | None = None) -> None:
         """Write ``mask`` to the control page's notify register."""

@@ -7,7 +7,7 @@ Addresses and register contents are integers, sizes of memory are bytes unless a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 _STATUS_MEMBERS_SHIFT = 16
 _STATUS_PENDING = 0xFFFF
@@ -18,6 +18,14 @@ Answer = dict[str, Any]
 def number(value: str) -> int:
     """An address or a word of an answer, which writes them as 0x..."""
     return int(value, 0)
+
+
+class Access(NamedTuple):
+    """A load of ``width`` bytes, or a store of ``value``."""
+
+    offset: int
+    width: int
+    value: int | None = None
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,11 @@ class Qemu:
         """Whether it runs in a private prefix, through a dynamic loader of its own."""
         return len(self.argv) > 1
 
+    def has_firmware(self, name: str) -> bool:
+        """Whether the option ``-bios`` knows this file."""
+        folders = self.data or _own_folders(self)
+        return any((folder / name).is_file() for folder in folders)
+
     def command(self, *, preload: Path | None = None) -> Command:
         """How to start it; the command line is to be continued with options.
 
@@ -139,6 +144,12 @@ def on_path(arch: Arch) -> Qemu | str:
     if not entry.facts["device"]:
         return f"{program} {_text(version)} was built without {DEVICE}"
     return Qemu(arch, candidate.argv, version, candidate.origin)
+
+
+@functools.cache
+def _own_folders(program: Qemu) -> tuple[Path, ...]:
+    """Where a QEMU that is the machine's own looks for firmware."""
+    return tuple(map(Path, _answer(program, "-L", "help").stdout.splitlines()))
 
 
 def _ask(candidate: Qemu) -> dict[str, Any]:

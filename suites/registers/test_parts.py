@@ -11,8 +11,9 @@ import pytest
 
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
+from harness.guest.probe_results import Access
 from harness.shmem import registers as reg
-from suites.registers.page import END, whole_page
+from suites.registers.page import END, loaded, whole_page
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -54,24 +55,33 @@ def test_every_part_of_a_register_reads_its_bytes(deploy: Deploy, number: int) -
     random = Random(f"parts {number}")
     for state in range(STATES):
         _change(random, guest, state)
-        loads = []
-        for _ in range(LOADS):
-            width = random.choice(_WIDTHS)
-            # Half of them in the registers before the name.
-            offset = random.randrange(0, random.choice((END, reg.NAME_OFFSET)), width)
-            loads.append((offset, width, guest.read("factory", offset, width).to_bytes(width, "little")))
-        page = whole_page(guest)
-        for offset, width, seen in loads:
-            assert seen == page[offset : offset + width], f"{width} bytes at {offset:#x}, state {state}"
+        places = [_place(random) for _ in range(LOADS)]
+        seen, page = loaded(guest, places), whole_page(guest)
+        for offset, width in places:
+            part, seen = seen[:width], seen[width:]
+            assert part == page[offset : offset + width], f"{width} bytes at {offset:#x}, state {state}"
 
 
-def _registers(random: Random, guest: Guest) -> bytes:
-    """The same in any order, the two halves of an address as well, with no load of the whole before."""
+def _place(random: Random) -> tuple[int, int]:
+    """Offset and width of a load; half of them are in the registers before the name."""
+    width = random.choice(_WIDTHS)
+    return random.randrange(0, random.choice((END, reg.NAME_OFFSET)), width), width
+
+
+def _store(offset: int, data: bytes) -> Access:
+    return Access(offset, len(data), int.from_bytes(data, "little"))
+
+
+def _registers(random: Random, guest: Guest, store: Access) -> tuple[bytes, int]:
+    """All registers after a store, in any order, the two halves of an address as well, with no load of the whole
+    before; and then the address, by one load."""
     narrow = [(at, 4) for at in range(reg.SHMEM_OFFSET, reg.SIZE_OFFSET, 4)]
     wide = [(at, 8) for at in range(0, END, 8) if not reg.SHMEM_OFFSET <= at < reg.SIZE_OFFSET]
     loads = random.sample([*narrow, *wide], k=len(narrow) + len(wide))
-    seen = {at: guest.read("factory", at, width).to_bytes(width, "little") for at, width in loads}
-    return b"".join(seen[at] for at in sorted(seen))
+    data, seen = loaded(guest, [*loads, (reg.SHMEM_OFFSET, 8)], [store]), {}
+    for at, width in loads:
+        seen[at], data = data[:width], data[width:]
+    return b"".join(seen[at] for at in sorted(seen)), int.from_bytes(data, "little")
 
 
 def _drawn_bytes(random: Random) -> bytes:
@@ -123,12 +133,11 @@ def test_a_store_of_any_width_is_one_to_each_register(deploy: Deploy) -> None:
         _find_nothing(guest, Random("as the other"))
     for offset, width in _drawn_stores(random):
         data = _drawn_bytes(random)[offset : offset + width]
-        across.write("factory", offset, width, int.from_bytes(data, "little"))
-        for at, part in _to_whole_registers(offset, data):
-            apart.write("factory", at, len(part), int.from_bytes(part, "little"))
-        seen, expected = _registers(random, across), whole_page(apart, 8)
+        seen, address = _registers(random, across, _store(offset, data))
+        stores = [_store(at, part) for at, part in _to_whole_registers(offset, data)]
+        expected = loaded(apart, [(at, 8) for at in range(0, END, 8)], stores)
         what = f"{data!r} at {offset:#x}"
-        assert int.from_bytes(seen[shmem], "little") == across.read("factory", reg.SHMEM_OFFSET, 8), what
+        assert int.from_bytes(seen[shmem], "little") == address, what
         # The two have their windows at places of their own.
         for page in (slice(reg.SHMEM_OFFSET), slice(shmem.stop, END)):
             assert seen[page] == expected[page], what

@@ -66,6 +66,15 @@ def test_one_on_path_that_is_new_enough(put: Put) -> None:
     assert preloading.folder == cache_dir()
 
 
+def test_firmware_is_looked_for_where_it_says(put: Put, tmp_path: Path) -> None:
+    folder = tmp_path / "share with blanks"
+    folder.mkdir()
+    (folder / "there.rom").touch()
+    put(speaking("10.1.0").replace("esac", f"-L) echo '/nowhere'; echo '{folder}';;\nesac"))
+    found = qemu("x86_64")
+    assert [found.has_firmware(name) for name in ("there.rom", "absent.rom")] == [True, False]
+
+
 def test_one_that_is_too_old(put: Put) -> None:
     file = put(speaking("7.2.22"))
     with pytest.raises(HarnessError) as raised:

@@ -14,7 +14,7 @@ from typing import Final
 
 from harness.arch import Arch
 from harness.emulator.machine.board import Board, BuiltinDevice, ChipSet, board_of
-from harness.emulator.machine.kernel import architecture
+from harness.emulator.machine.kernel import architecture, firmware
 from harness.emulator.machine.network import network_arguments
 from harness.emulator.machine.placement import FIRST_SLOT, Placement, place
 from harness.shmem.config import (
@@ -102,7 +102,7 @@ def plan(config: VmConfig, directory: Path, profile: Profile, chip_set: ChipSet 
     return Plan(
         arch=arch,
         board=board,
-        arguments=(*machine, *_loads(config, directory), *network),
+        arguments=(*machine, *firmware(arch, directory / kernel.file), *_loads(config, directory), *network),
         machine=machine,
         consoles=tuple(consoles),
         placements=tuple(

@@ -122,20 +122,34 @@ static uint64_t place_find(uint64_t base, uint64_t end, uint64_t size)
     return base + size - 1 <= end ? base : 0;
 }
 
-static void bars_place(struct pci_function *function)
+/* One without a place keeps address 0, at which nothing answers. */
+static void bar_place(const struct pci_function *function, unsigned index, struct pci_bar *bar)
 {
     const struct pci_windows *windows = pci_windows();
 
-    for (unsigned i = 0; i < PCI_BARS; i++) {
-        struct pci_bar *bar = &function->bar[i];
+    bar->base = bar->wide ? place_find(windows->high_base, windows->high_end, bar->size)
+                          : place_find(windows->low_base, windows->low_end, bar->size);
+    if (!bar->base)
+        return;
+    bar_write(function, index, bar->wide, bar->base);
+    occupy(bar->base, bar->size);
+}
 
-        if (bar->size == 0 || bar->io || bar->base)
-            continue;
-        bar->base = bar->wide ? place_find(windows->high_base, windows->high_end, bar->size)
-                              : place_find(windows->low_base, windows->low_end, bar->size);
-        bar_write(function, i, bar->wide, bar->base);
-        occupy(bar->base, bar->size);
+/* Those of a size, in all functions. */
+static void bars_place(struct pci_function *list, size_t count, uint64_t size)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (unsigned index = 0; index < PCI_BARS; index++) {
+            struct pci_bar *bar = &list[i].bar[index];
+
+            if (bar->size == size && !bar->io && !bar->base)
+                bar_place(&list[i], index, bar);
+        }
     }
+}
+
+static void function_enable(const struct pci_function *function)
+{
     pci_config_write(function, COMMAND, 2, pci_config_read(function, COMMAND, 2) | COMMAND_MEMORY | COMMAND_MASTER);
 }
 
@@ -217,7 +231,11 @@ size_t pci_find(uint16_t vendor_id, uint16_t device_id, struct pci_function *lis
     for (size_t i = 0; i < search.count; i++) {
         function_read(&list[i]);
         bars_read(&list[i]);
-        bars_place(&list[i]);
     }
+    /* Large ones first: a small one between them would take a whole alignment of theirs. */
+    for (uint64_t size = 1ull << 63; size; size >>= 1)
+        bars_place(list, search.count, size);
+    for (size_t i = 0; i < search.count; i++)
+        function_enable(&list[i]);
     return search.count;
 }
