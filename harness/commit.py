@@ -14,6 +14,9 @@ from harness import shipped
 PASSED_OVER: Final = " (git is told not to look at it)"
 """What is said of a file whose changes git does not look for."""
 
+CHANGED: Final = "+changes"
+"""What follows a commit from which files differ."""
+
 _SECONDS: Final = 20
 # Where ignored files take part in a run, seen from the checkout.
 _READ_AS_CODE: Final = ("*.py", "*.yaml", "*.yml", "*.sdoc", "*.j2", "*.c", "*.h", "pytest.ini", "*.toml")
@@ -53,7 +56,7 @@ def commit(checkout: Path) -> tuple[str, str]:
     changes = _git(checkout, "status", "--porcelain", "--untracked-files=no", _SUBMODULES)
     if isinstance(changes, _NoAnswer):
         return known, f"whether files differ from it is not known: {changes.reason}"
-    return f"{known}+changes" if changes else known, note
+    return f"{known}{CHANGED}" if changes else known, note
 
 
 def head(checkout: Path) -> tuple[str, str]:

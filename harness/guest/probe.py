@@ -33,13 +33,13 @@ from harness.guest.probe_measurements import (
     Verification,
 )
 from harness.guest.probe_results import (
-    Access,
     Attachment,
     ControlStatus,
     Detachment,
     Factory,
     Handle,
     Identity,
+    PageAccess,
     ShmemDevice,
 )
 from harness.shmem.name_lists import encode_name
@@ -206,7 +206,7 @@ class Probe:
         """One store of ``width`` bytes."""
         self.command(f"write {page} {offset:#x} {width} {value:#x}", handle=handle)
 
-    def access_factory(self, device: int, accesses: Iterable[Access]) -> list[int]:
+    def access_factory(self, device: int, accesses: Iterable[PageAccess]) -> list[int]:
         """What the loads of a factory page see, in one command: at most 640 of them, and some 300 accesses.
 
         A load that the processor refuses sees all ones but the lowest bit.

@@ -20,7 +20,7 @@ def number(value: str) -> int:
     return int(value, 0)
 
 
-class Access(NamedTuple):
+class PageAccess(NamedTuple):
     """A load of ``width`` bytes, or a store of ``value``."""
 
     offset: int

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from fixtures.api import PageAccess
 from fixtures.guest import Guest
-from harness.guest.probe_results import Access
 from harness.shmem import registers as reg
 
 END: Final = reg.FLAGS_OFFSET + 8
@@ -19,12 +19,12 @@ def whole_page(guest: Guest, width: int = 4) -> bytes:
     return loaded(guest, [(offset, width) for offset in range(0, END, width)])
 
 
-def loaded(guest: Guest, places: Iterable[tuple[int, int]], after: Iterable[Access] = ()) -> bytes:
+def loaded(guest: Guest, places: Iterable[tuple[int, int]], after: Iterable[PageAccess] = ()) -> bytes:
     """What loads of these offsets and widths see, one behind the other, ``after`` other accesses.
 
     The guest makes all of them at once. Its first device is meant.
     """
-    loads = [Access(offset, width) for offset, width in places]
+    loads = [PageAccess(offset, width) for offset, width in places]
     seen = guest.probe.access_factory(guest.device(0), [*after, *loads])
     values = zip(seen[len(seen) - len(loads) :], loads, strict=True)
     return b"".join(value.to_bytes(8, "little")[: load.width] for value, load in values)

@@ -13,7 +13,7 @@ from harness.cli import main
 from harness.report.chain import manifest
 from harness.report.chain.verify import against_manifest, verify
 from tests import programs
-from tests.verdict.world import Ran
+from tests.verdict.world import Ran, World
 
 Edit = Callable[[Path], object]
 
@@ -106,6 +106,25 @@ def test_a_manifest_that_was_made_anew_hides_nothing(run_folder: Path, edit: Edi
     edit(run_folder)
     manifest.write(run_folder)
     assert [line for line in _said(run_folder) if found in line], _said(run_folder)
+
+
+def test_every_word_of_the_pages_is_that_of_the_journal(world: World) -> None:
+    ran = world.qualify()
+    edits: dict[str, Edit] = {
+        "index.html": lambda page: _replace(page, "</body>", "<p>all is well</p></body>"),
+        "tests.html": lambda page: _replace(page, "test_1", "test_2"),
+        "access.html": lambda page: page.unlink(),
+    }
+    for name, edit in edits.items():
+        before = (ran.folder / name).read_bytes()
+        edit(ran.folder / name)
+        manifest.write(ran.folder)
+        said = world.command("verify", str(ran.folder))
+        assert said.status == 1, said.said
+        assert f"disagrees: {name}: is not the page that the journal gives" in said.said
+        (ran.folder / name).write_bytes(before)
+    manifest.write(ran.folder)
+    assert world.command("verify", str(ran.folder)).status == 0
 
 
 def test_a_pass_beside_the_evidence_of_a_failure_is_noticed(run_folder: Path) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from harness import commit
 from harness.report.chain import manifest
 from harness.report.evidence import folder, merge, reader
-from harness.report.evidence.model import Case, Report, ReportError
+from harness.report.evidence.model import Case, Report, ReportError, Run
 from harness.report.pages import html, sessions, view
+from harness.report.scope.provenance import harness_version
 
 _SHOWN: Final = 5
 _FAILURE: Final = "failure"
@@ -30,7 +32,7 @@ def with_report(run: Path, report: Report) -> Iterator[Finding]:
     yield from _junit(run, report)
     yield from _events(run, report)
     yield from _evidence(run, report)
-    yield from _page(run, report)
+    yield from _pages(run, report)
 
 
 def _names(run: Path, report: Report) -> Iterator[Finding]:
@@ -164,11 +166,28 @@ def _evidence(run: Path, report: Report) -> Iterator[Finding]:
             yield told[0], f"tells of a failure of {case.test}, the journal gives {case.verdict}"
 
 
-def _page(run: Path, report: Report) -> Iterator[Finding]:
-    path = run / folder.INDEX
-    if not path.is_file():
+def _pages(run: Path, report: Report) -> Iterator[Finding]:
+    """The pages, word by word; for a run of another harness, which may word them otherwise, the head of the first."""
+    if not (run / folder.INDEX).is_file():
         # The pages of a session that is a part of a run are those of the run.
         if sessions.OF_A_PART not in report.run.command.split():
             yield folder.INDEX, "is not there"
-    elif html.head(report) not in path.read_text(encoding="utf-8", errors="replace"):
+    elif html.head(report) not in _text(run / folder.INDEX):
         yield folder.INDEX, "its verdict and its scope are not those of the journal"
+    elif _of_this_harness(report.run):
+        for page, text in html.made_again(report, run).items():
+            if _text(run / page) != text:
+                yield page, "is not the page that the journal gives"
+
+
+def _of_this_harness(run: Run) -> bool:
+    """Whether the harness that made the run is this one, without changes that no commit has."""
+    known, _ = commit.of_harness()
+    return (run.harness_version, run.harness_commit) == (harness_version(), known) and not known.endswith(
+        commit.CHANGED
+    )
+
+
+def _text(path: Path) -> str:
+    """What a page says; one that is not there says nothing."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -2,9 +2,9 @@
 """Whether a run's folder still holds what the run wrote: every file by content, and every verdict by derivation.
 
 The manifest says what was changed, added or removed. The rest does not rest on it: the verdicts are derived from the
-journal again, and ``results.json``, ``junit.xml``, the events, the evidence and the head of the first page are held
-against them. So a manifest that was made anew after a change hides only a change that all of these agree with; against
-that there is the signature.
+journal again, and ``results.json``, ``junit.xml``, the events, the evidence and the pages are held against them. So a
+manifest that was made anew after a change hides only a change that all of these agree with; against that there is the
+signature.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -68,6 +69,16 @@ def write(target: Path, report: Report, earlier: Sequence[Report] = ()) -> None:
     for page in _PAGES:
         folder.write_whole(target / page, rendered(pages, f"{page}.j2", context).encode())
     write_style(target)
+
+
+def made_again(report: Report, run: Path) -> dict[str, str]:
+    """The text of each page of ``report`` as ``write`` makes it for the folder ``run``, where nothing is written."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in _LINKED:
+            if (run / name).is_file():
+                Path(scratch, name).touch()
+        write(Path(scratch), report)
+        return {page: Path(scratch, page).read_text(encoding="utf-8") for page in _PAGES}
 
 
 def write_style(target: Path) -> None:
