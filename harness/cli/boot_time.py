@@ -15,7 +15,7 @@ from harness.arch import ARCHES, Arch
 from harness.bench.trial import BOOT_SECONDS, TrialGuest, trial
 from harness.errors import EXIT_PASS
 from harness.narrow import present
-from harness.process.command import count, path
+from harness.process.command import count, source
 from harness.provision.linux.image import linux_image
 
 HELP = "measure the boot time of Linux guests, from start to shell"
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", action="append", choices=ARCHES, help="only this architecture (may be repeated)")
     parser.add_argument("--rounds", type=count, default=5, help="how often to start them (default: 5)")
     parser.add_argument("--guests", type=count, default=2, help="how many at the same time (default: 2)")
-    parser.add_argument("--recipe", type=path, help="additions to the image (docs/linux-guest.md)")
+    parser.add_argument("--recipe", type=source, help="additions to the image (docs/linux-guest.md)")
 
 
 def run(args: argparse.Namespace) -> int:

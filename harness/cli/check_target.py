@@ -7,7 +7,7 @@ import argparse
 import json
 
 from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
-from harness.process.command import must_exist, path
+from harness.process.command import must_exist, path, source
 from harness.process.interpreter import refuse_optimised
 
 HELP = "check a target file, and with --live the board that it describes"
@@ -15,7 +15,7 @@ HELP = "check a target file, and with --live the board that it describes"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the files, and whether to use the boards."""
-    parser.add_argument("files", nargs="+", type=path, metavar="FILE", help="labgrid environment file with targets")
+    parser.add_argument("files", nargs="+", type=source, metavar="FILE", help="labgrid environment file with targets")
     parser.add_argument(
         "--live",
         action="store_true",

@@ -9,7 +9,7 @@ import sys
 from harness.arch import ARCHES
 from harness.bench.trial import BOOT_SECONDS, trial
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
-from harness.process.command import path
+from harness.process.command import source
 from harness.provision.linux.image import linux_image
 
 HELP = "boot the Linux guest image and run commands in it, to try a recipe"
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the commands to run, the architecture, and the recipe."""
     parser.add_argument("command", nargs="+", help="shell commands to run over the console, in this order")
     parser.add_argument("--arch", choices=ARCHES, default=ARCHES[0], help=f"architecture (default: {ARCHES[0]})")
-    parser.add_argument("--recipe", type=path, help="additions to the image (docs/linux-guest.md)")
+    parser.add_argument("--recipe", type=source, help="additions to the image (docs/linux-guest.md)")
 
 
 def run(args: argparse.Namespace) -> int:

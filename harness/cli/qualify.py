@@ -19,11 +19,13 @@ from typing import Final
 from labgrid.config import Config
 
 from harness import shipped
+from harness.audit.policy_file import read_policy
+from harness.audit.system import read_system
 from harness.bench.bare import bare_start
 from harness.bench.settings import BenchConfig
 from harness.errors import EXIT_BENCH_ERROR, STATUSES_OF_A_RUN, UsageError
 from harness.process import ending
-from harness.process.command import count, path
+from harness.process.command import count, path, source
 from harness.process.interpreter import refuse_optimised
 from harness.report.evidence.folder import INDEX
 from harness.report.evidence.model import Report
@@ -34,6 +36,7 @@ from harness.report.recording.progress import Progress
 from harness.runs import cost, rerun
 from harness.runs.qualify import Part, Qualification
 from harness.runs.sessions import Sessions, processors, until_interrupted
+from harness.shmem.config import ConfigError
 from harness.target.benches import embedded, read_benches
 from harness.target.check import require_environment
 
@@ -66,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="try this system, and without SUITE nothing else: the folder with the qvm configurations of a host's VMs",
     )
-    parser.add_argument("--policy", type=path, metavar="FILE", help="the policy of that system")
+    parser.add_argument("--policy", type=source, metavar="FILE", help="the policy of that system")
     parser.add_argument("--nightly", action="store_true", help="also run the tests that take minutes")
     parser.add_argument(
         "--no-false-answers",
@@ -114,13 +117,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, tell: Callable[[Report, Path], None]) -> int:
     refuse_optimised()
-    if args.system and not args.system.is_dir():
-        raise UsageError(
-            f"there is no folder {args.system}",
-            remedy="give --system the folder with the qvm configurations of all VMs",
-        )
     environment = args.lg_env or default_environment()
     benches = benches_of(environment, args.bench)
+    known = read_benches(Config(str(environment)))
+    _check_system(args, [known[name] for name in benches])
     earlier = rerun.earlier(args.rerun) if args.rerun else None
     if earlier:
         benches = [bench for bench in benches if earlier.wanted(bench) != []]
@@ -149,6 +149,24 @@ def _run(args: argparse.Namespace, tell: Callable[[Report, Path], None]) -> int:
         progress.close()
     with ending.held():
         return _finish(qualification, environment, status, tell)
+
+
+def _check_system(args: argparse.Namespace, benches: Sequence[BenchConfig]) -> None:
+    """Raise UsageError for a system or a policy that every session would refuse, after some time."""
+    if args.system and not args.system.is_dir():
+        raise UsageError(
+            f"there is no folder {args.system}",
+            remedy="give --system the folder with the qvm configurations of all VMs",
+        )
+    if args.policy and not args.system and any(bench.system is None for bench in benches):
+        raise UsageError("--policy without --system", remedy="name the folder with the configurations")
+    try:
+        if args.system:
+            read_system([str(args.system)])
+        if args.policy:
+            read_policy(str(args.policy))
+    except ConfigError as error:
+        raise UsageError(f"{error.position}: {error.description}") from None
 
 
 def _options(args: argparse.Namespace) -> list[str]:

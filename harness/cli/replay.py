@@ -13,7 +13,7 @@ from labgrid import Environment
 from harness import shipped
 from harness.bench.state import Bench
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
-from harness.process.command import path
+from harness.process.command import path, source
 from harness.process.interpreter import refuse_optimised
 from harness.replay import script
 from harness.replay.trial import Trial
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: what to replay, and where."""
     parser.epilog = script.__doc__
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("file", type=path, help="a file with one step per line")
+    parser.add_argument("file", type=source, help="a file with one step per line")
     parser.add_argument("--fault", default="", metavar="NAME", help="replay on a host with this deliberate defect")
     parser.add_argument(
         "--lg-env", type=path, metavar="FILE", help="labgrid environment file (default: the embedded benches)"

@@ -16,6 +16,7 @@ from harness.report.evidence.model import Report
 from harness.report.exports import markdown, sdoc, statement
 from harness.report.exports.outcome import outcome
 from harness.report.pages import html, trend
+from harness.report.verdict import shortfalls
 
 HELP = "rebuild the pages of a report from the evidence of its run, and print its verdict"
 
@@ -84,6 +85,8 @@ def _report(args: argparse.Namespace) -> Report:
 def _print(report: Report, earlier: list[Report]) -> None:
     for reason in report.run.reasons:
         print(f"  {reason}")
+    for line in shortfalls.lines(report.run):
+        print(line)
     for narrowing in report.run.narrowed:
         print(narrowing)
     if earlier:

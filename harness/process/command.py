@@ -29,6 +29,7 @@ TRACEBACK: Final = "HARNESS_TRACEBACK"
 
 _CODE: Final = Path(harness.__file__).resolve().parent
 _NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
+_OF_A_SHELL: Final = ("/dev/", "/proc/")
 _REMEDIES: Final = {
     errno.ENOSPC: "free some space there",
     errno.EDQUOT: "free some space there",
@@ -54,6 +55,17 @@ def path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("is empty: name a path")
     return Path(text)
+
+
+def source(text: str) -> Path:
+    """The path of a file that a command reads. Raises ArgumentTypeError, also for a named pipe: nobody may write to it.
+
+    The pipes of a shell (``<(...)`` and ``/dev/stdin``) have a writer.
+    """
+    found = path(text)
+    if found.is_fifo() and not text.startswith(_OF_A_SHELL):
+        raise argparse.ArgumentTypeError(f"{text} is a named pipe: name a regular file")
+    return found
 
 
 def count(text: str) -> int:

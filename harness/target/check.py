@@ -10,6 +10,7 @@ from pathlib import Path
 import harness.labgrid  # noqa: F401  A class that the file does not import is told from one that there is not.
 from harness.bench.settings import BenchConfig
 from harness.errors import UsageError
+from harness.shmem.requirements import load_requirements
 from harness.target import rules, templates
 from harness.target.benches import benches_of
 from harness.target.components import Components
@@ -17,6 +18,7 @@ from harness.target.imports import imported
 from harness.target.problem import Fault, Problem, TargetFileError
 from harness.target.reading.document import Document, read
 from harness.target.schema import SchemaError
+from harness.target.scope import waivers
 
 
 def check(path: Path, *, filled_in: bool = True) -> list[Problem]:
@@ -30,6 +32,7 @@ def check(path: Path, *, filled_in: bool = True) -> list[Problem]:
     except TargetFileError as error:
         return list(error.problems)
     problems = _problems(document, faults)
+    problems += _waivers(benches.values())
     for bench in benches.values():
         problems += _templates(bench)
     return _sorted(path, problems) + (document.marks if filled_in else [])
@@ -52,11 +55,12 @@ def require(path: Path) -> None:
     """
     try:
         document = read(path, {name: value for name, value in os.environ.items() if name.startswith("LG_")})
-        faults, _ = _look(document)
+        faults, benches = _look(document)
     except TargetFileError as error:
         problems = list(error.problems)
     else:
-        problems = _sorted(path, _problems(document, faults)) + document.marks
+        found = [*_problems(document, faults), *_waivers(benches.values())]
+        problems = _sorted(path, found) + document.marks
     errors = [problem for problem in problems if not problem.warning]
     if errors:
         raise UsageError("\n".join(["this target file cannot be used:", *map(str, errors)]))
@@ -84,6 +88,11 @@ def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
     reported = {problem.line for problem in document.problems}
     placed = (document.problem(fault) for fault in faults)
     return [*document.problems, *(problem for problem in placed if problem.line not in reported)]
+
+
+def _waivers(benches: Iterable[BenchConfig]) -> list[Problem]:
+    files = dict.fromkeys(bench.waivers for bench in benches if bench.waivers)
+    return [problem for file in files for problem in waivers.problems(file, load_requirements())]
 
 
 def _templates(bench: BenchConfig) -> Iterator[Problem]:

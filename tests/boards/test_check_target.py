@@ -35,6 +35,31 @@ def filled_in(name: str = "qnx-aarch64-generic") -> str:
     return (TARGETS / f"{name}.yaml").read_text().replace("  # FILL IN", "")
 
 
+def test_a_file_of_waivers_is_read_as_well(tmp_path: Path) -> None:
+    """As a run would refuse it, though only when it has begun."""
+    target = tmp_path / "boards.yaml"
+    shipped = (CHECKOUT / "boards.yaml").read_text()
+    options = "      templates: targets/qemu-"
+    assert options in shipped
+    target.write_text(shipped.replace(options, f"      waivers: known.yaml\n      templates: {TARGETS}/qemu-"))
+    known = tmp_path / "known.yaml"
+    waiver = {"requirement": "SHM-ALLOW-01", "reason": "it is known", "link": "T-1", "approver": "me"}
+
+    def said(**more: str) -> list[str]:
+        lines = [f"    {name}: '{value}'" for name, value in {**waiver, **more}.items()]
+        known.write_text("\n".join(["waivers:", "  -", *lines, ""]))
+        return [str(problem) for problem in check(target)]
+
+    assert said(expires="2999-01-31") == []
+    (late,) = said(expires="soon")
+    assert re.fullmatch(rf"{known}:7: error: waiver 1: expires: .*; expected YYYY-MM-DD", late)
+    (unknown,) = said(expires="2999-01-31", requirement="SHM-ALLOW-99")
+    assert unknown == f"{known}:3: error: waiver 1: no requirement of the catalogue is SHM-ALLOW-99"
+    run = command("qualify", "--lg-env", str(target), "--bench", "qemu-aarch64", "-k", "nothing")
+    assert (run.returncode, "no requirement of the catalogue is SHM-ALLOW-99" in run.stderr) == (3, True), run.stderr
+    assert "report" not in run.stdout
+
+
 def command(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """Run ``harness`` as a person does."""
     program = "import sys; from harness.cli import main; sys.exit(main())"

@@ -148,6 +148,20 @@ def test_the_report_is_derived_and_not_believed(run_folder: Path, capsys: pytest
     assert "its verdicts cannot be derived" in capsys.readouterr().err
 
 
+def test_a_journal_that_was_forged_with_its_manifests_makes_no_pass(world: World) -> None:
+    world.edit("test_it.py", "def test_1(bench, evidence):", "def test_1(bench, evidence):\n    assert bench is None")
+    world.commit()
+    ran = world.qualify()
+    assert ran.verdict == "FAIL"
+    for journal in ran.folder.glob("benches/*/2*/journal.jsonl"):
+        _replace(journal, '"verdict":"fail"', '"verdict":"pass"')
+        manifest.write(journal.parent)
+    manifest.write(ran.folder)
+    said = world.command("report", str(ran.folder))
+    assert "the run is not as it was written" in said.said, said.said
+    assert (said.status, "ended as fail, the journal gives pass" in said.said) == (4, True), said.said
+
+
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
     """A key of somebody, with the file of allowed signers beside it."""

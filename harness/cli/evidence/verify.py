@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import EXIT_PASS, EXIT_REQUIREMENT_FAILED
 from harness.paths import readable
-from harness.process.command import path
+from harness.process.command import path, source
 from harness.report.chain import manifest, signature
 from harness.report.chain.verify import Verification, verify
 from harness.report.evidence import folder
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=path, metavar="DIR", help="folder of one run, such as reports/latest")
     parser.add_argument(
         "--allowed-signers",
-        type=path,
+        type=source,
         metavar="FILE",
         help="demand a signature by one of these keys (the format of ssh-keygen's allowed signers)",
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from harness.report.chain import manifest, verify
+from harness.report.chain import agreement, manifest, verify
 from harness.report.evidence import folder, reader
 from harness.report.evidence.document import build
 from harness.report.evidence.few import few
@@ -27,7 +27,9 @@ def derive(run: Path) -> Report:
     Raises ReportError, naming file and position, when there is no journal or it is damaged.
     """
     entries = reader.entries(run)
-    if changed := list(_changed(run, entries)):
+    changed = list(_changed(run, entries))
+    # A manifest that was made anew hides a change of the journal, the sessions' events do not.
+    if changed := changed or [f"{path} {text}" for path, text in agreement.of_sessions(run, build(entries))]:
         text = f"the run is not as it was written (harness verify names all of it): {few(changed, _SHOWN)}"
         entries.append(FellShort([Shortfall("conflict", text)]))
     return build(entries)

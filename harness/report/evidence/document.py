@@ -279,7 +279,7 @@ def _findings(cases: Sequence[Case], not_run: Sequence[Planned]) -> list[str]:
     if expired:
         reasons.append(f"{_count(len(expired), 'known failure')} expired")
     broken = Counter(case.site.bench or "no bench" for case in cases if case.verdict == "error")
-    reasons += [f"bench error in {_count(number, 'test')} ({bench})" for bench, number in broken.items()]
+    reasons += [f"error in {_count(number, 'test')} ({bench})" for bench, number in broken.items()]
     judged = {case.site.bench for case in cases if case.verdict in _JUDGED}
     silent = ({case.site.bench for case in cases} | {case.bench for case in not_run}) - judged
     if not judged:

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.report.evidence.model import Waiver
 from harness.shmem.requirements import Requirement
-from harness.target.problem import Fault, TargetFileError, Where
+from harness.target.problem import Fault, Problem, TargetFileError, Where
 from harness.target.reading import document
 from harness.target.schema import SchemaError, structure
 
@@ -41,9 +41,23 @@ class WaiverFile:
 def read(path: Path, bench: str, today: date, catalogue: Mapping[str, Requirement]) -> list[Waiver]:
     """The waivers of a file for a bench. Raises UsageError, with the lines, for what it cannot use."""
     try:
-        found = document.read(path)
+        return [_waiver(entry, bench, today) for entry in _entries(path, catalogue)]
     except TargetFileError as error:
         raise UsageError("\n".join(map(str, error.problems))) from None
+
+
+def problems(path: Path, catalogue: Mapping[str, Requirement]) -> list[Problem]:
+    """What is wrong with a file of waivers; empty for a good one."""
+    try:
+        _entries(path, catalogue)
+    except TargetFileError as error:
+        return list(error.problems)
+    return []
+
+
+def _entries(path: Path, catalogue: Mapping[str, Requirement]) -> tuple[Entry, ...]:
+    """The entries of a file. Raises TargetFileError with everything that is wrong."""
+    found = document.read(path)
     try:
         file = structure(found.data, WaiverFile)
     except SchemaError as error:
@@ -51,8 +65,8 @@ def read(path: Path, bench: str, today: date, catalogue: Mapping[str, Requiremen
     else:
         faults = [fault for number, entry in enumerate(file.waivers) for fault in _faults(entry, number, catalogue)]
         if not faults:
-            return [_waiver(entry, bench, today) for entry in file.waivers]
-    raise UsageError("\n".join(str(found.problem(fault)) for fault in faults))
+            return file.waivers
+    raise TargetFileError(*map(found.problem, faults))
 
 
 def _waiver(entry: Entry, bench: str, today: date) -> Waiver:
