@@ -24,7 +24,7 @@ from rich.table import Table
 
 from harness import shipped
 from harness.cli.qualify import add_environment, benches_of, default_environment, reports_folder
-from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
 from harness.measure.statistics import PERCENTILES
 from harness.process import ending
 from harness.process.command import path
@@ -44,6 +44,7 @@ HELP = "take the figures of benches, with references, and compare them with earl
 
 _SUITE: Final = f"{shipped.SUITES.name}/performance"
 _FEATURE: Final = "performance"
+_REMEDY: Final = f"write {_FEATURE} into the features of a bench whose guests nothing else disturbs (docs/figures.md)"
 _WIDE: Final = 200
 
 
@@ -73,9 +74,12 @@ def run(args: argparse.Namespace) -> int:
     refuse_optimised()
     environment = args.lg_env or default_environment()
     benches = benches_of(environment, args.bench)
-    if not args.bench:
-        known = read_benches(Config(str(environment)))
-        benches = [name for name in benches if _FEATURE in known[name].features]
+    known = read_benches(Config(str(environment)))
+    measured = [name for name in benches if _FEATURE in known[name].features]
+    if args.bench and (without := [name for name in benches if name not in measured]):
+        raise UsageError(f"no figures are taken on {', '.join(without)}", remedy=_REMEDY)
+    if not measured:
+        raise UsageError(f"no bench of {environment} has the feature {_FEATURE}", remedy=_REMEDY)
     options = ["--figures", *(["-k", args.keyword] if args.keyword else [])]
     sessions = Sessions(environment.resolve(), (_SUITE,), options=options)
     out = sys.stderr if args.json else sys.stdout
@@ -90,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     interrupted = False
     try:
         # One bench at a time: figures of one are noise to those of another.
-        until_interrupted(qualification.run([Part(bench) for bench in benches], 1))
+        until_interrupted(qualification.run([Part(bench) for bench in measured], 1))
     except KeyboardInterrupt:
         qualification.add_error("the run was interrupted")
         interrupted = True

@@ -259,7 +259,7 @@ def test_an_error_alone_ends_with_two(make_suite: MakeSuite) -> None:
             assert bench == "left"
     """).run()
     assert session.status == 2
-    assert session.report.run.reasons == ["bench error in 1 test (right)", "nothing was judged on right"]
+    assert session.report.run.reasons == ["error in 1 test (right)", "nothing was judged on right"]
 
 
 def test_skipping_everything_is_no_pass(make_suite: MakeSuite) -> None:

@@ -86,8 +86,8 @@ def conditions(metric: Metric) -> str:
 
 
 def distributions(metrics: Iterable[Metric]) -> list[Metric]:
-    """Those that have percentiles."""
-    return [metric for metric in ordered(metrics) if metric.percentiles]
+    """Those that have percentiles, and are not too noisy to judge."""
+    return [metric for metric in ordered(metrics) if metric.percentiles and not metric.too_noisy]
 
 
 def _too_noisy(metric: Metric) -> str:
