@@ -24,7 +24,7 @@ from harness.shmem.registers import PAGE_SIZE
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
 
 ROUNDS: Final = 3
-STARTS: Final = 4
+STARTS: Final = 6
 _PEEKED: Final = 32
 _NAMES: Final = tuple(f"region{number}" for number in range(8))
 _SIZES: Final = ("4096", "0x2000", "0x5000", "4096", "64k")
@@ -35,6 +35,8 @@ WIDE: Final = (
     (1 << 32) + PAGE_SIZE,
 )
 _MISTAKES: Final = ("allov anything", "create impossible,0", f"create impossible,{impossible_bytes()[-1]:#x}")
+_ILLEGAL: Final = ("create il/legal,4096", "subst il/,i create il/legal,4096", "subst nice,i/ create nice1,4096")
+"""Names that are illegal to the guest, to the host, or to both."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Running:
         """A device that keeps its guest from starting, with creates of names that are there and of new ones."""
         names = [*self._random.sample(_NAMES, k=3), "new1", "new2"]
         options = [f"create {name},{self._random.choice(_SIZES)}" for name in names]
-        options.insert(self._random.randint(2, len(options)), self._random.choice(_MISTAKES))
+        options.insert(self._random.randint(2, len(options)), self._random.choice((*_MISTAKES, *_ILLEGAL)))
         return f"vdev shmem {{location}} {' '.join(options)}"
 
     def seen(self) -> Seen:

@@ -7,13 +7,14 @@ Every change of a status word interrupts its guest once, whatever other regions 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 import pytest
 
+from fixtures.api import HostConnection, HostProgram
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Line, Region
@@ -191,14 +192,34 @@ def _counting(bench: Bench, guest: Guest, devices: Sequence[int]) -> Iterator[No
             guest.probe.count_no_more(device)
 
 
+class ProgramsRegion:
+    """A region in which a program of the host is a client."""
+
+    def __init__(self, connection: HostConnection) -> None:
+        self.index = connection.index
+        self.detach = connection.detach
+        self._notify = connection.notify
+
+    def signal(self, client: int) -> None:
+        """Signal that client."""
+        self._notify(1 << client)
+
+
 @pytest.mark.only(placement=["pci"])
+@pytest.mark.parametrize("with_program", [False, True], ids=["guests", "guest and program"])
 @pytest.mark.requirement("SHM-NOTIF-05", "SHM-NOTIF-08", "SHM-NOTIF-09")
-def test_each_change_is_a_message_whatever_is_unread(deploy: Deploy, bench: Bench) -> None:
+def test_each_change_is_a_message_whatever_is_unread(
+    deploy: Deploy, bench: Bench, request: pytest.FixtureRequest, with_program: bool
+) -> None:
     """A handler that counts and reads nothing; the guest reads one word or another at drawn times."""
-    guest, *peers = deploy(("", ""), "", "")
+    guest, one, other = deploy(("", ""), "", "")
+    peers: list[Callable[[str], Region | ProgramsRegion]] = [one.attach, other.attach]
+    if with_program:
+        program: HostProgram = request.getfixturevalue("host_program")
+        peers[1] = lambda name: ProgramsRegion(program.create(name, 1))
     random, devices = Random("messages"), [guest.device(vdev) for vdev in (0, 1)]
     ours = {name: Client(0, guest.attach(name, vdev=vdev), vdev) for name, vdev in zip(MANY, (0, 0, 1, 1), strict=True)}
-    theirs = {name: [peer.attach(name) for peer in peers] for name in MANY}
+    theirs = {name: [come(name) for come in peers] for name in MANY}
     for client in ours.values():
         client.region.pending()
     with _counting(bench, guest, devices):
@@ -213,7 +234,7 @@ def test_each_change_is_a_message_whatever_is_unread(deploy: Deploy, bench: Benc
                 case 1:
                     region.detach()
                     _check_messages(guest, devices, client, 1, f"turn {turn}: one leaves")
-                    theirs[name][peer] = peers[peer].attach(name)
+                    theirs[name][peer] = peers[peer](name)
                     changes = 1
                 case _:
                     region.signal(client.region.index)
