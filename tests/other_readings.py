@@ -41,8 +41,6 @@ CONTRADICTED: Final[Mapping[tuple[str, str], str]] = {
 """Readings that a requirement excludes: a bench that has one fails by that."""
 UNTRIED: Final = (
     ("detached_window", "ones"),
-    ("failed_size", "previous"),
-    ("pattern_case", "insensitive"),
     ("region_lifetime", "creating-qvm"),
     ("region_lifetime", "host-reboot"),
     ("rules_see", "host-name"),
