@@ -36,7 +36,7 @@ WIDE: Final = (
 )
 _MISTAKES: Final = ("allov anything", "create impossible,0", f"create impossible,{impossible_bytes()[-1]:#x}")
 _ILLEGAL: Final = ("create il/legal,4096", "subst il/,i create il/legal,4096", "subst nice,i/ create nice1,4096")
-"""Names that are illegal to the guest, to the host, or to both."""
+"""Names that are illegal to the guest, to the host, or to both, where a slash is."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Running:
         """A device that keeps its guest from starting, with creates of names that are there and of new ones."""
         names = [*self._random.sample(_NAMES, k=3), "new1", "new2"]
         options = [f"create {name},{self._random.choice(_SIZES)}" for name in names]
-        options.insert(self._random.randint(2, len(options)), self._random.choice((*_MISTAKES, *_ILLEGAL)))
+        mistakes = (*_MISTAKES, *(_ILLEGAL if self._bench.profile.name_slash == "illegal" else ()))
+        options.insert(self._random.randint(2, len(options)), self._random.choice(mistakes))
         return f"vdev shmem {{location}} {' '.join(options)}"
 
     def seen(self) -> Seen:
