@@ -66,5 +66,7 @@ def _agree(note: Path, collected: str) -> None:
         # Whole at once: another session may read it now.
         note.hardlink_to(mine)
     except FileExistsError:
-        if note.read_text() != collected:
-            raise pytest.UsageError("the sessions have not collected the same tests in the same order") from None
+        both = itertools.zip_longest(collected.split("\n"), note.read_text().split("\n"))
+        if differing := next(((ours, theirs) for ours, theirs in both if ours != theirs), None):
+            words = "the sessions have not collected the same tests in the same order: {} here is {} in another one"
+            raise pytest.UsageError(words.format(*differing)) from None
