@@ -104,7 +104,7 @@ class LinuxKit:
 
 
 def _own_address(bench: BenchConfig, number: int) -> list[str]:
-    """The word of the kernel's command line by which a guest gets its address (targets/images/linux/root/init)."""
+    """The word of the kernel's command line by which a guest gets its address; ``init`` of the image reads it."""
     if number >= len(bench.linux.addresses):
         return []
     address, _, bits = bench.linux.addresses[number].partition("/")

@@ -119,8 +119,7 @@ def _run(args: argparse.Namespace, tell: Callable[[Report, Path], None]) -> int:
     refuse_optimised()
     environment = args.lg_env or default_environment()
     benches = benches_of(environment, args.bench)
-    known = read_benches(Config(str(environment)))
-    _check_system(args, [known[name] for name in benches])
+    _check_system(args, environment, benches)
     earlier = rerun.earlier(args.rerun) if args.rerun else None
     if earlier:
         benches = [bench for bench in benches if earlier.wanted(bench) != []]
@@ -151,15 +150,17 @@ def _run(args: argparse.Namespace, tell: Callable[[Report, Path], None]) -> int:
         return _finish(qualification, environment, status, tell)
 
 
-def _check_system(args: argparse.Namespace, benches: Sequence[BenchConfig]) -> None:
+def _check_system(args: argparse.Namespace, environment: Path, benches: Sequence[str]) -> None:
     """Raise UsageError for a system or a policy that every session would refuse, after some time."""
     if args.system and not args.system.is_dir():
         raise UsageError(
             f"there is no folder {args.system}",
             remedy="give --system the folder with the qvm configurations of all VMs",
         )
-    if args.policy and not args.system and any(bench.system is None for bench in benches):
-        raise UsageError("--policy without --system", remedy="name the folder with the configurations")
+    if args.policy and not args.system:
+        known = read_benches(Config(str(environment)))
+        if any(known[name].system is None for name in benches):
+            raise UsageError("--policy without --system", remedy="name the folder with the configurations")
     try:
         if args.system:
             read_system([str(args.system)])

@@ -207,7 +207,7 @@ class Probe:
         self.command(f"write {page} {offset:#x} {width} {value:#x}", handle=handle)
 
     def access_factory(self, device: int, accesses: Iterable[PageAccess]) -> list[int]:
-        """What the loads of a factory page see, in one command: at most 640 of them, and some 300 accesses.
+        """What the loads of a factory page see. All accesses are one command, so at most some 300.
 
         A load that the processor refuses sees all ones but the lowest bit.
         """

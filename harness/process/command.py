@@ -29,7 +29,7 @@ TRACEBACK: Final = "HARNESS_TRACEBACK"
 
 _CODE: Final = Path(harness.__file__).resolve().parent
 _NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
-_OF_A_SHELL: Final = ("/dev/", "/proc/")
+_OF_A_SHELL: Final = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _REMEDIES: Final = {
     errno.ENOSPC: "free some space there",
     errno.EDQUOT: "free some space there",

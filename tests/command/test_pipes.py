@@ -15,6 +15,7 @@ import pytest
 from harness.cli import commands, load
 from harness.process.command import path, source
 from tests import programs
+from tests.command.shell import CHECKOUT
 
 _SECONDS = 120.0
 _SKIPPED = frozenset({"prove", "provision"})
@@ -39,6 +40,18 @@ def _words(action: argparse.Action, piped: argparse.Action) -> list[str]:
     return [*action.option_strings[:1], value]
 
 
+def _ended(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return programs.run(
+        words,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+    )
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("pipes")
@@ -48,21 +61,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("words", sorted(set(_uses())), ids=" ".join)
 def test_a_command_that_is_given_a_pipe_ends(folder: Path, words: tuple[str, ...]) -> None:
-    run = programs.run(
-        [sys.executable, "-m", "harness", *words],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
+    run = _ended(folder, sys.executable, "-m", "harness", *words)
     assert run.returncode in (1, 2, 3), run.stdout + run.stderr
     assert "Traceback" not in run.stderr
 
 
 def test_the_pipes_of_a_shell_can_be_read(folder: Path) -> None:
-    command = f"{sys.executable} -m harness check-target <(echo 'targets: {{}}')"
-    run = programs.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, timeout=_SECONDS)
+    run = _ended(folder, "bash", "-c", f"{sys.executable} -m harness check-target <(echo 'targets: {{}}')")
     assert "is a named pipe" not in run.stderr
     assert run.returncode in (0, 1), run.stderr

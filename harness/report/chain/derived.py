@@ -27,12 +27,14 @@ def derive(run: Path) -> Report:
     Raises ReportError, naming file and position, when there is no journal or it is damaged.
     """
     entries = reader.entries(run)
+    report = build(entries)
     changed = list(_changed(run, entries))
     # A manifest that was made anew hides a change of the journal, the sessions' events do not.
-    if changed := changed or [f"{path} {text}" for path, text in agreement.of_sessions(run, build(entries))]:
-        text = f"the run is not as it was written (harness verify names all of it): {few(changed, _SHOWN)}"
-        entries.append(FellShort([Shortfall("conflict", text)]))
-    return build(entries)
+    changed = changed or [f"{path} {text}" for path, text in agreement.of_sessions(run, report)]
+    if not changed:
+        return report
+    text = f"the run is not as it was written (harness verify names all of it): {few(changed, _SHOWN)}"
+    return build([*entries, FellShort([Shortfall("conflict", text)])])
 
 
 def _changed(run: Path, entries: list[Entry]) -> Iterator[str]:

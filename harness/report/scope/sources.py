@@ -17,7 +17,6 @@ from harness.paths import readable
 from harness.report.evidence.model import Source
 
 _DISTRIBUTION: Final = "shmem-harness"
-_CHANGES: Final = "+changes"
 
 
 def of_run(suites: Iterable[Path]) -> list[Source]:
@@ -115,7 +114,7 @@ def _of_checkout(what: str, root: Path, folder: Path) -> Source:
     if not known:
         return Source(what, "", readable(note))
     changes, unknown = commit.differing(folder)
-    known = "" if unknown else known.removesuffix(_CHANGES)
+    known = "" if unknown else known.removesuffix(commit.CHANGED)
     return Source(what, known, readable(unknown or note), list(map(readable, changes)))
 
 
@@ -138,9 +137,11 @@ def _of_installed() -> Source:
     if not built:
         return Source(what, "", "the package was not built in a git repository")
     changes = list(_altered())
-    if built.endswith(_CHANGES):
+    if built.endswith(commit.CHANGED):
         changes.insert(0, "files of the checkout that it was built from")
-    return Source(what, built.removesuffix(_CHANGES), "an installed package, by the commit it was built from", changes)
+    return Source(
+        what, built.removesuffix(commit.CHANGED), "an installed package, by the commit it was built from", changes
+    )
 
 
 def _altered() -> Iterator[str]:
