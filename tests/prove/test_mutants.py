@@ -64,21 +64,41 @@ def test_every_entry_of_the_kept_file_is_of_a_line_that_is_there(every: list[Mut
 def test_an_entry_goes_with_its_text_not_with_its_number(every: list[Mutant], tmp_path: Path) -> None:
     kept = tmp_path / "kept.toml"
     kept.write_text(
-        '[[equivalent]]\nfile = "emulator/device/regions.py"\nfunction = "Client.take_status"\n'
-        'before = "self.pending = 0"\nafter = "pass"\nreason = "a test says so"\n'
+        '[[equivalent]]\nfile = "emulator/device/regions.py"\nreason = "a test says so"\n'
+        'changes = [["Client.take_status", "self.pending = 0", "pass"]]\n'
     )
     entries = equivalent.equivalents(kept)
     one = mutant(every, "Client.take_status", "self.pending = 0", "pass")
     assert equivalent.reason(replace(one, line=one.line + 20), entries) == "a test says so"
     assert equivalent.reason(replace(one, after="self.pending = 1"), entries) == ""
-    assert equivalent.stale(entries, [replace(one, before="self.pending = 2")]) == entries
+    assert len(equivalent.stale(entries, [replace(one, before="self.pending = 2")])) == 1
 
 
 def test_an_entry_without_a_reason_is_refused(tmp_path: Path) -> None:
     kept = tmp_path / "kept.toml"
-    kept.write_text('[[equivalent]]\nfile = "emulator/device/regions.py"\nfunction = "Client.take_status"\n')
+    kept.write_text('[[equivalent]]\nfile = "emulator/device/regions.py"\nchanges = [["Client.take_status"]]\n')
     with pytest.raises(UsageError, match="reason"):
         equivalent.equivalents(kept)
+
+
+def test_an_entry_of_a_reading_counts_unless_a_bench_has_it(every: list[Mutant], tmp_path: Path) -> None:
+    kept = tmp_path / "kept.toml"
+    kept.write_text(
+        '[[equivalent]]\nfile = "emulator/device/regions.py"\nreadings = ["find: by-name"]\n'
+        'changes = [["Client.take_status", "self.pending = 0", "pass"]]\n'
+    )
+    one = mutant(every, "Client.take_status", "self.pending = 0", "pass")
+    entries = equivalent.equivalents(kept)
+    assert "find: by-name" in equivalent.reason(one, entries, ["find: own", "mixed_tail: deny"])
+    assert equivalent.reason(one, entries, ["find: by-name"]) == ""
+
+
+def test_readings_of_the_kept_file_are_readings_of_the_profile() -> None:
+    named = {reading for entry in equivalent.equivalents() for reading in entry.readings}
+    assert named
+    for reading in named:
+        field, value = reading.split(": ")
+        Profile.load("8.0", {field: value})
 
 
 SIGNALS = 'if self.profile.notify_high_bits == "drops-all" and mask >> 16 not in (0, NOTIFY_ALL_OTHERS >> 16):'

@@ -82,7 +82,7 @@ class Campaign:
         benches = Benches(seen.readings for seen in reach.seen)
         starts = [seen.test for seen in reach.seen if _STARTS in seen.requirements and seen.verdict == "pass"]
         for mutant in mutants:
-            if said := reason(mutant, self.entries) or ("" if benches.show(mutant) else REASON):
+            if said := reason(mutant, self.entries, benches.readings) or ("" if benches.show(mutant) else REASON):
                 self._tell(_tried(mutant, "equivalent", reason=said))
                 continue
             statements = [Statement(mutant.file, mutant.first, mutant.last)]

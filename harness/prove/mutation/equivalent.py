@@ -7,8 +7,8 @@ An entry names lines by their text and their function, not by their number, so t
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,25 +21,27 @@ FILE: Final = Path(__file__).with_name("equivalent.toml")
 
 @dataclass(frozen=True)
 class Equivalent:
-    """Changes that make no difference that a guest or a host program could see, and why.
+    """Changes of one source that make no difference that a guest or a host program could see, and why.
 
-    ``before`` and ``after`` are the changed lines without indentation. An empty ``after`` means every change of
-    ``before``, an empty ``before`` too means every change of the function.
+    Each of ``changes`` is a function, the changed lines before and after, without indentation. Without the last, it is
+    every change of these lines; without both, every change of the function. Either ``reason`` says why, or ``readings``
+    are those (``FIELD: VALUE`` of a profile) that alone ask for the lines; the changes count on a bench that has one.
     """
 
     file: str
-    function: str
-    reason: str
-    before: str = ""
-    after: str = ""
+    changes: list[list[str]]
+    reason: str = ""
+    readings: list[str] = field(default_factory=list)
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return self.reason or f"only a reading that no bench has asks for it ({', '.join(self.readings)})"
 
     def fits(self, mutant: Mutant) -> bool:
         """Whether the mutant is such a change."""
-        return (
-            (self.file, self.function) == (mutant.file, mutant.function)
-            and self.before in ("", mutant.before)
-            and self.after in ("", mutant.after)
-        )
+        parts = [mutant.function, mutant.before, mutant.after]
+        return self.file == mutant.file and any(change == parts[: len(change)] for change in self.changes)
 
 
 def equivalents(path: Path = FILE) -> list[Equivalent]:
@@ -50,14 +52,18 @@ def equivalents(path: Path = FILE) -> list[Equivalent]:
         )
     except (StructureError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None
+    for entry in entries:
+        if bool(entry.reason) == bool(entry.readings):
+            raise UsageError(f"{path}: an entry of {entry.file} needs a reason or readings, and not both")
     return entries
 
 
-def reason(mutant: Mutant, entries: Iterable[Equivalent]) -> str:
-    """Why the mutant is none; empty if nobody says so."""
-    return next((entry.reason for entry in entries if entry.fits(mutant)), "")
+def reason(mutant: Mutant, entries: Iterable[Equivalent], readings: Collection[str] = ()) -> str:
+    """Why the mutant is none where no bench has more than these ``readings``; empty if nobody says so."""
+    return next((entry.why for entry in entries if entry.fits(mutant) and not {*entry.readings} & {*readings}), "")
 
 
-def stale(entries: Iterable[Equivalent], every: Sequence[Mutant]) -> list[Equivalent]:
-    """Entries that fit no mutant any more."""
-    return [entry for entry in entries if not any(entry.fits(mutant) for mutant in every)]
+def stale(entries: Iterable[Equivalent], every: Sequence[Mutant]) -> list[str]:
+    """Changes that fit no mutant any more."""
+    single = [replace(entry, changes=[change]) for entry in entries for change in entry.changes]
+    return [f"{one.file}: {one.changes[0]}" for one in single if not any(one.fits(mutant) for mutant in every)]

@@ -43,6 +43,11 @@ class Benches:
         self._uncalled = [_uncalled(profile) for profile in self._profiles]
         self._originals: dict[str, list[str]] = {}
 
+    @property
+    def readings(self) -> frozenset[str]:
+        """Each reading that one of the benches has, as ``FIELD: VALUE``."""
+        return frozenset(f"{name}: {value}" for profile in self._profiles for name, value in profile.items())
+
     def show(self, mutant: Mutant) -> bool:
         """Whether under one of the profiles the mutant could be another device than the original."""
         if not self._profiles:
