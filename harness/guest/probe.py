@@ -211,13 +211,19 @@ class Probe:
 
         A load that the processor refuses sees all ones but the lowest bit.
         """
+        return self._accesses("r,0", "w,0", device, accesses)
+
+    def access_configuration(self, device: int, accesses: Iterable[PageAccess]) -> list[int]:
+        """The same with the configuration space of a device on PCI, in accesses of 1, 2 or 4 bytes."""
+        return self._accesses("h", "k", device, accesses)
+
+    def _accesses(self, load: str, store: str, device: int, accesses: Iterable[PageAccess]) -> list[int]:
         steps = [
-            f"r,0,{device:x},{at:x},{width}" if value is None else f"w,0,{device:x},{at:x},{width},{value:x}"
+            f"{load},{device:x},{at:x},{width}" if value is None else f"{store},{device:x},{at:x},{width},{value:x}"
             for at, width, value in accesses
         ]
-        loads = [number for number, step in enumerate(steps) if step.startswith("r")]
         values = self._steps(steps)
-        return [values[number] for number in loads]
+        return [value for step, value in zip(steps, values, strict=True) if step.startswith(load)]
 
     def timed(self, page: Page, offset: int, width: int, count: int, *, handle: int | None = None) -> Timing:
         """``count`` loads (at most 16384), each timed by itself."""

@@ -372,6 +372,14 @@ class Profile:
             "the interrupt; drivers that mean the bit write it into what they have read.",
         ),
     ] = "bit-10-unless-all-ones"
+    pci_interrupt_status: Annotated[
+        Literal["shown", "zero"],
+        Q(
+            13,
+            "Whether bit 3 of the PCI status register says that a change is unread, or is always zero, as before PCI "
+            "2.3. Default: drivers that share the line of a pin without knowing the device ask for it.",
+        ),
+    ] = "shown"
     pci_vector: Annotated[
         Literal["pin-line", "zero"],
         Q(

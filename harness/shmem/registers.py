@@ -23,6 +23,9 @@ PCI_VENDOR: Final = 0x1C05
 PCI_DEVICE: Final = 0x0001
 PCI_COMMAND: Final = 0x04
 """Offset of the command register in the configuration space (PCI Local Bus Specification 3.0, section 6.2.2)."""
+PCI_STATUS: Final = 0x06
+PCI_STATUS_INTERRUPT: Final = 1 << 3
+"""The status register, and the bit that tells of a pending interrupt (section 6.2.3)."""
 PCI_READ_ONLY: Final = (
     range(0x04),
     range(0x08, 0x0C),

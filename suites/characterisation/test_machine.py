@@ -11,6 +11,7 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.hostside import demand
 from fixtures.records import Observations
+from harness.shmem.registers import PCI_STATUS, PCI_STATUS_INTERRUPT
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release]
 
@@ -32,6 +33,21 @@ def test_the_pci_function(deploy: Deploy, observations: Observations) -> None:
         observations.record(f"BAR {bar.bar}", f"{bar.size:#x} bytes, {kind}")
     observations.record("message-signalled interrupts in this guest", guest.can_listen("message"))
     observations.record("pci_vector", _vector(guest.registers().vector, guest.devices()[0].interrupt))
+
+
+@pci
+@pytest.mark.requirement("SHM-OPEN-13")
+def test_the_interrupt_status_of_the_pci_function(deploy: Deploy, observations: Observations) -> None:
+    """Bit 3 of the status register without and with an unread change."""
+    guest, peer, _ = deploy(*FREE)
+    ours, theirs = guest.attach("status"), peer.attach("status")
+    ours.pending()
+    quiet = guest.probe.load_configuration(guest.device(0), PCI_STATUS, 2)
+    theirs.signal(ours.index)
+    told = guest.probe.load_configuration(guest.device(0), PCI_STATUS, 2)
+    seen = (quiet & PCI_STATUS_INTERRUPT, told & PCI_STATUS_INTERRUPT)
+    readings = {(0, 0): "zero", (0, PCI_STATUS_INTERRUPT): "shown"}
+    observations.record("pci_interrupt_status", readings.get(seen, f"{seen[0]:#x} before, {seen[1]:#x} with a change"))
 
 
 def _vector(vector: int, line: int) -> str:

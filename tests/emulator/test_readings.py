@@ -237,6 +237,17 @@ def message_interrupts(host: Bench) -> object:
     return bool(status & 0x10), pointer, function.read(PciRegion.CONFIG, 0x40, 1), function.interrupts(PciIrq.MSI)
 
 
+def interrupt_status(host: Bench) -> object:
+    """The bit of the status register without and with an unread change."""
+    guest = host.device()
+    guest.request("talk")
+    guest.control(reg.CONTROL_STATUS_OFFSET)
+    quiet = guest.function.read(PciRegion.CONFIG, _COMMAND_STATUS, 1)[0]
+    host.device(system="two").request("talk")
+    told = guest.function.read(PciRegion.CONFIG, _COMMAND_STATUS, 1)[0]
+    return [bool(status & reg.PCI_STATUS_INTERRUPT) for status in (quiet, told)]
+
+
 ROWS: list[Row] = [
     ("7.0", {}, twice, (OK, 1, 1, 0b11)),
     ("7.0", {"double_attach": "same-connection"}, twice, (OK, 0, 0, 0b1)),
@@ -289,6 +300,8 @@ ROWS: list[Row] = [
     ("7.0", {"subst_on_create": "global"}, created_names, ["x_one", "x_two"]),
     ("7.0", {"subst_on_create": "ignored"}, created_names, ["one", "two"]),
     ("7.0", {}, message_interrupts, (True, 0x40, b"\x05", 1)),
+    ("7.0", {}, interrupt_status, [False, True]),
+    ("7.0", {"pci_interrupt_status": "zero"}, interrupt_status, [False, False]),
     ("7.0", {"pci_msi": "absent"}, message_interrupts, (False, 0, b"\0", 0)),
 ]
 

@@ -55,10 +55,12 @@ class ShmemFunction:
             },
         }
         device.broken = broken
-        device.bank_base = self.config.bank_base
+        # QEMU keeps to the bits of an address that a BAR of this size has.
+        device.bank_base = lambda bank: self.config.bank_base(bank) & -window.banks[bank].size
         device.interrupt.event = lambda: self.msi
         device.interrupt.disabled = lambda: self.config.pin_disabled
-        self.config.pin_asserted = lambda: device.interrupt.asserted
+        if device.profile.pci_interrupt_status == "shown":
+            self.config.pin_asserted = lambda: device.interrupt.asserted
 
     def region(self, index: int) -> Region | None:
         return self._regions.get(index)

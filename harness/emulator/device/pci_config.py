@@ -61,7 +61,7 @@ class ConfigSpace:
         self.store_ignored: Callable[[int], None] | None = None
         """Called for a store to an empty slot that would have changed something: QEMU may have obeyed it."""
         self.pin_asserted: Callable[[], bool] = lambda: False
-        """Whether an interrupt of the function is pending, which the status register shows (PCI 3.0, section 6.2.3)."""
+        """Whether the status register shows a pending interrupt of the function (PCI 3.0, section 6.2.3)."""
         self.reset()
 
     def reset(self) -> None:
@@ -131,7 +131,7 @@ class ConfigSpace:
             self._bytes[COMMAND + 1] = (self._bytes[COMMAND + 1] & ~(COMMAND_NO_PIN >> 8)) | before
 
     def bank_base(self, bank: int) -> int:
-        """Guest-physical address of a bank of the window."""
+        """Guest-physical address of a bank of the window, and bits below its size that the guest may have stored."""
         return int.from_bytes(self.stored(BANKS[bank], 8), "little") & ~0xF
 
     @property
