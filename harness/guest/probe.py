@@ -56,7 +56,6 @@ __all__ = [
     "ProbeTimeoutError",
     "Transport",
     "Work",
-    "pattern",
 ]
 
 PROTOCOL: Final = 1
@@ -71,6 +70,7 @@ Mapping = Literal["normal", "uncached"]
 Crash = Literal["read", "write", "jump", "undefined", "stack", "divide", "hang"]
 
 _PIECE: Final = 4096
+_SLOTS: Final = 32
 # Far below what an emulated guest on a busy machine reaches; they only bound the wait.
 _BYTES_PER_SECOND: Final = 2_000_000
 _SCAN_WORDS_PER_SECOND: Final = 10_000
@@ -78,22 +78,6 @@ _WINDOW_WORDS: Final = 1_000_000
 
 # Seconds that a guest which measures is left alone.
 _BUSY: Final = 30.0
-
-_MASK: Final = (1 << 64) - 1
-
-
-def pattern(seed: int, offset: int, length: int) -> bytes:
-    """The bytes that ``fill`` writes at ``offset`` of a region: the outputs of splitmix64 started with ``seed``."""
-    first, last = offset // 8, (offset + length + 7) // 8
-    words = b"".join(_pattern_word(seed, index).to_bytes(8, "little") for index in range(first, last))
-    return words[offset - 8 * first :][:length]
-
-
-def _pattern_word(seed: int, index: int) -> int:
-    z = (seed + (index + 1) * 0x9E3779B97F4A7C15) & _MASK
-    z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _MASK
-    return z ^ z >> 31
 
 
 class Probe:
@@ -216,6 +200,14 @@ class Probe:
     def access_configuration(self, device: int, accesses: Iterable[PageAccess]) -> list[int]:
         """The same with the configuration space of a device on PCI, in accesses of 1, 2 or 4 bytes."""
         return self._accesses("h", "k", device, accesses)
+
+    def store_to_empty_slots(self, stores: Iterable[PageAccess]) -> int:
+        """Store to the configuration space of each slot of the bus without a function; how many of these there are.
+
+        There are none where an operating system is between the probe and the bus.
+        """
+        counts = self._steps([f"o,{at:x},{width},{value or 0:x}" for at, width, value in stores])
+        return min(counts) if max(counts) <= _SLOTS else 0
 
     def _accesses(self, load: str, store: str, device: int, accesses: Iterable[PageAccess]) -> list[int]:
         steps = [

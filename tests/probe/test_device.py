@@ -8,9 +8,10 @@ import zlib
 import pytest
 
 from harness.guest.framing import Frame, Kind, encode
-from harness.guest.probe import Memory, Probe, ProbeError, ProbeFaultError, pattern
+from harness.guest.probe import Memory, Probe, ProbeError, ProbeFaultError
 from harness.shmem.registers import PAGE_SIZE, SIGNATURE
 from harness.shmem.status import Status
+from tests.probe.fill_pattern import pattern
 from tests.probe.pair import Pair
 
 _SEED = 0xFEEDFACE12345678

@@ -313,6 +313,7 @@ static const struct kind kinds[] = {
     {'p', false, 2, 1, step_pin},            /* DEVICE ON */
     {'h', false, 3, 1, step_config},         /* DEVICE OFFSET WIDTH */
     {'k', false, 4, 1, step_configure},      /* DEVICE OFFSET WIDTH VALUE */
+    {'o', false, 3, 1, step_vacant},         /* OFFSET WIDTH VALUE */
     {'z', false, 1, 1, step_wait},           /* MILLISECONDS */
     {'i', false, 4, 1, step_interrupts},     /* DEVICE LEAST MOST PATIENCE */
     {'b', false, 3, 1, step_meet},           /* HANDLE OFFSET COUNT */

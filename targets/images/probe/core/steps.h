@@ -54,7 +54,8 @@ struct region *region_of(uint64_t handle);
 volatile uint64_t *edge(const struct region *region, uint64_t number);
 uint64_t edges(const struct region *region);
 
-/* The steps about memory in which no region is. */
+/* The steps about places in which nothing is: memory without a region, and slots without a function. */
+void step_vacant(const struct step *step);
 void step_left(const struct step *step);
 void step_stale(const struct step *step);
 void step_beyond(const struct step *step);

@@ -1,13 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The steps of a batch that are about memory in which no region is: where one was, and behind one. */
+/* The steps of a batch that are about places in which nothing is: memory where a region was, or behind one, and slots
+ * of the PCI bus. */
 #include "mmio.h"
+#include "platform.h"
 #include "shmem.h"
 #include "steps.h"
+#include "text.h"
 
+enum { SLOTS = 32, FUNCTIONS = 8, CONFIG_SIZE = 256 };
 enum { LAST_WORD = SHMEM_PAGE - 8, PLACE_PAGES = 32 }; /* places for regions are multiples of so many pages */
 
 #define ONES UINT64_MAX
 #define OWN 0x0b5e000000000000u              /* with a tag: what a guest writes behind a region */
+
+/* Stores FIELD[2], of FIELD[1] bytes, to the register FIELD[0] of the configuration space of each empty slot of bus 0.
+ * Sees how many slots are empty; nothing where an operating system is between the probe and the bus. */
+void step_vacant(const struct step *step)
+{
+    unsigned offset = (unsigned)step->field[0], width = (unsigned)step->field[1], empty = 0;
+
+    if (!text_equal(platform_facts()->platform, "bare") || step->field[0] >= CONFIG_SIZE ||
+        (width != 1 && width != 2 && width != 4) || offset % width)
+        return;
+    for (uint8_t slot = 0; slot < SLOTS; slot++) {
+        struct pci_function place = {.device = slot};
+
+        if (pci_config_read(&place, 0, 2) != UINT16_MAX)
+            continue;
+        empty++;
+        for (place.function = 0; place.function < FUNCTIONS; place.function++)
+            pci_config_write(&place, offset, width, (uint32_t)step->field[2]);
+    }
+    see(empty);
+}
 
 /* Whether a region that is open reaches into the place where this one was. */
 static bool is_taken(const struct region *left)
