@@ -8,8 +8,10 @@ import pytest
 from fixtures.api import RESOURCES, Resources
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
+from fixtures.guest import Line
 from fixtures.hostside import demand
 from fixtures.records import Metrics, Observations
+from harness.shmem.status import Status
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -18,6 +20,10 @@ FREE = ("", "", "")
 WARM = 50
 # What leaks grows with the cycles; a log that is reopened or a stack that grows is one more, once.
 ONCE = 2
+# Every so many cycles something else is done, too.
+_SELDOM = 5
+_IMPOSSIBLE = 0x7FFF_FFFF
+_WAYS: tuple[Line, ...] = ("pin", "message")
 # More than a counter of eight bits can count.
 MANY = 300
 
@@ -28,6 +34,8 @@ def test_balanced_cycles(
     deploy: Deploy, bench: Bench, metrics: Metrics, observations: Observations, cycles: int
 ) -> None:
     """A guest comes and goes; another one stays and sees it each time. Host and guests are weighed before and after.
+
+    Now and then it listens, by each way that it has, and no more, and asks for what it may not have.
 
     Memory is only a figure: allocators take it and give it back as they like, in no two runs alike.
     """
@@ -57,7 +65,13 @@ def test_balanced_cycles(
 def _after_cycles(deploy: Deploy, bench: Bench, cycles: int) -> dict[str, Resources]:
     """What everybody holds after so many cycles, each of which has to succeed."""
     guest = deploy(*FREE)[0]
-    for _ in range(cycles):
+    ways: list[Line] = [way for way in _WAYS if guest.can_listen(way)]
+    for cycle in range(cycles):
         guest.attach("worn", pages=16).detach()
+        if cycle % _SELDOM == 0:
+            for way in ways:
+                guest.listen(way)
+            guest.probe.irq_off()
+            assert guest.request("torn", pages=_IMPOSSIBLE).status != Status.OK
     with bench.host() as host:
         return dict(host.resources())

@@ -16,6 +16,8 @@ from fixtures.attempts import Attempt, Try
 from fixtures.bench import Bench
 from fixtures.settings import MmioLocation
 from harness.shmem.config import parse
+from harness.shmem.config.memory_map import memory
+from harness.shmem.registers import PAGE_SIZE
 
 pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["mmio"]), pytest.mark.drawn]
 
@@ -107,6 +109,30 @@ def taken_by_others(text: str) -> list[tuple[str, str]]:
         for option in options
         if (option.name == "loc" and option.text.startswith("0x")) or (option.name == "intr" and ":" in option.text)
     ]
+
+
+def pages_of_memory(random: Random, text: str) -> list[int]:
+    """Of each RAM and ROM of a configuration the first page, the last one and one between them."""
+    pages: list[int] = []
+    for one in memory(parse(text)):
+        last = (one.end - 1) // PAGE_SIZE * PAGE_SIZE
+        pages += [one.start, last, random.randrange(one.start, last, PAGE_SIZE)]
+    return pages
+
+
+@pytest.mark.requirement("SHM-PROF-07")
+def test_memory_of_the_guest_is_taken(attempt: Try, bench: Bench) -> None:
+    """A device in memory lies in RAM or ROM, behind devices that are right."""
+    if bench.config.profile.loc_collision == "accepted":
+        pytest.skip(f"the hypervisor of bench {bench.name} takes two things at one address")
+    place, random = bench.config.mmio[0], Random("memory")
+    pages = pages_of_memory(random, attempt("vdev shmem {location}\n").text)
+    if not pages:
+        pytest.skip(f"no address of memory is known of guests of {bench.name}")
+    for page in pages:
+        right = "vdev shmem\n" * random.randrange(2)
+        tried = attempt(f"{right}vdev shmem loc {page:#x} intr {place.intr}\n")
+        assert tried.status == _CONFIGURATION, f"accepted:\n{tried.text}"
 
 
 @pytest.mark.requirement("SHM-PROF-07")

@@ -18,19 +18,22 @@ from harness.shmem.registers import SIGNATURE
 pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["mmio"]), pytest.mark.drawn]
 
 ROUNDS: Final = 4
-STORES: Final = 60
-SPACE: Final = 0x100
+MORE: Final = 3
+STORES: Final = 25
+PLACES: Final = (range(0x40), range(0x40, 0x60), range(0x100))
+"""The header, the usual place of the first capabilities, and everything."""
 ONES: Final = 0xFFFF_FFFF
 SECONDS: Final = 20.0
 _LENGTH: Final = 256
 
 
 def drawn_stores(random: Random) -> list[PageAccess]:
-    """Stores of any width, half of them to the registers of a header: ones, zeros, anything, an address of memory."""
+    """Stores of any width: ones, zeros, anything, an address of memory."""
     stores = []
     for _ in range(STORES):
         width = random.choice((1, 2, 4))
-        at = random.randrange(0, random.choice((0x40, SPACE)), width)
+        places = random.choice(PLACES)
+        at = random.randrange(places.start, places.stop, width)
         value = random.choice((0, ONES, 0x2, 0x406, 0xA000_0000, random.getrandbits(32)))
         stores.append(PageAccess(at, width, value & (1 << 8 * width) - 1))
     return stores
@@ -83,5 +86,9 @@ def test_stores_to_empty_slots_change_no_device(deploy: Deploy, bench: Bench, nu
         pytest.skip(f"guests of bench {bench.name} have no bus of their own")
     pair.share("after")
     assert [device.pci for device in guest.devices() if device.pci] == []
-    assert guest.probe.store_to_empty_slots(drawn_stores(random)) == empty
-    conclude(list(pair.wrong(bench)))
+    wrong = [*pair.wrong(bench)]
+    # A store may take back what another one did, so there are only some between two looks.
+    for _ in range(MORE):
+        assert guest.probe.store_to_empty_slots(drawn_stores(random)) == empty
+        wrong += pair.wrong(bench)
+    conclude(wrong)

@@ -56,6 +56,15 @@ def test_the_device_tree_has_a_node(deploy: Deploy, bench: Bench) -> None:
 
 @device_tree
 @pytest.mark.requirement("SHM-MMIO-05")
+def test_the_trigger_of_the_node_is_that_of_the_profile(deploy: Deploy, bench: Bench) -> None:
+    """A level or an edge (``interrupt_shape``), for each device; a driver asks the tree for it."""
+    (guest,) = deploy(("", ""))
+    found = [device.edge for device in guest.devices() if device.placement == "mmio"]
+    assert found == [bench.profile.interrupt_shape == "edge"] * 2
+
+
+@device_tree
+@pytest.mark.requirement("SHM-MMIO-05")
 def test_the_interrupt_of_the_node_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -> None:
     """This holds for each device; a signal arrives on that line."""
     guest, peer = deploy(("", ""), "")
