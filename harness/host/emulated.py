@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, get_args
 
@@ -19,7 +19,7 @@ from labgrid.factory import target_factory
 from harness import events, provision
 from harness.emulator import qvm
 from harness.emulator.machine.board import ChipSet
-from harness.emulator.service.client import EmulatedHost, HostClient
+from harness.emulator.service.client import EmulatedHost, HostClient, HostRequestError
 from harness.errors import BenchError
 from harness.host.protocol import (
     EMULATION,
@@ -38,12 +38,14 @@ from harness.host.protocol import (
     HostGuest,
     HostProgram,
     HostRegion,
+    RequestRefusedError,
     Resources,
     ShmemHostProtocol,
     StopHow,
 )
 from harness.host.typed import active
 from harness.provision import ManifestItem
+from harness.shmem.status import Status
 
 _KILL_SECONDS: Final = 60.0
 _SLICE_SECONDS: Final = 0.1
@@ -138,17 +140,30 @@ class EmulatedHostProgram(HostProgram):
     def attach(self, name: str) -> HostConnection | None:
         """See HostProgram."""
         known = {region.name for region in self._client.regions()}
-        return self._client.attach(name) if name in known else None
+        with _refusals(name):
+            return self._client.attach(name) if name in known else None
 
     def create(self, name: str, pages: int) -> HostConnection:
         """See HostProgram."""
-        return self._client.create(name, pages)
+        with _refusals(name):
+            return self._client.create(name, pages)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._client.close()
+
+
+@contextlib.contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    try:
+        yield
+    except HostRequestError as error:
+        if error.status == Status.NOMEM:
+            raise
+        said = Status(error.status).name
+        raise RequestRefusedError(f"the host refuses a program the region {name!r}: {said}") from error
 
 
 def _resources(process: Path) -> Resources:

@@ -101,6 +101,10 @@ class GuestEndedError(BenchError):
         self.messages = messages
 
 
+class RequestRefusedError(BenchError):
+    """The host has refused a program a region, and not because it is short of anything."""
+
+
 class HostConnection(Protocol):
     """A program of the host as a client of one region. Offsets and lengths are bytes of data."""
 
@@ -134,11 +138,11 @@ class HostProgram(abc.ABC):
 
     @abc.abstractmethod
     def attach(self, name: str) -> HostConnection | None:
-        """Attach to the region of that host-side name; None when there is none."""
+        """Attach to the region of that host-side name; None when there is none. Raises RequestRefusedError."""
 
     @abc.abstractmethod
     def create(self, name: str, pages: int) -> HostConnection:
-        """Create the region, or attach to it when it exists."""
+        """Create the region, or attach to it when it exists. Raises RequestRefusedError."""
 
     @abc.abstractmethod
     def __enter__(self) -> Self: ...

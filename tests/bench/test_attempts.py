@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a refusal of qvm is taken for: an answer about the tested text, or a bench error."""
+"""What a refusal of qvm, or of the host, is taken for: an answer of the device, or a bench error."""
 
 from __future__ import annotations
 
@@ -130,3 +130,18 @@ def test_a_host_that_fails_elsewhere_is_a_bench_error(mini: MiniSuite, before: s
     mini.benches(bench=emulated(templates=mini.folder / "templates"))
     assert mini.run().returncode == 2
     assert named in mini.reasons()
+
+
+def test_a_region_that_the_host_refuses_a_program_is_a_finding(mini: MiniSuite) -> None:
+    """Where it has no memory for the region, the host says nothing about the device."""
+    mini.test(
+        """
+def test_1(host_program): host_program.create("a-name-of-more-bytes-than-the-register-has", 1)
+def test_2(host_program): host_program.create("large", 0x7fff_ffff)
+"""
+    )
+    mini.benches(bench=emulated())
+    mini.run()
+    cases = {case["test"].rpartition("::")[2].partition("[")[0]: case for case in mini.results()["cases"]}
+    assert {name: case["verdict"] for name, case in cases.items()} == {"test_1": "fail", "test_2": "error"}
+    assert "ILLEGAL_NAME" in cases["test_1"]["reason"]
