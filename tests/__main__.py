@@ -28,6 +28,8 @@ _OPTIONS: Final = (
     *("-p", "tests.sessions", "-o", "console_output_style=classic"),
     # Which tests failed last is one file; several sessions would write over each other's.
     *("-p", "no:cacheprovider"),
+    # The next one who has to make them quicker begins with these.
+    *("--durations=50", "--durations-min=4"),
 )
 
 
