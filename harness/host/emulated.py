@@ -45,7 +45,6 @@ from harness.host.protocol import (
 )
 from harness.host.typed import active
 from harness.provision import ManifestItem
-from harness.shmem.status import Status
 
 _KILL_SECONDS: Final = 60.0
 _SLICE_SECONDS: Final = 0.1
@@ -160,10 +159,7 @@ def _refusals(name: str) -> Iterator[None]:
     try:
         yield
     except HostRequestError as error:
-        if error.status == Status.NOMEM:
-            raise
-        said = Status(error.status).name
-        raise RequestRefusedError(f"the host refuses a program the region {name!r}: {said}") from error
+        raise RequestRefusedError(name, error.status) from error
 
 
 def _resources(process: Path) -> Resources:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Literal, Protocol, Self
 
 from harness.errors import BenchError
 from harness.provision import ManifestItem
+from harness.shmem.status import Status
 
 REGIONS: Final = "regions"
 """Capability: the host can list its shared regions and their clients (``ShmemHostProtocol.regions``)."""
@@ -102,7 +103,11 @@ class GuestEndedError(BenchError):
 
 
 class RequestRefusedError(BenchError):
-    """The host has refused a program a region, and not because it is short of anything."""
+    """The host has refused a program a region, with a ``status`` as a guest is shown one."""
+
+    def __init__(self, name: str, status: int) -> None:
+        super().__init__(f"the host refuses a program the region {name!r}: {Status(status).name}")
+        self.status = status
 
 
 class HostConnection(Protocol):

@@ -8,8 +8,7 @@ import time
 import zlib
 from typing import Final
 
-from harness.emulator.service.client import HostRequestError
-from harness.host.protocol import HostConnection, HostProgram, ShmemHostProtocol
+from harness.host.protocol import HostConnection, HostProgram, RequestRefusedError, ShmemHostProtocol
 from harness.replay.parties import MARK, SEED_MASK, known_group
 from harness.replay.reference import Outcome
 from harness.replay.script import Step, as_text
@@ -83,7 +82,7 @@ class Program:
             made = (
                 self._program.attach(name) if step.verb == "join" else self._program.create(name, step.number("PAGES"))
             )
-        except HostRequestError as refused:
+        except RequestRefusedError as refused:
             return {"status": refused.status}
         return {"there": 0} if made is None else self._made(step, made)
 
