@@ -17,12 +17,12 @@ _OWNED_FOR_EACH: Final = 10
 """A line may have one disowned interrupt for so many others; on a machine without time, one for 200 was seen."""
 
 
-def most_disowned(owned: int, *, by_message: bool) -> int:
-    """How many disowned interrupts a guest may have beside so many owned ones: none by message.
+def most_disowned(owned: int, way: str) -> int:
+    """How many disowned interrupts a guest may have beside so many owned ones: none in the way of a ``message``.
 
     A line that is raised again although its change was read is disowned about as often as it is owned.
     """
-    return 0 if by_message else 1 + owned // _OWNED_FOR_EACH
+    return 0 if way == "message" else 1 + owned // _OWNED_FOR_EACH
 
 
 class Listening:

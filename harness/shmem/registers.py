@@ -23,9 +23,14 @@ PCI_VENDOR: Final = 0x1C05
 PCI_DEVICE: Final = 0x0001
 PCI_COMMAND: Final = 0x04
 """Offset of the command register in the configuration space (PCI Local Bus Specification 3.0, section 6.2.2)."""
+PCI_COMMAND_MEMORY: Final = 1 << 1
+PCI_COMMAND_NO_PIN: Final = 1 << 10
+"""Its bits: the function takes accesses to memory; it keeps its interrupt pin from being asserted."""
 PCI_STATUS: Final = 0x06
 PCI_STATUS_INTERRUPT: Final = 1 << 3
 """The status register, and the bit that tells of a pending interrupt (section 6.2.3)."""
+PCI_BARS: Final = range(0x10, 0x28, 4)
+"""The registers of addresses (section 6.2.5.1)."""
 PCI_READ_ONLY: Final = (
     range(0x04),
     range(0x08, 0x0C),

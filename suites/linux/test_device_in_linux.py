@@ -10,7 +10,15 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from fixtures.records import Observations
-from harness.shmem.registers import CONTROL_IDX_OFFSET, PAGE_SIZE, PCI_COMMAND, PCI_DEVICE, PCI_VENDOR, SIGNATURE
+from harness.shmem.registers import (
+    CONTROL_IDX_OFFSET,
+    PAGE_SIZE,
+    PCI_COMMAND,
+    PCI_COMMAND_MEMORY,
+    PCI_DEVICE,
+    PCI_VENDOR,
+    SIGNATURE,
+)
 
 pytestmark = pytest.mark.only(guest_image=["linux"], placement=["pci"], via=["serial"])
 
@@ -21,8 +29,6 @@ BUS = "/sys/bus/pci/devices"
 MEMORY = 0x200
 PREFETCHABLE = 0x2000
 WIDE = 0x100000
-
-DECODES_MEMORY = 2
 
 
 @dataclass(frozen=True)
@@ -127,9 +133,9 @@ def test_nothing_is_lost_while_the_memory_of_the_function_is_off(deploy: Deploy)
     ours.fill(seed=2)
     theirs.pending()
     before = command(guest, function)
-    assert before & DECODES_MEMORY
-    set_command(guest, function, before & ~DECODES_MEMORY)
-    assert not command(guest, function) & DECODES_MEMORY
+    assert before & PCI_COMMAND_MEMORY
+    set_command(guest, function, before & ~PCI_COMMAND_MEMORY)
+    assert not command(guest, function) & PCI_COMMAND_MEMORY
     theirs.signal(ours.index)
     set_command(guest, function, before)
     assert guest.registers().signature == SIGNATURE

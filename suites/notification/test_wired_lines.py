@@ -16,7 +16,7 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region, Work
 from fixtures.settings import Setting
-from harness.shmem.registers import PCI_COMMAND
+from harness.shmem.registers import PCI_COMMAND, PCI_COMMAND_NO_PIN
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -31,7 +31,6 @@ FEW = 10
 CALM_SECONDS = 0.5
 TURNS = 40
 PAGES = 2
-PIN_OFF = 1 << 10
 # Offsets and widths of stores to the configuration space that have this bit.
 WITH_PIN_OFF = ((PCI_COMMAND + 1, 1), (PCI_COMMAND, 2), (PCI_COMMAND, 4))
 PIECES = 9
@@ -129,7 +128,9 @@ def test_the_pin_is_silent_while_its_bit_says_so(deploy: Deploy, bench: Bench, s
 
     def switch(off: bool, offset: int, width: int) -> None:
         """The upper half of the word is the status register, where zeros change nothing."""
-        command = guest.probe.load_configuration(function, PCI_COMMAND, 2) & ~PIN_OFF | PIN_OFF * off
+        command = (
+            guest.probe.load_configuration(function, PCI_COMMAND, 2) & ~PCI_COMMAND_NO_PIN | PCI_COMMAND_NO_PIN * off
+        )
         guest.probe.store_configuration(function, offset, width, command >> 8 * (offset - PCI_COMMAND))
 
     def check(off: bool, width: int) -> None:

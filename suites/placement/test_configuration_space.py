@@ -14,15 +14,22 @@ from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from harness.shmem.profile import Profile
-from harness.shmem.registers import PAGE_SIZE, PCI_COMMAND, PCI_STATUS, PCI_STATUS_INTERRUPT
+from harness.shmem.registers import (
+    PAGE_SIZE,
+    PCI_BARS,
+    PCI_COMMAND,
+    PCI_COMMAND_MEMORY,
+    PCI_COMMAND_NO_PIN,
+    PCI_STATUS,
+    PCI_STATUS_INTERRUPT,
+)
 
 pytestmark = [pytest.mark.only(guest_image=["probe"], placement=["pci"]), pytest.mark.drawn]
 
 FREE: Final = ("", "", "")
 SIZE: Final = 0x100
-WORDS: Final = range(0, 0x60, 4)
+PLACES: Final = range(0x60)
 """The header, and capabilities behind it."""
-MEMORY, PIN_OFF = 1 << 1, 1 << 10
 RESERVED: Final = 0b0100_0111
 """Bits of the status register that read zero (section 6.2.3)."""
 HAS_CAPABILITIES: Final = 1 << 4
@@ -30,7 +37,6 @@ CAPABILITIES: Final = 0x34
 PIN: Final = 0x3D
 MESSAGES: Final = 0x05
 """Identifier of the capability of message-signalled interrupts (appendix H)."""
-BARS: Final = range(0x10, 0x28, 4)
 ONES: Final = 0xFFFF_FFFF
 TURNS: Final = 12
 ROUNDS: Final = 3
@@ -74,7 +80,7 @@ class Function:
 
     def switch(self, pin_off: bool) -> None:
         """Switch the pin off or on."""
-        command = self.load(PCI_COMMAND, 2) & ~PIN_OFF | PIN_OFF * pin_off
+        command = self.load(PCI_COMMAND, 2) & ~PCI_COMMAND_NO_PIN | PCI_COMMAND_NO_PIN * pin_off
         self.store(PCI_COMMAND, 2, command)
 
     def capabilities(self) -> list[int]:
@@ -111,20 +117,19 @@ def states(request: pytest.FixtureRequest, deploy: Deploy, bench: Bench) -> Iter
 @pytest.mark.requirement("SHM-PCI-01")
 def test_loads_of_any_width_see_the_same_bytes(states: Iterator[tuple[Function, str]]) -> None:
     """And the bytes are the same in each state, but for the two registers that tell of it."""
-    places = range(WORDS.start, WORDS.stop)
     first = b""
 
     def wrong() -> Iterator[str]:
         nonlocal first
         for function, state in states:
-            seen = {width: function.by(width, places) for width in (1, 2, 4)}
+            seen = {width: function.by(width, PLACES) for width in (1, 2, 4)}
             judged()
             first = first or seen[1]
-            apart = [at for at in places if len({one[at] for one in seen.values()}) > 1]
+            apart = [at for at in PLACES if len({one[at] for one in seen.values()}) > 1]
             if apart:
                 yield f"{state}: loads of different widths differ at {[hex(at) for at in apart]}"
             told = range(PCI_COMMAND, PCI_STATUS + 2)
-            changed = [at for at in places if at not in told and seen[1][at] != first[at]]
+            changed = [at for at in PLACES if at not in told and seen[1][at] != first[at]]
             if changed:
                 yield f"{state}: bytes have changed at {[hex(at) for at in changed]}"
 
@@ -169,30 +174,29 @@ def test_registers_of_addresses_have_the_bits_of_their_sizes(deploy: Deploy, ben
     guest, peer = deploy("", "")
     random, function = Random(f"addresses {number}"), Function(guest, peer, bench.profile)
     (pci,) = [device.pci for device in guest.devices() if device.pci]
-    masks = dict.fromkeys(BARS, 0)
+    first, command = {at: function.load(at, 4) for at in PCI_BARS}, function.load(PCI_COMMAND, 2)
+    masks, kinds = dict.fromkeys(PCI_BARS, 0), dict.fromkeys(PCI_BARS, 0)
     for bar in pci.bars:
-        mask = -bar.size & (1 << 64) - 1
-        masks[BARS[bar.bar]] = mask & ONES
+        at, mask = PCI_BARS[bar.bar], -bar.size & (1 << 64) - 1
+        masks[at], kinds[at] = mask & ONES, first[at] & 0xF
         if bar.wide:
-            masks[BARS[bar.bar + 1]] = mask >> 32
-    first, command = {at: function.load(at, 4) for at in BARS}, function.load(PCI_COMMAND, 2)
-    kinds = {at: first[at] & 0xF if any(at == BARS[bar.bar] for bar in pci.bars) else 0 for at in BARS}
+            masks[at + 4] = mask >> 32
     wrong = []
-    function.store(PCI_COMMAND, 2, command & ~MEMORY)
+    function.store(PCI_COMMAND, 2, command & ~PCI_COMMAND_MEMORY)
     try:
-        for at in random.choices(BARS, k=4 * TURNS):
+        for at in random.choices(PCI_BARS, k=4 * TURNS):
             function.store(at, 4, stored := random.choice((ONES, 0, random.getrandbits(32), first[at] | 0x10)))
             seen = function.load(at, 4)
             judged()
             if seen != stored & masks[at] | kinds[at]:
                 wrong.append(f"{stored:#x} stored at {at:#x}: {seen:#x}, the size is {-masks[at] & ONES:#x}")
-        for at in random.sample(BARS, len(BARS)):
+        for at in random.sample(PCI_BARS, len(PCI_BARS)):
             # What lies below the size is no part of the address; a register that is not there takes nothing.
             function.store(at, 4, first[at] & masks[at] | random.getrandbits(32) & ~masks[at])
     finally:
         function.store(PCI_COMMAND, 2, command)
     conclude([*wrong, *_elsewhere(guest, peer)])
-    assert {at: function.load(at, 4) for at in BARS} == first
+    assert {at: function.load(at, 4) for at in PCI_BARS} == first
 
 
 def _elsewhere(guest: Guest, peer: Guest) -> Iterator[str]:

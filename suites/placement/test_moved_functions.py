@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Final
 
 import pytest
 
@@ -19,7 +18,15 @@ from fixtures.api import PciFunction
 from fixtures.configuration import Options
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
-from harness.shmem.registers import CONTROL_IDX_OFFSET, CONTROL_STATUS_OFFSET, PAGE_SIZE, PCI_COMMAND, SIGNATURE
+from harness.shmem.registers import (
+    CONTROL_IDX_OFFSET,
+    CONTROL_STATUS_OFFSET,
+    PAGE_SIZE,
+    PCI_BARS,
+    PCI_COMMAND,
+    PCI_COMMAND_MEMORY,
+    SIGNATURE,
+)
 
 pytestmark = pytest.mark.only(guest_image=["probe"], placement=["pci"])
 
@@ -27,8 +34,6 @@ SEEDS = range(3)
 MOVES = 3
 RULES: Options = ("allow a*", "allow b*", "allow c*")
 NAMES = "abc"
-MEMORY: Final = 2
-FIRST_BAR: Final = 0x10
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Functions:
     def _move(self, places: list[PciFunction], moving: list[int]) -> None:
         commands = [self.guest.probe.load_configuration(number, PCI_COMMAND, 2) for number in self._numbers]
         for number, command in zip(self._numbers, commands, strict=True):
-            self.guest.probe.store_configuration(number, PCI_COMMAND, 2, command & ~MEMORY)
+            self.guest.probe.store_configuration(number, PCI_COMMAND, 2, command & ~PCI_COMMAND_MEMORY)
         for number, place in zip(self._numbers, places, strict=True):
             for bar in place.bars:
                 if bar.bar in moving:
@@ -82,7 +87,7 @@ class Functions:
     def _place(self, number: int, bar: int, address: int, *, wide: bool) -> None:
         for word in range(1 + wide):
             value = address >> 32 * word & 0xFFFFFFFF
-            self.guest.probe.store_configuration(number, FIRST_BAR + 4 * (bar + word), 4, value)
+            self.guest.probe.store_configuration(number, PCI_BARS[bar + word], 4, value)
 
     def at(self, vdev: int, address: int) -> tuple[int, int]:
         """Which BAR of the device has this address, and where in it."""

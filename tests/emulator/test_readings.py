@@ -24,7 +24,7 @@ OK, FAILED, NO_ROOM, ILLEGAL, DENIED, NOT_FOUND = (
     *(Status.OK, Status.UNKNOWN_FAILURE, Status.NOMEM, Status.ILLEGAL_NAME),
     *(Status.NO_PERMISSION, Status.DOES_NOT_EXIST),
 )
-_COMMAND_STATUS, _CAPABILITIES = 0x06, 0x34
+_CAPABILITIES = 0x34
 
 
 # --- requests
@@ -233,7 +233,7 @@ def created_names(host: Bench) -> object:
 def message_interrupts(host: Bench) -> object:
     """Capability bit, pointer to the list, and what lies at the place of the capability."""
     function = host.device().function
-    status, pointer = (function.read(PciRegion.CONFIG, place, 1)[0] for place in (_COMMAND_STATUS, _CAPABILITIES))
+    status, pointer = (function.read(PciRegion.CONFIG, place, 1)[0] for place in (reg.PCI_STATUS, _CAPABILITIES))
     return bool(status & 0x10), pointer, function.read(PciRegion.CONFIG, 0x40, 1), function.interrupts(PciIrq.MSI)
 
 
@@ -242,9 +242,9 @@ def interrupt_status(host: Bench) -> object:
     guest = host.device()
     guest.request("talk")
     guest.control(reg.CONTROL_STATUS_OFFSET)
-    quiet = guest.function.read(PciRegion.CONFIG, _COMMAND_STATUS, 1)[0]
+    quiet = guest.function.read(PciRegion.CONFIG, reg.PCI_STATUS, 1)[0]
     host.device(system="two").request("talk")
-    told = guest.function.read(PciRegion.CONFIG, _COMMAND_STATUS, 1)[0]
+    told = guest.function.read(PciRegion.CONFIG, reg.PCI_STATUS, 1)[0]
     return [bool(status & reg.PCI_STATUS_INTERRUPT) for status in (quiet, told)]
 
 

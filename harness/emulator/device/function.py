@@ -55,8 +55,7 @@ class ShmemFunction:
             },
         }
         device.broken = broken
-        # QEMU keeps to the bits of an address that a BAR of this size has.
-        device.bank_base = lambda bank: self.config.bank_base(bank) & -window.banks[bank].size
+        device.bank_base = lambda bank: self.config.bank_base(bank, window.banks[bank].size)
         device.interrupt.event = lambda: self.msi
         device.interrupt.disabled = lambda: self.config.pin_disabled
         if device.profile.pci_interrupt_status == "shown":

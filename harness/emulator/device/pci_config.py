@@ -130,9 +130,9 @@ class ConfigSpace:
             before = command[1] & COMMAND_NO_PIN >> 8
             self._bytes[COMMAND + 1] = (self._bytes[COMMAND + 1] & ~(COMMAND_NO_PIN >> 8)) | before
 
-    def bank_base(self, bank: int) -> int:
-        """Guest-physical address of a bank of the window, and bits below its size that the guest may have stored."""
-        return int.from_bytes(self.stored(BANKS[bank], 8), "little") & ~0xF
+    def bank_base(self, bank: int, size: int) -> int:
+        """Guest-physical address of a bank of the window. What a guest stores below the bank's size is none of it."""
+        return int.from_bytes(self.stored(BANKS[bank], 8), "little") & -size
 
     @property
     def pin_disabled(self) -> bool:

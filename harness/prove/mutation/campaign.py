@@ -80,9 +80,10 @@ class Campaign:
     def _tasks(self, reach: Reach, mutants: Iterable[Mutant], reaching: dict[str, int]) -> Iterator[Task]:
         """The mutants that have to be tried. Those that are decided without a trial are reported in their turn."""
         benches = Benches(seen.readings for seen in reach.seen)
+        readings = benches.readings
         starts = [seen.test for seen in reach.seen if _STARTS in seen.requirements and seen.verdict == "pass"]
         for mutant in mutants:
-            if said := reason(mutant, self.entries, benches.readings) or ("" if benches.show(mutant) else REASON):
+            if said := reason(mutant, self.entries, readings) or ("" if benches.show(mutant) else REASON):
                 self._tell(_tried(mutant, "equivalent", reason=said))
                 continue
             statements = [Statement(mutant.file, mutant.first, mutant.last)]

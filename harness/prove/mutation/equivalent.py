@@ -60,7 +60,10 @@ def equivalents(path: Path = FILE) -> list[Equivalent]:
 
 def reason(mutant: Mutant, entries: Iterable[Equivalent], readings: Collection[str] = ()) -> str:
     """Why the mutant is none where no bench has more than these ``readings``; empty if nobody says so."""
-    return next((entry.why for entry in entries if entry.fits(mutant) and not {*entry.readings} & {*readings}), "")
+    return next(
+        (entry.why for entry in entries if entry.fits(mutant) and not any(one in readings for one in entry.readings)),
+        "",
+    )
 
 
 def stale(entries: Iterable[Equivalent], every: Sequence[Mutant]) -> list[str]:

@@ -262,12 +262,16 @@ static void step_meet(const struct step *step)
     see(0);
 }
 
+bool in_configuration(uint64_t offset, uint64_t width)
+{
+    return (width == 1 || width == 2 || width == 4) && offset % width == 0 && offset < CONFIG_SIZE;
+}
+
 /* The PCI function of device FIELD[0]; NULL for one in memory, and for a place that its registers do not have. */
 static const struct pci_function *function_of(const struct step *step)
 {
     const struct device *device = step_device(step);
-    uint64_t offset = step->field[1], width = step->field[2];
-    bool fits = (width == 1 || width == 2 || width == 4) && offset % width == 0 && offset < CONFIG_SIZE;
+    bool fits = in_configuration(step->field[1], step->field[2]);
 
     return device && device->pci && fits ? &device->function : NULL;
 }

@@ -47,6 +47,9 @@ void see(uint64_t value);
 /* The device FIELD[0]; NULL when there is none. */
 struct device *step_device(const struct step *step);
 
+/* Whether one access to a configuration space can have these bytes. */
+bool in_configuration(uint64_t offset, uint64_t width);
+
 /* The open region of that handle, or NULL. */
 struct region *region_of(uint64_t handle);
 

@@ -7,7 +7,7 @@
 #include "steps.h"
 #include "text.h"
 
-enum { SLOTS = 32, FUNCTIONS = 8, CONFIG_SIZE = 256 };
+enum { SLOTS = 32, FUNCTIONS = 8 };          /* of a PCI bus, and of a slot */
 enum { LAST_WORD = SHMEM_PAGE - 8, PLACE_PAGES = 32 }; /* places for regions are multiples of so many pages */
 
 #define ONES UINT64_MAX
@@ -19,8 +19,7 @@ void step_vacant(const struct step *step)
 {
     unsigned offset = (unsigned)step->field[0], width = (unsigned)step->field[1], empty = 0;
 
-    if (!text_equal(platform_facts()->platform, "bare") || step->field[0] >= CONFIG_SIZE ||
-        (width != 1 && width != 2 && width != 4) || offset % width)
+    if (!text_equal(platform_facts()->platform, "bare") || !in_configuration(step->field[0], step->field[1]))
         return;
     for (uint8_t slot = 0; slot < SLOTS; slot++) {
         struct pci_function place = {.device = slot};
