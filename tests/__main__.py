@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m tests``: the tests of the harness, by three pytest sessions that share them (``tests/sessions.py``).
+"""``python -m tests``: the tests of the harness, by four pytest sessions that share them (``tests/sessions.py``).
 
 Much of their time is spent waiting, so several sessions end sooner than one. Options and paths are those of pytest.
 What the sessions say goes to the standard output line by line; each tells its failures and its count at its end. The
@@ -23,7 +23,7 @@ from harness.process import ending
 from tests import programs
 from tests.sessions import BEGIN_AT, CLAIMS
 
-_SESSIONS: Final = 3
+_SESSIONS: Final = 4
 _OPTIONS: Final = (
     *("-p", "tests.sessions", "-o", "console_output_style=classic"),
     # Which tests failed last is one file; several sessions would write over each other's.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m tests``: three sessions share the tests, and all end with it."""
+"""``python -m tests``: four sessions share the tests, and all end with it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from harness.loopback.processes import descendants
 from tests import programs
 from tests.command.shell import CHECKOUT
 
-FIRST = (0, 2, 4)
-"""The files with which the three sessions begin."""
+FILES = range(8)
+FIRST = (0, 2, 4, 6)
+"""The files with which the sessions begin, one each."""
 INI = "[pytest]\npython_files = test_*.py\n"
 CONFTEST = """
 import os, time, pathlib, pytest
 from harness.report.recording.interrupt import InterruptKeeper
 
 LOG = pathlib.Path(__file__).with_name("log")
+SESSIONS = 4
 
 def pytest_configure(config):
     config.pluginmanager.register(InterruptKeeper())
@@ -35,7 +37,7 @@ def noted(request):
 
 @pytest.fixture
 def all_at_work():
-    while len({line.split()[1] for line in LOG.read_text().splitlines()}) < 3:
+    while len({line.split()[1] for line in LOG.read_text().splitlines()}) < SESSIONS:
         time.sleep(0.02)
 """
 PLAIN = "def test_a(): ...\n\ndef test_b(): ...\n"
@@ -44,10 +46,10 @@ WAITS = f"import time\n\ndef test_a(all_at_work): ...\n\ndef test_b(): {programs
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Six files of two tests. Those with which sessions begin wait until all have begun."""
+    """Eight files of two tests. Those with which sessions begin wait until all have begun."""
     (tmp_path / "pytest.ini").write_text(INI)
     (tmp_path / "conftest.py").write_text(CONFTEST)
-    for number in range(6):
+    for number in FILES:
         (tmp_path / f"test_{number}.py").write_text(PLAIN)
     for number in FIRST:
         (tmp_path / f"test_{number}.py").write_text("def test_a(all_at_work): ...\n\ndef test_b(): ...\n")
@@ -81,17 +83,17 @@ def test_each_test_runs_once_and_all_sessions_run_some(folder: Path) -> None:
     status, output = finished(folder)
     assert status == 0, output
     assert Counter(test for test, _ in noted(folder)) == Counter(
-        f"test_{number}.py::test_{letter}" for number in range(6) for letter in "ab"
+        f"test_{number}.py::test_{letter}" for number in FILES for letter in "ab"
     )
-    assert len({pid for _, pid in noted(folder)}) == 3
-    assert sum(int(number) for number in re.findall(r"(\d+) passed", output)) == 12
+    assert len({pid for _, pid in noted(folder)}) == len(FIRST)
+    assert sum(int(number) for number in re.findall(r"(\d+) passed", output)) == 2 * len(FILES)
     # The tests of a file stay in one session.
-    assert all(len({pid for test, pid in noted(folder) if test.startswith(f"test_{n}.")}) == 1 for n in range(6))
+    assert all(len({pid for test, pid in noted(folder) if test.startswith(f"test_{n}.")}) == 1 for n in FILES)
 
 
 @pytest.mark.parametrize(
     ("number", "body", "expected", "said"),
-    [(0, "assert False", 1, "1 failed"), (4, "import os; os.kill(os.getpid(), 9)", 128 + 9, "")],
+    [(0, "assert False", 1, "1 failed"), (6, "import os; os.kill(os.getpid(), 9)", 128 + 9, "")],
     ids=["failed", "killed"],
 )
 def test_the_exit_status_is_the_worse_one(folder: Path, number: int, body: str, expected: int, said: str) -> None:
@@ -126,9 +128,9 @@ def test_nothing_is_left_when_it_is_ended(folder: Path, number: signal.Signals) 
     for file in FIRST:
         (folder / f"test_{file}.py").write_text(WAITS)
     run = start(folder)
-    programs.until(lambda: len(noted(folder)) == 6, "the tests did not begin")
+    programs.until(lambda: len(noted(folder)) == 2 * len(FIRST), "the tests did not begin")
     below = descendants(run.pid)
-    assert len(below) == 3
+    assert len(below) == len(FIRST)
     run.send_signal(number)
     output, _ = run.communicate(timeout=programs.PATIENCE)
     programs.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), f"left: {below}")

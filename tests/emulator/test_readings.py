@@ -319,6 +319,13 @@ def test_a_group_that_no_machine_can_have_is_refused(group: str) -> None:
         host.start(f"gid {group} create talk,0x1000")
 
 
+def test_a_group_that_no_machine_can_have_is_refused_for_a_region_that_is_there_as_well() -> None:
+    with bench(Profile.load("8.0")) as host:
+        host.start("create talk,0x1000")
+        with pytest.raises(ConfigError, match="no such group on this host"):
+            host.start("create talk,0x1000,0600,4294967295")
+
+
 def test_a_bad_access_ends_qvm_with_status_6(tmp_path: Path) -> None:
     readings = {"access_widths": "natural", "bad_access": "qvm-exit"}
     with bench_with(tmp_path, readings) as machines:

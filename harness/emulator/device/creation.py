@@ -89,13 +89,13 @@ def _create(
         check_legal(name.encode("latin-1"), profile)
         if profile.create_vs_rules == "obey" and not _guest_may(guest_name, rules, profile):
             raise ConfigError("the rules of this vdev refuse the region that it creates", create.position)
+        mode, group = _mode(create, before, profile), before.group
+        if create.gid is not None:
+            group = _group(create.gid, create)
         existing = registry.find(name)
         if existing is not None:
             return _existing(existing, count, create, profile)
         lifetime = profile.create_lifetime
-        mode, group = _mode(create, before, profile), before.group
-        if create.gid is not None:
-            group = _group(create.gid, create)
         return registry.create(name, count, creator=system, lifetime=lifetime, mode=mode, group=group)
     except RequestFailed as refusal:
         raise ConfigError(f"the region cannot be created: {refusal}", create.position, found=create.name) from refusal

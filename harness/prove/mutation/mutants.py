@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -124,9 +125,12 @@ class _Changes(libcst.CSTVisitor):
         first = self._begins[span.start.line - 1] + span.start.column
         last = self._begins[span.end.line - 1] + span.end.column
         text = self._module.code_for_node
-        if self._source[first:last] == text(old):
-            return self._source[:first] + text(new) + self._source[last:]
-        # A block: its lines are indented by what is around it. This costs a hundred times as much.
+        begin: Any = self.get_metadata(PositionProvider, old)
+        # The lines of a statement are indented by what is around it, which the statement itself does not know.
+        for indent in ("", " " * begin.start.column):
+            if self._source[first:last] == textwrap.indent(text(old), indent):
+                return self._source[:first] + textwrap.indent(text(new), indent) + self._source[last:]
+        # Such as a statement with a text of several lines. This costs a hundred times as much.
         replaced: Any = self._module.deep_replace(old, new)
         return str(replaced.code)
 

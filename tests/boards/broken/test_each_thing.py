@@ -106,11 +106,12 @@ def _ways(what: str) -> tuple[str, ...]:
     return _FILES if what.startswith("sftp") else _COMMANDS
 
 
-def test_one_way_for_each_thing(broken: BrokenBench, asked: list[str]) -> None:
-    """Another way for each; all of them together take long."""
-    ways = [[way for way in _ways(what) if way not in _LATE] for what in asked]
+def test_every_third_thing_in_another_way(broken: BrokenBench, asked: list[str]) -> None:
+    """All things in all ways take long."""
+    some = asked[::3]
+    ways = [[way for way in _ways(what) if way not in _LATE] for what in some]
     sample = [
-        Spoilt(what, each[number % len(each)]) for number, (what, each) in enumerate(zip(asked, ways, strict=True))
+        Spoilt(what, each[number % len(each)]) for number, (what, each) in enumerate(zip(some, ways, strict=True))
     ]
     problems = _problems(broken, sample)
     assert not problems, problems
