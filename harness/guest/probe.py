@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from harness.console.buffer import ConsoleEndedError
 from harness.errors import BenchError
 from harness.guest.probe_link import (
+    ProbeDeviceError,
     ProbeError,
     ProbeFaultError,
     ProbeLink,
@@ -50,6 +51,7 @@ __all__ = [
     "Memory",
     "Page",
     "Probe",
+    "ProbeDeviceError",
     "ProbeError",
     "ProbeFaultError",
     "ProbeRestartedError",

@@ -46,8 +46,8 @@ class ProbeRestartedError(BenchError):
 class ProbeError(BenchError):
     """The guest answered that it could not do what it was asked.
 
-    ``kind`` is ``usage``, ``state``, ``fault`` or ``limit`` (docs/probe.md, "Errors"), ``what`` says it in words,
-    ``where`` is the argument or, for a fault, the program counter; ``answer`` has all fields of the answer.
+    ``kind`` is ``usage``, ``state``, ``fault``, ``device`` or ``limit`` (docs/probe.md, "Errors"), ``what`` says it in
+    words, ``where`` is the argument or, for a fault, the program counter; ``answer`` has all fields of the answer.
     """
 
     def __init__(self, guest: str, command: str, answer: dict[str, Any]) -> None:
@@ -65,6 +65,13 @@ class ProbeFaultError(ProbeError):
     def address(self) -> int:
         """The address that was accessed, or 0 where the kind of fault has none."""
         return int(self.answer["address"], 0)
+
+
+class ProbeDeviceError(ProbeError):
+    """The device said something that no device may say, so the guest could not go on with the command."""
+
+
+_ERRORS: Final[dict[str, type[ProbeError]]] = {"fault": ProbeFaultError, "device": ProbeDeviceError}
 
 
 class ProbeLink:
@@ -98,8 +105,7 @@ class ProbeLink:
         answer = _Exchange(self, command, wire, timeout, busy).run()
         if "error" not in answer:
             return answer
-        error = ProbeFaultError if answer["error"] == "fault" else ProbeError
-        raise error(self.name, command, answer)
+        raise _ERRORS.get(str(answer["error"]), ProbeError)(self.name, command, answer)
 
     def wait_restart(self, timeout: float) -> None:
         """Wait for the probe's greeting after a start. Raises ProbeTimeoutError."""

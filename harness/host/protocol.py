@@ -48,6 +48,9 @@ EMULATION: Final = "emulation"
 FAULTS: Final = "faults"
 """Capability: the host supports fault injection (``ShmemHostProtocol.inject``)."""
 
+REJECTED: Final = 65
+"""qvm's exit status for a configuration that it does not take (8.0 User's Guide, "qvm process exit codes")."""
+
 # Messages are files or streams without an event for "more".
 _MESSAGE_SECONDS: Final = 0.01
 

@@ -14,6 +14,7 @@ from harness.bench.settings import BenchConfig
 from harness.console.buffer import ConsoleEndedError
 from harness.errors import BenchError
 from harness.guest.probe import Probe, ProbeError
+from harness.host.protocol import REJECTED, GuestEndedError
 from harness.narrow import present
 from harness.replay.parties import BY_LINE, BY_MESSAGE, LINE_MASKED, MESSAGES_ALONE
 from harness.replay.script import GUESTS
@@ -79,8 +80,13 @@ class Guest:
             raise Finding(f"qvm ends with status 0, though a create of {self._name} cannot be made")
 
     def open(self) -> None:
-        """Wait until it answers, and find its devices."""
-        self._probe = present(self._guest).connect()
+        """Wait until it answers, and find its devices. Raises Finding when qvm refuses what it has to accept."""
+        try:
+            self._probe = present(self._guest).connect()
+        except GuestEndedError as error:
+            if error.exit_status == REJECTED:
+                raise Finding(f"qvm refuses the configuration of {self._name}: {error}") from error
+            raise
         places = {place.loc: place for place in self._config.mmio}
         for vdev in self.vdevs:
             place = places.get(vdev.loc or 0)

@@ -49,12 +49,13 @@ class ScriptedGuest(HostGuest):
 class ShmemRefusingHostDriver(ShmemFakeHostDriver):
     """``status`` is qvm's, ``said`` its message: ``LINE:WORDS:`` in it is the place of the line that has the words.
 
-    With ``plain``, a guest whose device has no options runs.
+    With ``plain``, a guest whose device has no options runs; with ``only_regions``, one that only has ``create``, too.
     """
 
     status: int = attr.ib(default=65)
     said: str = attr.ib(default="")
     plain: bool = attr.ib(default=False)
+    only_regions: bool = attr.ib(default=False)
 
     def check(self) -> None:
         pass
@@ -68,7 +69,8 @@ class ShmemRefusingHostDriver(ShmemFakeHostDriver):
         return f"/tmp/{name}"
 
     def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:  # noqa: ARG002
-        if self.plain and self._text.rstrip().endswith("vdev shmem"):
+        options = self._text.rpartition("vdev shmem")[2].split()
+        if (self.plain and not options) or (self.only_regions and set(options[::2]) == {"create"}):
             return ScriptedGuest(system, None, "")
         said = self.said
         while "LINE:" in said:

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
 import pytest
 
 from harness.guest.framing import Frame, Kind, encode
-from harness.guest.probe import Memory, Probe, ProbeError, ProbeFaultError
-from harness.shmem.registers import PAGE_SIZE, SIGNATURE
+from harness.guest.probe import Memory, Probe, ProbeDeviceError, ProbeError, ProbeFaultError
+from harness.shmem.registers import PAGE_SIZE, SHMEM_OFFSET, SIGNATURE
 from harness.shmem.status import Status
 from tests.probe.fill_pattern import pattern
-from tests.probe.pair import Pair
+from tests.probe.pair import Pair, running_pair
 
 _SEED = 0xFEEDFACE12345678
 
@@ -61,6 +62,23 @@ def test_a_refusal_has_a_status_and_no_handle(pair: Pair) -> None:
     assert pair.two.handles() == ()
     with pytest.raises(ProbeError, match="no region is attached"):
         pair.two.read("data", 0, 4)
+
+
+def test_a_grant_that_no_device_may_give_is_named(tmp_path: Path) -> None:
+    """A page of memory in the place of the factory page grants everything and keeps what it was told."""
+    with running_pair("aarch64", "pci", tmp_path) as pair:
+        page = pair.one.attach("page", 1)
+        pair.one.poke(0, SIGNATURE.to_bytes(8, "little"))
+        pair.one.register_device(page.shmem + PAGE_SIZE, 43)
+        for address, pages, said in (
+            (0, 1, "no address of a page"),
+            (0x40000004, 1, "no address of a page"),
+            (0x40000000, 0, "no size of a region"),
+            (page.shmem + PAGE_SIZE, 1, "no index of a client"),
+        ):
+            pair.one.poke(SHMEM_OFFSET, address.to_bytes(8, "little"))
+            with pytest.raises(ProbeDeviceError, match=said):
+                pair.one.attach("fake", pages)
 
 
 def test_patterns_are_the_same_on_both_sides(pair: Pair) -> None:

@@ -38,6 +38,7 @@ extern const struct command core_commands[], device_commands[], shmem_commands[]
 #define FAIL_STATE "state"
 #define FAIL_FAULT "fault"
 #define FAIL_LIMIT "limit"
+#define FAIL_DEVICE "device"
 
 /* Turns the answer into an error. Nothing else must be written to it afterwards. WHERE may be NULL: the command. */
 void call_fail(struct call *call, const char *error, const char *what, const char *where);

@@ -84,10 +84,22 @@ static unsigned handle_free(void)
     return handle;
 }
 
-const char *region_open(struct device *device, const struct outcome *outcome, struct region *region, uint32_t *status)
+/* What no device may say to a request that it has granted, or NULL. */
+static const char *outcome_doubt(const struct outcome *outcome)
 {
     if (outcome->size == 0 || outcome->size > PAGES_MAX)
-        return "attached, but the size register holds no size that can be mapped";
+        return "attached, but the size register holds no size of a region";
+    if (outcome->shmem == 0 || outcome->shmem % SHMEM_PAGE != 0)
+        return "attached, but the shmem register holds no address of a page";
+    return NULL;
+}
+
+const char *region_open(struct device *device, const struct outcome *outcome, struct region *region, uint32_t *status)
+{
+    const char *doubt = outcome_doubt(outcome);
+
+    if (doubt)
+        return doubt;
     *region = (struct region){
         .device = device,
         .physical = outcome->shmem,
@@ -119,7 +131,7 @@ static void run_attach(struct call *call)
     struct outcome outcome;
     const char *trouble;
     uint32_t status;
-    uint64_t pages;
+    uint64_t pages, index;
     int length;
 
     if (!device || !call_number(call, 2, UINT32_MAX, &pages))
@@ -141,13 +153,19 @@ static void run_attach(struct call *call)
     }
     trouble = region_open(device, &outcome, &regions[handle], &status);
     if (trouble) {
-        call_fail(call, FAIL_LIMIT, trouble, NULL);
+        call_fail(call, outcome_doubt(&outcome) ? FAIL_DEVICE : FAIL_LIMIT, trouble, NULL);
+        return;
+    }
+    index = mmio_read(regions[handle].control + CONTROL_INDEX, 4);
+    if (index >= SHMEM_CLIENTS) {
+        region_close(&regions[handle]);
+        call_fail(call, FAIL_DEVICE, "attached, but the control page has no index of a client", NULL);
         return;
     }
     current = handle;
     outcome_describe(&call->json, &outcome);
     json_number(&call->json, "handle", handle);
-    json_number(&call->json, "index", mmio_read(regions[handle].control + CONTROL_INDEX, 4));
+    json_number(&call->json, "index", index);
     json_hex(&call->json, "control_status", status);
 }
 
