@@ -23,8 +23,8 @@ SHRINK_SECONDS = 300.0
 
 
 @contextmanager
-def _bench(folder: Path, fault: str | None) -> Iterator[Bench]:
-    environment = Environment(str(shipped.BENCHES))
+def _bench(folder: Path, fault: str | None, benches: Path = shipped.BENCHES) -> Iterator[Bench]:
+    environment = Environment(str(benches))
     bench = Bench(read_benches(environment.config)[BENCH], environment, folder / "host.log", fault)
     try:
         yield bench
@@ -53,3 +53,17 @@ def test_guests_that_do_not_find_their_devices_are_a_difference(tmp_path: Path) 
     assert failure.difference.topic == "registers"
     assert failure.difference.step == "the start of the guests"
     assert "does not find all of its" in failure.difference.seen
+
+
+def test_a_qvm_that_refuses_what_the_profile_allows_is_a_difference(tmp_path: Path) -> None:
+    """Here a host with another reading than the profile has."""
+    usual = shipped.BENCHES.read_text().replace(": targets/", f": {shipped.BENCHES.parent}/targets/")
+    (tmp_path / "other.yaml").write_text(
+        usual.replace('profile: "7.0"', 'profile: "7.0"\n      profile_overrides: {create_vs_rules: obey}')
+    )
+    config = read_benches(Environment(str(shipped.BENCHES)).config)[BENCH]
+    with _bench(tmp_path, None, tmp_path / "other.yaml") as bench, bench.host() as host:
+        failure = Histories(config, host, "pci", tmp_path).run(SEED, STEPS, SHRINK_SECONDS)
+    assert failure is not None
+    assert "qvm refuses the configuration of" in failure.difference.seen
+    assert "the rules of this vdev refuse the region that it creates" in failure.difference.seen
