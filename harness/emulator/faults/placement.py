@@ -40,8 +40,8 @@ fault(
 
 
 def _show_one_page_further(original: Callable[..., Any]) -> Callable[..., Any]:
-    async def show_at(qtest: Any, arch: Any, placement: Any) -> None:
-        await original(qtest, arch, dataclasses.replace(placement, loc=placement.loc + reg.PAGE_SIZE))
+    async def show_at(qtest: Any, board: Any, placement: Any) -> None:
+        await original(qtest, board, dataclasses.replace(placement, loc=placement.loc + reg.PAGE_SIZE))
 
     return show_at
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from harness.arch import Arch
@@ -45,6 +45,10 @@ class Board:
     io_apic: str = ""
     """The IO-APIC's path in QEMU's tree of objects."""
     taken: frozenset[int] = frozenset()
+    ecam: int | None = None
+    """Where the configuration spaces are in memory, if they are."""
+    ecam_by_firmware: bool = False
+    """They are there once the firmware has run (observed: SeaBIOS and qboot use the same address)."""
 
 
 _SERIAL: Final = frozenset({"hostdev"})
@@ -60,6 +64,7 @@ _VIRT: Final = Board(
         "gic": BuiltinDevice(0x0800_0000),
     },
     pci_lines=(35, 36, 37, 38),
+    ecam=0x40_1000_0000,
 )
 
 
@@ -84,7 +89,11 @@ def _pc(machine: str, pci_lines: tuple[int, int, int, int], io_apic: str, first_
 
 
 _PCS: Final[dict[ChipSet, Board]] = {
-    "q35": _pc("q35,usb=off,sata=off,smbus=off,vmport=off", (20, 21, 22, 23), "/machine/q35/ioapic", 1),
+    "q35": replace(
+        _pc("q35,usb=off,sata=off,smbus=off,vmport=off", (20, 21, 22, 23), "/machine/q35/ioapic", 1),
+        ecam=0xB000_0000,
+        ecam_by_firmware=True,
+    ),
     # The firmware lets the pins share two inputs. Device 1 is the chip set's, with an IDE controller.
     "pc": _pc("pc,usb=off,vmport=off", (11, 10, 10, 11), "/machine/i440fx/ioapic", 2, 14, 15),
 }

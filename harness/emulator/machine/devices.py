@@ -16,6 +16,7 @@ from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.interrupts import Line
 from harness.emulator.device.regions import Client, Region, Registry
 from harness.emulator.machine import Placement
+from harness.emulator.machine.board import Board
 from harness.emulator.machine.lines import GicLine, IoApicLine
 from harness.emulator.machine.memory_mapped import show_at, take_off_the_bus
 from harness.emulator.machine.qtest import Qtest
@@ -122,13 +123,13 @@ class VmDevices:
         """Whether a device has to be put at its address before the guest runs."""
         return any(placed.placement.loc is not None for placed in self._placed)
 
-    async def connect(self, qtest: Qtest, arch: Arch, io_apic: str) -> None:
+    async def connect(self, qtest: Qtest, arch: Arch, board: Board) -> None:
         """Wire the interrupts and place the memory-mapped devices; QEMU is running or paused."""
         for placed in self._placed:
-            placed.device.interrupt.line = self._line(qtest, arch, io_apic, placed.placement)
+            placed.device.interrupt.line = self._line(qtest, arch, board.io_apic, placed.placement)
             if placed.placement.loc is not None:
-                await show_at(qtest, arch, placed.placement)
-                take_off_the_bus(qtest, arch, placed.placement, placed.function.config)
+                await show_at(qtest, board, placed.placement)
+                take_off_the_bus(qtest, board, placed.placement, placed.function.config)
 
     @staticmethod
     def _line(qtest: Qtest, arch: Arch, io_apic: str, placement: Placement) -> Line | None:

@@ -153,7 +153,7 @@ class Guest:
         if self._broken:
             # The guest was quicker than QEMU's greeting.
             self._qemu.cut()
-        await self._devices.connect(self._qemu.qtest, planned.arch, planned.board.io_apic)
+        await self._devices.connect(self._qemu.qtest, planned.arch, planned.board)
         if self._devices.memory_mapped:
             await self._qemu.execute("cont")
         self._show_node()

@@ -56,7 +56,7 @@ async def devices_of_a_vm(host: Bench) -> object:
             vm = VmDevices("vm", Path(folder), host.registry, host.registry.profile, FakeMapper(), broken.append)
             vm.add([placement])
             qtest = FakeQtest()
-            await vm.connect(qtest, arch, board_of(arch, "q35").io_apic)
+            await vm.connect(qtest, arch, board_of(arch, "q35"))
             other = host.device(system="vm-other")
             other.request("talk")
             (placed,) = vm._placed
