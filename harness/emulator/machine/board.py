@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from harness.arch import Arch
@@ -68,7 +68,14 @@ _VIRT: Final = Board(
 )
 
 
-def _pc(machine: str, pci_lines: tuple[int, int, int, int], io_apic: str, first_pci: int, *taken: int) -> Board:
+def _pc(
+    machine: str,
+    pci_lines: tuple[int, int, int, int],
+    io_apic: str,
+    first_pci: int,
+    *taken: int,
+    ecam: int | None = None,
+) -> Board:
     return Board(
         # Without a source of random numbers a Linux guest collects some for seconds, and its SSH server waits.
         arguments=("-machine", machine, "-cpu", "qemu64,+rdrand", "-accel", "tcg,thread=multi"),
@@ -85,14 +92,14 @@ def _pc(machine: str, pci_lines: tuple[int, int, int, int], io_apic: str, first_
         first_pci=first_pci,
         io_apic=io_apic,
         taken=frozenset(taken),
+        ecam=ecam,
+        ecam_by_firmware=True,
     )
 
 
 _PCS: Final[dict[ChipSet, Board]] = {
-    "q35": replace(
-        _pc("q35,usb=off,sata=off,smbus=off,vmport=off", (20, 21, 22, 23), "/machine/q35/ioapic", 1),
-        ecam=0xB000_0000,
-        ecam_by_firmware=True,
+    "q35": _pc(
+        "q35,usb=off,sata=off,smbus=off,vmport=off", (20, 21, 22, 23), "/machine/q35/ioapic", 1, ecam=0xB000_0000
     ),
     # The firmware lets the pins share two inputs. Device 1 is the chip set's, with an IDE controller.
     "pc": _pc("pc,usb=off,vmport=off", (11, 10, 10, 11), "/machine/i440fx/ioapic", 2, 14, 15),

@@ -15,7 +15,7 @@ from typing import Final
 import paramiko
 
 from harness.errors import BenchError
-from harness.host.protocol import ConsoleLocation, GuestEndedError, HostGuest, StopHow
+from harness.host.protocol import REJECTED, ConsoleLocation, GuestEndedError, HostGuest, StopHow
 from harness.host.qnx.console import ConsoleBridge
 from harness.host.qnx.tools import send_signal
 from harness.host.sftp import exists
@@ -30,7 +30,6 @@ _QUIT_SECONDS: Final = 5.0
 _END_SECONDS: Final = 5.0
 _PID_LINE: Final = re.compile(rb"^@qvm (\d+)\r?\n", re.MULTILINE)
 _POSITION: Final = re.compile(r"^\[(?P<file>[^\]:]*):(?P<line>\d+)\]", re.MULTILINE)
-EXIT_CONFIGURATION: Final = 65
 
 
 @dataclass(frozen=True)
@@ -225,7 +224,7 @@ class QnxGuest(HostGuest):
 
     def _blamed_lines(self, status: int) -> str:
         """The lines of our configuration that qvm's messages name."""
-        if status != EXIT_CONFIGURATION:
+        if status != REJECTED:
             return ""
         lines = self._launch.text.splitlines()
         name = posixpath.basename(self._launch.configuration)
