@@ -6,6 +6,7 @@ Addresses and register contents are integers, sizes of memory are bytes unless a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
@@ -141,6 +142,17 @@ class ShmemDevice:
             edge=answer["edge"],
             pci=PciFunction.of(answer["pci"]) if "pci" in answer else None,
         )
+
+
+def numbers(found: Sequence[ShmemDevice], places: Iterable[int | None]) -> list[int | None]:
+    """By which number the guest knows each device of a configuration, or None for one that it has not found.
+
+    ``places`` are the configured addresses, in the order of the configuration; None is a device on PCI, where the order
+    of the configuration is that of the bus.
+    """
+    on_bus = iter(sorted(device.device for device in found if device.pci))
+    in_memory = {device.factory: device.device for device in found if not device.pci}
+    return [next(on_bus, None) if place is None else in_memory.get(place) for place in places]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from harness.bench.settings import BenchConfig
 from harness.console.buffer import ConsoleEndedError
 from harness.errors import BenchError
 from harness.guest.probe import Probe, ProbeError
+from harness.guest.probe_results import numbers
 from harness.host.protocol import REJECTED, GuestEndedError
 from harness.narrow import present
 from harness.replay.parties import BY_LINE, BY_MESSAGE, LINE_MASKED, MESSAGES_ALONE
@@ -110,15 +111,10 @@ class Guest:
     def _find(self) -> list[int]:
         """The numbers by which the probe knows the devices."""
         found = self.probe.find()
-        on_bus = iter(sorted(device.device for device in found if device.pci))
-        in_memory = {device.factory: device.device for device in found if not device.pci}
-        numbers = []
-        for vdev in self.vdevs:
-            number = next(on_bus, None) if vdev.loc is None else in_memory.get(vdev.loc)
-            if number is None:
-                raise Finding(f"{self._name} does not find all of its {len(self.vdevs)} devices: {found}")
-            numbers.append(number)
-        return numbers
+        known = [number for number in numbers(found, [vdev.loc for vdev in self.vdevs]) if number is not None]
+        if len(known) < len(self.vdevs):
+            raise Finding(f"{self._name} does not find all of its {len(self.vdevs)} devices: {found}")
+        return known
 
     def _header(self, number: int) -> bytes:
         """The first bytes of a function's configuration space."""
