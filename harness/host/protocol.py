@@ -113,8 +113,15 @@ class RequestRefusedError(BenchError):
         self.status = status
 
 
+class OperationRefusedError(BenchError):
+    """The host has refused a program an operation on a region of which it is a client."""
+
+
 class HostConnection(Protocol):
-    """A program of the host as a client of one region. Offsets and lengths are bytes of data."""
+    """A program of the host as a client of one region. Offsets and lengths are bytes of data.
+
+    Every method raises OperationRefusedError when the host refuses it.
+    """
 
     index: int
     pages: int

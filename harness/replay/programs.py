@@ -8,7 +8,13 @@ import time
 import zlib
 from typing import Final
 
-from harness.host.protocol import HostConnection, HostProgram, RequestRefusedError, ShmemHostProtocol
+from harness.host.protocol import (
+    HostConnection,
+    HostProgram,
+    OperationRefusedError,
+    RequestRefusedError,
+    ShmemHostProtocol,
+)
 from harness.replay.parties import MARK, SEED_MASK, known_group
 from harness.replay.reference import Outcome
 from harness.replay.script import Step, as_text
@@ -61,6 +67,14 @@ class Program:
         if step.verb in ("attach", "join"):
             return self._open(step)
         _, connection = self._connections[step.connection]
+        try:
+            return self._use(step, connection, pulses, patience)
+        except OperationRefusedError:
+            # A client may do all of it, so no outcome of the model is like this one.
+            return {"refused": 1}
+
+    def _use(self, step: Step, connection: HostConnection, pulses: int, patience: float) -> Outcome:
+        """Do something with a region of which the program is a client."""
         match step.verb:
             case "detach":
                 del self._connections[step.connection]

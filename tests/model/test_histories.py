@@ -32,7 +32,14 @@ def _bench(folder: Path, fault: str | None, benches: Path = shipped.BENCHES) -> 
         bench.close()
 
 
-@pytest.mark.parametrize(("fault", "topic"), [("leaving-wipes-data", "data"), ("signals-leave-with-sender", "signals")])
+@pytest.mark.parametrize(
+    ("fault", "topic"),
+    [
+        ("leaving-wipes-data", "data"),
+        ("signals-leave-with-sender", "signals"),
+        ("program-refused-last-page", "data"),
+    ],
+)
 def test_a_history_finds_a_fault_and_is_made_short(tmp_path: Path, fault: str, topic: str) -> None:
     """What is left of it shows the fault again, from its text, and nothing on a host without the fault."""
     with _bench(tmp_path, fault) as bench, bench.host() as host:

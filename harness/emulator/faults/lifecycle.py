@@ -14,7 +14,8 @@ from harness.emulator.device.function import ShmemFunction
 from harness.emulator.device.regions import Client, Region, Registry
 from harness.emulator.faults.registration import fault
 from harness.emulator.machine.devices import VmDevices
-from harness.emulator.service.programs import Pulses
+from harness.emulator.service.messages import Read, Write
+from harness.emulator.service.programs import Failed, HostProgram, Pulses
 from harness.shmem import registers as reg
 
 fault(
@@ -343,6 +344,26 @@ fault(
     replace={
         (Pulses, "send"): _send_one_pulse_until_read,
         (Client, "take_status"): _allow_next_pulse,
+    },
+)
+
+
+def _refuse_last_page(original: Callable[..., tuple[int, int]]) -> Callable[..., tuple[int, int]]:
+    def span(self: HostProgram, request: Read | Write, length: int) -> tuple[int, int]:
+        fd, offset = original(self, request, length)
+        if offset + length > os.fstat(fd).st_size - reg.PAGE_SIZE:
+            raise Failed("the last page is not for programs")
+        return fd, offset
+
+    return span
+
+
+fault(
+    name="program-refused-last-page",
+    group="lifecycle",
+    text="a program of the host is refused the last page of a region of which it is a client",
+    replace={
+        (HostProgram, "_span"): _refuse_last_page,
     },
 )
 

@@ -32,7 +32,11 @@ _CHUNK: Final = 1 << 20
 """Bytes of data in one request or answer, well below the longest line."""
 
 
-class HostRequestError(BenchError):
+class HostRefusedError(BenchError):
+    """The host has refused an operation."""
+
+
+class HostRequestError(HostRefusedError):
     """The host has answered a request for a region with a status of ``harness.shmem.status``."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -43,7 +47,8 @@ class HostRequestError(BenchError):
 class HostClient:
     """A connection to a host's control socket. Not for use from several threads at once.
 
-    Every method raises BenchError when the host refuses, does not answer in time, or is gone.
+    Every method raises HostRefusedError when the host refuses, and BenchError when it does not answer in time or is
+    gone.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +78,7 @@ class HostClient:
         answer: dict[str, Any] = json.loads(line)
         if not answer["ok"]:
             message = f"the emulated host refused {operation!r}: {answer['error']}"
-            raise HostRequestError(message, answer["status"]) if "status" in answer else BenchError(message)
+            raise HostRequestError(message, answer["status"]) if "status" in answer else HostRefusedError(message)
         try:
             made: T = structure(answer, kind, operation)
         except StructureError as error:

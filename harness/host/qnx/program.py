@@ -7,7 +7,7 @@ import time
 from typing import Final, Self
 
 from harness.errors import BenchError
-from harness.host.protocol import HostConnection, HostProgram
+from harness.host.protocol import HostConnection, HostProgram, OperationRefusedError
 from harness.host.sockets import MOST_BYTES, exit_status, receive
 from harness.host.ssh import SshConnection
 
@@ -55,7 +55,10 @@ class QnxHostProgram(HostProgram):
         return _Connection(self, connection, index, pages)
 
     def ask(self, *words: object, seconds: float = _SECONDS) -> list[str]:
-        """The words of the answer to a request. Raises BenchError for an error, or none within so many seconds."""
+        """The words of the answer to a request. Raises OperationRefusedError for an error.
+
+        Raises BenchError where no answer comes within so many seconds, or one that is none.
+        """
         request = " ".join(str(word) for word in words)
         try:
             self._channel.sendall(f"{request}\n".encode())
@@ -63,6 +66,8 @@ class QnxHostProgram(HostProgram):
             raise self.error(f"takes no request: {error}") from error
         answer = self._line(time.monotonic() + seconds)
         found = answer.split()
+        if found[:1] == ["error"]:
+            raise OperationRefusedError(f"{self._name}: the host refuses {request[:80]!r} with {answer[:200]!r}")
         if found[:1] not in (["ok"], ["none"]):
             raise self.error(f"answered {request[:80]!r} with {answer[:200]!r}")
         return found
