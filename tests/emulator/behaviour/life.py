@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from harness.emulator.service.messages import Attach, WaitPulses
-from harness.emulator.service.programs import HostProgram
+from harness.emulator.service.messages import Attach, Connected, Read, WaitPulses, Write
+from harness.emulator.service.programs import Failed, HostProgram
 from harness.shmem import registers as reg
 from harness.shmem.registers import NOTIFY_ALL_OTHERS
 from tests.emulator.behaviour.watching import Scenario, clients, known, shown
@@ -81,6 +81,22 @@ async def pulses_of_a_program(host: Bench) -> object:
     return counts
 
 
+async def the_whole_region_of_a_program(host: Bench) -> object:
+    program = HostProgram(host.registry, host.registry.profile)
+    call = program.operations
+    clients(host, 1)
+    made = await call[Attach](Attach("talk"))
+    assert isinstance(made, Connected)
+    seen: list[object] = []
+    for request in (Write(1, made.pages * reg.PAGE_SIZE - 1, b"!"), Read(1, 0, made.pages * reg.PAGE_SIZE)):
+        try:
+            seen.append(await call[type(request)](request))
+        except Failed as refused:
+            seen.append(str(refused))
+    program.close()
+    return seen
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     joining_and_leaving,
     a_detach_of_one_of_two,
@@ -88,4 +104,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     the_end_of_the_maker,
     what_a_detach_keeps,
     pulses_of_a_program,
+    the_whole_region_of_a_program,
 )
