@@ -47,8 +47,9 @@ class Party:
 class End:
     """What one end of a stream says: how long it took, how many messages it has moved, and what it saw of them.
 
-    ``wrong`` messages had another number, length or checksum than the sender's. ``lost`` is whether it slept until the
-    limit although a signal was due. ``sleeps`` may end by one signal together.
+    ``wrong`` messages had another number, length or checksum than the sender's: ``what_is_wrong`` with message
+    ``first_wrong``, the first of them. ``lost`` is whether it slept until the limit although a signal was due.
+    ``sleeps`` may end by one signal together.
     """
 
     ns: int
@@ -56,6 +57,8 @@ class End:
     moved: int
     slots: int
     wrong: int
+    first_wrong: int
+    what_is_wrong: str
     signals: int
     sleeps: int
     lost: bool

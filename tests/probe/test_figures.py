@@ -88,8 +88,9 @@ def test_messages_arrive_once_and_unchanged(pair: Pair, how: How, size: int) -> 
         assert how == "signal" or (signals, sleeps) == (0, 0)
 
 
-def sent_while(pair: Pair, size: int, messages: int, meddle: str) -> int:
-    """How many messages of a stream are wrong after a command to the receiver before it has taken any."""
+def sent_while(pair: Pair, size: int, messages: int, meddle: str) -> tuple[int, int, str]:
+    """How many messages of a stream are wrong after a command to the receiver before it has taken any, which is the
+    first, and what of it."""
     one, two = parties(pair)
     session = 0x5EED
     with ThreadPoolExecutor(1) as pool:
@@ -100,20 +101,21 @@ def sent_while(pair: Pair, size: int, messages: int, meddle: str) -> int:
             two.command(meddle)
         received = two.command(f"stream receive {size} {messages} {one.index} {session} poll")
         sending.result()
-    return int(received["wrong"])
+    return received["wrong"], received["first_wrong"], received["what_is_wrong"]
 
 
 @pytest.mark.parametrize(
     ("meddle", "wrong"),
     [
-        ("", 0),
-        (f"poke {RING + MESSAGE_HEADER + 17:#x} 5a", 1),
-        (f"poke {RING:#x} 07", 1),
-        (f"poke {RING + 8:#x} 07", 1),
+        ("", (0, 0, "")),
+        (f"poke {RING + MESSAGE_HEADER + 17:#x} 5a", (1, 0, "checksum")),
+        (f"poke {RING:#x} 07", (1, 0, "number")),
+        (f"poke {RING + 8:#x} 07", (1, 0, "length")),
+        (f"poke {RING + 3 * (MESSAGE_HEADER + 128):#x} 07", (1, 3, "number")),
     ],
-    ids=["untouched", "payload", "number", "length"],
+    ids=["untouched", "payload", "number", "length", "number of the fourth"],
 )
-def test_a_changed_message_is_noticed(pair: Pair, meddle: str, wrong: int) -> None:
+def test_a_changed_message_is_noticed(pair: Pair, meddle: str, wrong: tuple[int, int, str]) -> None:
     assert sent_while(pair, 128, 5, meddle) == wrong
 
 

@@ -39,6 +39,8 @@ struct stream {
     char *ring;
     uint64_t slot, slots;
     uint64_t signals, sleeps, wrong;
+    uint64_t first_wrong;         /* number of the first message that is wrong, and what of it */
+    const char *what_is_wrong;
     bool lost;                    /* a sleep ended by its limit, although there was something to wake up for */
 };
 
@@ -169,17 +171,31 @@ static bool send(struct stream *stream, uint64_t *source)
     return wait_for(stream, stream->taken, stream->count, stream->sender_waits);
 }
 
+/* What of a message is not as it was sent, or NULL. */
+static const char *fault_of(const struct stream *stream, const struct message *message, uint64_t number)
+{
+    struct sums sums;
+
+    sums_of(message->payload, (const vector *)((const char *)message->payload + stream->size), &sums);
+    if (message->number != number)
+        return "number";
+    if (message->length != stream->size)
+        return "length";
+    return message->checksum != folded(&sums) ? "checksum" : NULL;
+}
+
 static bool receive(struct stream *stream)
 {
     for (uint64_t number = 0; number < stream->count; number++) {
-        struct message *message = message_at(stream, number);
-        struct sums sums;
+        const char *wrong;
 
         if (!wait_for(stream, stream->sent, number + 1, stream->receiver_waits))
             return false;
-        sums_of(message->payload, (const vector *)((char *)message->payload + stream->size), &sums);
-        stream->wrong += message->number != number || message->length != stream->size ||
-                         message->checksum != folded(&sums);
+        wrong = fault_of(stream, message_at(stream, number), number);
+        if (wrong && stream->wrong++ == 0) {
+            stream->first_wrong = number;
+            stream->what_is_wrong = wrong;
+        }
         move(stream, stream->taken, number + 1, stream->sender_waits);
     }
     return true;
@@ -280,6 +296,8 @@ static void run_stream(struct call *call)
     json_number(&call->json, "moved", *(sending ? stream.sent : stream.taken));
     json_number(&call->json, "slots", stream.slots);
     json_number(&call->json, "wrong", stream.wrong);
+    json_number(&call->json, "first_wrong", stream.first_wrong);
+    json_string(&call->json, "what_is_wrong", stream.what_is_wrong ? stream.what_is_wrong : "");
     json_number(&call->json, "signals", stream.signals);
     json_number(&call->json, "sleeps", stream.sleeps);
     json_bool(&call->json, "lost", stream.lost);
