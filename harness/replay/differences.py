@@ -62,6 +62,12 @@ def topics_of(step: Step, expected: Outcome, seen: Outcome, created: Collection[
     return topics
 
 
+def topics_shown(step: Step, outcome: Outcome) -> list[str]:
+    """What the values of a step that has shown what it must are about, value by value."""
+    topics = [_topic(step, name, outcome, outcome) for name in outcome]
+    return [*topics, "members"] if "control" in outcome else topics
+
+
 def _regions(values: Iterable[str]) -> set[str]:
     """The regions that these values of a list are about."""
     return {name.partition(" of ")[2] for name in values}

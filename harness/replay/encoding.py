@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from harness.replay.script import GUESTS, Step
@@ -88,9 +89,9 @@ def _about_connection(step: Step, handle: int, pages: int) -> str:
             return _joined("w", _CONTROL, handle, number("OFFSET"), number("WIDTH"), number("VALUE"))
 
 
-def meeting(handle: int, count: int) -> str:
-    """Wait until so many guests have come, counted since the region was made."""
-    return _joined("b", handle, MEET_OFFSET, count)
+def meeting(handle: int, number: int, clients: Iterable[int]) -> str:
+    """Wait until these clients of the region are at the meeting of this number, which no earlier one of it has had."""
+    return _joined("b", handle, MEET_OFFSET, number, sum(1 << client for client in clients))
 
 
 def _name(step: Step) -> str:

@@ -12,7 +12,6 @@ from typing import Final
 from harness.bench.guests import StartedGuest, Starter, Wanted, stop
 from harness.bench.settings import BenchConfig
 from harness.console.buffer import ConsoleEndedError
-from harness.errors import BenchError
 from harness.guest.probe import Probe, ProbeError
 from harness.guest.probe_results import numbers
 from harness.host.protocol import REJECTED, GuestEndedError
@@ -24,7 +23,6 @@ from harness.report.judging.judgements import Finding
 from harness.shmem.config import ShmemVdev
 
 _END_SECONDS: Final = 60.0
-_REFUSED_SECONDS: Final = 15.0
 _BATCH_SECONDS: Final = 90.0
 _BUSY_SECONDS: Final = 4.0
 _REPORT_SECONDS: Final = 5.0
@@ -72,13 +70,14 @@ class Guest:
         """Wait until qvm has ended without a guest. Raises Finding when it runs, or ends as if it had run."""
         guest, self._guest = present(self._guest), None
         try:
-            status = guest.qvm.wait_end(_REFUSED_SECONDS)
-        except BenchError:
-            raise Finding(f"{self._name} starts, though a create of it cannot be made") from None
+            guest.qvm.wait_console(self._config.boot_seconds)
+        except GuestEndedError as ended:
+            if ended.exit_status == 0:
+                raise Finding(f"qvm ends with status 0, though a create of {self._name} cannot be made") from ended
+        else:
+            raise Finding(f"{self._name} starts, though a create of it cannot be made")
         finally:
             stop([guest])
-        if status == 0:
-            raise Finding(f"qvm ends with status 0, though a create of {self._name} cannot be made")
 
     def open(self) -> None:
         """Wait until it answers, and find its devices. Raises Finding when qvm refuses what it has to accept."""

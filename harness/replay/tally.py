@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.replay.reference import Outcome
@@ -13,10 +15,13 @@ from harness.replay.script import HOST, Step
 class Tally:
     """Steps that were compared, the operations with their answers, and which of them came one after the other.
 
+    ``topics`` has how many of the compared values were about each topic (``harness.replay.differences``).
+
     An operation counts by its kind and by how it was answered: a refused request is another one than a granted one.
     """
 
     steps: int = 0
+    topics: Counter[str] = field(default_factory=Counter)
     operations: dict[str, int] = field(default_factory=dict)
     pairs: set[tuple[str, str]] = field(default_factory=set)
     states: set[int] = field(default_factory=set)
@@ -34,9 +39,10 @@ class Tally:
             self.pairs.add((self._before, operation))
         self._before = operation
 
-    def compared(self, steps: int) -> None:
-        """So many steps have been compared."""
+    def compared(self, steps: int, topics: Iterable[str]) -> None:
+        """So many steps have been compared, with values about these topics."""
         self.steps += steps
+        self.topics.update(topics)
 
     def state(self, key: object) -> None:
         """The system has been in this state."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from harness.replay.differences import Difference, DifferenceError, topics_of
+from harness.replay.differences import Difference, DifferenceError, topics_of, topics_shown
 from harness.replay.encoding import meeting, operation
 from harness.replay.parties import Client, Region
 from harness.replay.reference import Outcome, Reference
@@ -218,13 +218,19 @@ class Trial:
         if not left:
             self.world.check_means()
             raise DifferenceError(self._difference(steps, seen))
+        topics: list[str] = []
         for actor, several in steps.items():
             for step, shown in zip(several, left[0].expected.get(actor, []), strict=True):
                 self._tell(f"{step}{text_of(shown)}")
+                topics += topics_shown(step, shown)
         self._branches = list({branch.reference.key(): branch for branch in left}.values())
         for branch in self._branches:
             branch.expected = {}
-        self.tally.compared(sum(map(len, steps.values())))
+        if self.reference.facts.created:
+            topics.append("creation")
+        # Whatever a device does, it does in its place.
+        topics += ["placement"] * len(steps)
+        self.tally.compared(sum(map(len, steps.values())), topics)
 
     def _difference(self, steps: Mapping[str, Sequence[Step]], seen: Mapping[str, Seen]) -> Difference:
         """The first step of the actor whose values nothing explains."""
@@ -269,10 +275,11 @@ class Trial:
         common = _common(branches[0].reference, guests)
         if len(guests) < 2 or len(branches) > 1 or not common:
             return
-        common[0].region.met += len(guests)
+        common[0].region.met += 1
+        clients = [client.index for client in common]
         for actor, client in zip(guests, common, strict=True):
             handle = branches[0].reference.facts.handle(actor, client.connection)
-            self._operations[actor].insert(0, meeting(handle, client.region.met))
+            self._operations[actor].insert(0, meeting(handle, client.region.met, clients))
             self._steps[actor].insert(0, Step(actor, "status", (client.connection,)))
             branches[0].expected.setdefault(actor, []).append({"late": 0})
 

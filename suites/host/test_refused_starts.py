@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from fixtures.api import PATHS, REGIONS, GuestEndedError, judged
+from fixtures.api import PATHS, REGIONS, GuestEndedError, judge
 from fixtures.attempts import Try
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.drawn]
 ROUNDS: Final = 3
 STARTS: Final = 6
 _PEEKED: Final = 32
+SIGNALS: Final = 128
+"""A shell's exit statuses from here on are ends by a signal."""
 _NAMES: Final = tuple(f"region{number}" for number in range(8))
 _SIZES: Final = ("4096", "0x2000", "0x5000", "4096", "64k")
 WIDE: Final = (
@@ -100,6 +102,13 @@ def test_a_create_that_cannot_be_takes_everything_back(deploy: Deploy, attempt: 
         assert running.seen() == before, f"after a guest that did not start: {text}"
 
 
+def demand_refused(ended: GuestEndedError) -> None:
+    """The guest with the create is the one whose qvm ended, by itself and not well. A crash is no refusal."""
+    if ended.system != "guest0":
+        raise ended
+    judge(0 < ended.exit_status < SIGNALS, f"qvm ends with status {ended.exit_status}: {ended.messages}")
+
+
 @pytest.mark.parametrize("size", WIDE, ids="{:#x} bytes".format)
 @pytest.mark.requirement("SHM-CREATE-05", "SHM-CREATE-02")
 def test_a_create_of_a_size_beyond_31_bits_is_whole_or_keeps_the_guest_from_starting(
@@ -108,8 +117,8 @@ def test_a_create_of_a_size_beyond_31_bits_is_whole_or_keeps_the_guest_from_star
     """Either is right, as hosts have more memory or less. A smaller region than was asked for never is."""
     try:
         guest, peer = start_guests(f"create wide,{size:#x}", "")
-    except GuestEndedError:
-        judged()
+    except GuestEndedError as error:
+        demand_refused(error)
         return
     (made,) = creations(guest.vdevs[0], bench.profile)
     region = peer.request("wide", pages=1).region

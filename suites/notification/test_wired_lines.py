@@ -15,6 +15,7 @@ import pytest
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region, Work
+from fixtures.running.senders import wait_senders
 from fixtures.settings import Setting
 from harness.shmem.registers import PCI_COMMAND, PCI_COMMAND_NO_PIN
 
@@ -34,8 +35,8 @@ PAGES = 2
 # Offsets and widths of stores to the configuration space that have this bit.
 WITH_PIN_OFF = ((PCI_COMMAND + 1, 1), (PCI_COMMAND, 2), (PCI_COMMAND, 4))
 PIECES = 9
-# Of the speed of private memory; the figures themselves are measured in suites/performance.
-SLOWEST = 0.3
+# Of the speed before; the figures themselves are measured in suites/performance.
+SLOWEST = 0.1
 
 
 def check_exchange(asking: Region, serving: Region) -> None:
@@ -51,7 +52,6 @@ def check_exchange(asking: Region, serving: Region) -> None:
         count = region.guest.interrupt_count()
         changes = count.region(region.handle).from_sender(peer.index)
         assert (count.owned - earlier.owned, changes) == (MESSAGES, MESSAGES), region.guest.name
-        assert count.taken == count.owned + count.disowned
         assert count.disowned <= SPURIOUS, region.guest.name
 
 
@@ -81,19 +81,24 @@ def test_a_thousand_messages_by_the_pin(deploy: Deploy, setting: Setting) -> Non
 @pytest.mark.requirement("SHM-PCI-03", "SHM-CTRL-05")
 @pytest.mark.only(placement=["pci"])
 def test_data_is_memory_as_before_when_the_pin_has_told(deploy: Deploy, setting: Setting) -> None:
-    """Reads and writes of a region against private memory: each access as a message of its own takes a thousand times
-    as long."""
+    """Reads and writes of a region beside private memory, before and after: each access as a message of its own takes a
+    thousand times as long."""
     guest, peer, _ = deploy(*FREE)
     ours, theirs = guest.attach("swift", pages=PAGES), peer.attach("swift")
+    works: tuple[Work, ...] = ("read", "write")
+
+    def beside_private() -> list[float]:
+        speeds = [ours.speeds(work, block=4096, piece=PAGES * 4096, count=PIECES) for work in works]
+        return [speed.region / speed.private for speed in speeds]
+
+    before = beside_private()
     ours.pending()
     listen_by_line(setting, guest)
     for _ in range(FEW):
         theirs.signal(ours.index)
         assert guest.wait_interrupts(SECONDS).interrupts == 1
-    works: tuple[Work, ...] = ("read", "write")
-    for work in works:
-        speeds = ours.speeds(work, block=4096, piece=PAGES * 4096, count=PIECES)
-        assert speeds.region > SLOWEST * speeds.private, f"{work}: {speeds}"
+    for work, earlier, now in zip(works, before, beside_private(), strict=True):
+        assert now > SLOWEST * earlier, f"{work}: {now:.3g} of private memory's speed, {earlier:.3g} before"
 
 
 @pytest.mark.requirement("SHM-NOTIF-05")
@@ -143,7 +148,7 @@ def test_the_pin_is_silent_while_its_bit_says_so(deploy: Deploy, bench: Bench, s
         else:
             assert guest.wait_interrupts(SECONDS).senders(ours.handle) == 1 << theirs.index, f"on by {width} bytes"
 
-    off = False
+    off = unread = False
     try:
         for _ in range(TURNS):
             if random.random() < 0.4:
@@ -153,8 +158,13 @@ def test_the_pin_is_silent_while_its_bit_says_so(deploy: Deploy, bench: Bench, s
             else:
                 off, (offset, width) = random.random() < 0.5, random.choice(WITH_PIN_OFF)
                 switch(off, offset, width)
+            if unread and not off:
+                # What is due comes now, or never where it was an edge.
+                guest.wait_interrupts(CALM_SECONDS)
+                unread = False
             if random.random() < 0.7:
                 check(off, width)
+                unread |= off
         guest.check_disowned()
     finally:
         # The guests are those of the next test, too.
@@ -217,5 +227,4 @@ def test_what_was_read_or_left_interrupts_nobody(deploy: Deploy, setting: Settin
     ours, theirs = guest.attach("after"), peer.attach("after")
     ours.pending()
     theirs.signal(ours.index)
-    waited = guest.wait_interrupts(SECONDS)
-    assert waited.senders(ours.handle) == 1 << theirs.index
+    assert wait_senders(ours, 1 << theirs.index, SECONDS) == 1 << theirs.index

@@ -12,7 +12,7 @@ from labgrid.strategy import StrategyError
 from harness.errors import BenchError
 from harness.guest.probe import Probe
 from harness.guest.target import GuestTarget
-from harness.host.protocol import GuestEndedError, HostGuest, stop_guests
+from harness.host.protocol import REJECTED, GuestEndedError, HostGuest, stop_guests
 from harness.host.qnx.leftovers import end_leftovers
 from tests import programs
 from tests.boards.lab import Lab
@@ -78,6 +78,18 @@ def test_an_entry_below_dev_qvm_exists_exactly_while_the_guest_lives(lab: Lab) -
     assert host.path_exists("/dev/qvm/guest0")
     stop_guests([guest], "power-cut", programs.PATIENCE)
     assert not host.path_exists("/dev/qvm/guest0")
+
+
+def test_a_second_start_of_a_name_is_a_guest_that_ends_and_the_first_goes_on(lab: Lab) -> None:
+    host = lab.ready()
+    first = lab.start_guest(host)
+    first.wait_console(programs.PATIENCE)
+    noted = (lab.home / "shmem-harness/guest0.pid").read_text()
+    with pytest.raises(GuestEndedError) as ended:
+        lab.start_guest(host).wait_console(programs.PATIENCE)
+    assert ended.value.exit_status == REJECTED
+    assert first.exit_status() is None
+    assert (lab.home / "shmem-harness/guest0.pid").read_text() == noted
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from labgrid import Environment
 
+from fixtures.model import History
 from harness import shipped
 from harness.bench.state import Bench
 from harness.replay.histories import Histories
 from harness.replay.script import parse
+from harness.report.judging.judgements import taken
 from harness.target.benches import read_benches
 
 BENCH = "qemu-aarch64"
@@ -74,3 +76,17 @@ def test_a_qvm_that_refuses_what_the_profile_allows_is_a_difference(tmp_path: Pa
     assert failure is not None
     assert "qvm refuses the configuration of" in failure.difference.seen
     assert "the rules of this vdev refuse the region that it creates" in failure.difference.seen
+
+
+def test_a_topic_that_histories_cannot_show_is_not_passed(tmp_path: Path) -> None:
+    """A host of 7.0 has no permissions, and one that cannot list its regions shows none."""
+    with _bench(tmp_path, None) as bench, bench.host() as host:
+        histories = Histories(bench.config, host, "pci", tmp_path)
+        assert histories.run(SEED, 3000, SHRINK_SECONDS) is None
+    history = History(histories.tally, None, tmp_path / "steps")
+    for topic in ("access", "creation", "registers", "members", "signals", "interrupts", "data", "placement"):
+        before = taken()
+        history.must_agree([topic])
+        assert taken() > before, topic
+    with pytest.raises(pytest.skip.Exception, match="have shown nothing of permissions"):
+        history.must_agree(["permissions"])

@@ -68,3 +68,26 @@ def test_each_of_many_devices_attaches_to_a_region_of_its_own(
         probe.irq_on(how)
         client.attach(f"region{count - 1}").notify(1)
         assert probe.irq_wait(60).interrupts >= 1
+
+
+def test_a_line_goes_on_for_those_who_share_it_when_the_first_one_stops(tmp_path: Path) -> None:
+    """A PC's functions have four lines, or eight."""
+    with (
+        EmulatedHost(log=tmp_path / "host.log") as host,
+        host.client() as client,
+        running_guest(host, client, tmp_path, "x86_64", "\n".join(["vdev shmem"] * 9)) as probe,
+    ):
+        by_line: dict[int, list[int]] = {}
+        for device in probe.find():
+            by_line.setdefault(device.interrupt, []).append(device.device)
+        first, second = next(devices[:2] for devices in by_line.values() if len(devices) > 1)
+        for number in (first, second):
+            probe.select(number)
+            probe.attach(f"region{number}", 1)
+            probe.irq_on("pin")
+        probe.select(first)
+        probe.irq_off()
+        probe.select(second)
+        client.attach(f"region{second}").notify(1)
+        waited = probe.irq_wait(60)
+        assert (waited.interrupts >= 1, waited.timed_out) == (True, False)

@@ -306,7 +306,9 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
     def start_guest(self, system: str, configuration: str, console: str) -> HostGuest:
         """See ShmemHostProtocol."""
         files = self._prepared
-        pid_file = files.own(f"{system}.pid")
+        again = any(old.system == system and not old.ended for old in self._guests)
+        # The file of the one that runs stays: by that it is found should this run be killed.
+        pid_file = files.own(f"{system}{'-again' * again}.pid")
         terminal, uart = self._reach(console)
         launch = Launch(
             system=system,
@@ -319,6 +321,7 @@ class ShmemQnxHostDriver(Driver, ShmemHostProtocol):  # type: ignore[misc]
             terminal=terminal,
             set_raw=self.raw_mode,
             uart=uart,
+            again=again,
         )
         guest = QnxGuest(self._connected, launch, self.say)
         self._guests = [old for old in self._guests if not old.ended]

@@ -38,7 +38,8 @@ class Launch:
 
     ``folder`` is the directory in which qvm runs, ``pid_file`` where the shell notes its process id, ``node`` the entry
     of /dev/qvm that exists while the guest lives. ``terminal`` is the console's user side on the host, or the
-    ``uart`` of the board, reached from this machine, that the configuration hands to the guest.
+    ``uart`` of the board, reached from this machine, that the configuration hands to the guest. ``again``: a guest of
+    that name runs already, so that the entry is there whatever becomes of this one.
     """
 
     system: str
@@ -51,6 +52,7 @@ class Launch:
     terminal: str
     set_raw: str
     uart: ConsoleLocation | None = None
+    again: bool = False
 
     def command(self) -> str:
         """Shell text that runs qvm, notes its process id, cuts its power when the connection ends before it.
@@ -108,9 +110,11 @@ class QnxGuest(HostGuest):
     def wait_console(self, timeout: float) -> ConsoleLocation:
         """See HostGuest. The guest's entry below /dev/qvm is looked for between short waits for qvm's end."""
         deadline = time.monotonic() + timeout
-        while not self._exists(self._launch.node):
+        while self._launch.again or not self._exists(self._launch.node):
             if self._wait_ended(time.monotonic() + _NODE_SECONDS):
                 raise self._end_error()
+            if time.monotonic() > deadline and self._launch.again:
+                raise BenchError(f"another guest {self.system} still runs, at {self._launch.node}")
             if time.monotonic() > deadline:
                 raise BenchError(
                     f"guest {self.system} did not start within {timeout:g} s: there is no {self._launch.node} on"

@@ -139,9 +139,16 @@ static void describe_region(struct json *json, struct region *region)
 
 static void count(struct call *call, struct device *device)
 {
-    json_number(&call->json, "taken", device->taken);
-    json_number(&call->json, "owned", device->owned);
-    json_number(&call->json, "disowned", device->taken - device->owned);
+    uint64_t owned, taken;
+
+    /* Of one moment: an interrupt may come between two looks. */
+    do {
+        owned = device->owned;
+        taken = device->taken;
+    } while (owned != device->owned);
+    json_number(&call->json, "taken", taken);
+    json_number(&call->json, "owned", owned);
+    json_number(&call->json, "disowned", taken - owned);
     json_number(&call->json, "faults", device->faults);
     json_array(&call->json, "regions");
     for (struct region *region = NULL; (region = region_next(device, region));)

@@ -35,6 +35,19 @@
 #error "no accessors for this architecture"
 #endif
 
+/*
+ * Between two machines that share memory. On x86 a compiler may make an atomic exchange of a fence, which orders nothing
+ * where QEMU emulates a machine of one processor.
+ */
+static inline void machines_fence(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("mfence" ::: "memory");
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 static inline bool mmio_width_valid(uint64_t width)
 {
     return width == 1 || width == 2 || width == 4 || width == 8;

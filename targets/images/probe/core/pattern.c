@@ -27,9 +27,9 @@ void pattern_fill(volatile uint8_t *base, uint64_t offset, uint64_t length, uint
         base[offset] = byte_at(seed, offset);
 }
 
-static void compare_byte(struct mismatch *mismatch, const volatile uint8_t *base, uint64_t offset, uint64_t seed)
+static void compare_byte(struct mismatch *mismatch, uint8_t found, uint64_t offset, uint64_t seed)
 {
-    uint8_t expected = byte_at(seed, offset), found = base[offset];
+    uint8_t expected = byte_at(seed, offset);
 
     if (expected == found)
         return;
@@ -45,13 +45,16 @@ struct mismatch pattern_verify(const volatile uint8_t *base, uint64_t offset, ui
     struct mismatch mismatch = {0};
     uint64_t end = offset + length;
 
-    while (offset < end) {
-        if (offset % 8 == 0 && end - offset >= 8 &&
-            *(const volatile uint64_t *)(base + offset) == word_at(seed, offset / 8)) {
-            offset += 8;
-            continue;
-        }
-        compare_byte(&mismatch, base, offset++, seed);
+    for (; offset < end && offset % 8; offset++)
+        compare_byte(&mismatch, base[offset], offset, seed);
+    for (; end - offset >= 8; offset += 8) {
+        /* One load: what comes late must not be right at a second look. */
+        uint64_t word = *(const volatile uint64_t *)(base + offset);
+
+        for (unsigned i = 0; word != word_at(seed, offset / 8) && i < 8; i++)
+            compare_byte(&mismatch, (uint8_t)(word >> 8 * i), offset + i, seed);
     }
+    for (; offset < end; offset++)
+        compare_byte(&mismatch, base[offset], offset, seed);
     return mismatch;
 }

@@ -243,22 +243,27 @@ static void step_edges(const struct step *step)
     see(crc);
 }
 
-/* Waits until as many guests as FIELD[2] are here, by a count at offset FIELD[1] of a region: 0 when they are. */
+/*
+ * Waits until all clients of the mask FIELD[3] are at meeting FIELD[2]: 0 when they are. Each has a word of its own, from
+ * offset FIELD[1] of the region on: to add to one together, two machines need not be able to.
+ */
 static void step_meet(const struct step *step)
 {
     struct region *region = region_of(step->field[0]);
-    uint64_t end = clock_now_ns() + (uint64_t)PATIENCE_MS * MILLISECOND;
-    uint64_t *count;
+    uint64_t end = clock_now_ns() + (uint64_t)PATIENCE_MS * MILLISECOND, index;
+    volatile uint64_t *here;
 
     if (!region)
         return;
-    count = (uint64_t *)(uintptr_t)(region->data + step->field[1]);
-    __atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < step->field[2])
-        if (clock_now_ns() >= end) {
-            see(1);
-            return;
-        }
+    here = (volatile uint64_t *)(region->data + step->field[1]);
+    index = mmio_read(region->control + CONTROL_INDEX, 4) % SHMEM_CLIENTS;
+    __atomic_store_n(here + index, step->field[2], __ATOMIC_RELEASE);
+    for (unsigned client = 0; client < SHMEM_CLIENTS; client++)
+        while (step->field[3] >> client & 1 && __atomic_load_n(here + client, __ATOMIC_ACQUIRE) < step->field[2])
+            if (clock_now_ns() >= end) {
+                see(1);
+                return;
+            }
     see(0);
 }
 
@@ -320,7 +325,7 @@ static const struct kind kinds[] = {
     {'o', false, 3, 1, step_vacant},         /* OFFSET WIDTH VALUE */
     {'z', false, 1, 1, step_wait},           /* MILLISECONDS */
     {'i', false, 4, 1, step_interrupts},     /* DEVICE LEAST MOST PATIENCE */
-    {'b', false, 3, 1, step_meet},           /* HANDLE OFFSET COUNT */
+    {'b', false, 4, 1, step_meet},           /* HANDLE OFFSET NUMBER CLIENTS */
 };
 
 const struct kind *kind_of(char letter)

@@ -72,7 +72,8 @@ void step_left(const struct step *step)
         region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
         for (uint64_t number = 0; region->data && number < edges(region); number++)
             marks += (*edge(region, number) & MARK_MASK) == MARK;
-        memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
+        if (region->data)
+            memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
     }
     see(marks);
 }

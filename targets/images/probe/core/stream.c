@@ -81,10 +81,16 @@ static uint64_t folded(const struct sums *sums)
     return word[0] + 3 * word[1] + 5 * word[2] + 7 * word[3];
 }
 
-/* The same when NUMBER has been added to the first word of SIZE bytes: it is in each of its lane's sums. */
+/* Which vector of SIZE bytes message NUMBER differs in: one in each cache line in turn. */
+static uint64_t place_of(uint64_t number, uint64_t size)
+{
+    return number * (LINE / sizeof(vector)) % (size / sizeof(vector));
+}
+
+/* The same when NUMBER has been added to the first word of that vector: it is in its lane's sums from there on. */
 static uint64_t folded_with(const struct sums *sums, uint64_t number, uint64_t size)
 {
-    return folded(sums) + number + 5 * number * (size / sizeof(vector));
+    return folded(sums) + number + 5 * number * (size / sizeof(vector) - place_of(number, size));
 }
 
 static struct message *message_at(const struct stream *stream, uint64_t number)
@@ -117,8 +123,8 @@ static bool wait_sleeping(struct stream *stream, const volatile uint64_t *word, 
     while (!reached(word, value) && clock_now_ns() < end) {
         uint64_t seen = *interrupts;
 
-        __atomic_store_n(flag, 1, __ATOMIC_SEQ_CST);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        __atomic_store_n(flag, 1, __ATOMIC_RELEASE);
+        machines_fence();
         if (reached(word, value))
             break;
         stream->sleeps++;
@@ -137,11 +143,15 @@ static bool wait_for(struct stream *stream, const volatile uint64_t *word, uint6
     return stream->by_signal ? wait_sleeping(stream, word, value, flag) : wait_polling(word, value);
 }
 
-/* Moves a word, and wakes the other side if it waits for that. No exchange: it need not be one between two machines. */
+/*
+ * Moves a word, and wakes the other side if it waits for that. No exchange: it need not be one between two machines. The
+ * fence before it is for data in write-combining memory, which a store that releases does not order.
+ */
 static void move(struct stream *stream, volatile uint64_t *word, uint64_t value, volatile uint64_t *flag)
 {
+    machines_fence();
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    machines_fence();
     if (!stream->by_signal || !__atomic_load_n(flag, __ATOMIC_SEQ_CST))
         return;
     __atomic_store_n(flag, 0, __ATOMIC_SEQ_CST);
@@ -152,7 +162,6 @@ static void move(struct stream *stream, volatile uint64_t *word, uint64_t value,
 static bool send(struct stream *stream, uint64_t *source)
 {
     struct sums sums;
-    uint64_t first = source[0];
 
     sums_of((const vector *)source, (const vector *)((char *)source + stream->size), &sums);
     for (uint64_t number = 0; number < stream->count; number++) {
@@ -161,8 +170,11 @@ static bool send(struct stream *stream, uint64_t *source)
         if (number >= stream->slots &&
             !wait_for(stream, stream->taken, number + 1 - stream->slots, stream->sender_waits))
             return false;
-        source[0] = first + number;
+        uint64_t *changed = source + 2 * place_of(number, stream->size), unchanged = *changed;
+
+        *changed += number;
         copy(message->payload, (const vector *)source, (const vector *)((char *)source + stream->size));
+        *changed = unchanged;
         message->number = number;
         message->length = stream->size;
         message->checksum = folded_with(&sums, number, stream->size);
@@ -282,8 +294,9 @@ static void run_stream(struct call *call)
             call_fail(call, FAIL_LIMIT, "the guest has not as much private RAM", NULL);
             return;
         }
+        /* Other bytes than those that an earlier stream has left. */
         for (uint64_t i = 0; i < stream.size / sizeof *source; i++)
-            source[i] = (i + 1) * 0x9e3779b97f4a7c15ull;
+            source[i] = (i + 1) * (stream.session * 0xbf58476d1ce4e5b9ull ^ 0x9e3779b97f4a7c15ull);
         open(&stream);
     } else if (!opened(&stream)) {
         call_fail(call, FAIL_STATE, "no sender has opened this session", call->word[5]);

@@ -47,7 +47,12 @@ void processor_sleep(uint64_t until)
     const uint64_t second = 1000000000;
     uint64_t now = until ? clock_now_ns() : 0;
 
-    if (now < until) {
+    /* With no time left there is no timer either that would end the sleep. */
+    if (until && now >= until) {
+        interrupts_unmask();
+        return;
+    }
+    if (until) {
         uint64_t wait = until - now < second ? until - now : second;
 
         SYSTEM_WRITE(cntv_tval_el0, wait * clock_rate_hz() / second + 1);
@@ -59,9 +64,8 @@ void processor_sleep(uint64_t until)
     interrupts_unmask();
 }
 
-bool line_enable(unsigned line, bool edge, unsigned number)
+bool line_enable(unsigned line, bool edge)
 {
-    (void)number;
     if (line < FIRST_SHARED || line >= gic_lines() || line == machine.uart_intid)
         return false;
     gic_enable(line, edge);

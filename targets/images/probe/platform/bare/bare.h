@@ -47,12 +47,12 @@ bool pci_present(void);
 struct fault_context *fault_take(const struct fault *fault);
 
 /*
- * Interrupts. Supplied by each architecture: a line on and off (NUMBER is below INTERRUPTS_MAX, and the same for all that
- * share a line), where a message must go to interrupt with NUMBER, masking, and sleep.
+ * Interrupts. Supplied by each architecture: a line on and off, where a message must go to interrupt with NUMBER, which is
+ * below INTERRUPTS_MAX, masking, and sleep.
  */
 enum { INTERRUPTS_MAX = 16 };
 
-bool line_enable(unsigned line, bool edge, unsigned number);
+bool line_enable(unsigned line, bool edge);
 void line_disable(unsigned line);
 bool message_target(unsigned number, uint64_t *address, uint32_t *data);
 void interrupts_mask(void);

@@ -106,22 +106,13 @@ static bool same_line(const struct interrupt *a, const struct interrupt *b)
     return !a->message && !b->message && a->line == b->line;
 }
 
-/* The first that has this line; all who share it go by its number. */
-static unsigned number_of(unsigned slot)
-{
-    for (unsigned i = 0; i < slot; i++)
-        if (opened[i].used && same_line(&opened[i].interrupt, &opened[slot].interrupt))
-            return i;
-    return slot;
-}
-
 static bool enable(unsigned slot)
 {
     const struct interrupt *interrupt = &opened[slot].interrupt;
 
     if (interrupt->message)
         return message_enable(interrupt->function, slot);
-    return line_enable(interrupt->line, interrupt->edge, number_of(slot));
+    return line_enable(interrupt->line, interrupt->edge);
 }
 
 bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handler, void *context)
@@ -185,12 +176,8 @@ void interrupt_dispatch_line(unsigned line)
 
 void interrupt_dispatch_number(unsigned number)
 {
-    if (!opened[number].used)
-        return;
-    if (opened[number].interrupt.message)
+    if (opened[number].used && opened[number].interrupt.message)
         opened[number].handler(opened[number].context);
-    else
-        interrupt_dispatch_line(opened[number].interrupt.line);
 }
 
 void interrupt_wait(const volatile uint64_t *counter, uint64_t seen, uint64_t until)

@@ -5,7 +5,7 @@
  */
 #include "bare.h"
 
-enum { ENTRIES = 512, TABLES = 160, LEAF_LEVEL = 3, LARGE_LEVEL = 2, PAGE = 4096 };
+enum { ENTRIES = 512, TABLES = 320, LEAF_LEVEL = 3, LARGE_LEVEL = 2, PAGE = 4096 };
 
 enum change {
     SET_DEVICE = MEMORY_DEVICE,

@@ -96,6 +96,8 @@ void interrupt(struct frame *frame)
     if (frame->vector >= EXCEPTIONS) {
         if (frame->vector >= VECTOR_FIRST && frame->vector < VECTOR_FIRST + INTERRUPTS_MAX)
             interrupt_dispatch_number((unsigned)frame->vector - VECTOR_FIRST);
+        else if (frame->vector >= VECTOR_LINES && frame->vector < VECTOR_SPURIOUS)
+            interrupt_dispatch_line((unsigned)frame->vector - VECTOR_LINES);
         if (frame->vector != VECTOR_SPURIOUS)
             apic_end();
         return;
@@ -134,11 +136,12 @@ void processor_sleep(uint64_t until)
         apic_timer_stop();
 }
 
-bool line_enable(unsigned line, bool edge, unsigned number)
+/* A line has a vector of its own, whoever shares it comes or goes: another one while it is asserted would leave it stuck. */
+bool line_enable(unsigned line, bool edge)
 {
-    if (line >= apic_pins())
+    if (line >= apic_pins() || line >= VECTOR_SPURIOUS - VECTOR_LINES)
         return false;
-    apic_route(line, VECTOR_FIRST + number, edge);
+    apic_route(line, VECTOR_LINES + line, edge);
     return true;
 }
 

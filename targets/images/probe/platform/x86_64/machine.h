@@ -32,6 +32,6 @@ void serial_start(bool wakes);
 void mmu_start(const struct platform_facts *facts);
 unsigned physical_bits(void);
 
-enum { VECTOR_SERIAL = 0x24, VECTOR_TIMER = 0x25, VECTOR_FIRST = 0x30, VECTOR_SPURIOUS = 0xff };
+enum { VECTOR_SERIAL = 0x24, VECTOR_TIMER = 0x25, VECTOR_FIRST = 0x30, VECTOR_LINES = 0x40, VECTOR_SPURIOUS = 0xff };
 
 #endif
