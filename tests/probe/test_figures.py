@@ -28,6 +28,7 @@ ROUNDS = 40
 PAGES = 64
 RING = 4096
 MESSAGE_HEADER = 64
+OPENED = 0
 SENT = 64
 
 
@@ -134,6 +135,28 @@ def test_pieces_of_a_payload_that_change_places_are_noticed(pair: Pair) -> None:
         sending.result()
     assert payload[64:] != payload[:64]
     assert received["wrong"] == 1
+
+
+@pytest.mark.parametrize("line", [0, 64, 192])
+def test_bytes_of_an_earlier_stream_are_noticed(pair: Pair, line: int) -> None:
+    """A cache line of the payload that has not arrived still has what the stream before wrote there."""
+    one, two = parties(pair)
+    payload = RING + MESSAGE_HEADER
+
+    def message(session: int, old: bytes) -> tuple[bytes, int]:
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(one.command, f"stream send 256 1 {two.index} {session} poll")
+            while two.probe.read("data", OPENED, 8) != session or two.probe.read("data", SENT, 8) < 1:
+                assert not sending.done()
+            sent = two.probe.peek(payload, 256)
+            two.probe.poke(payload + line, old)
+            received = two.command(f"stream receive 256 1 {one.index} {session} poll")
+            sending.result()
+        return sent, received["wrong"]
+
+    first, wrong = message(0x5E01, b"")
+    assert wrong == 0
+    assert message(0x5E02, first[line : line + 64])[1] == 1
 
 
 @pytest.mark.long
