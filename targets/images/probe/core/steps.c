@@ -82,8 +82,10 @@ static void step_request(const struct step *step)
         return;
     if (step->name)
         name_write(device, step->name, (unsigned)step->field[3]);
+    interrupts_hold();
     mmio_write(device->factory + FACTORY_SIZE, 4, step->field[2]);
     see_request(step, device);
+    interrupts_release();
 }
 
 /* One store of eight bytes, FIELD[3], at FIELD[2]: over a part of the name and the size or find beside it. */
@@ -93,8 +95,10 @@ static void step_wide(const struct step *step)
 
     if (!device || step->field[2] > SHMEM_PAGE - WORD)
         return;
+    interrupts_hold();
     mmio_write(device->factory + step->field[2], WORD, step->field[3]);
     see_request(step, device);
+    interrupts_release();
 }
 
 static void step_find(const struct step *step)
@@ -103,8 +107,10 @@ static void step_find(const struct step *step)
 
     if (!device)
         return;
+    interrupts_hold();
     mmio_write(device->factory + FACTORY_FIND, 4, step->field[2]);
     see_request(step, device);
+    interrupts_release();
 }
 
 static void step_name(const struct step *step)
@@ -143,8 +149,10 @@ static void step_control(const struct step *step)
 
     if (!region)
         return;
+    interrupts_hold();
     status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
     region->members = status >> STATUS_MEMBERS_SHIFT;
+    interrupts_release();
     see(status | __atomic_exchange_n(&region->pending, 0, __ATOMIC_RELAXED));
     see(mmio_read(region->control + CONTROL_INDEX, 4));
 }
@@ -159,16 +167,17 @@ static void step_notify(const struct step *step)
     see(0);
 }
 
-/* Leaves by a store of FIELD[3] in FIELD[2] bytes at FIELD[1]. The handler of interrupts looks away before that. */
+/* Leaves by a store of FIELD[3] in FIELD[2] bytes at FIELD[1]. */
 static void step_detach(const struct step *step)
 {
     struct region *region = region_of(step->field[0]);
 
     if (!region)
         return;
-    region->attached = false;
+    interrupts_hold();
     mmio_write(region->control + step->field[1], (unsigned)step->field[2], step->field[3]);
     region_close(region);
+    interrupts_release();
     see(0);
 }
 

@@ -39,10 +39,13 @@ void step_listen(const struct step *step)
     if (step->field[1] != LISTEN_OFF)
         device->listening = device_listen(device, &interrupt);
     for (struct region *region = NULL; (region = region_next(device, region));) {
-        uint32_t status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
+        uint32_t status;
 
+        interrupts_hold();
+        status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
         region->members = status >> STATUS_MEMBERS_SHIFT;
         __atomic_fetch_or(&region->pending, status & STATUS_PENDING, __ATOMIC_RELAXED);
+        interrupts_release();
     }
     see(device->listening);
 }

@@ -124,6 +124,14 @@ void interrupt_close(void *context)
     }
 }
 
+void interrupts_hold(void)
+{
+}
+
+void interrupts_release(void)
+{
+}
+
 void interrupt_wait(const volatile uint64_t *counter, uint64_t seen, uint64_t until)
 {
     if (*counter == seen)

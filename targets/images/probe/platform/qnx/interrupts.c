@@ -70,6 +70,14 @@ void interrupt_serve(int ticket)
     }
 }
 
+void interrupts_hold(void)
+{
+}
+
+void interrupts_release(void)
+{
+}
+
 void interrupt_wait(const volatile uint64_t *counter, uint64_t seen, uint64_t until)
 {
     /* For events_wait() 0 would mean for ever. */
