@@ -7,7 +7,7 @@
 #include "text.h"
 
 enum { BUCKETS = 64 * 4 };
-#define ROUND_NS 10000000000ull   /* a busy machine may leave two guests and their host alone for seconds */
+#define ROUND_NS 6000000000ull    /* a busy machine may leave two guests and their host alone for seconds */
 #define START_NS 10000000000ull   /* the peer of a polled exchange may begin so much later */
 
 /* Four buckets for each power of two: the highest bit and the two after it. */
