@@ -52,3 +52,7 @@ class UsageError(HarnessError):
 
 class BenchError(HarnessError):
     """The bench broke: nothing is known about the requirement under test (exit status 2)."""
+
+
+class OperationRefusedError(BenchError):
+    """A host has refused an operation. It is a finding where the host has to carry it out."""

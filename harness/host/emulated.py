@@ -19,8 +19,7 @@ from labgrid.factory import target_factory
 from harness import events, provision
 from harness.emulator import qvm
 from harness.emulator.machine.board import ChipSet
-from harness.emulator.service.client import EmulatedHost, HostClient, HostRefusedError, HostRequestError
-from harness.emulator.service.client import HostConnection as ClientConnection
+from harness.emulator.service.client import EmulatedHost, HostClient, HostRequestError
 from harness.errors import BenchError
 from harness.host.protocol import (
     EMULATION,
@@ -39,7 +38,6 @@ from harness.host.protocol import (
     HostGuest,
     HostProgram,
     HostRegion,
-    OperationRefusedError,
     RequestRefusedError,
     Resources,
     ShmemHostProtocol,
@@ -142,65 +140,18 @@ class EmulatedHostProgram(HostProgram):
         """See HostProgram."""
         known = {region.name for region in self._client.regions()}
         with _refusals(name):
-            return EmulatedConnection(self._client.attach(name)) if name in known else None
+            return self._client.attach(name) if name in known else None
 
     def create(self, name: str, pages: int) -> HostConnection:
         """See HostProgram."""
         with _refusals(name):
-            return EmulatedConnection(self._client.create(name, pages))
+            return self._client.create(name, pages)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._client.close()
-
-
-class EmulatedConnection(HostConnection):
-    """A connection of such a program to a region."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
-        self.index = connection.index
-        self.pages = connection.pages
-
-    def read(self, offset: int, length: int) -> bytes:
-        """See HostConnection."""
-        with _refused_operations():
-            return self._connection.read(offset, length)
-
-    def write(self, offset: int, data: bytes) -> None:
-        """See HostConnection."""
-        with _refused_operations():
-            self._connection.write(offset, data)
-
-    def notify(self, mask: int) -> None:
-        """See HostConnection."""
-        with _refused_operations():
-            self._connection.notify(mask)
-
-    def status(self) -> int:
-        """See HostConnection."""
-        with _refused_operations():
-            return self._connection.status()
-
-    def wait_pulses(self, count: int, timeout: float) -> int:
-        """See HostConnection."""
-        with _refused_operations():
-            return self._connection.wait_pulses(count, timeout)
-
-    def detach(self) -> None:
-        """See HostConnection."""
-        with _refused_operations():
-            self._connection.detach()
-
-
-@contextlib.contextmanager
-def _refused_operations() -> Iterator[None]:
-    try:
-        yield
-    except HostRefusedError as error:
-        raise OperationRefusedError(str(error)) from error
 
 
 @contextlib.contextmanager

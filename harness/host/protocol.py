@@ -113,10 +113,6 @@ class RequestRefusedError(BenchError):
         self.status = status
 
 
-class OperationRefusedError(BenchError):
-    """The host has refused a program an operation on a region of which it is a client."""
-
-
 class HostConnection(Protocol):
     """A program of the host as a client of one region. Offsets and lengths are bytes of data.
 

@@ -8,13 +8,8 @@ import time
 import zlib
 from typing import Final
 
-from harness.host.protocol import (
-    HostConnection,
-    HostProgram,
-    OperationRefusedError,
-    RequestRefusedError,
-    ShmemHostProtocol,
-)
+from harness.errors import OperationRefusedError
+from harness.host.protocol import HostConnection, HostProgram, RequestRefusedError, ShmemHostProtocol
 from harness.replay.parties import MARK, SEED_MASK, known_group
 from harness.replay.reference import Outcome
 from harness.replay.script import Step, as_text

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from labgrid.strategy import StrategyError
 
-from harness.errors import BenchError
-from harness.host.protocol import HOST_CLIENT, PULSES, OperationRefusedError
+from harness.errors import BenchError, OperationRefusedError
+from harness.host.protocol import HOST_CLIENT, PULSES
 from harness.provision.compiler import Recipe, compile_c
 from harness.shmem.registers import STATUS_MEMBERS_SHIFT
 from tests import programs

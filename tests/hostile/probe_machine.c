@@ -119,8 +119,8 @@ bool interrupt_open(const struct interrupt *interrupt, interrupt_handler *handle
 
 void interrupt_again(void *context) { (void)context; }
 void interrupt_close(void *context) { (void)context; }
-void interrupts_hold(void) {}
-void interrupts_release(void) {}
+void interrupts_mask(void) {}
+void interrupts_unmask(void) {}
 
 void interrupt_wait(const volatile uint64_t *counter, uint64_t before, uint64_t until)
 {

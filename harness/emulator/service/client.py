@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 from harness.emulator.machine.board import ChipSet
 from harness.emulator.service import messages, own_host
 from harness.emulator.service.protocol import SOCKET_NAME, connect
-from harness.errors import BenchError
+from harness.errors import BenchError, OperationRefusedError
 from harness.paths import plain_folder
 from harness.structured import StructureError, structure, unstructure
 
@@ -32,11 +32,7 @@ _CHUNK: Final = 1 << 20
 """Bytes of data in one request or answer, well below the longest line."""
 
 
-class HostRefusedError(BenchError):
-    """The host has refused an operation."""
-
-
-class HostRequestError(HostRefusedError):
+class HostRequestError(OperationRefusedError):
     """The host has answered a request for a region with a status of ``harness.shmem.status``."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -47,8 +43,8 @@ class HostRequestError(HostRefusedError):
 class HostClient:
     """A connection to a host's control socket. Not for use from several threads at once.
 
-    Every method raises HostRefusedError when the host refuses, and BenchError when it does not answer in time or is
-    gone.
+    Every method raises OperationRefusedError when the host refuses, and BenchError when it does not answer in time or
+    is gone.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +74,7 @@ class HostClient:
         answer: dict[str, Any] = json.loads(line)
         if not answer["ok"]:
             message = f"the emulated host refused {operation!r}: {answer['error']}"
-            raise HostRequestError(message, answer["status"]) if "status" in answer else HostRefusedError(message)
+            raise HostRequestError(message, answer["status"]) if "status" in answer else OperationRefusedError(message)
         try:
             made: T = structure(answer, kind, operation)
         except StructureError as error:

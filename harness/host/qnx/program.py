@@ -6,8 +6,8 @@ from __future__ import annotations
 import time
 from typing import Final, Self
 
-from harness.errors import BenchError
-from harness.host.protocol import HostConnection, HostProgram, OperationRefusedError
+from harness.errors import BenchError, OperationRefusedError
+from harness.host.protocol import HostConnection, HostProgram
 from harness.host.sockets import MOST_BYTES, exit_status, receive
 from harness.host.ssh import SshConnection
 

@@ -145,11 +145,11 @@ static void run_attach(struct call *call)
     }
     name_write(device, call->word[1], (unsigned)length);
     /* An interrupt that comes before the region is known would be answered without a look at it. */
-    interrupts_hold();
+    interrupts_mask();
     mmio_write(device->factory + FACTORY_SIZE, 4, pages);
     outcome = outcome_read(device);
     trouble = outcome.status == 0 ? region_open(device, &outcome, &regions[handle], &status) : NULL;
-    interrupts_release();
+    interrupts_unmask();
     if (outcome.status != 0) {
         outcome_describe(&call->json, &outcome);
         json_null(&call->json, "handle");
@@ -220,10 +220,10 @@ static void run_detach(struct call *call)
 
     if (!region || (call->words > 1 && !call_number(call, 1, UINT32_MAX, &value)))
         return;
-    interrupts_hold();
+    interrupts_mask();
     mmio_write(region->control + CONTROL_DETACH, 4, value);
     region_close(region);
-    interrupts_release();
+    interrupts_unmask();
     json_number(&call->json, "handle", region_handle(region));
     json_hex(&call->json, "control", region->physical);
     json_hex(&call->json, "data", region->physical + SHMEM_PAGE);

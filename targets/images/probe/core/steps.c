@@ -55,8 +55,8 @@ static void see_outcome(unsigned number, const struct outcome *outcome)
     see(outcome->vector);
 }
 
-/* After a request by device FIELD[0]: what its registers say; a region that is new is opened as handle FIELD[1]. */
-static void see_request(const struct step *step, struct device *device)
+/* What the registers of device FIELD[0] say after a request; a region that is new is opened as handle FIELD[1]. */
+static void see_answer(const struct step *step, struct device *device)
 {
     struct region *region = region_numbered(step->field[1]);
     struct outcome outcome = outcome_read(device);
@@ -74,6 +74,15 @@ static void see_request(const struct step *step, struct device *device)
     see(status);
 }
 
+/* The request that a store makes. No interrupt comes before its region is known. */
+static void see_request(const struct step *step, struct device *device, uint64_t offset, unsigned width, uint64_t value)
+{
+    interrupts_mask();
+    mmio_write(device->factory + offset, width, value);
+    see_answer(step, device);
+    interrupts_unmask();
+}
+
 static void step_request(const struct step *step)
 {
     struct device *device = step_device(step);
@@ -82,10 +91,7 @@ static void step_request(const struct step *step)
         return;
     if (step->name)
         name_write(device, step->name, (unsigned)step->field[3]);
-    interrupts_hold();
-    mmio_write(device->factory + FACTORY_SIZE, 4, step->field[2]);
-    see_request(step, device);
-    interrupts_release();
+    see_request(step, device, FACTORY_SIZE, 4, step->field[2]);
 }
 
 /* One store of eight bytes, FIELD[3], at FIELD[2]: over a part of the name and the size or find beside it. */
@@ -95,10 +101,7 @@ static void step_wide(const struct step *step)
 
     if (!device || step->field[2] > SHMEM_PAGE - WORD)
         return;
-    interrupts_hold();
-    mmio_write(device->factory + step->field[2], WORD, step->field[3]);
-    see_request(step, device);
-    interrupts_release();
+    see_request(step, device, step->field[2], WORD, step->field[3]);
 }
 
 static void step_find(const struct step *step)
@@ -107,10 +110,7 @@ static void step_find(const struct step *step)
 
     if (!device)
         return;
-    interrupts_hold();
-    mmio_write(device->factory + FACTORY_FIND, 4, step->field[2]);
-    see_request(step, device);
-    interrupts_release();
+    see_request(step, device, FACTORY_FIND, 4, step->field[2]);
 }
 
 static void step_name(const struct step *step)
@@ -149,10 +149,10 @@ static void step_control(const struct step *step)
 
     if (!region)
         return;
-    interrupts_hold();
+    interrupts_mask();
     status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
     region->members = status >> STATUS_MEMBERS_SHIFT;
-    interrupts_release();
+    interrupts_unmask();
     see(status | __atomic_exchange_n(&region->pending, 0, __ATOMIC_RELAXED));
     see(mmio_read(region->control + CONTROL_INDEX, 4));
 }
@@ -174,10 +174,10 @@ static void step_detach(const struct step *step)
 
     if (!region)
         return;
-    interrupts_hold();
+    interrupts_mask();
     mmio_write(region->control + step->field[1], (unsigned)step->field[2], step->field[3]);
     region_close(region);
-    interrupts_release();
+    interrupts_unmask();
     see(0);
 }
 

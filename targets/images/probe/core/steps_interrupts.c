@@ -41,11 +41,11 @@ void step_listen(const struct step *step)
     for (struct region *region = NULL; (region = region_next(device, region));) {
         uint32_t status;
 
-        interrupts_hold();
+        interrupts_mask();
         status = (uint32_t)mmio_read(region->control + CONTROL_STATUS, 4);
         region->members = status >> STATUS_MEMBERS_SHIFT;
         __atomic_fetch_or(&region->pending, status & STATUS_PENDING, __ATOMIC_RELAXED);
-        interrupts_release();
+        interrupts_unmask();
     }
     see(device->listening);
 }

@@ -120,11 +120,11 @@ void interrupt_again(void *context);
 void interrupt_close(void *context);
 
 /*
- * No handler is called from a hold to its release: what it and the program do to a region is one after the other. Holds are
- * not nested. A platform that calls handlers from waits alone has nothing to do.
+ * No handler is called while interrupts are masked: what it and the program do to a region is one after the other. Not
+ * nested. A platform that calls handlers from waits alone has nothing to do.
  */
-void interrupts_hold(void);
-void interrupts_release(void);
+void interrupts_mask(void);
+void interrupts_unmask(void);
 
 /* Waits until a handler has changed *COUNTER from SEEN, at most until clock_now_ns() is UNTIL. */
 void interrupt_wait(const volatile uint64_t *counter, uint64_t seen, uint64_t until);

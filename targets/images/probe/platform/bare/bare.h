@@ -48,15 +48,13 @@ struct fault_context *fault_take(const struct fault *fault);
 
 /*
  * Interrupts. Supplied by each architecture: a line on and off, where a message must go to interrupt with NUMBER, which is
- * below INTERRUPTS_MAX, masking, and sleep.
+ * below INTERRUPTS_MAX, and sleep; masking is in platform.h.
  */
 enum { INTERRUPTS_MAX = 16 };
 
 bool line_enable(unsigned line, bool edge);
 void line_disable(unsigned line);
 bool message_target(unsigned number, uint64_t *address, uint32_t *data);
-void interrupts_mask(void);
-void interrupts_unmask(void);
 
 /* Interrupts are masked before and unmasked after; one that came in between ends the sleep. UNTIL 0: no time limit. */
 void processor_sleep(uint64_t until);

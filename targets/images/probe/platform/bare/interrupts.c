@@ -180,16 +180,6 @@ void interrupt_dispatch_number(unsigned number)
         opened[number].handler(opened[number].context);
 }
 
-void interrupts_hold(void)
-{
-    interrupts_mask();
-}
-
-void interrupts_release(void)
-{
-    interrupts_unmask();
-}
-
 void interrupt_wait(const volatile uint64_t *counter, uint64_t seen, uint64_t until)
 {
     while (*counter == seen && clock_now_ns() < until) {

@@ -124,11 +124,11 @@ void interrupt_close(void *context)
     }
 }
 
-void interrupts_hold(void)
+void interrupts_mask(void)
 {
 }
 
-void interrupts_release(void)
+void interrupts_unmask(void)
 {
 }
 

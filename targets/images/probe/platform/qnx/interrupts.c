@@ -70,11 +70,11 @@ void interrupt_serve(int ticket)
     }
 }
 
-void interrupts_hold(void)
+void interrupts_mask(void)
 {
 }
 
-void interrupts_release(void)
+void interrupts_unmask(void)
 {
 }
 
