@@ -2,8 +2,9 @@
 """Guests of stock QEMU with its own shared memory devices, which figures of ``vdev shmem`` are held against.
 
 They run the same probe on the same machines as the guests of the embedded benches, without the emulated host: memory by
-``ivshmem-plain``, signals by ``ivshmem-doorbell``. The latter's server only hands out descriptors, one for each peer,
-and is not on the way of a signal; so it is done before the guests run, by messages that wait for QEMU in a socket.
+``ivshmem-plain``, signals by ``ivshmem-doorbell``, registers by a vfio-user server in C (``register_server.py``). The
+server of doorbells only hands out descriptors, one for each peer, and is not on the way of a signal; so it is done
+before the guests run, by messages that wait for QEMU in a socket.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import os
 import socket
 import struct
 import tempfile
+from collections.abc import Sequence
 from typing import IO, Final, Self
 
 from harness.arch import Arch
 from harness.bench import alone
+from harness.bench.register_server import RegisterServer
 from harness.errors import BenchError
 from harness.guest.probe import Probe
-from harness.guest.probe_measurements import Comparison, RoundTrips
+from harness.guest.probe_measurements import Comparison, RoundTrips, Timing
 from harness.guest.socket_console import SocketConsole
+from harness.shmem.registers import STATUS_OFFSET
 
 MEMORY: Final = 16 << 20
 """Bytes that the guests share."""
@@ -46,13 +50,19 @@ class ReferenceGuests:
         try:
             memory = self._memory()
             bells = self._bells()
+            registers = self._stack.enter_context(RegisterServer())
             for number in range(_PEERS):
-                self.probes.append(self._start(number, memory, bells[number]))
-            for number, probe in enumerate(self.probes):
+                # The server has room for one.
+                more = () if number else ("-device", registers.argument)
+                self.probes.append(self._start(number, memory, bells[number], more))
+            for number in range(_PEERS):
                 self._first_answer(number)
+            registers.connected()
+            for number, probe in enumerate(self.probes):
                 position = probe.command("doorbell on")["position"]
                 if position != number:
                     raise BenchError(f"peer {number} of ivshmem-doorbell has the position {position}")
+            self.probes[0].find()
         except BaseException:
             self._stack.close()
             raise
@@ -71,6 +81,10 @@ class ReferenceGuests:
         self.probes[1].command(f"doorbell serve 0 {rounds}")
         command = f"doorbell ring 1 {rounds}"
         return RoundTrips.of(self.probes[0].command(command, timeout=2 * _BUSY, busy=_BUSY))
+
+    def register_reads(self, count: int) -> Timing:
+        """``count`` loads of a register of the server, each timed by itself; the probe keeps the times."""
+        return self.probes[0].timed("factory", STATUS_OFFSET, 4, count)
 
     def _memory(self) -> int:
         memory = os.memfd_create("reference")
@@ -96,7 +110,7 @@ class ReferenceGuests:
             ends.append(end)
         return ends
 
-    def _start(self, number: int, memory: int, bell: socket.socket) -> Probe:
+    def _start(self, number: int, memory: int, bell: socket.socket, more: Sequence[str]) -> Probe:
         # What QEMU says is an error, or nothing.
         words = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         backend = f"memory-backend-file,id=memory,size={MEMORY},share=on,mem-path=/proc/self/fd/{memory}"
@@ -105,6 +119,7 @@ class ReferenceGuests:
             *("-device", "ivshmem-plain,memdev=memory"),
             *("-chardev", f"socket,id=bell,fd={bell.fileno()}"),
             *("-device", "ivshmem-doorbell,chardev=bell,vectors=1"),
+            *more,
         )
         descriptors = (bell.fileno(), memory)
         process, console = alone.start(self._arch, self._machine(), devices, descriptors=descriptors, words=words)

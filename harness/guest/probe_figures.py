@@ -15,8 +15,9 @@ from itertools import count
 from typing import Any, Final, Literal, TypeVar
 
 from harness.guest.probe import TIMEOUT, Memory, Probe, Work
-from harness.guest.probe_measurements import RoundTrips, Share
+from harness.guest.probe_measurements import RequestTimes, RoundTrips, Share
 from harness.measure.clock import Exchange, Reading
+from harness.shmem.name_lists import encode_name
 
 How = Literal["poll", "signal"]
 
@@ -114,6 +115,16 @@ def samples(probe: Probe) -> list[int]:
 def samples_us(probe: Probe) -> list[float]:
     """The same in microseconds."""
     return [nanoseconds / 1000 for nanoseconds in samples(probe)]
+
+
+def requests(probe: Probe, name: str, pages: int, count: int) -> RequestTimes:
+    """``count`` (at most 8192) requests for a region, each timed; what is granted is left at once.
+
+    The samples are pairs, of the request and of leaving. Raises ProbeDeviceError where equal requests have different
+    statuses.
+    """
+    command = f"requests {encode_name(name)} {pages} {count}"
+    return RequestTimes.of(probe.command(command, timeout=_BUSY + TIMEOUT, busy=_BUSY))
 
 
 def polled_round_trips(asking: Party, serving: Party, rounds: int, *, times: bool = False) -> RoundTrips:

@@ -31,6 +31,22 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class RequestTimes:
+    """Equal requests, which all had the same ``status``: from the store of the size until the status is read.
+
+    ``detach`` is the store that leaves the region again; its times are 0 where the request is refused.
+    """
+
+    status: int
+    request: Timing
+    detach: Timing
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        return cls(answer["status"], Timing.of(answer["request"]), Timing.of(answer["detach"]))
+
+
+@dataclass(frozen=True)
 class Mismatch:
     """A byte that is not what the pattern says."""
 

@@ -4,7 +4,7 @@
 from harness.provision.apt import fetch_packages
 from harness.provision.cache import cache_dir, cached
 from harness.provision.compiler import Recipe, compile_c, load_recipe
-from harness.provision.images import probe_image, qvm_program, window_library
+from harness.provision.images import probe_image, qvm_program, register_server, window_library
 from harness.provision.inventory import ManifestItem, manifest
 from harness.provision.qemu_program import Qemu, qemu
 
@@ -21,5 +21,6 @@ __all__ = [
     "probe_image",
     "qemu",
     "qvm_program",
+    "register_server",
     "window_library",
 ]

@@ -12,7 +12,7 @@ from harness.arch import Arch
 from harness.errors import HarnessError
 from harness.provision.cache import Entry, discard
 from harness.provision.compiler import Recipe, compile_c
-from harness.provision.images import PROBES, probe_recipe, qvm_recipe, window_recipe
+from harness.provision.images import PROBES, probe_recipe, qvm_recipe, register_server_recipe, window_recipe
 from harness.provision.linux.driver import MODULE, has_headers, linux_driver
 from harness.provision.linux.image import linux_kernel, linux_root
 from harness.provision.notice import notice
@@ -42,6 +42,7 @@ def provision(arches: Iterable[Arch], images: Collection[str] = IMAGES) -> dict[
             found.update(_driver(arch))
     found["window library"] = _compiled(window_recipe())
     found["qvm"] = _compiled(qvm_recipe())
+    found["register server"] = _compiled(register_server_recipe())
     return found
 
 

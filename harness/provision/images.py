@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the harness builds from its own C sources: the probe guest's images, the library that QEMU preloads, qvm."""
+"""What the harness builds from its own C sources: the probe guest's images, and programs for this machine."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ PROBE_STARTS: Final[dict[Arch | ProbeVariant, int]] = {
 PROBE_RECIPE: Final = shipped.TARGETS / "images/probe/recipe.toml"
 _EMULATOR: Final = shipped.PACKAGE / "emulator"
 _WINDOW: Final = _EMULATOR / "window"
+_BENCH: Final = shipped.PACKAGE / "bench"
 # An old C library's symbols only: the window library is loaded into QEMUs of unknown age.
 _THIS_MACHINE: Final = f"{platform.machine()}-linux-gnu.2.28"
 
@@ -49,6 +50,12 @@ def qvm_program() -> Path:
     return compile_c(recipe).path / recipe.output
 
 
+def register_server() -> Path:
+    """The vfio-user server that figures are held against. Raises HarnessError when it does not compile."""
+    recipe = register_server_recipe()
+    return compile_c(recipe).path / recipe.output
+
+
 def probe_recipe(arch: Arch, variant: ProbeVariant = "") -> Recipe:
     """How the probe's image is made (see its own recipe file); without a variant, the one that QEMU's machine boots."""
     return load_recipe(PROBE_RECIPE, variant or arch)
@@ -62,6 +69,11 @@ def window_recipe() -> Recipe:
 def qvm_recipe() -> Recipe:
     """How qvm is made."""
     return _for_this_machine("qvm", _EMULATOR / "qvm.c", "qvm")
+
+
+def register_server_recipe() -> Recipe:
+    """How the vfio-user server that figures are held against is made."""
+    return _for_this_machine("register server", _BENCH / "register_server.c", "register-server")
 
 
 def _for_this_machine(name: str, source: Path, output: str, *flags: str) -> Recipe:
@@ -79,4 +91,5 @@ def _for_this_machine(name: str, source: Path, output: str, *flags: str) -> Reci
 def built() -> dict[str, Recipe]:
     """Everything that is built here, by its name in the manifest."""
     probes = {f"probe-{variant or arch}": probe_recipe(arch, variant) for arch in ARCHES for variant in PROBES[arch]}
-    return {**probes, "window-library": window_recipe(), "qvm": qvm_recipe()}
+    programs = {"qvm": qvm_recipe(), "register-server": register_server_recipe()}
+    return {**probes, "window-library": window_recipe(), **programs}

@@ -17,6 +17,7 @@ from fixtures.api import HostProgram
 from fixtures.deployment import Deploy
 from fixtures.figures.channel import How, RoundTrips, Signals, Stream, listening, polled, polled_by_way, stream
 from fixtures.figures.fixture import Reference, Watch
+from fixtures.figures.recording import record_times
 from fixtures.figures.ways import Ways, settled
 from fixtures.guest import Guest, Region
 from fixtures.records import Conditions, Metrics
@@ -39,36 +40,6 @@ def attached(guests: tuple[Guest, ...], name: str) -> tuple[Region, Region]:
     """Both in one region, and none listens."""
     ours, theirs = (guest.attach(name, pages=PAGES) for guest in guests)
     return ours, theirs
-
-
-def record_times(
-    metrics: Metrics,
-    name: str,
-    batches: Sequence[Sequence[float]],
-    conditions: Conditions,
-    *,
-    against: str = "",
-    reference: Sequence[Sequence[float]] = (),
-) -> None:
-    """A distribution of times, and how it compares with that of the reference, batch by batch.
-
-    The fastest round of each batch is recorded beside the median: what else a machine does hardly moves it.
-    """
-    every = [time for batch in batches for time in batch]
-    for suffix, of_batch, times in (("", median, every), (", fastest", min, [])):
-        samples, beside = ([of_batch(batch) for batch in taken] for taken in (batches, reference))
-        metrics.record(
-            name=f"{name}{suffix}",
-            unit="us",
-            value=of_batch(every),
-            samples=samples,
-            times=times,
-            reference=median(beside) if beside else None,
-            reference_samples=beside,
-            against=against,
-            better="lower",
-            conditions=conditions,
-        )
 
 
 def record_ways(

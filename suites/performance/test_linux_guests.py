@@ -11,7 +11,7 @@ import pytest
 from fixtures.deployment import Deploy
 from fixtures.figures.channel import How, RoundTrips, Stream, listening, stream
 from fixtures.figures.fixture import Network, Watch
-from fixtures.figures.recording import record_beside
+from fixtures.figures.recording import record_beside, record_times
 from fixtures.guest import Speeds, Work
 from fixtures.records import Metrics
 from suites.performance import test_channels as channels
@@ -63,7 +63,7 @@ def test_round_trips_of_linux(deploy: Deploy, metrics: Metrics) -> None:
     batches = [trips.batch(ROUNDS) for _ in range(BATCHES)]
     trips.check()
     conditions = watch.conditions(pages=channels.PAGES, mapping="device")
-    channels.record_times(metrics, "round trip, interrupt, Linux", batches, conditions)
+    record_times(metrics, "round trip, interrupt, Linux", batches, conditions)
 
 
 @by_ssh

@@ -14,6 +14,8 @@ from harness.bench import reference
 from harness.bench.reference import ReferenceGuests
 from harness.errors import BenchError
 from harness.guest.probe_figures import Party, samples, signals
+from harness.paths import plain_base
+from harness.shmem.registers import SIGNATURE
 
 ROUNDS = 50
 
@@ -53,6 +55,13 @@ def test_the_memory_is_compared_with_private_memory(guests: ReferenceGuests) -> 
     assert (compared.span, compared.region.count, compared.private.count) == (reference.MEMORY, 5, 5)
 
 
+def test_registers_are_read_from_a_server_of_their_own(guests: ReferenceGuests) -> None:
+    assert guests.register_reads(ROUNDS).count == ROUNDS
+    assert len(samples(guests.probes[0])) == ROUNDS
+    factory = guests.probes[0].factory()
+    assert (factory.signature, factory.status, factory.size, any(factory.name)) == (SIGNATURE, 0, 0, False)
+
+
 def children() -> set[int]:
     """Processes of which this one is the parent."""
     found = set()
@@ -69,7 +78,8 @@ def children() -> set[int]:
 def test_nothing_is_left_of_them() -> None:
     before, descriptors = children(), set(os.listdir("/proc/self/fd"))  # noqa: PTH208
     with ReferenceGuests("x86_64"):
-        assert len(children() - before) == 2
+        assert len(children() - before) == 3
+        assert not list(plain_base().glob("shmem-registers-*"))
     assert children() <= before
     assert len(os.listdir("/proc/self/fd")) <= len(descriptors)  # noqa: PTH208
 

@@ -15,6 +15,7 @@ from harness.guest.probe_figures import (
     clock_reading,
     exchange,
     polled_round_trips,
+    requests,
     samples,
     signals,
     stream,
@@ -22,6 +23,7 @@ from harness.guest.probe_figures import (
 )
 from harness.measure.clock import Offset
 from harness.measure.statistics import percentile
+from harness.shmem.status import Status
 from tests.probe.pair import Pair
 
 ROUNDS = 40
@@ -73,6 +75,31 @@ def test_many_times_come_in_several_answers(pair: Pair) -> None:
     assert len(times) == count
     assert timing.p99_ns <= timing.p999_ns <= timing.max_ns == max(times)
     assert timing.mean_ns == sum(times) // count
+
+
+def test_requests_that_are_granted_are_left_each_time(pair: Pair) -> None:
+    peer = pair.two.attach("figures", PAGES)
+    assert peer.handle is not None
+    before = pair.two.status(handle=peer.handle).members
+    seen = requests(pair.one, "figures", PAGES, ROUNDS)
+    assert (seen.status, seen.request.count, seen.detach.count) == (Status.OK, ROUNDS, ROUNDS)
+    times = samples(pair.one)
+    assert (min(times[::2]), max(times[1::2])) == (seen.request.min_ns, seen.detach.max_ns)
+    assert min(times) > 0
+    assert pair.two.status(handle=peer.handle).members == before
+
+
+def test_requests_that_are_refused_leave_nothing(pair: Pair) -> None:
+    seen = requests(pair.one, "large", 0x7FFF_FFFF, ROUNDS)
+    assert (seen.status, len(samples(pair.one))) == (Status.NOMEM, 2 * ROUNDS)
+    assert (seen.request.min_ns > 0, seen.detach.max_ns) == (True, 0)
+
+
+def test_no_requests_and_no_names_are_not_timed(pair: Pair) -> None:
+    with pytest.raises(ProbeError, match="at least one request"):
+        requests(pair.one, "figures", PAGES, 0)
+    with pytest.raises(ProbeError, match="at most 32 bytes"):
+        requests(pair.one, "n" * 33, PAGES, 1)
 
 
 @pytest.mark.parametrize("how", ["poll", "signal"])

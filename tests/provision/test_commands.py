@@ -47,7 +47,7 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(bare: dict[str, str]) -> 
     assert done.returncode == 2
     assert "ok" in row(done.stdout, "compiler")
     assert "no qemu-system-aarch64 on PATH" in row(done.stdout, "QEMU aarch64")
-    for built in ("window-library", "qvm"):
+    for built in ("window-library", "qvm", "register-server"):
         assert f"  {built}: harness provision\n" in done.stdout
 
 

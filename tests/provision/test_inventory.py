@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.arch import ARCHES, Arch
-from harness.provision import manifest, probe_image, qvm_program, window_library
+from harness.provision import manifest, probe_image, qvm_program, register_server, window_library
 from harness.provision.cache import sha256
 
 
@@ -35,6 +35,7 @@ def test_the_manifest(programs: dict[Arch, Path]) -> None:
         assert items[f"probe-{arch}"].sha256 == sha256(probe_image(arch))
     assert items["window-library"].sha256 == sha256(window_library())
     assert items["qvm"].sha256 == sha256(qvm_program())
+    assert items["register-server"].sha256 == sha256(register_server())
     assert items["zig"].version == items["ziglang"].version
     assert items["harness"].source.startswith("git ")
     assert len(items["pytest"].sha256) == 64

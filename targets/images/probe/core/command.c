@@ -10,6 +10,7 @@ static const struct command *const tables[] = {
     core_commands, device_commands, shmem_commands, register_commands, data_commands, bench_commands, scan_commands,
     interrupt_commands, hostile_commands, name_commands, batch_commands, system_commands,
     statistics_commands, round_commands, stream_commands, ivshmem_commands, together_commands, clock_commands,
+    request_commands,
 };
 
 static void answer_restart(struct call *call)

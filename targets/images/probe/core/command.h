@@ -31,7 +31,8 @@ struct command {
 extern const struct command core_commands[], device_commands[], shmem_commands[], register_commands[],
     data_commands[], bench_commands[], scan_commands[], interrupt_commands[], hostile_commands[],
     name_commands[], batch_commands[], system_commands[], statistics_commands[], round_commands[],
-    stream_commands[], ivshmem_commands[], together_commands[], clock_commands[];
+    stream_commands[], ivshmem_commands[], together_commands[], clock_commands[],
+    request_commands[];
 
 /* The kinds of failure: see docs/probe.md. */
 #define FAIL_USAGE "usage"

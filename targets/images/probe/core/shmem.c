@@ -53,7 +53,7 @@ void name_write(struct device *device, const char *name, unsigned length)
         mmio_write(device->factory + FACTORY_NAME + length, 1, 0);
 }
 
-static int name_argument(struct call *call, unsigned word)
+int name_argument(struct call *call, unsigned word)
 {
     int length = call_name(call, word);
 

@@ -95,6 +95,9 @@ struct device *device_number(unsigned number);
 
 /* Byte by byte: device memory faults on unaligned stores, and a hypervisor may not decode wide ones. */
 void name_write(struct device *device, const char *name, unsigned length);
+
+/* The argument as a name, in place; its length, or -1 (and the call has failed). */
+int name_argument(struct call *call, unsigned word);
 struct outcome outcome_read(struct device *device);
 
 /* How many devices there are; looks for them on the first call, and again when AGAIN is set. */
