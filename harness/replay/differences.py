@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from harness.replay.reference import Outcome
 from harness.replay.script import Step
+from harness.replay.state import Outcome
 from harness.report.judging.judgements import Finding
 from harness.shmem.registers import STATUS_MEMBERS_SHIFT
 from harness.shmem.status import Status
@@ -24,6 +24,7 @@ _TOPICS: Final = {
     "configure": "placement",
     "interrupts": "interrupts",
     "pin": "interrupts",
+    "asserted": "interrupts",
     "ones": "interrupts",
     "listen": "interrupts",
     "pulses": "interrupts",
@@ -92,7 +93,7 @@ class Difference:
     """A step that has not shown what it must, or a moment that no order of its steps explains.
 
     ``topic`` is what it shows first, and ``others`` what else: access, creation, permissions, registers, placement,
-    members, signals, interrupts or data.
+    members, signals, interrupts, data or paths.
     """
 
     step: str

@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.replay.script import GUESTS, Step
 from harness.shmem.name_lists import encode_name
-from harness.shmem.registers import FLAGS_OFFSET, PAGE_SIZE, PCI_COMMAND
+from harness.shmem.registers import FLAGS_OFFSET, PAGE_SIZE, PCI_COMMAND, PCI_STATUS
 
 _FACTORY, _CONTROL, _DATA = 0, 1, 2
 _WORD: Final = 8
@@ -46,6 +46,8 @@ def operation(step: Step, device: int, handle: int, pages: int, bounds: tuple[in
             return _joined("h", device, number("OFFSET"), number("WIDTH"))
         case "configure":
             return _joined("k", device, number("OFFSET"), number("WIDTH"), number("VALUE"))
+        case "asserted":
+            return _joined("h", device, PCI_STATUS, 2)
         case "ones":
             return _joined("k", device, PCI_COMMAND, number("WIDTH"), (1 << 8 * number("WIDTH")) - 1)
         case "wait":
@@ -78,11 +80,11 @@ def _about_connection(step: Step, handle: int, pages: int) -> str:
         case "edges":
             return _joined("e", handle)
         case "left":
-            return _joined("l", handle)
+            return _joined("l", handle, _tag(step))
         case "stale":
             return _joined("y", handle, number("OFFSET"), number("WIDTH"), number("VALUE"))
         case "beyond":
-            return _joined("x", handle, 1 + GUESTS.index(step.actor))
+            return _joined("x", handle, _tag(step))
         case "load":
             return _joined("r", _CONTROL, handle, number("OFFSET"), number("WIDTH"))
         case _:
@@ -97,6 +99,11 @@ def meeting(handle: int, number: int, clients: Iterable[int]) -> str:
 def _name(step: Step) -> str:
     """The last field of a step may be empty, as no word of another command can."""
     return encode_name(step.name) if step.name else ""
+
+
+def _tag(step: Step) -> int:
+    """What a guest calls itself where no region is: no other one does, nor is it 0."""
+    return 1 + GUESTS.index(step.actor)
 
 
 def _page(step: Step, pages: int) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 from harness.bench.guests import StartedGuest, Starter, Wanted, stop
 from harness.bench.settings import BenchConfig
 from harness.console.buffer import ConsoleEndedError
+from harness.errors import BenchError
 from harness.guest.probe import Probe, ProbeError
 from harness.guest.probe_results import numbers
 from harness.host.protocol import REJECTED, GuestEndedError
@@ -23,6 +24,7 @@ from harness.report.judging.judgements import Finding
 from harness.shmem.config import ShmemVdev
 
 _END_SECONDS: Final = 60.0
+_PRESS_SECONDS: Final = 0.3
 _BATCH_SECONDS: Final = 90.0
 _BUSY_SECONDS: Final = 4.0
 _REPORT_SECONDS: Final = 5.0
@@ -56,6 +58,11 @@ class Guest:
         self._starter = starter
         self._guest: StartedGuest | None = None
         self._probe: Probe | None = None
+
+    @property
+    def path(self) -> str:
+        """What the host has of the guest while it runs."""
+        return f"/dev/qvm/{self._wanted.system}"
 
     @property
     def probe(self) -> Probe:
@@ -162,7 +169,7 @@ class Guest:
             stop([guest])
 
     def end_by(self, verb: str) -> None:
-        """End it in one of the ways of a script. Raises Finding when qvm ends with another status than documented.
+        """End it in one of the ways of a script. Raises Finding if qvm goes on, or has another status.
 
         Source of the statuses: QNX Hypervisor 8.0 User's Guide, "qvm process exit codes".
         """
@@ -175,9 +182,29 @@ class Guest:
                     probe.command("reboot")
             case "cut":
                 guest.qvm.request_stop("power-button")
+            case "press":
+                self._press(guest)
         if verb in _BY_ITSELF:
             guest.qvm.wait_end(_END_SECONDS)
         self.end()
         status, documented = guest.qvm.exit_status(), 0 if verb in _BY_ITSELF else _CUT_STATUS
-        if status != documented and self._config.release == _STATUS_RELEASE:
+        if verb != "press" and status != documented and self._config.release == _STATUS_RELEASE:
             raise Finding(f"qvm of {self._name} ends with status {status} by {verb}, not {documented}")
+
+    def _press(self, guest: StartedGuest) -> None:
+        """Press the power button until qvm ends.
+
+        On Arm that takes one press. On x86 the guest is told of the first one and does nothing; the second one ends it.
+        Source: QNX Hypervisor User's Guide, "Shutting down guests".
+        """
+        presses = 1 if self._config.architecture == "aarch64" else 2
+        for press in range(presses):
+            guest.qvm.request_stop("power-button")
+            try:
+                guest.qvm.wait_end(_END_SECONDS if press == presses - 1 else _PRESS_SECONDS)
+            except BenchError:
+                if guest.qvm.exit_status() is not None:
+                    raise
+            else:
+                return
+        raise Finding(f"qvm of {self._name} runs on after {presses} presses of the power button")

@@ -10,25 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from harness.replay.parties import BY_LINE, LINE_MASKED, NO_DEVICE, Client, Factory, Region, known_group
-from harness.replay.script import HOST, Step, as_bytes, as_text, program_of
-from harness.replay.state import Refused, State
+from harness.replay.parties import BY_LINE, LINE_MASKED, Client, Factory, Region, known_group
+from harness.replay.reference_programs import OfPrograms
+from harness.replay.script import HOST, Step, as_bytes
+from harness.replay.state import Outcome, Refused
 from harness.shmem import registers as reg
-from harness.shmem.config import ShmemVdev
-from harness.shmem.oracle import DEFAULT_MODE, creations, decide, guest_group, guest_mode
+from harness.shmem.oracle import creations, guest_group, guest_mode
 from harness.shmem.status import Status
-
-_FREE: Final = ShmemVdev()
-"""A device that restricts nothing."""
-
-Outcome = dict[str, int]
-"""What a step shows, in the order in which the probe sees it."""
 
 NOTHING: Final = (1 << 64) - 1
 """In the place of what there is not: the index in a region that was refused, a count of interrupts that are off."""
 
 
-class Reference(State):
+class Reference(OfPrograms):
     """Carries out steps on paper."""
 
     def bounds(self, step: Step) -> tuple[int, int]:
@@ -80,7 +74,7 @@ class Reference(State):
             self._end_unused(region, region.maker == step.actor)
         return {}
 
-    _do_cut = _do_shutdown = _do_reboot = _do_kill
+    _do_cut = _do_press = _do_shutdown = _do_reboot = _do_kill
 
     def _do_report(self, step: Step) -> Outcome:
         del step
@@ -238,9 +232,6 @@ class Reference(State):
 
     # Connections
 
-    def _client(self, step: Step) -> Client:
-        return self.clients[step.actor][step.connection]
-
     def _do_detach(self, step: Step) -> Outcome:
         if step.number("OFFSET") <= reg.CONTROL_NOTIFY_OFFSET:
             word = step.number("VALUE") & 0xFFFF_FFFF
@@ -273,7 +264,7 @@ class Reference(State):
 
     def _do_left(self, step: Step) -> Outcome:
         del step
-        return {"marks": 0}
+        return {"foreign": 0}
 
     def _do_stale(self, step: Step) -> Outcome:
         del step
@@ -318,6 +309,12 @@ class Reference(State):
 
     _do_configure = _do_store
 
+    def _do_asserted(self, step: Step) -> Outcome:
+        """The status register of a function, which says whether a change of any region is unread (SHM-OPEN-13)."""
+        status = int.from_bytes(self.facts.header(step)[reg.PCI_STATUS : reg.PCI_STATUS + 2], "little")
+        unread = self.profile.pci_interrupt_status == "shown" and any(client.unread for client in self._shown(step))
+        return {"value": status & ~reg.PCI_STATUS_INTERRUPT | reg.PCI_STATUS_INTERRUPT * unread}
+
     def _do_pin(self, step: Step) -> Outcome:
         self._factory(step).due.off = not step.number("ON")
         return {"done": 0}
@@ -326,72 +323,7 @@ class Reference(State):
         self._factory(step).due.off |= self.profile.pci_pin_off == "bit-10"
         return {"done": 0}
 
-    # Programs of the host
-
-    def _host_attach(self, step: Step) -> Outcome:
-        name, pages = as_text(step.name), step.number("PAGES")
-        try:
-            self._legal(name)
-            if pages == 0 and self.profile.size_zero == "one-page":
-                pages = 1
-            region = self._region(name, pages)
-            if region is None:
-                region = self._made(name, pages, HOST, self._host_mode())
-            elif (pages == 0 and self.profile.size_zero == "refused") or (
-                pages not in (0, region.pages) and self.profile.size_mismatch == "refused"
-            ):
-                raise Refused(Status.UNKNOWN_FAILURE)
-        except Refused as refused:
-            return {"status": refused.status}
-        return self._host_joined(region, step)
-
-    def _legal(self, name: str) -> None:
-        """Raise Refused for a name that no device without rules takes: a program may not have it either."""
-        decision = decide(_FREE, name, self.profile)
-        if not decision.allowed:
-            raise Refused(decision.status)
-
-    def _host_mode(self) -> int | None:
-        return DEFAULT_MODE if self.profile.permission_options == "accepted" else None
-
-    def _host_join(self, step: Step) -> Outcome:
-        region = self._region(as_text(step.name))
-        return {"there": 0} if region is None else self._host_joined(region, step)
-
-    def _host_joined(self, region: Region, step: Step) -> Outcome:
-        try:
-            client = self._join(region, HOST, step.connection, NO_DEVICE)
-        except Refused as refused:
-            return {"status": refused.status}
-        client.pulses = 0
-        return {"status": Status.OK, "index": client.index, "pages": region.pages}
-
-    def _host_detach(self, step: Step) -> Outcome:
-        self._leave(step.actor, step.connection)
-        return {"done": 0}
-
-    def _host_end(self, step: Step) -> Outcome:
-        """The end of a program leaves its regions as the end of a guest does."""
-        for connection in [one for one in self.clients[HOST] if program_of(one) == step.program]:
-            self._leave(HOST, connection)
-        return {"done": 0}
-
-    def _host_status(self, step: Step) -> Outcome:
-        return {"control": self._client(step).hear()}
-
-    def _host_pulses(self, step: Step) -> Outcome:
-        return {"pulses": self._client(step).pulses}
-
-    def _host_regions(self, step: Step) -> Outcome:
-        """Members, size and permissions of each region by its name."""
-        del step
-        seen: Outcome = {}
-        for region in self.regions:
-            seen |= {f"pages of {region.name}": region.pages, f"members of {region.name}": region.members}
-            if region.mode is not None:
-                seen[f"mode of {region.name}"] = region.mode
-                seen[f"group of {region.name}"] = region.group
-        return dict(sorted(seen.items()))
+    # Programs of the host, which do with a region what a guest does
 
     _host_notify = _do_notify
     _host_write = _do_write

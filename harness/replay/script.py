@@ -48,8 +48,9 @@ GUEST_VERBS: Final = {
     "name": "NAME [DEVICE]",
     "flags": "VALUE [DEVICE]",
     "factory": "[DEVICE]",
-    # Connections. ``detach`` may be a store of any width and value that touches the register; ``left`` looks for marks
-    # where a region was; ``edges`` looks at the first and the last word of every page, which ``mark`` writes.
+    # Connections. ``detach`` may be a store of any width and value that touches the register; ``left`` looks where a
+    # region was, and leaves something there; ``edges`` looks at the first and the last word of every page, which
+    # ``mark`` writes.
     "detach": "CONNECTION [OFFSET] [WIDTH] [VALUE]",
     "notify": "CONNECTION MASK",
     "status": "CONNECTION",
@@ -70,6 +71,8 @@ GUEST_VERBS: Final = {
     # The registers of a device on PCI that never change: ``config`` reads some, ``configure`` tries to change them.
     "config": "OFFSET WIDTH [DEVICE]",
     "configure": "OFFSET WIDTH VALUE [DEVICE]",
+    # The status register of a device on PCI, with the bit that says whether its pin has something to tell.
+    "asserted": "[DEVICE]",
     # Interrupts. HOW is 0 (not at all), 1 (by the line), 2 (by message), 3 (by message, and no status is read) or 4 (by
     # a level on the line, which the handler masks in place of a look at any status; ``interrupts`` opens it again).
     "listen": "HOW [DEVICE]",
@@ -80,9 +83,11 @@ GUEST_VERBS: Final = {
     "ones": "[WIDTH] [DEVICE]",
     # Time passes in which the guest does nothing.
     "wait": "MILLISECONDS",
-    # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores.
+    # The guest itself. ``kill`` cuts its power, ``cut`` does so after a press of the power button that it ignores;
+    # ``press`` presses that button until the guest has ended.
     "kill": "",
     "cut": "",
+    "press": "",
     # The operator asks qvm to write down its state, which changes nothing.
     "report": "",
     "shutdown": "",
@@ -104,7 +109,19 @@ is the end of a program that has not left its regions, and another one takes its
 PROGRAMS: Final = (1, 2)
 SECOND: Final = "2."
 """How the names of the second program's connections begin."""
-_LOOKS_OF_GUESTS: Final = ("factory", "status", "read", "edges", "left", "stale", "beyond", "load", "peek", "config")
+_LOOKS_OF_GUESTS: Final = (
+    "factory",
+    "status",
+    "read",
+    "edges",
+    "left",
+    "stale",
+    "beyond",
+    "load",
+    "peek",
+    "config",
+    "asserted",
+)
 LOOKS: Final = frozenset({*_LOOKS_OF_GUESTS, "interrupts", "pulses", "regions"})
 """Verbs that change nothing for anybody else, so that nobody can tell in which order different actors do them."""
 _WORDS: Final = {"CONNECTION", "NAME"}

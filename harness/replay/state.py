@@ -36,6 +36,10 @@ def has_more_behind(pages: int) -> bool:
     return (pages + 1) % _PLACES != 0
 
 
+Outcome = dict[str, int]
+"""What a step shows, in the order in which the probe sees it."""
+
+
 class Refused(Exception):
     """A request that ends with this status."""
 
@@ -92,8 +96,11 @@ class Facts:
         """
         places = (*PCI_READ_ONLY, ADDRESSES) if step.verb == "config" else PCI_READ_ONLY
         first, end = step.number("OFFSET"), step.number("OFFSET") + step.number("WIDTH")
-        header = self.headers[step.actor][step.number("DEVICE")]
-        return header[first:end] if any(first in place and end - 1 in place for place in places) else b""
+        return self.header(step)[first:end] if any(first in place and end - 1 in place for place in places) else b""
+
+    def header(self, step: Step) -> bytes:
+        """The header of the step's device as it was at first; nothing for a device in memory."""
+        return self.headers[step.actor][step.number("DEVICE")]
 
     def handle(self, actor: str, connection: str) -> int:
         """The number by which the probe of a guest knows a connection."""
@@ -189,6 +196,8 @@ class State:
             return False
         if step.verb in ("config", "configure") and not self.facts.fixed(step):
             return False
+        if step.verb == "asserted" and not self._tells_pin(step):
+            return False
         if not step.has("CONNECTION"):
             return not step.has("PROGRAM") or step.program in PROGRAMS
         if step.verb in ("left", "stale"):
@@ -215,6 +224,11 @@ class State:
         others = {factory.due.how for number, factory in enumerate(self.devices[step.actor]) if number != device}
         by_line = others & {BY_LINE, LINE_MASKED}
         return how not in (BY_LINE, LINE_MASKED) or not by_line or LINE_MASKED not in (how, *by_line)
+
+    def _tells_pin(self, step: Step) -> bool:
+        """Whether the function's status register is known: where no handler may have read what is unread."""
+        due = self.devices[step.actor][step.number("DEVICE")].due
+        return bool(self.facts.header(step)) and due.how in (0, LINE_MASKED)
 
     def _leave(self, actor: str, connection: str) -> None:
         client = self.clients[actor].pop(connection)

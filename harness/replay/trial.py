@@ -10,8 +10,9 @@ from typing import Final
 from harness.replay.differences import Difference, DifferenceError, topics_of, topics_shown
 from harness.replay.encoding import meeting, operation
 from harness.replay.parties import Client, Region
-from harness.replay.reference import Outcome, Reference
+from harness.replay.reference import Reference
 from harness.replay.script import HOST, Step, moments
+from harness.replay.state import Outcome
 from harness.replay.tally import Tally
 from harness.replay.world import World, digest
 from harness.report.judging.judgements import Finding
@@ -19,7 +20,7 @@ from harness.report.judging.judgements import Finding
 _MOST_STEPS: Final = 150
 _MOST_CHARACTERS: Final = 6000
 PATIENCE: Final = 20.0
-LIVES: Final = frozenset({"start", "kill", "cut", "shutdown", "reboot"})
+LIVES: Final = frozenset({"start", "kill", "cut", "press", "shutdown", "reboot"})
 _OF_HOST: Final = LIVES | {"report"}
 """Steps that are not carried out by the guest itself."""
 
@@ -147,6 +148,15 @@ class Trial:
             if step.actor in self.reference.facts.refused:
                 topic = "creation"
             raise DifferenceError(Difference.of_finding(str(step), found, topic)) from None
+        if self.world.tells_paths:
+            self._look_at_paths(step)
+
+    def _look_at_paths(self, step: Step) -> None:
+        """Hold the host's names of virtual machines against those that run. Raises DifferenceError."""
+        running = sorted(self.reference.devices)
+        if (named := self.world.named(running)) != running:
+            raise DifferenceError(Difference(str(step), f"  runs: {running}", f"  in /dev/qvm: {named}", "paths"))
+        self.tally.compared(1, ["paths"])
 
     def _fits(self, step: Step) -> bool:
         """Whether it can be carried out with those that were gathered: nobody can tell the order of looks."""

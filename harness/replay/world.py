@@ -5,28 +5,32 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from harness.bench.configuration import shmem
 from harness.bench.guests import Starter
 from harness.bench.linux import LinuxKit
 from harness.bench.settings import BenchConfig
 from harness.errors import BenchError
-from harness.host.protocol import HOST_CLIENT, HOST_STATUS, PULSES, REGIONS, REPORTS, ShmemHostProtocol
+from harness.host.protocol import HOST_CLIENT, HOST_STATUS, PATHS, PULSES, REGIONS, REPORTS, ShmemHostProtocol
 from harness.replay.drawn.layout import laid_out
 from harness.replay.guests import Guest
 from harness.replay.programs import Program
-from harness.replay.reference import Outcome
 from harness.replay.script import GUESTS, HOST, PROGRAMS, Script, Step
-from harness.replay.state import Facts, cannot_start
+from harness.replay.state import Facts, Outcome, cannot_start
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import creations
 from harness.shmem.profile import Profile
+
+_PATHS_RELEASE: Final = "8.0"
+_NOTICE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.01
 
 
 class World:
@@ -120,6 +124,23 @@ class World:
             guest.report()
         else:
             guest.end_by(step.verb)
+
+    @property
+    def tells_paths(self) -> bool:
+        """Whether the host tells which paths there are, in a release for which it is known when there is one."""
+        return PATHS in self.host.capabilities and self.config.release == _PATHS_RELEASE
+
+    def named(self, running: Sequence[str]) -> list[str]:
+        """The guests whose name is in /dev/qvm, which qvm makes and takes back; that may take it a moment.
+
+        Source: QNX Hypervisor User's Guide, "qvm process" (QVM-RUN-01).
+        """
+        until = time.monotonic() + _NOTICE_SECONDS
+        while True:
+            found = sorted(name for name, guest in self.guests.items() if self.host.path_exists(guest.path))
+            if found == sorted(running) or time.monotonic() > until:
+                return found
+            time.sleep(_LOOK_SECONDS)
 
     def check_means(self) -> None:
         """Raise BenchError when the machine ran out of something: then what was seen says nothing."""

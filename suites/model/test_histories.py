@@ -64,6 +64,12 @@ def test_data(history: History) -> None:
     history.must_agree(["data"])
 
 
+@pytest.mark.requirement("QVM-RUN-01")
+def test_names_of_running_guests(history: History) -> None:
+    """The host has the names of the virtual machines that run, however they start and end."""
+    history.must_agree(["paths"])
+
+
 @pytest.mark.only(placement=["pci"])
 @pytest.mark.requirement("SHM-PCI-02", "SHM-PCI-03")
 def test_devices_on_pci(history: History) -> None:

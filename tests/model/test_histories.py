@@ -25,13 +25,13 @@ SHRINK_SECONDS = 300.0
 
 
 @contextmanager
-def _bench(folder: Path, fault: str | None, benches: Path = shipped.BENCHES) -> Iterator[Bench]:
+def _bench(folder: Path, fault: str | None, benches: Path = shipped.BENCHES, bench: str = BENCH) -> Iterator[Bench]:
     environment = Environment(str(benches))
-    bench = Bench(read_benches(environment.config)[BENCH], environment, folder / "host.log", fault)
+    made = Bench(read_benches(environment.config)[bench], environment, folder / "host.log", fault)
     try:
-        yield bench
+        yield made
     finally:
-        bench.close()
+        made.close()
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,15 @@ def test_a_topic_that_histories_cannot_show_is_not_passed(tmp_path: Path) -> Non
         assert taken() > before, topic
     with pytest.raises(pytest.skip.Exception, match="have shown nothing of permissions"):
         history.must_agree(["permissions"])
+
+
+def test_a_name_that_stays_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host shows the paths of virtual machines that have ended."""
+    with _bench(tmp_path, None, bench="qemu-aarch64-8.0") as bench, bench.host() as host:
+        histories = Histories(bench.config, host, "pci", tmp_path)
+        steps = parse("bench qemu-aarch64-8.0\none attach a red 1\ntwo attach b red 1\ntwo kill\n")
+        assert histories.replay(steps) is None
+        monkeypatch.setattr(host, "path_exists", lambda _path: True)
+        difference = histories.replay(steps)
+    assert difference is not None
+    assert (difference.step, difference.topic) == ("two kill", "paths")

@@ -190,3 +190,37 @@ def test_systems_are_drawn_with_what_is_rare() -> None:
     assert max(len(vdevs) for several in guests for vdevs in several) > 8
     assert any("gid" in options for system in systems for several in system.devices.values() for options in several)
     assert {system.has_room for system in systems} == {True, False}
+
+
+@pytest.mark.parametrize("bench", ["qemu-aarch64-8.0", "qemu-x86_64-8.0"])
+def test_a_guest_whose_power_button_is_pressed_leaves_what_it_has(tmp_path: Path, bench: str) -> None:
+    path = tmp_path / "steps"
+    path.write_text(f"bench {bench}\none attach a red 4\ntwo attach b red 1\ntwo press\none status a\ntwo start\n")
+    result = _replay(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "one status a  control 0x10000  index 0x0" in result.stdout
+
+
+def test_a_place_that_was_left_shows_what_others_leave_there(tmp_path: Path) -> None:
+    """The guest finds its own word again, and not another one's; a region that is still there is seen by all."""
+    path = tmp_path / "steps"
+    looks = "one left a\ntwo left b\n"
+    path.write_text(f"one attach a red 4\ntwo attach b red 1\none detach a\ntwo detach b\n{looks}{looks}")
+    result = _replay(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("foreign 0x0") == 4
+    wrong = _replay(path, "--fault", "mapping-kept-after-detach")
+    assert wrong.returncode == 1, wrong.stdout + wrong.stderr
+    assert "two left b" in wrong.stdout
+
+
+def test_the_pin_of_a_device_tells_of_any_region_that_is_unread(tmp_path: Path) -> None:
+    path = tmp_path / "steps"
+    joins = "one attach a red 1\none attach b blue 1\ntwo attach c red 1\ntwo attach d blue 1\n"
+    signals = "one status a\none status b\none asserted\ntwo notify c 0x1\ntwo notify d 0x1\n"
+    looks = "".join(f"one asserted\none status {connection}\n" for connection in "ab")
+    path.write_text(f"{joins}{signals}{looks}one asserted\n")
+    result = _replay(path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    seen = [line.split()[-1] for line in result.stdout.splitlines() if line.startswith("one asserted")]
+    assert seen == ["0x10", "0x18", "0x18", "0x10"]

@@ -22,6 +22,8 @@ from harness.shmem.registers import MAX_NAME_LENGTH, NAME_SIZE, PAGE_SIZE
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _OTHERS: Final = " .-_~0%\\\xa0\xe9\xff"
 """Characters that something on the way may trim, fold or take for something else."""
+_KEYWORDS: Final = ("allow", "deny", "create", "subst", "name", "vdev", "system", "loc")
+"""Names that a host may take for options of a configuration."""
 _HALF: Final = 16
 SIZES: Final = (1, 1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 127, 128, 129, 255, 256, 257, 300)
 """Pages of regions: small ones, and both sides of powers of two."""
@@ -121,6 +123,7 @@ def _names(random: Random, stems: list[str]) -> list[str]:
                 f"{stem} {stem[0]}",
                 f".{stem}",
                 f"{stem}?[{stem[0]}]",
+                random.choice(_KEYWORDS),
             ],
             k=5,
         )

@@ -31,6 +31,8 @@ _OTHER_LOOKS: Final = 0.3
 """How often a look at a status word is a load of another width, or from beside it."""
 _PIN_ON: Final = 0.3
 """How often a look switches an interrupt pin on that is off: what is due comes then."""
+_LOOKS_AT_PIN: Final = 0.3
+"""How often a look asks a device on PCI whether its pin has something to tell."""
 _FINDS_OF_A_FULL_DEVICE: Final = 4
 _MASKED_LOOKS: Final = 0.2
 """How often a look counts interrupts of a line that the handler masks: the host may raise a level again with delay."""
@@ -175,7 +177,7 @@ class Turns:
                 self._signal_all(region)
         # Elsewhere the first press ends a guest.
         ignored = self._trial.world.config.architecture == "x86_64"
-        ends = ("kill", "kill", "shutdown", "reboot", *(("cut",) if ignored else ()))
+        ends = ("kill", "press", "shutdown", "reboot", *(("cut",) if ignored else ()))
         self._add(Step(guest, self._random.choice(ends)))
         for region in regions:
             # Of those that have ended with the guest, others make new ones.
@@ -330,7 +332,7 @@ class Turns:
             self._everything()
 
     def _moment_step(self, actor: str, used: set[str]) -> Step | None:
-        verb = self._random.choice(("attach", "detach", "notify", "notify"))
+        verb = self._random.choice(("attach", "detach", "notify", "notify", "status"))
         if verb == "attach":
             device = 0 if actor == HOST else self._random.randrange(len(self._reference.devices[actor]))
             step = self._programs.request(verb) if actor == HOST else self._draws.attach(actor, device)
@@ -339,7 +341,7 @@ class Turns:
         if not clients:
             return None
         client = self._random.choice(clients)
-        words = (client.connection,) if verb == "detach" else (client.connection, f"{self._draws.mask(client):#x}")
+        words = (client.connection, f"{self._draws.mask(client):#x}") if verb == "notify" else (client.connection,)
         return Step(actor, verb, words)
 
     # Looks
@@ -371,6 +373,8 @@ class Turns:
                 yield Step(actor, "pin", ("1", str(number)))
             if factory.due.how and (factory.due.how != LINE_MASKED or self._random.random() < _MASKED_LOOKS):
                 yield Step(actor, "interrupts", (str(number),))
+            if self._random.random() < _LOOKS_AT_PIN:
+                yield Step(actor, "asserted", (str(number),))
             yield Step(actor, "factory", (str(number),))
         yield from (step for step in self._draws.left(actor) if self._random.random() < _LOOKS_BACK)
         for connection, client in sorted(self._reference.clients[actor].items()):

@@ -324,7 +324,7 @@ static const struct kind kinds[] = {
     {'w', false, 5, 1, step_store},          /* PAGE NUMBER OFFSET WIDTH VALUE */
     {'m', false, 2, 1, step_mark},           /* HANDLE SEED */
     {'e', false, 1, 1, step_edges},          /* HANDLE */
-    {'l', false, 1, 1, step_left},           /* HANDLE */
+    {'l', false, 2, 1, step_left},           /* HANDLE TAG */
     {'y', false, 4, 1, step_stale},          /* HANDLE OFFSET WIDTH VALUE */
     {'x', false, 2, 1, step_beyond},         /* HANDLE TAG */
     {'g', false, 2, 1, step_listen},         /* DEVICE HOW */

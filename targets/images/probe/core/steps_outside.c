@@ -11,7 +11,7 @@ enum { SLOTS = 32, FUNCTIONS = 8 };          /* of a PCI bus, and of a slot */
 enum { LAST_WORD = SHMEM_PAGE - 8, PLACE_PAGES = 32 }; /* places for regions are multiples of so many pages */
 
 #define ONES UINT64_MAX
-#define OWN 0x0b5e000000000000u              /* with a tag: what a guest writes behind a region */
+#define OWN 0x0b5e000000000000u              /* with a tag: what a guest writes where no region is */
 
 /* Stores FIELD[2], of FIELD[1] bytes, to the register FIELD[0] of the configuration space of each empty slot of bus 0.
  * Sees how many slots are empty; nothing where an operating system is between the probe and the bus. */
@@ -60,22 +60,34 @@ static bool is_free(const struct region *region)
     return !region->attached && !is_taken(region);
 }
 
-/* How many marks are seen where a region was that has been left; 0 where another one is open by now. */
+/* Whether a guest may see the word where no region is: it has nothing, nothing but ones, or what it wrote itself. */
+static bool is_private(uint64_t word, uint64_t own)
+{
+    return word == 0 || word == ONES || word == own;
+}
+
+/*
+ * At how many edges, where a region was that has been left, a word is seen that is not this guest's, whose tag is
+ * FIELD[1]; 0 where another region is open by now. Leaves a word of its own at the first and the last edge: nobody else
+ * may ever see that, wherever the memory is from.
+ */
 void step_left(const struct step *step)
 {
     struct region *region = region_known(step);
-    uint64_t marks = 0;
+    uint64_t own = OWN | step->field[1], foreign = 0;
 
     if (!region)
         return;
     if (is_free(region)) {
         region->data = memory_map(region->physical + SHMEM_PAGE, region->length, MEMORY_NORMAL);
-        for (uint64_t number = 0; region->data && number < edges(region); number++)
-            marks += (*edge(region, number) & MARK_MASK) == MARK;
-        if (region->data)
-            memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
+        if (!region->data)
+            return;
+        for (uint64_t number = 0; number < edges(region); number++)
+            foreign += !is_private(*edge(region, number), own);
+        *edge(region, 0) = *edge(region, edges(region) - 1) = own;
+        memory_unmap((void *)region->data, region->length, MEMORY_NORMAL);
     }
-    see(marks);
+    see(foreign);
 }
 
 /*
@@ -105,8 +117,8 @@ void step_stale(const struct step *step)
 }
 
 /*
- * A word behind a region, in the last of the pages that its place has at least; that is this guest's alone. 0 when it
- * has nothing, nothing but ones, or what this step has left there before with the same FIELD[1]; 1 otherwise.
+ * A word behind a region, in the last of the pages that its place has at least; that is this guest's alone, whose tag is
+ * FIELD[1]. 1 when it is another's, else 0; then it has the tag.
  */
 void step_beyond(const struct step *step)
 {
@@ -123,5 +135,5 @@ void step_beyond(const struct step *step)
     word = mmio_read(page + LAST_WORD, 8);
     mmio_write(page + LAST_WORD, 8, own);
     memory_unmap((void *)page, SHMEM_PAGE, MEMORY_NORMAL);
-    see(word != 0 && word != ONES && word != own);
+    see(!is_private(word, own));
 }
