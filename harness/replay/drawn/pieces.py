@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stores of a part of a register, one after the other until it is covered: none of them is a store to the register."""
+"""Accesses that are none to a register: stores of its parts, one after the other, and places that are like it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from random import Random
 from typing import Final
 
 from harness.replay.script import Step
+from harness.shmem.registers import PAGE_SIZE
 
 _MIXED_UP: Final = 0.2
 _WIDTHS: Final = ((2, 2), (2, 2), (1, 1, 2), (2, 1, 1), (1, 1, 1, 1))
 """Widths of such stores, in bytes; each is aligned."""
+_ALIASES: Final = 0.1
+_FIRST_ALIAS: Final = 0x80
 
 
 def pieces(random: Random, step: Step, register: int, value: int) -> list[Step]:
@@ -33,3 +36,10 @@ def pieces(random: Random, step: Step, register: int, value: int) -> list[Step]:
 def touches(offset: int, width: int, register: int, size: int) -> bool:
     """Whether an access reaches a register."""
     return offset < register + size and register < offset + width
+
+
+def aliased(random: Random, offset: int) -> int:
+    """The offset of a register, or one where a device that ignores a bit of the address has that register again."""
+    if offset >= _FIRST_ALIAS or random.random() > _ALIASES:
+        return offset
+    return offset + (_FIRST_ALIAS << random.randrange((PAGE_SIZE // _FIRST_ALIAS).bit_length() - 1))

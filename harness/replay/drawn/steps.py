@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-from harness.replay.drawn.pieces import pieces, touches
+from harness.replay.drawn.pieces import aliased, pieces, touches
 from harness.replay.drawn.systems import HUGE_SIZES, LARGE_SIZES, SIZES, System, illegal_names, mutated
 from harness.replay.drawn.weights import WAITS, WEIGHTS
 from harness.replay.parties import LINE_MASKED, Client
@@ -115,7 +115,7 @@ class Draws:
         decision = self._reference.facts.decide(actor, device, as_text(name.partition(b"\0")[0]))
         there = next((one.pages for one in self._reference.regions if one.name == decision.host_name), None)
         chance = self._random.random()
-        if chance < 0.02 and decision.allowed:
+        if chance < 0.02:
             return 0
         if chance < 0.04:
             return self._random.choice((*HUGE_SIZES, self._random.getrandbits(32) | (LARGEST + 1)))
@@ -351,7 +351,7 @@ class Draws:
     def _place(self, width: int) -> int:
         """An offset in the factory page, mostly among the registers."""
         end = reg.FLAGS_OFFSET + 8 if self._random.random() < 0.85 else reg.PAGE_SIZE
-        return self._random.randrange(0, end - width + 1, width)
+        return aliased(self._random, self._random.randrange(0, end - width + 1, width))
 
     # Interrupts
 

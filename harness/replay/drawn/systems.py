@@ -38,6 +38,8 @@ _COMMON: Final = 0.35
 _RICH: Final = 0.01
 """How many devices create dozens of regions."""
 _NO_EFFECT: Final = 0.15
+_ILLEGAL_PREFIX: Final = 0.15
+"""How many substitutions make names that are illegal: empty ones, or such with a slash."""
 _LARGE: Final = 0.1
 """How many creates are large, where all devices have room for such regions."""
 _UNITS: Final = ((1 << 10, "kK"), (1 << 20, "mM"))
@@ -222,6 +224,8 @@ class _Stock:
         stem = random.choice(self.stems)
         first = random.choice(("", stem, stem[:2], stem[1:], stem[:1]))
         prefixes = [f"v{guest}-", "all-", "x", first + "x", "x" + first, *([""] if first else [])]
+        if random.random() < _ILLEGAL_PREFIX:
+            first, prefixes = random.choice(((stem, [""]), (first, [f"{stem}/", "/"])))
         substs = [f"subst {first},{random.choice(prefixes)}"]
         if random.random() < 0.2:
             substs.append(f"subst {random.choice(self.stems)[:2]},w{guest}")

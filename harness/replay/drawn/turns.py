@@ -7,13 +7,14 @@ signals lie, and some come and go.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 from typing import Final
 
+from harness.replay.drawn.looks import Looks
 from harness.replay.drawn.programs import ProgramDraws
 from harness.replay.drawn.steps import FULL_DEVICE, Draws
-from harness.replay.drawn.systems import SIZES, System, covered
+from harness.replay.drawn.systems import HUGE_SIZES, SIZES, System, covered
 from harness.replay.drawn.weights import LONG_WAIT
 from harness.replay.parties import LINE_MASKED, MESSAGES_ALONE, Client, Region
 from harness.replay.reference import Reference
@@ -22,20 +23,9 @@ from harness.replay.trial import Trial
 from harness.shmem import registers as reg
 from harness.shmem.oracle import creations
 
-_LARGE: Final = 70
-_LOOKS_BACK: Final = 0.05
-"""How often a look goes to a place that a guest has left."""
-_LOOKS_BEHIND: Final = 0.1
-"""How often a look goes behind a region."""
-_OTHER_LOOKS: Final = 0.3
-"""How often a look at a status word is a load of another width, or from beside it."""
-_PIN_ON: Final = 0.3
-"""How often a look switches an interrupt pin on that is off: what is due comes then."""
-_LOOKS_AT_PIN: Final = 0.3
-"""How often a look asks a device on PCI whether its pin has something to tell."""
 _FINDS_OF_A_FULL_DEVICE: Final = 4
-_MASKED_LOOKS: Final = 0.2
-"""How often a look counts interrupts of a line that the handler masks: the host may raise a level again with delay."""
+_AGAIN: Final = (255, 256, 257, 300)
+"""How often something is repeated: around what a counter of eight bits can count."""
 _LONG_WAITS: Final = (LONG_WAIT, 3 * LONG_WAIT)
 _LONGEST: Final = (1, 1, 1, 2, 3, 5, 8, 13, 25, 50)
 
@@ -48,6 +38,7 @@ class Turns:
         self._system = system
         self._trial = trial
         self._draws = Draws(random, system, trial)
+        self._looks = Looks(random, trial, self._draws, self._add)
         self._turns_left = 0
 
     @property
@@ -75,9 +66,11 @@ class Turns:
             self._crowd()
         elif kind < 0.04:
             self._fill()
-        elif kind < 0.0425:
+        elif kind < 0.0415:
+            self._repeat()
+        elif kind < 0.044:
             self._leave_unread()
-        elif kind < 0.0475:
+        elif kind < 0.049:
             self._add(Step(self._random.choice(sorted(self._reference.devices)), "report"))
         elif kind < 0.14:
             self._signal_much()
@@ -90,7 +83,7 @@ class Turns:
         else:
             alive = sorted(self._reference.devices)
             self._alone(self._random.choice(alive), self._random.choice(_LONGEST))
-        self._look()
+        self._looks.some()
         self._trial.tally.state(self._reference.key())
 
     def _begin_phase(self) -> None:
@@ -205,7 +198,7 @@ class Turns:
         crowd = list(region.clients.values())
         for client in self._random.sample(crowd, k=min(len(crowd), 4)):
             self._add(Step(client.actor, "notify", (client.connection, f"{self._draws.mask(client):#x}")))
-        self._everything()
+        self._looks.everything()
         for actor in sorted(self._reference.devices):
             self._alone(actor, self._random.choice(_LONGEST))
             for step in self._draws.left(actor):
@@ -259,9 +252,42 @@ class Turns:
         for _ in range(_FINDS_OF_A_FULL_DEVICE):
             if step := self._draws.find(actor, device):
                 self._add(step)
-        self._everything()
+        self._looks.everything()
         self._alone(actor, self._random.choice(_LONGEST))
         self._leave_most(held)
+
+    # The same again and again
+
+    def _repeat(self) -> None:
+        """A guest does the same more often than eight bits can count, and all of it is looked at then."""
+        there = [region for region in self._reference.regions if region.clients]
+        if not there:
+            return
+        region, actor = self._random.choice(there), self._random.choice(sorted(self._reference.devices))
+        times = self._random.choice(_AGAIN)
+        doing = self._random.choice((self._come_and_go, self._signal_again, self._ask_again))
+        for _ in range(times):
+            doing(actor, region)
+        self._looks.everything()
+
+    def _come_and_go(self, actor: str, region: Region) -> None:
+        before = set(self._reference.clients[actor])
+        if region in self._reference.regions:
+            self._join(actor, region)
+        for connection in set(self._reference.clients[actor]) - before:
+            self._add(Step(actor, "detach", (connection,)))
+
+    def _signal_again(self, actor: str, region: Region) -> None:
+        for client in [one for one in region.clients.values() if one.actor == actor]:
+            self._add(Step(actor, "notify", (client.connection, f"{reg.NOTIFY_ALL_OTHERS:#x}")))
+
+    def _ask_again(self, actor: str, region: Region) -> None:
+        """For more pages than anybody has memory for, by whatever name."""
+        del region
+        if connection := self._draws.unused(actor, 0):
+            self._add(Step(actor, "request", (connection, f"{HUGE_SIZES[-1]:#x}", "0")))
+            if connection in self._reference.clients[actor]:
+                self._add(Step(actor, "detach", (connection,)))
 
     # Interrupts that nobody looks at
 
@@ -329,7 +355,7 @@ class Turns:
             for step in moment:
                 self._draws.note(step)
             self._trial.add(moment)
-            self._everything()
+            self._looks.everything()
 
     def _moment_step(self, actor: str, used: set[str]) -> Step | None:
         verb = self._random.choice(("attach", "detach", "notify", "notify", "status"))
@@ -343,55 +369,3 @@ class Turns:
         client = self._random.choice(clients)
         words = (client.connection, f"{self._draws.mask(client):#x}") if verb == "notify" else (client.connection,)
         return Step(actor, verb, words)
-
-    # Looks
-
-    def _look(self) -> None:
-        """What came of a turn: nothing, something, all that takes no signals, or everything."""
-        chance = self._random.random()
-        if chance < 0.35:
-            return
-        if chance < 0.65:
-            for actor in sorted(self._reference.devices):
-                for step in self._looks(actor, statuses=True):
-                    if self._random.random() < 0.2:
-                        self._add(step)
-            return
-        self._everything(statuses=chance > 0.75)
-
-    def _everything(self, *, statuses: bool = True) -> None:
-        for actor in sorted(self._reference.devices):
-            for step in self._looks(actor, statuses=statuses):
-                self._add(step)
-        if self._trial.world.programs:
-            for step in list(self._host_looks(statuses=statuses)):
-                self._add(step)
-
-    def _looks(self, actor: str, *, statuses: bool) -> Iterator[Step]:
-        for number, factory in enumerate(self._reference.devices[actor]):
-            if factory.due.waits and self._random.random() < _PIN_ON:
-                yield Step(actor, "pin", ("1", str(number)))
-            if factory.due.how and (factory.due.how != LINE_MASKED or self._random.random() < _MASKED_LOOKS):
-                yield Step(actor, "interrupts", (str(number),))
-            if self._random.random() < _LOOKS_AT_PIN:
-                yield Step(actor, "asserted", (str(number),))
-            yield Step(actor, "factory", (str(number),))
-        yield from (step for step in self._draws.left(actor) if self._random.random() < _LOOKS_BACK)
-        for connection, client in sorted(self._reference.clients[actor].items()):
-            if statuses:
-                load = self._draws.load(client) if self._random.random() < _OTHER_LOOKS else None
-                yield load or Step(actor, "status", (connection,))
-            if self._is_worth_it(client.region):
-                yield Step(actor, "edges", (connection,))
-            if self._random.random() < _LOOKS_BEHIND and (step := self._draws.behind(client)):
-                yield step
-
-    def _is_worth_it(self, region: Region) -> bool:
-        return region.pages < _LARGE or self._random.random() < 0.2
-
-    def _host_looks(self, *, statuses: bool) -> Iterator[Step]:
-        yield Step(HOST, "regions")
-        for connection in sorted(self._reference.clients[HOST]):
-            yield Step(HOST, "pulses", (connection,))
-            if statuses:
-                yield Step(HOST, "status", (connection,))
