@@ -65,6 +65,11 @@ class Reference(OfPrograms):
         self.devices[step.actor] = [Factory.fresh(vector, self.profile) for vector in self.facts.vectors[step.actor]]
         return {}
 
+    def _do_abort(self, step: Step) -> Outcome:
+        """Whatever qvm had made by then ends with it."""
+        del step
+        return {}
+
     def _do_kill(self, step: Step) -> Outcome:
         for connection in list(self.clients[step.actor]):
             self._leave(step.actor, connection)

@@ -93,6 +93,8 @@ GUEST_VERBS: Final = {
     "shutdown": "",
     "reboot": "",
     "start": "",
+    # Its start is broken off after so long, wherever qvm is then.
+    "abort": "MILLISECONDS",
 }
 """What a guest can do, with the arguments; those in brackets may be left out."""
 HOST_VERBS: Final = {

@@ -186,8 +186,8 @@ class State:
 
     def is_possible(self, step: Step) -> bool:
         """Whether the step can be carried out; those that cannot are left out."""
-        if step.verb == "start":
-            return step.actor not in self.devices
+        if step.verb in ("start", "abort"):
+            return step.actor not in self.devices and (step.verb == "start" or self._may_abort(step.actor))
         if not self.runs(step.actor):
             return False
         if step.actor != HOST and step.has("DEVICE") and step.number("DEVICE") >= len(self.devices[step.actor]):
@@ -224,6 +224,14 @@ class State:
         others = {factory.due.how for number, factory in enumerate(self.devices[step.actor]) if number != device}
         by_line = others & {BY_LINE, LINE_MASKED}
         return how not in (BY_LINE, LINE_MASKED) or not by_line or LINE_MASKED not in (how, *by_line)
+
+    def _may_abort(self, actor: str) -> bool:
+        """Whether it is known what is left of a start that is broken off: nothing, or what was there before."""
+        profile = self.facts.profile
+        made = {creation.host_name for vdev in self.facts.vdevs[actor] for creation in creations(vdev, profile)}
+        kept = (profile.create_existing, profile.create_slot) == ("keep", "free")
+        known = kept or made.isdisjoint(region.name for region in self.regions)
+        return actor not in self.facts.refused and (not made or (profile.create_lifetime == "creating-qvm" and known))
 
     def _tells_pin(self, step: Step) -> bool:
         """Whether the function's status register is known: where no handler may have read what is unread."""

@@ -20,7 +20,7 @@ from harness.report.judging.judgements import Finding
 _MOST_STEPS: Final = 150
 _MOST_CHARACTERS: Final = 6000
 PATIENCE: Final = 20.0
-LIVES: Final = frozenset({"start", "kill", "cut", "press", "shutdown", "reboot"})
+LIVES: Final = frozenset({"start", "abort", "kill", "cut", "press", "shutdown", "reboot"})
 _OF_HOST: Final = LIVES | {"report"}
 """Steps that are not carried out by the guest itself."""
 

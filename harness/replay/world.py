@@ -120,6 +120,10 @@ class World:
         elif step.verb == "start":
             guest.begin()
             guest.open()
+        elif step.verb == "abort":
+            guest.begin()
+            time.sleep(step.number("MILLISECONDS") / 1000)
+            guest.end()
         elif step.verb == "report":
             guest.report()
         else:
@@ -162,9 +166,9 @@ def _create_the_same(guests: Sequence[Sequence[ShmemVdev]], profile: Profile) ->
 
 
 def asleep(script: Script) -> frozenset[str]:
-    """The guests that do not run at the beginning: what they do first is to start."""
+    """The guests that do not run at the beginning: what they do first is to start, as far as they get."""
     first = {step.actor: step for step in reversed(script.steps)}
-    return frozenset(actor for actor, step in first.items() if step.verb == "start")
+    return frozenset(actor for actor, step in first.items() if step.verb in ("start", "abort"))
 
 
 def digest(outcomes: Sequence[Outcome]) -> tuple[int, int]:

@@ -26,6 +26,10 @@ from harness.shmem.oracle import creations
 _FINDS_OF_A_FULL_DEVICE: Final = 4
 _AGAIN: Final = (255, 256, 257, 300)
 """How often something is repeated: around what a counter of eight bits can count."""
+_ABORTED: Final = 0.3
+"""How often a start is broken off before the one that counts."""
+_LONGEST_START: Final = 8
+"""The logarithm of the milliseconds in which a guest has started on any host."""
 _LONG_WAITS: Final = (LONG_WAIT, 3 * LONG_WAIT)
 _LONGEST: Final = (1, 1, 1, 2, 3, 5, 8, 13, 25, 50)
 
@@ -129,6 +133,8 @@ class Turns:
         asleep = sorted(set(self._reference.facts.vdevs) - set(self._reference.devices))
         if asleep and self._random.random() < 0.7:
             guest = self._random.choice(asleep)
+            if self._random.random() < _ABORTED:
+                self._abort(guest)
             makes = {
                 creation.host_name
                 for vdev in self._reference.facts.vdevs[guest]
@@ -146,6 +152,13 @@ class Turns:
         alive = sorted(self._reference.devices)
         if len(alive) > 1:
             self._end(self._random.choice(alive))
+
+    def _abort(self, guest: str) -> None:
+        """The start of a guest is broken off at any moment of it; what the host lists is as before."""
+        for _ in range(self._random.choice((1, 1, 3))):
+            self._add(Step(guest, "abort", (str(int(2 ** self._random.uniform(0, _LONGEST_START))),)))
+        if self._trial.world.programs:
+            self._add(Step(HOST, "regions"))
 
     def _make_before(self, guest: str, name: str) -> None:
         """Somebody makes a region before the guest starts whose create names it; then all of its clients leave."""
