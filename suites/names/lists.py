@@ -82,6 +82,7 @@ def _of_patterns(random: Random) -> Iterator[Listed]:
         yield Listed(_options(rules), tuple(_around(random, patterns, per_pattern=2)))
     for number in range(_SET_LISTS):
         yield _of_sets(random, kinds[number % len(kinds)])
+    yield _of_classes(random, random.choice(kinds))
     for number in range(_CHARACTER_LISTS):
         yield _of_characters(random, kinds[(number + 2) % len(kinds)])
     for number in range(_BROKEN_LISTS):
@@ -114,6 +115,14 @@ def _of_sets(random: Random, kinds: Sequence[RuleKind]) -> Listed:
         rules.append((kinds[number % len(kinds)], f"{letter}{_set(random)}{end}"))
         items.append(Made("any", f"{letter}?{name}".encode(), 1))
     return Listed(_options(rules), tuple(items))
+
+
+def _of_classes(random: Random, kinds: Sequence[RuleKind]) -> Listed:
+    """Every class of characters, or what is not in it, alone and behind a letter of its own, with every byte."""
+    letters = string.ascii_lowercase[: len(_CLASSES)]
+    patterns = [f"{letter}[{random.choice(('', '!'))}[:{one}:]]" for letter, one in zip(letters, _CLASSES, strict=True)]
+    rules = list(zip(itertools.cycle(kinds), patterns, strict=False))
+    return Listed(_options(rules), tuple(Made("any", f"{letter}?".encode(), 1) for letter in letters))
 
 
 def _of_characters(random: Random, kinds: Sequence[RuleKind]) -> Listed:
