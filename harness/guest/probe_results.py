@@ -120,7 +120,8 @@ class ShmemDevice:
     """A shmem device that the guest found, or that was registered with the probe.
 
     ``signature`` is None when its factory page has no address. ``interrupt`` is the line as the guest's tables have it
-    (GIC: interrupt id; PC: input of the IO-APIC), 0 when they do not have it; ``edge`` is its trigger.
+    (GIC: interrupt id; PC: input of the IO-APIC), 0 when they do not have it; ``edge`` is its trigger. ``covers`` is
+    how many bytes the device tree gives it, from the factory page on; 0 where no tree lists it.
     """
 
     device: int
@@ -129,6 +130,7 @@ class ShmemDevice:
     signature: int | None
     interrupt: int
     edge: bool
+    covers: int
     pci: PciFunction | None
 
     @classmethod
@@ -140,6 +142,7 @@ class ShmemDevice:
             signature=None if answer["signature"] is None else number(answer["signature"]),
             interrupt=answer["interrupt"],
             edge=answer["edge"],
+            covers=answer["covers"],
             pci=PciFunction.of(answer["pci"]) if "pci" in answer else None,
         )
 

@@ -8,7 +8,7 @@ import pytest
 from fixtures.attempts import Try
 from fixtures.bench import Bench
 from fixtures.deployment import Deploy
-from harness.shmem.registers import SIGNATURE
+from harness.shmem.registers import PAGE_SIZE, SIGNATURE
 
 pytestmark = pytest.mark.only(guest_image=["probe"], placement=["mmio"])
 
@@ -47,11 +47,12 @@ def test_vector_is_the_line_of_the_configuration(deploy: Deploy, bench: Bench) -
 @device_tree
 @pytest.mark.requirement("SHM-MMIO-04")
 def test_the_device_tree_has_a_node(deploy: Deploy, bench: Bench) -> None:
-    """A guest finds each device by the node's compatible and its first reg."""
+    """A guest finds each device by the node's compatible and its first reg, which is a page at least."""
     (guest,) = deploy(("", ""))
     found = [device for device in guest.devices() if device.placement == "mmio"]
     assert sorted(device.factory for device in found) == sorted(location.loc for location in bench.config.mmio[:2])
     assert {device.signature for device in found} == {SIGNATURE}
+    assert [device.covers for device in found if device.covers < PAGE_SIZE] == []
 
 
 @device_tree

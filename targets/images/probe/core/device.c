@@ -80,6 +80,7 @@ static void find_listed(void)
         if (!device)
             return;
         place(device, listed[i].address, &listed[i].interrupt);
+        device->covers = listed[i].covers;
     }
 }
 
@@ -162,6 +163,7 @@ static void describe(struct json *json, unsigned index)
         json_null(json, "signature");
     json_number(json, "interrupt", device->interrupt.line == LINE_OF_DRIVER ? 0 : device->interrupt.line);
     json_bool(json, "edge", device->interrupt.edge);
+    json_number(json, "covers", device->covers);
     if (device->pci)
         describe_pci(json, &device->function);
     json_object_end(json);

@@ -47,6 +47,7 @@ struct device {
     struct pci_function function; /* if pci */
     struct interrupt interrupt;   /* its line, 0 if unknown */
     uint64_t physical;            /* of the factory page */
+    uint64_t covers;              /* bytes from there on, by the table that lists the device; 0: none does */
     volatile uint8_t *factory;
 
     /* Written by the interrupt handler. */

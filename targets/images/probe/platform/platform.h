@@ -100,9 +100,10 @@ struct interrupt {
     bool edge;
 };
 
-/* Memory-mapped devices that the machine lists (in a device tree): address of the factory page, and interrupt. */
+/* Memory-mapped devices that the machine lists (in a device tree): where the factory page is, how many bytes the entry
+ * covers (0: it does not say), and the interrupt. */
 struct listed_device {
-    uint64_t address;
+    uint64_t address, covers;
     struct interrupt interrupt;
 };
 

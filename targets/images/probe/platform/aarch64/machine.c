@@ -216,7 +216,6 @@ size_t devices_listed(struct listed_device *list, size_t limit)
     struct fdt_walk walk;
     struct fdt_node node;
     size_t count = 0;
-    uint64_t size;
 
     if (!fdt_open(&walk, machine.device_tree))
         return 0;
@@ -224,7 +223,7 @@ size_t devices_listed(struct listed_device *list, size_t limit)
         struct listed_device *device = &list[count];
         uint32_t flags = 0;
 
-        if (!fdt_compatible(&node, "qvm,guest_shm") || !fdt_reg(&node, 0, &device->address, &size))
+        if (!fdt_compatible(&node, "qvm,guest_shm") || !fdt_reg(&node, 0, &device->address, &device->covers))
             continue;
         device->interrupt = (struct interrupt){0};
         fdt_gic_interrupt(&node, 0, &device->interrupt.line, &flags);
