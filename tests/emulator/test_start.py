@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -20,6 +21,7 @@ from harness import provision
 from harness.emulator.device.regions import Region
 from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.machine.qemu import Qemu, QemuDied
+from harness.emulator.machine.qtest import Qtest, QtestError
 from harness.emulator.service import own_host
 from harness.emulator.service.client import EmulatedHost
 from harness.emulator.service.host import Host
@@ -219,6 +221,40 @@ def test_a_qemu_that_ends_as_soon_as_it_has_greeted_is_an_ending_like_others(mon
     with pytest.raises(QemuDied) as died:
         asyncio.run(start())
     assert died.value.ending.returncode == 0
+
+
+def test_a_qemu_that_ends_before_its_devices_are_placed_has_said_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "guest.qvmconf"
+    path.write_text(configuration(devices="vdev shmem loc 0x1c050000 intr gic:43"))
+    greeted = QMPClient.connect
+
+    async def connect(client: QMPClient, channel: socket.socket) -> None:
+        await greeted(client, channel)
+        (qemu,) = programs.children(os.getpid())
+        os.kill(qemu, signal.SIGSEGV)
+        while Path(f"/proc/{qemu}").exists():
+            await asyncio.sleep(0.01)
+
+    async def start() -> object:
+        return await Host(tmp_path, PROFILES["7.0"]).start_guest([f"@{path}"], tmp_path, Streams(0, 1))
+
+    monkeypatch.setattr(QMPClient, "connect", connect)
+    assert asyncio.run(start()) == Exit(64, "the virtual machine did not start; QEMU says:\nQEMU did not answer")
+
+
+def test_a_command_to_a_channel_that_is_closed_fails_at_once() -> None:
+    async def ask() -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            qtest = Qtest(ours)
+            await qtest.open()
+            qtest.close()
+            await qtest.command("clock_step")
+
+    with pytest.raises(QtestError, match="QEMU has ended"):
+        asyncio.run(ask())
 
 
 def test_what_a_create_has_made_stays_when_it_is_left_before_the_guest_runs(bench: Bench) -> None:
