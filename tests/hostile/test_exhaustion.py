@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from harness import provision
 from harness.emulator import shortages
 from harness.emulator.device.regions import Registry, RequestFailed
+from harness.emulator.machine.guest import Exit, Streams
 from harness.emulator.machine.lines import GicLine, IoApicLine
 from harness.emulator.machine.qtest import Qtest
 from harness.emulator.service.client import EmulatedHost
+from harness.emulator.service.host import Host
 from harness.emulator.window import Mapper, NoAnswer, Window
 from harness.errors import BenchError
 from harness.shmem.profile import PROFILES, Profile
@@ -33,10 +36,10 @@ FEW = 120
 
 
 @contextmanager
-def few_descriptors(process: int) -> Iterator[None]:
+def few_descriptors(process: int, few: int = FEW) -> Iterator[None]:
     """A limit that a test reaches soon."""
     before = resource.prlimit(process, resource.RLIMIT_NOFILE)
-    resource.prlimit(process, resource.RLIMIT_NOFILE, (descriptors(process) + FEW, before[1]))
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (descriptors(process) + few, before[1]))
     try:
         yield
     finally:
@@ -243,3 +246,26 @@ def test_a_qvm_that_was_suspended_hears_of_the_end(bench: Bench) -> None:
     os.kill(process.pid, signal.SIGCONT)
     programs.until(lambda: process.poll() is not None, "qvm waits for ever", 60)
     assert process.returncode == 3
+
+
+@pytest.mark.parametrize("left", range(2, 15))
+def test_a_start_that_fails_for_lack_of_descriptors_leaves_none_open(tmp_path: Path, left: int) -> None:
+    """Wherever it fails: the shortage would become a lasting one."""
+    path = tmp_path / "guest.qvmconf"
+    path.write_text(configuration(devices="vdev shmem\nvdev shmem"))
+
+    async def start(host: Host) -> object:
+        return await host.start_guest([f"@{path}"], tmp_path, Streams(0, 1))
+
+    async def run() -> None:
+        host = Host(tmp_path, PROFILES["7.0"], terminals=1)
+        await asyncio.to_thread(provision.qemu, "aarch64")
+        before = descriptors()
+        with few_descriptors(os.getpid(), left):
+            refused = await start(host)
+        assert isinstance(refused, Exit), refused
+        assert descriptors() == before
+        assert list((tmp_path / "root/dev/qvm").iterdir()) == []
+        await host.close()
+
+    asyncio.run(run())

@@ -29,6 +29,7 @@ from harness.emulator.machine.devices import VmDevices
 from harness.emulator.machine.devicetree import with_devices
 from harness.emulator.machine.qemu import Ending, Qemu, QemuDied
 from harness.emulator.machine.qtest import QtestError
+from harness.emulator.machine.terminal_modes import TerminalModes
 from harness.emulator.window import Mapper
 from harness.errors import HarnessError
 from harness.narrow import present
@@ -99,6 +100,7 @@ class Guest:
         self._mapper = Mapper()
         self._devices = VmDevices(self.name, run_directory, registry, profile, self._mapper, self._break)
         self._consoles: list[OpenConsole] = []
+        self._terminal: TerminalModes | None = None
         self._qemu: Qemu | None = None
         self._has_power_button = False
         self._stopped: StopHow | None = None
@@ -167,6 +169,8 @@ class Guest:
         # QEMU may have to be fetched, and the library inside it to be compiled.
         command = await asyncio.to_thread(_qemu_command, planned.arch)
         on_streams = any(console.hostdev == STANDARD_STREAMS for console in planned.consoles)
+        if on_streams:
+            self._terminal = TerminalModes((streams.stdin, streams.stdout))
         return await Qemu.start(
             [*command.argv, *arguments],
             environment={**command.environment, **self._mapper.environment()},
@@ -265,21 +269,33 @@ class Guest:
             self._qemu.cut()
 
     def close(self) -> None:
-        """Give back what the guest held."""
-        self._devices.close()
-        for console in self._consoles:
-            console.close()
-        self._consoles.clear()
-        self._mapper.close()
+        """Give back what the guest held, all of it also when a part cannot be given back."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._mapper.close)
+            for console in self._consoles:
+                stack.callback(console.close)
+            self._consoles = []
+            if self._terminal is not None:
+                stack.callback(self._terminal.put_back)
+            stack.callback(self._remove_node)
+            stack.callback(self._devices.close)
+
+    def _remove_node(self) -> None:
+        """The VM's name is free again."""
         if self._reserved is not None:
             shutil.rmtree(self._reserved, ignore_errors=True)
             self._reserved = None
 
 
-@functools.cache
 def _qemu_command(arch: Arch) -> Command:
-    """How QEMU is started. To find it takes files to be read that do not change while a host runs."""
-    return provision.qemu(arch).command(preload=provision.window_library())
+    """How QEMU is started."""
+    return _command_of(provision.qemu(arch))
+
+
+@functools.cache
+def _command_of(program: provision.Qemu) -> Command:
+    """How this QEMU is started. It takes files to be read that do not change while a host runs."""
+    return program.command(preload=provision.window_library())
 
 
 def _exit_for(error: BaseException) -> Exit | None:

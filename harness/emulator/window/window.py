@@ -7,6 +7,7 @@ the first one cannot hold. A bank is one BAR of the PCI function.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -51,7 +52,11 @@ class Bank:
         self.size = sum(sizes)
         self.offsets = tuple(itertools.accumulate(sizes[:-1], initial=0))
         self.fd = os.memfd_create("shmem-window", os.MFD_CLOEXEC)
-        os.ftruncate(self.fd, self.size)
+        try:
+            os.ftruncate(self.fd, self.size)
+        except OSError:
+            self.close()
+            raise
 
     def mappable(self) -> tuple[tuple[int, int], ...]:
         """(offset, size) of the data part of every slot; control pages are always trapped."""
@@ -66,6 +71,10 @@ class Bank:
     def write(self, offset: int, data: bytes) -> None:
         """Private memory, see ``read``."""
         os.pwrite(self.fd, data, offset)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        os.close(self.fd)
 
 
 class Place(NamedTuple):
@@ -83,7 +92,11 @@ class Window:
 
     def __init__(self, mapper: Mapper, first: Sequence[int] = FIRST_BANK) -> None:
         self._mapper = mapper
-        self.banks = (Bank(first), Bank(LARGE_BANK))
+        with contextlib.ExitStack() as unless_made:
+            small = Bank(first)
+            unless_made.callback(small.close)
+            self.banks = (small, Bank(LARGE_BANK))
+            unless_made.pop_all()
         self.places = tuple(
             Place(number, offset, size)
             for number, bank in enumerate(self.banks)
@@ -131,7 +144,7 @@ class Window:
     def close(self) -> None:
         """Give the memory back."""
         for bank in self.banks:
-            os.close(bank.fd)
+            bank.close()
 
 
 def _fill(fd: int, start: int, length: int, byte: int) -> None:
