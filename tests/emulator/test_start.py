@@ -18,6 +18,7 @@ import pytest
 from qemu.qmp import QMPClient, QMPError
 
 from harness import provision
+from harness.emulator import qvm
 from harness.emulator.device.regions import Region
 from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.machine.qemu import Qemu, QemuDied
@@ -281,3 +282,58 @@ def test_where_qvm_holds_what_it_creates_a_create_that_fails_leaves_nothing(
         _, said = process.communicate(timeout=programs.PATIENCE)
         assert (process.returncode, words in said) == (65, True), said
         assert [region.name for region in bench.client.regions()] == ["full"]
+
+
+def test_a_named_pipe_is_no_image(bench: Bench, tmp_path: Path) -> None:
+    """It would be opened, which waits for a writer, and all guests with it."""
+    os.mkfifo(tmp_path / "pipe")
+    process = bench.qvm(f"system one\nram 64M\nload {tmp_path / 'pipe'}\n")
+    assert (process.wait(programs.PATIENCE), ":3] the file to load is no regular file" in process.communicate()[1]) == (
+        65,
+        True,
+    )
+    assert bench.client.guests() == []
+
+
+def _refusal(bench: Bench, folder: Path, script: str) -> str:
+    """What a qvm that a shell starts in this folder says when it is refused."""
+    said = programs.run(
+        ["bash", "-c", script, "bash", *qvm.command()],
+        cwd=folder,
+        env={**os.environ, "QVM_HOST": str(bench.host.socket)},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 65, said
+    return said.stderr
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        '"$@" @<(echo system one)',
+        '"$@" @/dev/stdin <<<"system one"',
+        'echo @/dev/fd/0 >nested; "$@" @nested',
+        'ln -s /proc/self/fd/0 link; "$@" @link',
+    ],
+)
+def test_no_descriptor_of_the_host_is_read_for_a_configuration(bench: Bench, tmp_path: Path, script: str) -> None:
+    said = _refusal(bench, tmp_path, script)
+    assert "stream of another process" in said or "not a regular file" in said, said
+
+
+def test_no_memory_of_the_host_is_read_for_a_configuration(bench: Bench, tmp_path: Path) -> None:
+    """A region is a regular file, of which pieces would come in an error."""
+    bench.client.create("secret", 1).write(0, b"secret secret")
+    fds = Path(f"/proc/{bench.host.pid}/fd")
+    (number,) = (fd.name for fd in fds.iterdir() if "shmem-region" in str(fd.readlink()))
+    (tmp_path / "link").symlink_to(f"/proc/self/fd/{number}")
+    for name in ("link", f"/proc/{bench.host.pid}/fd/{number}"):
+        said = _refusal(bench, tmp_path, f'"$@" @{name}')
+        assert ("cannot read" in said, "secret" in said) == (True, False), said
+
+
+def test_files_that_files_name_are_looked_for_where_qvm_is(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "outer").write_text("@inner")
+    (tmp_path / "inner").write_text("system one\nram 64M\nload nowhere")
+    assert f"{tmp_path}/inner:3]" in _refusal(bench, tmp_path, '"$@" @outer')
