@@ -90,6 +90,7 @@ class Model:
     def __init__(self) -> None:
         self.pages: dict[str, int] = {}
         self.connections: dict[int, str] = {}
+        self.made = 0
 
     def accepts(self, said: object) -> bool | None:
         """Whether a request must be done, and it is done here. None: another test's business."""
@@ -126,7 +127,8 @@ class Model:
     def _connects(self, name: object) -> bool:
         if not isinstance(name, str) or name not in self.pages or list(self.connections.values()).count(name) == 16:
             return False
-        self.connections[max(self.connections, default=0) + 1] = name
+        self.made += 1
+        self.connections[self.made] = name
         return True
 
     def _notify(self, _number: int, said: dict[str, Any]) -> bool:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import cProfile
 import os
+import pstats
 import resource
 import signal
 import socket
@@ -17,14 +19,21 @@ import pytest
 
 from harness import provision
 from harness.emulator import shortages
+from harness.emulator.device import pci_config
+from harness.emulator.device.pattern import Pattern
+from harness.emulator.device.pci_config import ConfigSpace
 from harness.emulator.device.regions import Registry, RequestFailed
+from harness.emulator.machine import plan
+from harness.emulator.machine.board import board_of
 from harness.emulator.machine.guest import Exit, Streams
 from harness.emulator.machine.lines import GicLine, IoApicLine
+from harness.emulator.machine.memory_mapped import take_off_the_bus
 from harness.emulator.machine.qtest import Qtest
 from harness.emulator.service.client import EmulatedHost
 from harness.emulator.service.host import Host
 from harness.emulator.window import Mapper, NoAnswer, Window
 from harness.errors import BenchError
+from harness.shmem.config import parse
 from harness.shmem.profile import PROFILES, Profile
 from harness.shmem.status import Status
 from tests import programs
@@ -104,6 +113,40 @@ def test_stale_content_is_kept_for_so_many_names_only() -> None:
     assert descriptors() == before
 
 
+def test_stale_content_takes_a_part_of_the_memory_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regions that are filled, left and made again under other names; and the latest content is the one that stays."""
+    real = os.sysconf
+    monkeypatch.setattr(os, "sysconf", lambda name: 400 if name == "SC_PHYS_PAGES" else real(name))
+    registry = Registry(Profile.load("7.0", {"new_content": "stale"}))
+
+    def left(name: str, said: bytes) -> bytes:
+        region = registry.create(name, 40, creator="one", lifetime="last-client")
+        found = os.pread(region.fd, 4, 0)
+        os.pwrite(region.fd, said * 40 * 1024, 0)
+        region.add("one", lambda: None).detach()
+        return found
+
+    before = descriptors()
+    for number in range(20):
+        assert left(f"name{number}", b"left") == bytes(4)
+        assert descriptors() <= before + 2
+    assert left("name19", b"left") == b"left"
+    assert left("name0", b"left") == bytes(4)
+    registry.close()
+
+
+def test_stars_side_by_side_are_no_more_work_than_one() -> None:
+    """A guest chooses the names that are compared; steps are counted, not seconds."""
+
+    def steps(stars: int) -> int:
+        pattern = Pattern("*" * stars + "x*" * 2 + "*" * stars, PROFILES["7.0"])
+        profile = cProfile.Profile()
+        assert profile.runcall(pattern.covers, "abxcxd")
+        return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+    assert steps(400) < 2 * steps(1)
+
+
 def test_notes_are_bounded_and_say_how_many_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shortages, "_noted", [])
     monkeypatch.setattr(shortages, "_passed_over", 0)
@@ -141,6 +184,33 @@ def test_signals_without_end_to_a_qemu_that_takes_none(kind: str) -> None:
         line.pulse()
         async with asyncio.timeout(60):
             assert (await loop.sock_recv(theirs, 1 << 16)).endswith(b"\n")
+        qtest.close()
+        theirs.close()
+
+    asyncio.run(run())
+
+
+def test_stores_without_end_to_the_empty_slot_of_a_device_in_memory() -> None:
+    """What is sent to make up for them is bounded, and the last one is made up for, too."""
+    config = parse(configuration(devices="vdev shmem loc 0x1c050000 intr gic:43"))
+    (placement,) = plan(config, Path("/"), PROFILES["7.0"]).placements
+
+    async def run() -> None:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        qtest, function = Qtest(ours), ConfigSpace(msi=True)
+        await qtest.open()
+        take_off_the_bus(qtest, board_of("aarch64", "q35"), placement, function)
+        for _ in range(20_000):
+            function.write(pci_config.BAR0, b"\xff" * 4)
+        loop = asyncio.get_running_loop()
+        taken = 0
+        async with asyncio.timeout(60):
+            while taken < 257:
+                answers = (await loop.sock_recv(theirs, 1 << 16)).count(b"\n")
+                taken += answers
+                await loop.sock_sendall(theirs, b"OK\n" * answers)
+        assert taken < 300
         qtest.close()
         theirs.close()
 

@@ -17,10 +17,11 @@ from typing import Final, Protocol
 from harness.account import is_own
 from harness.emulator import shortages
 from harness.emulator.device.regions import RequestFailed
+from harness.emulator.device.rules import as_text
 from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.service import messages
 from harness.emulator.service.host import Host
-from harness.emulator.service.programs import Failed, HostProgram, Operation, as_text
+from harness.emulator.service.programs import Failed, HostProgram, Operation
 from harness.emulator.service.protocol import MAX_LINE, has_hung_up
 from harness.emulator.service.qvm_lines import as_named, for_qvm
 from harness.errors import HarnessError
