@@ -10,6 +10,7 @@ import pstats
 import resource
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -271,23 +272,46 @@ def test_a_guest_whose_qemu_is_suspended_stops_nobody(bench: Bench, seconds: flo
     assert still.probe.identify().architecture == "aarch64"
 
 
-def test_a_qemu_that_is_suspended_inside_an_attach_is_not_waited_for() -> None:
+@pytest.mark.parametrize("suspended", [True, False])
+def test_a_qemu_that_does_not_answer_inside_an_attach_is_not_waited_for(suspended: bool) -> None:
     """The whole host stands still meanwhile, and other QEMUs give their devices up after 5 s."""
     mapper = Mapper()
     window = Window(mapper)
     child = os.dup(mapper.child.fileno())
     with programs.Program(["sleep", "600"], pass_fds=[child]) as qemu:
         mapper.started(qemu.pid)
-        os.kill(qemu.pid, signal.SIGSTOP)
-        programs.until(lambda: _state(qemu.pid) == "T", "it goes on")
+        if suspended:
+            os.kill(qemu.pid, signal.SIGSTOP)
+            programs.until(lambda: _state(qemu.pid) == "T", "it goes on")
         began = time.monotonic()
-        with pytest.raises(NoAnswer, match="it is suspended"):
+        with pytest.raises(NoAnswer, match="it is suspended" if suspended else "timed out"):
             window.show(0, window.banks[0].fd, 1)
-        assert time.monotonic() - began < 4.0
+        assert time.monotonic() - began < 5.0
         qemu.kill()
         qemu.wait(60)
     os.close(child)
     window.close()
+    mapper.close()
+
+
+def test_a_qemu_without_a_thread_for_its_window_ends() -> None:
+    """The host would wait for it at each attach."""
+
+    def no_room_for_a_stack() -> None:
+        resource.setrlimit(resource.RLIMIT_STACK, (64 << 30, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_AS, (16 << 30, resource.RLIM_INFINITY))
+
+    mapper = Mapper()
+    with programs.Program(
+        ["sleep", "600"],
+        env={**os.environ, **mapper.environment(), "LD_PRELOAD": str(provision.window_library())},
+        pass_fds=[mapper.child.fileno()],
+        stderr=subprocess.PIPE,
+        preexec_fn=no_room_for_a_stack,
+        text=True,
+    ) as qemu:
+        said = qemu.communicate(timeout=programs.PATIENCE)[1]
+    assert (qemu.returncode, said) == (1, "window: cannot start a thread: Resource temporarily unavailable\n")
     mapper.close()
 
 

@@ -35,6 +35,7 @@ from harness.emulator.service.messages import (
     Write,
 )
 from harness.emulator.service.messages import Pulses as PulsesCame
+from harness.emulator.service.protocol import MAX_READ
 from harness.emulator.window import Window
 from harness.shmem.profile import Profile
 from harness.shmem.registers import NAME_SIZE, PAGE_SIZE
@@ -153,6 +154,8 @@ class HostProgram:
         return region.fd, offset
 
     async def _read(self, request: Read) -> Data:
+        if request.length > MAX_READ:
+            raise Failed(f"{request.length} bytes in one answer; at most {MAX_READ}")
         fd, offset = self._span(request, request.length)
         return Data(os.pread(fd, request.length, offset))
 
