@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import termios
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from harness.emulator.machine import Console
 from harness.emulator.machine.console import OpenConsole, Terminals, open_console
 from harness.shmem.config import ConfigError
 from harness.shmem.config.errors import NOWHERE
+from tests.hostile.fuzzing import descriptors
 
 
 @pytest.fixture
@@ -86,3 +88,31 @@ def test_a_terminal_of_a_number_begins_in_edited_mode_for_each_guest(root: Path)
                 os.write(reader, b"x")
             os.close(reader)
         assert _is_edited(terminal)
+
+
+def test_a_terminal_that_cannot_be_made_again_is_made_for_the_next_guest(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    before = descriptors()
+    with contextlib.closing(Terminals(root, 1)) as terminals:
+        with monkeypatch.context() as shortage, _opened(terminals, "/dev/ptyp0"):
+            shortage.setattr(os, "openpty", none_left)
+        assert list((root / "dev").iterdir()) == []
+        with _opened(terminals, "/dev/ptyp0") as console:
+            assert console.link == root / "dev/ttyp0"
+        assert _is_edited(root / "dev/ttyp0")
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_terminal_whose_name_cannot_be_made_leaves_no_descriptors(root: Path, count: int) -> None:
+    terminals = Terminals(root, count)
+    terminals.close()
+    (root / "dev").rename(root / "away")
+    before = descriptors()
+    with pytest.raises(FileNotFoundError), _opened(terminals, "/dev/ptyp0"):
+        pass
+    assert descriptors() == before

@@ -11,6 +11,7 @@ from harness.shmem.status import Status
 from tests.emulator.devices import Bench, Row, bench, row_name
 
 OK, ILLEGAL, DENIED, NOT_FOUND = Status.OK, Status.ILLEGAL_NAME, Status.NO_PERMISSION, Status.DOES_NOT_EXIST
+FAILED = Status.UNKNOWN_FAILURE
 
 
 def find_own(host: Bench) -> object:
@@ -71,6 +72,30 @@ def find_unmatched(host: Bench) -> object:
     return answers
 
 
+def find_of_few_permissions(host: Bench) -> object:
+    """Finds of a region of mode 0600 with flags that ask for more, and for no more than that."""
+    maker, guest = host.device(system="two"), host.device()
+    maker.store(reg.FLAGS_OFFSET, 0o600)
+    maker.request("talk")
+    guest.set_name(b"talk")
+    answers = []
+    for flags in (0o666, 0o600):
+        guest.store(reg.FLAGS_OFFSET, flags)
+        answers.append(guest.find(0))
+    return answers, sum(1 for _ in host.region("talk").connected())
+
+
+def find_from_two_devices(host: Bench) -> object:
+    """A find of a region that another vdev of the VM holds, then of one's own: status, same page, members."""
+    first, second = host.device(), host.device()
+    first.request("talk")
+    second.set_name(b"talk")
+    status = second.find(0)
+    again = second.find(0)
+    same = second.load(reg.SHMEM_OFFSET, 8) == first.load(reg.SHMEM_OFFSET, 8)
+    return status, again, same, first.members
+
+
 def find_created(host: Bench) -> object:
     """A request for a name that the guest has a ``create`` of, but is denied, and a find of it when it has left."""
     guest = host.start("deny depot create depot,0x1000")
@@ -91,6 +116,26 @@ ROWS: list[Row] = [
     ("7.0", {"find": "by-name", "find_attaches": "attaches"}, find_named, ([OK, NOT_FOUND, OK], 3)),
     ("7.0", {"find": "by-name", "find_attaches": "attaches"}, find_denied, [NOT_FOUND, OK]),
     ("7.0", {"find": "by-name", "find_attaches": "attaches", "find_rules": "bypassed"}, find_denied, [OK, OK]),
+    ("8.0", {"find": "by-name", "find_attaches": "attaches"}, find_of_few_permissions, ([OK, OK], 2)),
+    (
+        "8.0",
+        {"find": "by-name", "find_attaches": "attaches", "flags": "creation-and-attach"},
+        find_of_few_permissions,
+        ([DENIED, OK], 2),
+    ),
+    *(
+        (
+            "7.0",
+            {"find": "by-name", "find_attaches": "attaches", "double_attach_other_vdev": reading},
+            find_from_two_devices,
+            expected,
+        )
+        for reading, expected in (
+            ("second-connection", (OK, OK, False, 0b11)),
+            ("same-connection", (OK, OK, True, 0b1)),
+            ("refused", (FAILED, FAILED, False, 0b1)),
+        )
+    ),
     ("7.0", {"find": "by-name", "subst_unmatched": "refused"}, find_unmatched, [NOT_FOUND, ILLEGAL]),
     *(
         ("7.0", {"find": "by-name", "find_attaches": "attaches", "create_vs_rules": reading}, find_created, answers)

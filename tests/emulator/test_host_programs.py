@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.emulator.service.client import HostRequestError
-from harness.emulator.service.protocol import MAX_LINE
+from harness.emulator.service.messages import Data, Read
+from harness.emulator.service.protocol import MAX_LINE, MAX_READ
 from harness.emulator.window import Window
+from harness.errors import OperationRefusedError
 from harness.shmem.status import Status
 from tests import programs
 from tests.emulator.conftest import Bench, bench_with, configuration
@@ -82,6 +84,26 @@ def test_a_17th_client_is_refused_with_the_status_of_a_guest(bench: Bench) -> No
     with pytest.raises(HostRequestError, match="CLIENT_MAX") as refused:
         bench.client.attach("full")
     assert refused.value.status == Status.CLIENT_MAX
+
+
+def test_no_answer_has_more_data_than_the_host_makes_at_one_go(bench: Bench) -> None:
+    large = bench.client.create("large", 2 * MAX_READ // 4096)
+    large.write(MAX_READ, b"here")
+    assert bench.client.call(Read(1, 4, MAX_READ), Data).data == bytes(MAX_READ - 4) + b"here"
+    with pytest.raises(OperationRefusedError, match="at most"):
+        bench.client.call(Read(1, 0, MAX_READ + 1), Data)
+    assert large.read(0, 2 * MAX_READ)[MAX_READ : MAX_READ + 4] == b"here"
+
+
+def test_the_number_of_a_connection_that_was_left_is_that_of_no_other(bench: Bench) -> None:
+    left, stays = bench.client.create("one", 1), bench.client.create("two", 1)
+    left.detach()
+    stays.detach()
+    bench.client.create("three", 1)
+    for gone in (left, stays):
+        with pytest.raises(OperationRefusedError, match="no connection"):
+            gone.detach()
+    assert len(bench.client.regions()) == 1
 
 
 def test_names_are_text_and_the_same_for_everybody(bench: Bench) -> None:

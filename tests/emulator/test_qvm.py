@@ -92,6 +92,17 @@ def test_sigusr1_makes_every_device_report_its_state(bench: Bench) -> None:
     assert "vdev shmem at loc 0x1c050000, vector 43: no connection" in lines[2]
 
 
+def test_a_name_of_a_region_writes_no_control_characters_to_the_terminal(bench: Bench) -> None:
+    process, terminal = bench.guest(configuration())
+    terminal.probe.attach(b"\x9b31m", 1)
+    terminal.probe.attach("caf\u00e9".encode(), 1)
+    process.send_signal(signal.SIGUSR1)
+    assert process.stderr is not None
+    process.stderr.readline()
+    line = process.stderr.readline()
+    assert ("\u009b" in line, "'\\x9b31m' as" in line, "'caf\u00e9' as" in line) == (False, True, True), line
+
+
 def test_sigusr2_is_answered_that_there_are_no_dumps_and_the_guest_goes_on(bench: Bench) -> None:
     process, terminal = bench.guest(configuration(devices="vdev shmem sched 20"))
     process.send_signal(signal.SIGUSR2)

@@ -96,6 +96,15 @@ def narrow_store(host: Bench) -> object:
     return len(host.machines["one"].broken), guest.load(reg.SIZE_OFFSET)
 
 
+def at_registers_of_later_releases(host: Bench) -> object:
+    """What ends qvm after stores to ``find`` and ``flags`` and behind the last register, and what they read then."""
+    guest = host.device()
+    places = (reg.FIND_OFFSET, reg.FLAGS_OFFSET, reg.FLAGS_OFFSET + 4)
+    for offset in places:
+        guest.store(offset, 0)
+    return len(host.machines["one"].broken), [guest.load(offset) == 0xFFFFFFFF for offset in places]
+
+
 # --- flags
 
 
@@ -164,6 +173,18 @@ def interrupts(host: Bench) -> object:
         action()
         counts.append(taken())
     return counts
+
+
+def signals_with_high_bits(host: Bench) -> object:
+    """Which notify words of a peer signal the client 0: with none, some, all and only the bits 31:16."""
+    guest, peer = host.device(), host.device(system="two")
+    guest.request("talk")
+    peer.request("talk")
+    told = []
+    for mask in (0x1, 0x10001, 0xFFFF0001, 0xFFFFFFFF):
+        peer.notify(mask)
+        told.append(bool(guest.control(reg.CONTROL_STATUS_OFFSET) & 0xFFFF))
+    return told
 
 
 # --- lives
@@ -270,6 +291,16 @@ ROWS: list[Row] = [
     ("7.0", {"access_widths": "natural"}, narrow_and_crooked, [False, False, False, True, True, False]),
     ("7.0", {"access_widths": "natural"}, narrow_store, (0, 0)),
     ("7.0", {"access_widths": "natural", "bad_access": "qvm-exit"}, narrow_store, (1, 0)),
+    ("7.0", {"find": "absent"}, at_registers_of_later_releases, (0, [False] * 3)),
+    ("7.0", {"access_widths": "natural"}, at_registers_of_later_releases, (0, [False, True, True])),
+    ("7.0", {"access_widths": "natural", "find": "absent"}, at_registers_of_later_releases, (0, [True] * 3)),
+    (
+        "7.0",
+        {"access_widths": "natural", "find": "absent", "bad_access": "qvm-exit"},
+        at_registers_of_later_releases,
+        (3, [True] * 3),
+    ),
+    ("8.0", {"access_widths": "natural"}, at_registers_of_later_releases, (0, [False, False, True])),
     ("8.0", {}, flags_at_attach, (0o640, [OK, OK])),
     ("8.0", {"flags": "creation-and-attach"}, flags_at_attach, (0o640, [DENIED, OK])),
     ("8.0", {}, flags_of_odd_bits, (OK, [0o666])),
@@ -283,6 +314,8 @@ ROWS: list[Row] = [
     ("7.0", {}, interrupts, [1, 1, 0, 1]),
     ("7.0", {"interrupt_on": "every-event"}, interrupts, [1, 1, 1, 1]),
     ("7.0", {"interrupt_on": "members-only"}, interrupts, [1, 0, 0, 1]),
+    ("7.0", {}, signals_with_high_bits, [True, True, True, True]),
+    ("7.0", {"notify_high_bits": "drops-all"}, signals_with_high_bits, [True, False, False, True]),
     ("7.0", {}, life, (0, 1, 0)),
     ("7.0", {"region_lifetime": "creating-qvm"}, life, (1, 1, 0)),
     ("7.0", {"region_lifetime": "host-reboot"}, life, (1, 1, 1)),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -17,9 +18,11 @@ import pytest
 from qemu.qmp import QMPClient, QMPError
 
 from harness import provision
+from harness.emulator import qvm
 from harness.emulator.device.regions import Region
 from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.machine.qemu import Qemu, QemuDied
+from harness.emulator.machine.qtest import Qtest, QtestError
 from harness.emulator.service import own_host
 from harness.emulator.service.client import EmulatedHost
 from harness.emulator.service.host import Host
@@ -221,6 +224,40 @@ def test_a_qemu_that_ends_as_soon_as_it_has_greeted_is_an_ending_like_others(mon
     assert died.value.ending.returncode == 0
 
 
+def test_a_qemu_that_ends_before_its_devices_are_placed_has_said_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "guest.qvmconf"
+    path.write_text(configuration(devices="vdev shmem loc 0x1c050000 intr gic:43"))
+    greeted = QMPClient.connect
+
+    async def connect(client: QMPClient, channel: socket.socket) -> None:
+        await greeted(client, channel)
+        (qemu,) = programs.children(os.getpid())
+        os.kill(qemu, signal.SIGSEGV)
+        while Path(f"/proc/{qemu}").exists():
+            await asyncio.sleep(0.01)
+
+    async def start() -> object:
+        return await Host(tmp_path, PROFILES["7.0"]).start_guest([f"@{path}"], tmp_path, Streams(0, 1))
+
+    monkeypatch.setattr(QMPClient, "connect", connect)
+    assert asyncio.run(start()) == Exit(64, "the virtual machine did not start; QEMU says:\nQEMU did not answer")
+
+
+def test_a_command_to_a_channel_that_is_closed_fails_at_once() -> None:
+    async def ask() -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            qtest = Qtest(ours)
+            await qtest.open()
+            qtest.close()
+            await qtest.command("clock_step")
+
+    with pytest.raises(QtestError, match="QEMU has ended"):
+        asyncio.run(ask())
+
+
 def test_what_a_create_has_made_stays_when_it_is_left_before_the_guest_runs(bench: Bench) -> None:
     """A program of the host may be there and gone again while the machine starts."""
     process = bench.qvm(configuration(devices="vdev shmem create early,8192"))
@@ -245,3 +282,58 @@ def test_where_qvm_holds_what_it_creates_a_create_that_fails_leaves_nothing(
         _, said = process.communicate(timeout=programs.PATIENCE)
         assert (process.returncode, words in said) == (65, True), said
         assert [region.name for region in bench.client.regions()] == ["full"]
+
+
+def test_a_named_pipe_is_no_image(bench: Bench, tmp_path: Path) -> None:
+    """It would be opened, which waits for a writer, and all guests with it."""
+    os.mkfifo(tmp_path / "pipe")
+    process = bench.qvm(f"system one\nram 64M\nload {tmp_path / 'pipe'}\n")
+    assert (process.wait(programs.PATIENCE), ":3] the file to load is no regular file" in process.communicate()[1]) == (
+        65,
+        True,
+    )
+    assert bench.client.guests() == []
+
+
+def _refusal(bench: Bench, folder: Path, script: str) -> str:
+    """What a qvm that a shell starts in this folder says when it is refused."""
+    said = programs.run(
+        ["bash", "-c", script, "bash", *qvm.command()],
+        cwd=folder,
+        env={**os.environ, "QVM_HOST": str(bench.host.socket)},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 65, said
+    return said.stderr
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        '"$@" @<(echo system one)',
+        '"$@" @/dev/stdin <<<"system one"',
+        'echo @/dev/fd/0 >nested; "$@" @nested',
+        'ln -s /proc/self/fd/0 link; "$@" @link',
+    ],
+)
+def test_no_descriptor_of_the_host_is_read_for_a_configuration(bench: Bench, tmp_path: Path, script: str) -> None:
+    said = _refusal(bench, tmp_path, script)
+    assert "stream of another process" in said or "not a regular file" in said, said
+
+
+def test_no_memory_of_the_host_is_read_for_a_configuration(bench: Bench, tmp_path: Path) -> None:
+    """A region is a regular file, of which pieces would come in an error."""
+    bench.client.create("secret", 1).write(0, b"secret secret")
+    fds = Path(f"/proc/{bench.host.pid}/fd")
+    (number,) = (fd.name for fd in fds.iterdir() if "shmem-region" in str(fd.readlink()))
+    (tmp_path / "link").symlink_to(f"/proc/self/fd/{number}")
+    for name in ("link", f"/proc/{bench.host.pid}/fd/{number}"):
+        said = _refusal(bench, tmp_path, f'"$@" @{name}')
+        assert ("cannot read" in said, "secret" in said) == (True, False), said
+
+
+def test_files_that_files_name_are_looked_for_where_qvm_is(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "outer").write_text("@inner")
+    (tmp_path / "inner").write_text("system one\nram 64M\nload nowhere")
+    assert f"{tmp_path}/inner:3]" in _refusal(bench, tmp_path, '"$@" @outer')

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from harness.emulator import shortages
 from harness.emulator.window import Mapper, NoAnswer, QemuEnded, Window, WindowBroken
 from harness.shmem import registers as reg
-from harness.shmem.profile import PROFILES
+from harness.shmem.profile import PROFILES, Profile
 from harness.shmem.status import Status
 from tests.emulator.devices import bench
 
@@ -100,3 +102,44 @@ def test_a_region_that_cannot_be_shown_is_refused_and_one_that_may_appear_late_e
         assert guest.request("talk") == Status.UNKNOWN_FAILURE
         assert host.regions() == []
         assert bool(host.machines["one"].broken) == ends
+
+
+def test_what_was_left_full_of_ones_takes_a_little_memory_and_no_long_time() -> None:
+    """A region of any size is taken away inside a request; its pages cost nothing while nobody has stored to them."""
+    with bench(Profile.load("7.0", {"detached_window": "ones"})) as host:
+        guest = host.device()
+        window, mapper = guest.device.window, host.machines["one"].mapper
+        for pages in (3, 5000, window.max_pages):
+            guest.request("talk", pages)
+            slot = guest.slot
+            place = window.places[slot]
+            mapper.changes.clear()
+            guest.detach()
+            covered = place.offset + reg.PAGE_SIZE
+            for _, offset, length, _, start in mapper.changes:
+                assert (offset, start) == (covered, 0)
+                covered += length
+            ((fd, longest),) = {(fd, mapper.changes[0][2]) for _, _, _, fd, _ in mapper.changes}
+            assert os.pread(fd, longest, 0) == b"\xff" * longest
+            assert covered == place.offset + (1 + pages) * reg.PAGE_SIZE
+            assert len(mapper.changes) <= 256
+            for page in (1, pages):
+                assert guest.function.read(*guest.at(slot, page * reg.PAGE_SIZE), 8) == b"\xff" * 8
+            if pages < window.room(slot):
+                assert guest.function.read(*guest.at(slot, (pages + 1) * reg.PAGE_SIZE), 8) == bytes(8)
+        fds = {change[3] for change in mapper.changes} | {bank.fd for bank in window.banks}
+        assert sum(os.fstat(fd).st_blocks * 512 for fd in fds) <= 16 << 20
+
+
+def test_what_is_stored_where_a_region_was_is_gone_after_the_next_one() -> None:
+    with bench(Profile.load("7.0", {"detached_window": "ones"})) as host:
+        guest = host.device()
+        guest.request("talk", 2)
+        place = guest.at(guest.slot, reg.PAGE_SIZE)
+        guest.detach()
+        guest.function.write(*place, b"stored")
+        assert guest.function.read(*place, 6) == b"stored"
+        guest.request("talk", 2)
+        assert guest.function.read(*place, 6) == bytes(6)
+        guest.detach()
+        assert guest.function.read(*place, 6) == b"\xff" * 6

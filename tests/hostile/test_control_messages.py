@@ -90,6 +90,7 @@ class Model:
     def __init__(self) -> None:
         self.pages: dict[str, int] = {}
         self.connections: dict[int, str] = {}
+        self.made = 0
 
     def accepts(self, said: object) -> bool | None:
         """Whether a request must be done, and it is done here. None: another test's business."""
@@ -126,7 +127,8 @@ class Model:
     def _connects(self, name: object) -> bool:
         if not isinstance(name, str) or name not in self.pages or list(self.connections.values()).count(name) == 16:
             return False
-        self.connections[max(self.connections, default=0) + 1] = name
+        self.made += 1
+        self.connections[self.made] = name
         return True
 
     def _notify(self, _number: int, said: dict[str, Any]) -> bool:
@@ -388,8 +390,39 @@ def test_a_client_that_stops_half_way_disturbs_nobody(host: EmulatedHost) -> Non
         half.sendall(b'{"op": "create", "na')
         # One that asks for megabytes and reads none.
         deaf.sendall(b'{"op": "create", "name": "big", "pages": 4095}\n')
-        deaf.sendall(b'{"op": "read", "connection": 1, "offset": 0, "length": 16000000}\n' * 5)
+        deaf.sendall(b'{"op": "read", "connection": 1, "offset": 0, "length": 4000000}\n' * 20)
         for _ in range(20):
             assert {region.name for region in other.regions()} <= {"big"}
         half.sendall(b'me": "r", "pages": 1}\n')
         assert json.loads(half.makefile("rb").readline())["ok"]
+
+
+def test_requests_that_come_together_leave_the_host_its_turns(tmp_path: Path) -> None:
+    """Guests want answers in between."""
+    count = 200
+
+    async def run() -> int:
+        turns = 0
+
+        async def take_turns() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        with _service(tmp_path) as (service, path), socket.socket(socket.AF_UNIX) as client:
+            await service.listen(path)
+            connect(client, path)
+            client.setblocking(False)
+            client.sendall(b'{"op": "guests"}\n' * count)
+            counting = asyncio.create_task(take_turns())
+            answers = b""
+            async with asyncio.timeout(60):
+                while answers.count(b"\n") < count:
+                    answers += await asyncio.get_running_loop().sock_recv(client, 1 << 16)
+            counting.cancel()
+            await service.close()
+            await service.host.close()
+        return turns
+
+    assert asyncio.run(run()) >= count

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+import cProfile
 import os
+import pstats
 import resource
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +18,23 @@ from pathlib import Path
 
 import pytest
 
+from harness import provision
 from harness.emulator import shortages
+from harness.emulator.device import pci_config
+from harness.emulator.device.pattern import Pattern
+from harness.emulator.device.pci_config import ConfigSpace
 from harness.emulator.device.regions import Registry, RequestFailed
+from harness.emulator.machine import plan
+from harness.emulator.machine.board import board_of
+from harness.emulator.machine.guest import Exit, Streams
 from harness.emulator.machine.lines import GicLine, IoApicLine
+from harness.emulator.machine.memory_mapped import take_off_the_bus
 from harness.emulator.machine.qtest import Qtest
 from harness.emulator.service.client import EmulatedHost
+from harness.emulator.service.host import Host
 from harness.emulator.window import Mapper, NoAnswer, Window
 from harness.errors import BenchError
+from harness.shmem.config import parse
 from harness.shmem.profile import PROFILES, Profile
 from harness.shmem.status import Status
 from tests import programs
@@ -33,10 +46,10 @@ FEW = 120
 
 
 @contextmanager
-def few_descriptors(process: int) -> Iterator[None]:
+def few_descriptors(process: int, few: int = FEW) -> Iterator[None]:
     """A limit that a test reaches soon."""
     before = resource.prlimit(process, resource.RLIMIT_NOFILE)
-    resource.prlimit(process, resource.RLIMIT_NOFILE, (descriptors(process) + FEW, before[1]))
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (descriptors(process) + few, before[1]))
     try:
         yield
     finally:
@@ -101,6 +114,40 @@ def test_stale_content_is_kept_for_so_many_names_only() -> None:
     assert descriptors() == before
 
 
+def test_stale_content_takes_a_part_of_the_memory_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regions that are filled, left and made again under other names; and the latest content is the one that stays."""
+    real = os.sysconf
+    monkeypatch.setattr(os, "sysconf", lambda name: 400 if name == "SC_PHYS_PAGES" else real(name))
+    registry = Registry(Profile.load("7.0", {"new_content": "stale"}))
+
+    def left(name: str, said: bytes) -> bytes:
+        region = registry.create(name, 40, creator="one", lifetime="last-client")
+        found = os.pread(region.fd, 4, 0)
+        os.pwrite(region.fd, said * 40 * 1024, 0)
+        region.add("one", lambda: None).detach()
+        return found
+
+    before = descriptors()
+    for number in range(20):
+        assert left(f"name{number}", b"left") == bytes(4)
+        assert descriptors() <= before + 2
+    assert left("name19", b"left") == b"left"
+    assert left("name0", b"left") == bytes(4)
+    registry.close()
+
+
+def test_stars_side_by_side_are_no_more_work_than_one() -> None:
+    """A guest chooses the names that are compared; steps are counted, not seconds."""
+
+    def steps(stars: int) -> int:
+        pattern = Pattern("*" * stars + "x*" * 2 + "*" * stars, PROFILES["7.0"])
+        profile = cProfile.Profile()
+        assert profile.runcall(pattern.covers, "abxcxd")
+        return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+    assert steps(400) < 2 * steps(1)
+
+
 def test_notes_are_bounded_and_say_how_many_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shortages, "_noted", [])
     monkeypatch.setattr(shortages, "_passed_over", 0)
@@ -138,6 +185,33 @@ def test_signals_without_end_to_a_qemu_that_takes_none(kind: str) -> None:
         line.pulse()
         async with asyncio.timeout(60):
             assert (await loop.sock_recv(theirs, 1 << 16)).endswith(b"\n")
+        qtest.close()
+        theirs.close()
+
+    asyncio.run(run())
+
+
+def test_stores_without_end_to_the_empty_slot_of_a_device_in_memory() -> None:
+    """What is sent to make up for them is bounded, and the last one is made up for, too."""
+    config = parse(configuration(devices="vdev shmem loc 0x1c050000 intr gic:43"))
+    (placement,) = plan(config, Path("/"), PROFILES["7.0"]).placements
+
+    async def run() -> None:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        qtest, function = Qtest(ours), ConfigSpace(msi=True)
+        await qtest.open()
+        take_off_the_bus(qtest, board_of("aarch64", "q35"), placement, function)
+        for _ in range(20_000):
+            function.write(pci_config.BAR0, b"\xff" * 4)
+        loop = asyncio.get_running_loop()
+        taken = 0
+        async with asyncio.timeout(60):
+            while taken < 257:
+                answers = (await loop.sock_recv(theirs, 1 << 16)).count(b"\n")
+                taken += answers
+                await loop.sock_sendall(theirs, b"OK\n" * answers)
+        assert taken < 300
         qtest.close()
         theirs.close()
 
@@ -198,23 +272,46 @@ def test_a_guest_whose_qemu_is_suspended_stops_nobody(bench: Bench, seconds: flo
     assert still.probe.identify().architecture == "aarch64"
 
 
-def test_a_qemu_that_is_suspended_inside_an_attach_is_not_waited_for() -> None:
+@pytest.mark.parametrize("suspended", [True, False])
+def test_a_qemu_that_does_not_answer_inside_an_attach_is_not_waited_for(suspended: bool) -> None:
     """The whole host stands still meanwhile, and other QEMUs give their devices up after 5 s."""
     mapper = Mapper()
     window = Window(mapper)
     child = os.dup(mapper.child.fileno())
     with programs.Program(["sleep", "600"], pass_fds=[child]) as qemu:
         mapper.started(qemu.pid)
-        os.kill(qemu.pid, signal.SIGSTOP)
-        programs.until(lambda: _state(qemu.pid) == "T", "it goes on")
+        if suspended:
+            os.kill(qemu.pid, signal.SIGSTOP)
+            programs.until(lambda: _state(qemu.pid) == "T", "it goes on")
         began = time.monotonic()
-        with pytest.raises(NoAnswer, match="it is suspended"):
+        with pytest.raises(NoAnswer, match="it is suspended" if suspended else "timed out"):
             window.show(0, window.banks[0].fd, 1)
-        assert time.monotonic() - began < 4.0
+        assert time.monotonic() - began < 5.0
         qemu.kill()
         qemu.wait(60)
     os.close(child)
     window.close()
+    mapper.close()
+
+
+def test_a_qemu_without_a_thread_for_its_window_ends() -> None:
+    """The host would wait for it at each attach."""
+
+    def no_room_for_a_stack() -> None:
+        resource.setrlimit(resource.RLIMIT_STACK, (64 << 30, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_AS, (16 << 30, resource.RLIM_INFINITY))
+
+    mapper = Mapper()
+    with programs.Program(
+        ["sleep", "600"],
+        env={**os.environ, **mapper.environment(), "LD_PRELOAD": str(provision.window_library())},
+        pass_fds=[mapper.child.fileno()],
+        stderr=subprocess.PIPE,
+        preexec_fn=no_room_for_a_stack,
+        text=True,
+    ) as qemu:
+        said = qemu.communicate(timeout=programs.PATIENCE)[1]
+    assert (qemu.returncode, said) == (1, "window: cannot start a thread: Resource temporarily unavailable\n")
     mapper.close()
 
 
@@ -243,3 +340,26 @@ def test_a_qvm_that_was_suspended_hears_of_the_end(bench: Bench) -> None:
     os.kill(process.pid, signal.SIGCONT)
     programs.until(lambda: process.poll() is not None, "qvm waits for ever", 60)
     assert process.returncode == 3
+
+
+@pytest.mark.parametrize("left", range(2, 15))
+def test_a_start_that_fails_for_lack_of_descriptors_leaves_none_open(tmp_path: Path, left: int) -> None:
+    """Wherever it fails: the shortage would become a lasting one."""
+    path = tmp_path / "guest.qvmconf"
+    path.write_text(configuration(devices="vdev shmem\nvdev shmem"))
+
+    async def start(host: Host) -> object:
+        return await host.start_guest([f"@{path}"], tmp_path, Streams(0, 1))
+
+    async def run() -> None:
+        host = Host(tmp_path, PROFILES["7.0"], terminals=1)
+        await asyncio.to_thread(provision.qemu, "aarch64")
+        before = descriptors()
+        with few_descriptors(os.getpid(), left):
+            refused = await start(host)
+        assert isinstance(refused, Exit), refused
+        assert descriptors() == before
+        assert list((tmp_path / "root/dev/qvm").iterdir()) == []
+        await host.close()
+
+    asyncio.run(run())

@@ -16,9 +16,10 @@ from harness.emulator.device.factory import FactoryPage, word_at
 from harness.emulator.device.interrupts import Interrupt
 from harness.emulator.device.regions import Client, Region, Registry, RequestFailed
 from harness.emulator.device.requests import Requests, Wanted
-from harness.emulator.device.rules import Rules
+from harness.emulator.device.rules import Rules, as_text
 from harness.emulator.window import NoAnswer, QemuEnded, Window, WindowBroken
 from harness.narrow import present
+from harness.paths import readable
 from harness.shmem import registers as reg
 from harness.shmem.config import ShmemVdev
 from harness.shmem.profile import Profile
@@ -91,13 +92,13 @@ class SharedMemoryDevice:
 
     def load_factory(self, offset: int, length: int) -> bytes:
         """A read of the factory page."""
-        if not reaches(reg.FACTORY, offset, length, self.profile):
+        if not reaches(self.factory.registers(), offset, length, self.profile):
             return b"\xff" * length
         return self.factory.load(offset, length)
 
     def store_factory(self, offset: int, data: bytes) -> None:
         """A write to the factory page; what it triggers has happened when this returns."""
-        if not reaches(reg.FACTORY, offset, len(data), self.profile):
+        if not reaches(self.factory.registers(), offset, len(data), self.profile):
             return
         before = self.factory.size
         written = self.factory.store(offset, data)
@@ -182,17 +183,19 @@ class SharedMemoryDevice:
         if self.profile.find == "own-connections":
             # A device may have several connections to one region, each with a number of its own.
             return self, self._by_number()[self.factory.find]
-        if self.profile.find_attaches == "attaches":
-            return self.connect(Wanted(region, again=self.slot_of(region) is None))
         number = self.slot_of(region)
-        if number is None:
+        if number is not None:
+            return self, number
+        if self.profile.find_attaches != "attaches":
             raise RequestFailed(Status.DOES_NOT_EXIST)
-        return self, number
+        # The guest asks for no size. All else is as at an attach.
+        self.requests.check_attach(region, region.pages)
+        return self.connect(Wanted(region, self.requests.connects_again(region)))
 
     def report(self) -> str:
         """The device's connections in one line."""
         connections = [
-            f"'{slot.client.region.name}' as index {slot.client.index}, {slot.pages} pages, "
+            f"'{readable(as_text(slot.client.region.name))}' as index {slot.client.index}, {slot.pages} pages, "
             f"status {slot.client.status():#010x}"
             for slot in self.slots
             if slot is not None

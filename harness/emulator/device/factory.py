@@ -73,6 +73,10 @@ class FactoryPage:
         """Whether this release has the register."""
         return not (name in ("find", "flags") and getattr(self.profile, name) == "absent")
 
+    def registers(self) -> list[reg.Register]:
+        """The registers that this release has."""
+        return [register for register in reg.FACTORY if self.exists(register.name)]
+
     def store_name(self, offset: int, data: bytes) -> None:
         """Store the bytes that fall into ``name``."""
         end = reg.NAME_OFFSET + reg.NAME_SIZE

@@ -102,7 +102,7 @@ class ShmemFunction:
         slot = self.device.slots[number]
         if slot is not None and inside - PAGE_SIZE + length <= slot.pages * PAGE_SIZE:
             return os.pread(slot.client.region.fd, length, inside - PAGE_SIZE)
-        return self._window.banks[bank].read(offset, length)
+        return self._window.read(bank, offset, length)
 
     def _write_window(self, bank: int, offset: int, data: bytes) -> None:
         number, inside = self._window.slot_at(bank, offset)
@@ -113,7 +113,7 @@ class ShmemFunction:
         if slot is not None and inside - PAGE_SIZE + len(data) <= slot.pages * PAGE_SIZE:
             os.pwrite(slot.client.region.fd, data, inside - PAGE_SIZE)
         else:
-            self._window.banks[bank].write(offset, data)
+            self._window.write(bank, offset, data)
 
     def set_interrupts(self, index: int, _start: int, eventfds: list[int]) -> None:
         if index == PciIrq.MSI:

@@ -37,11 +37,27 @@ class Interrupt:
         self._unread: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._withheld = False
-        self.line: Line | None = None
+        self._line: Line | None = None
         self.event: Callable[[], int | None] = lambda: None
         """Descriptor of the event for the message-signalled interrupt, while the guest has that enabled."""
         self.disabled: Callable[[], bool] = lambda: False
         """Whether the guest has switched the pin off; messages are another matter."""
+
+    @property
+    def line(self) -> Line | None:
+        """The wire into the guest's interrupt controller; None before the machine has given one.
+
+        A guest may run before: what has changed by then is raised as soon as there is a wire.
+        """
+        return self._line
+
+    @line.setter
+    def line(self, line: Line | None) -> None:
+        self._line = line
+        if line is not None and self.asserted:
+            if self.event() is None:
+                self._raise_line()
+            self._repeat_if_level()
 
     @property
     def asserted(self) -> bool:

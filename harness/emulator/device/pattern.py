@@ -116,7 +116,10 @@ class Pattern:
     def _compile(self) -> list[_Step]:
         steps: list[_Step] = []
         while self._position < len(self._text):
-            steps.append(self._step())
+            step = self._step()
+            # Another star right behind one means nothing, and thousands of them would take a request seconds.
+            if not (isinstance(step, _Star) and steps and isinstance(steps[-1], _Star)):
+                steps.append(step)
         return steps
 
     def _step(self) -> _Step:

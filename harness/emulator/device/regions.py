@@ -22,6 +22,9 @@ from harness.shmem.status import Status
 DEFAULT_MODE: Final = 0o666
 """Permissions of a region when no others are requested (QNX Hypervisor 8.0 User's Guide, "vdev shmem", create)."""
 
+_BLOCK: Final = 512
+"""Bytes of what ``st_blocks`` counts (stat, inode(7))."""
+
 
 class RequestFailed(Exception):
     """A request that ends with this status code in the factory page."""
@@ -146,7 +149,7 @@ class Region:
 
     def signal(self, sender: Client, mask: int) -> None:
         """Set the sender's bit at each client that the mask selects."""
-        if self.profile.notify_high_bits == "drops-all" and mask >> 16 not in (0, NOTIFY_ALL_OTHERS >> 16):
+        if self.profile.notify_high_bits == "drops-all" and mask >> MAX_CLIENTS and mask != NOTIFY_ALL_OTHERS:
             return
         for client in self.selected(sender, mask):
             self.deliver(sender, client)
@@ -193,7 +196,9 @@ class Registry:
         self.lives: Callable[[str], bool] = lambda _system: True
         """Whether the VM of that name is there; the host knows."""
         self._regions: list[Region] = []
-        self._remains: dict[str, int] = {}
+        self._remains: dict[str, tuple[int, int]] = {}
+        """Memory of regions that are gone and its pages in use, by their names, the oldest first (SHM-OPEN-26)."""
+        self._kept_pages = 0
 
     def __iter__(self) -> Iterator[Region]:
         return iter(list(self._regions))
@@ -223,18 +228,21 @@ class Registry:
         """
         own = [region.pages for region in self._regions if region.creator == creator]
         others = [region.pages for region in self._regions if region.creator != creator]
-        fits = len(own) + 1 <= (_most_regions() - len(others)) // 2
-        if not fits or sum(own) + pages > (_most_pages() - sum(others)) // 2:
+        fits = len(own) + 1 <= (_most_regions() - len(self._remains) - len(others)) // 2
+        if not fits or sum(own) + pages > (_most_pages() - self._kept_pages - sum(others)) // 2:
             shortages.note_share(f"{creator} has {len(own)} regions of {sum(own)} pages, and wants {pages} more")
             raise RequestFailed(Status.NOMEM)
 
     def content(self, name: str, pages: int) -> int:
         """The memory of a new region."""
-        remains = self._remains.pop(name, None)
-        if remains is None:
-            return allocate(pages)
-        os.ftruncate(remains, pages * PAGE_SIZE)
-        return remains
+        remains = self._remains_of(name)
+        return allocate(pages) if remains is None else _resized(remains, pages)
+
+    def _remains_of(self, name: str) -> int | None:
+        """What is kept of the region that had this name, and not any longer."""
+        fd, used = self._remains.pop(name, (None, 0))
+        self._kept_pages -= used
+        return fd
 
     def drop_unused(self, region: Region) -> None:
         """Forget the region if it has outlived its reading of SHM-OPEN-25."""
@@ -255,20 +263,27 @@ class Registry:
         if region not in self._regions:
             return
         self._regions.remove(region)
-        unwanted: int | None = region.fd
-        if self.profile.new_content == "stale" and len(self._remains) < _most_regions() // 4:
-            unwanted = self._remains.pop(region.name, None)
-            self._remains[region.name] = region.fd
-        if unwanted is not None:
-            os.close(unwanted)
+        if self.profile.new_content != "stale":
+            os.close(region.fd)
+            return
+        self._forget_content(region.name)
+        used = os.fstat(region.fd).st_blocks * _BLOCK // PAGE_SIZE
+        self._remains[region.name] = region.fd, used
+        self._kept_pages += used
+        # A guest makes and leaves regions without an end; what was left longest ago goes.
+        while len(self._remains) > _most_regions() // 4 or self._kept_pages > _most_pages() // 4:
+            self._forget_content(next(iter(self._remains)))
+
+    def _forget_content(self, name: str) -> None:
+        if (fd := self._remains_of(name)) is not None:
+            os.close(fd)
 
     def close(self) -> None:
         """Drop everything; for the end of the host."""
         for region in self:
             self.drop(region)
-        for fd in self._remains.values():
-            os.close(fd)
-        self._remains.clear()
+        for name in list(self._remains):
+            self._forget_content(name)
 
 
 def _most_regions() -> int:
@@ -289,6 +304,11 @@ def allocate(pages: int) -> int:
     except OSError as error:
         shortages.note(error, "a region's memory")
         raise RequestFailed(Status.NOMEM) from error
+    return _resized(fd, pages)
+
+
+def _resized(fd: int, pages: int) -> int:
+    """The memory file with ``pages`` pages. It is closed when the host cannot have it: raises RequestFailed (NOMEM)."""
     try:
         os.ftruncate(fd, pages * PAGE_SIZE)
     except OSError as error:

@@ -25,6 +25,11 @@ def as_bytes(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
+def as_text(name: str) -> str:
+    """The same the other way: a region's name as people and programs read and write it."""
+    return name.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
 class Rules:
     """The restrictions list and the substitutions of one device."""
 

@@ -11,6 +11,7 @@ while a guest has it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -18,11 +19,12 @@ import select
 import sys
 import termios
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from harness.emulator import shortages
 from harness.emulator.machine import Console
 from harness.shmem.config import ConfigError
 
@@ -53,10 +55,12 @@ class OpenConsole:
 
     def close(self) -> None:
         """Take the user side away and close both ends."""
-        if self.give_back is not None:
-            self.give_back()
-        for fd in {*self.inherit, *self.keep}:
-            os.close(fd)
+        try:
+            if self.give_back is not None:
+                self.give_back()
+        finally:
+            for fd in {*self.inherit, *self.keep}:
+                os.close(fd)
 
 
 class Terminals:
@@ -64,38 +68,53 @@ class Terminals:
 
     def __init__(self, root: Path, count: int = 0) -> None:
         self._root = root
-        self._fixed = count > 0
+        self._fixed = [self._link(f"p{number:x}") for number in range(count)]
+        self._taken: set[Path] = set()
         self._idle: dict[Path, tuple[int, int]] = {}
-        for number in range(count):
-            self._make(self._link(f"p{number:x}"))
+        for link in self._fixed:
+            self._make(link)
 
     def take(self, console: Console) -> tuple[Path, int, int, Callable[[], None]]:
         """The user side's name, the controlling side, the user side, and what gives the terminal back.
 
-        Raises ConfigError for a device that this host has not, or one that is in use.
+        Raises ConfigError for a device that this host has not, or one that is in use. Raises OSError for one that
+        cannot be made.
         """
         match = _PTY.fullmatch(console.hostdev)
         link = self._link(match[1]) if match else None
-        if link is None or (self._fixed and not link.is_symlink()):
+        if link is None or (self._fixed and link not in self._fixed):
             raise ConfigError(
                 "the emulated host has no such device",
                 console.position,
                 found=console.hostdev,
                 expected="/dev/ptypN (its other side is /dev/ttypN) or >-",
             )
+        if link in self._taken:
+            raise _in_use(console)
         if self._fixed:
             if link not in self._idle:
-                raise _in_use(console)
+                self._make(link)
             controller, user = self._idle.pop(link)
+        else:
+            with _pair() as (controller, user):
+                # Nothing of the host's terminal handling may change bytes on their way, not even before it is opened.
+                tty.setraw(user)
+                link.symlink_to(os.ttyname(user))
+        self._taken.add(link)
+        return link, controller, user, lambda: self._give_back(link)
+
+    def _give_back(self, link: Path) -> None:
+        self._taken.discard(link)
+        if not self._fixed:
+            link.unlink(missing_ok=True)
+            return
+        try:
             # The next guest's, in edited mode again: what a reader has of this one ends with its guest.
-            return link, controller, user, lambda: self._make(link)
-        if link.is_symlink():
-            raise _in_use(console)
-        controller, user = os.openpty()
-        # Nothing of the host's terminal handling may change bytes on their way, not even before it is opened.
-        tty.setraw(user)
-        link.symlink_to(os.ttyname(user))
-        return link, controller, user, lambda: link.unlink(missing_ok=True)
+            self._make(link)
+        except OSError as error:
+            # It is made when the next guest wants it.
+            shortages.note(error, "a pseudo-terminal of the host")
+            link.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close those that no guest has."""
@@ -108,11 +127,24 @@ class Terminals:
         return self._root / "dev" / f"tty{name}"
 
     def _make(self, link: Path) -> None:
-        controller, user = os.openpty()
         temporary = link.with_name(f".{link.name}.new")
-        temporary.symlink_to(os.ttyname(user))
-        temporary.replace(link)
+        with _pair() as (controller, user):
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(os.ttyname(user))
+            temporary.replace(link)
         self._idle[link] = controller, user
+
+
+@contextlib.contextmanager
+def _pair() -> Iterator[tuple[int, int]]:
+    """A new pseudo-terminal: the controlling side and the user side, which are closed when its making fails."""
+    ends = os.openpty()
+    try:
+        yield ends
+    except BaseException:
+        for fd in ends:
+            os.close(fd)
+        raise
 
 
 def _in_use(console: Console) -> ConfigError:
@@ -122,7 +154,8 @@ def _in_use(console: Console) -> ConfigError:
 def open_console(console: Console, number: int, terminals: Terminals) -> OpenConsole:
     """Make the port. Raises ConfigError for a device that this host has not, or one that is in use."""
     if console.hostdev == STANDARD_STREAMS:
-        return OpenConsole(["-chardev", f"stdio,id=console{number},signal=off", "-serial", f"chardev:console{number}"])
+        # QEMU has a session of its own, so that a Ctrl-C reaches qvm alone.
+        return OpenConsole(["-chardev", f"stdio,id=console{number},signal=on", "-serial", f"chardev:console{number}"])
     link, controller, user, give_back = terminals.take(console)
     # The host keeps the user side open, so that the guest's output waits for a reader instead of failing.
     arguments = ["-add-fd", f"fd={controller},set={number}"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -38,6 +39,15 @@ class _Placed:
     window: Window
     listener: Listener
     socket: Path
+
+    def close(self) -> None:
+        """End its connections, which the other clients see as a detach, and give everything back."""
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(self.window.close)
+            last_first.callback(self.socket.unlink, missing_ok=True)
+            last_first.callback(self.listener.close)
+            last_first.callback(self.device.reset)
+            last_first.callback(self.device.interrupt.close)
 
 
 @dataclass
@@ -95,7 +105,22 @@ class VmDevices:
         return placement.line or 0
 
     def _add(self, placement: Placement, socket: Path) -> list[str]:
-        window = Window(self.mapper, placement.banks.slots)
+        with contextlib.ExitStack() as unless_placed:
+            window = Window(self.mapper, placement.banks.slots)
+            unless_placed.callback(window.close)
+            self._placed.append(self._place(placement, window, socket))
+            unless_placed.pop_all()
+        properties = {
+            "driver": "vfio-user-pci",
+            "addr": f"{placement.slot:x}.{placement.function}",
+            "multifunction": placement.function == 0,
+            "socket": {"type": "unix", "path": str(socket)},
+            # A posted write would let the guest run on before a detach has taken the data away.
+            "x-no-posted-writes": True,
+        }
+        return ["-device", json.dumps(properties)]
+
+    def _place(self, placement: Placement, window: Window, socket: Path) -> _Placed:
         device = SharedMemoryDevice(
             placement.vdev,
             system=self.system,
@@ -107,16 +132,7 @@ class VmDevices:
         )
         self._devices.append(device)
         function = ShmemFunction(device, window, self.broken, line=placement.register, low=placement.low)
-        self._placed.append(_Placed(placement, device, function, window, Listener(socket, function), socket))
-        properties = {
-            "driver": "vfio-user-pci",
-            "addr": f"{placement.slot:x}.{placement.function}",
-            "multifunction": placement.function == 0,
-            "socket": {"type": "unix", "path": str(socket)},
-            # A posted write would let the guest run on before a detach has taken the data away.
-            "x-no-posted-writes": True,
-        }
-        return ["-device", json.dumps(properties)]
+        return _Placed(placement, device, function, window, Listener(socket, function), socket)
 
     @property
     def memory_mapped(self) -> bool:
@@ -152,14 +168,11 @@ class VmDevices:
 
     def close(self) -> None:
         """End all connections, which the other clients see as a detach, and give everything back."""
-        for placed in self._placed:
-            placed.device.interrupt.close()
-            placed.device.reset()
-            placed.listener.close()
-            placed.socket.unlink(missing_ok=True)
-            placed.window.close()
-        for client in self._held:
-            client.detach()
+        with contextlib.ExitStack() as last_first:
+            for client in reversed(self._held):
+                last_first.callback(client.detach)
+            for placed in reversed(self._placed):
+                last_first.callback(placed.close)
         self._placed.clear()
         self._devices.clear()
         self._held.clear()

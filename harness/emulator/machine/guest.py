@@ -29,6 +29,7 @@ from harness.emulator.machine.devices import VmDevices
 from harness.emulator.machine.devicetree import with_devices
 from harness.emulator.machine.qemu import Ending, Qemu, QemuDied
 from harness.emulator.machine.qtest import QtestError
+from harness.emulator.machine.terminal_modes import TerminalModes
 from harness.emulator.window import Mapper
 from harness.errors import HarnessError
 from harness.narrow import present
@@ -99,9 +100,11 @@ class Guest:
         self._mapper = Mapper()
         self._devices = VmDevices(self.name, run_directory, registry, profile, self._mapper, self._break)
         self._consoles: list[OpenConsole] = []
+        self._terminal: TerminalModes | None = None
         self._qemu: Qemu | None = None
         self._has_power_button = False
         self._stopped: StopHow | None = None
+        self._press: asyncio.Task[None] | None = None
         self._broken = ""
         self._reserved: Path | None = None
 
@@ -112,7 +115,7 @@ class Guest:
 
     @property
     def pid(self) -> int | None:
-        """Process identifier of the guest's QEMU."""
+        """Process identifier of the guest's QEMU; None when that has ended."""
         return self._qemu.pid if self._qemu else None
 
     def report(self) -> list[str]:
@@ -126,7 +129,10 @@ class Guest:
             await self._start(streams)
         except BaseException as error:
             shortages.note(error, f"the start of guest {self.name}")
-            await self._kill()
+            ending = await self._kill()
+            if ending and not ending.killed and isinstance(error, (QtestError, QMPError)):
+                # A channel that breaks is a QEMU that has ended, and that has said why.
+                error = QemuDied(ending)
             self.close()
             refused = _exit_for(error)
             if refused is None or refused.status != EXIT_NORMAL:
@@ -137,7 +143,8 @@ class Guest:
         return None
 
     async def _start(self, streams: Streams) -> None:
-        planned = plan(self.config, self._directory, self._profile, self._chip_set)
+        # It reads images, and looks for QEMU: other guests would lose their devices if the loop stood still meanwhile.
+        planned = await asyncio.to_thread(plan, self.config, self._directory, self._profile, self._chip_set)
         self.notes = planned.notes
         self._has_power_button = planned.arch == "x86_64"
         arguments = [*planned.arguments, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
@@ -159,8 +166,11 @@ class Guest:
         self._show_node()
 
     async def _launch(self, planned: Plan, arguments: list[str], streams: Streams) -> Qemu:
-        command = _qemu_command(planned.arch)
+        # QEMU may have to be fetched, and the library inside it to be compiled.
+        command = await asyncio.to_thread(_qemu_command, planned.arch)
         on_streams = any(console.hostdev == STANDARD_STREAMS for console in planned.consoles)
+        if on_streams:
+            self._terminal = TerminalModes((streams.stdin, streams.stdout))
         return await Qemu.start(
             [*command.argv, *arguments],
             environment={**command.environment, **self._mapper.environment()},
@@ -210,11 +220,11 @@ class Guest:
             self.close()
         if self._broken:
             return Exit(EXIT_VDEV, self._broken)
-        if self._stopped == "power-cut":
-            return Exit(EXIT_POWER_CUT)
         # A QEMU that ends while its channel is being opened has no time to report the reason; 0 is an orderly end.
-        if self._stopped == "power-button" or ending.reason in _ENDED_BY_GUEST or ending.returncode == 0:
+        if ending.reason in _ENDED_BY_GUEST or ending.returncode == 0:
             return Exit(EXIT_NORMAL)
+        if ending.killed:
+            return Exit(EXIT_POWER_CUT if self._stopped == "power-cut" else EXIT_NORMAL)
         return Exit(EXIT_AFTER_START, f"QEMU ended with status {ending.returncode}; it says:\n{ending.words}")
 
     async def _last_words_read(self) -> None:
@@ -228,7 +238,8 @@ class Guest:
         """Press the power button, or cut the power.
 
         QNX Hypervisor User's Guide, "Shutting down guests": an x86 guest sees an ACPI event and a second press ends it
-        at once; an ARM guest ends at the first.
+        at once; an ARM guest ends at the first. The event is not waited for: a QEMU that is suspended takes it when it
+        goes on, and can be cut before.
         """
         if self._stopped == "power-cut":
             # Signals that wait together reach qvm in the order of their numbers, the button behind the cut.
@@ -236,15 +247,17 @@ class Guest:
         pressed_before = self._stopped == "power-button"
         self._stopped = how
         if how == "power-button" and self._has_power_button and not pressed_before:
-            # A QEMU that takes no commands any more is ending already.
-            with contextlib.suppress(QMPError):
-                await present(self._qemu).execute("system_powerdown")
+            self._press = asyncio.create_task(self._press_button())
         else:
             await self._kill()
 
-    async def _kill(self) -> None:
-        if self._qemu is not None:
-            await self._qemu.kill()
+    async def _press_button(self) -> None:
+        # A QEMU that takes no commands any more is ending already.
+        with contextlib.suppress(QMPError):
+            await present(self._qemu).execute("system_powerdown")
+
+    async def _kill(self) -> Ending | None:
+        return await self._qemu.kill() if self._qemu is not None else None
 
     def _break(self, reason: str) -> None:
         """A device met something that ends qvm.
@@ -256,21 +269,33 @@ class Guest:
             self._qemu.cut()
 
     def close(self) -> None:
-        """Give back what the guest held."""
-        self._devices.close()
-        for console in self._consoles:
-            console.close()
-        self._consoles.clear()
-        self._mapper.close()
+        """Give back what the guest held, all of it also when a part cannot be given back."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._mapper.close)
+            for console in self._consoles:
+                stack.callback(console.close)
+            self._consoles = []
+            if self._terminal is not None:
+                stack.callback(self._terminal.put_back)
+            stack.callback(self._remove_node)
+            stack.callback(self._devices.close)
+
+    def _remove_node(self) -> None:
+        """The VM's name is free again."""
         if self._reserved is not None:
             shutil.rmtree(self._reserved, ignore_errors=True)
             self._reserved = None
 
 
-@functools.cache
 def _qemu_command(arch: Arch) -> Command:
-    """How QEMU is started. To find it takes files to be read that do not change while a host runs."""
-    return provision.qemu(arch).command(preload=provision.window_library())
+    """How QEMU is started."""
+    return _command_of(provision.qemu(arch))
+
+
+@functools.cache
+def _command_of(program: provision.Qemu) -> Command:
+    """How this QEMU is started. It takes files to be read that do not change while a host runs."""
+    return program.command(preload=provision.window_library())
 
 
 def _exit_for(error: BaseException) -> Exit | None:
@@ -291,7 +316,7 @@ def _exit_for(error: BaseException) -> Exit | None:
 
 async def _dump_device_tree(planned: Plan, path: Path) -> bytes:
     """The device tree that QEMU makes for this machine. Raises QemuDied."""
-    command = provision.qemu(planned.arch).command()
+    command = (await asyncio.to_thread(provision.qemu, planned.arch)).command()
     machine = [f"{word},dumpdtb={path}" if before == "-machine" else word for before, word in _pairs(planned.machine)]
     process = await asyncio.create_subprocess_exec(
         *command.argv,

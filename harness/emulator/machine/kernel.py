@@ -25,6 +25,9 @@ _LITTLE_FIRMWARE: Final = "qboot.rom"
 def architecture(load: Load, path: Path) -> Arch:
     """Look into the file. Raises ConfigError when it is missing or of no kind that can be started."""
     try:
+        if path.exists() and not path.is_file():
+            # The open of a named pipe would wait for its writer.
+            raise ConfigError("the file to load is no regular file", load.position, found=str(path))
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,11 +29,15 @@ _QMP_TIMEOUT = 120.0
 
 @dataclass(frozen=True)
 class Ending:
-    """How a QEMU process ended: QMP's reason for the shutdown (empty when there was none) and its last messages."""
+    """How a QEMU process ended: QMP's reason for the shutdown (empty when there was none) and its last messages.
+
+    ``killed``: this host has ended it, and it had not ended by itself before.
+    """
 
     reason: str
     returncode: int
     words: str
+    killed: bool = False
 
 
 class QemuDied(Exception):
@@ -44,7 +49,7 @@ class QemuDied(Exception):
 
 
 class Qemu:
-    """A running QEMU. ``ended`` is set when the process is gone."""
+    """A running QEMU."""
 
     def __init__(self, process: asyncio.subprocess.Process, qmp: QMPClient, qtest: Qtest) -> None:
         self.qtest = qtest
@@ -59,9 +64,9 @@ class Qemu:
         self._watcher = asyncio.create_task(self._watch())
 
     @property
-    def pid(self) -> int:
-        """Process identifier of QEMU."""
-        return self._process.pid
+    def pid(self) -> int | None:
+        """Process identifier of QEMU; None when it has ended, as another process may have the number then."""
+        return self._process.pid if self._process.returncode is None else None
 
     @classmethod
     async def start(
@@ -144,13 +149,14 @@ class Qemu:
     async def _finish(self) -> Ending:
         returncode = await self._process.wait()
         await self._reader
-        if not self._cut:
+        killed = self._cut and returncode == -signal.SIGKILL
+        if not killed:
             shortages.note_signal(-returncode, "QEMU")
         with contextlib.suppress(QMPError, EOFError, OSError):
             await self._qmp.disconnect()
         self._watcher.cancel()
         self.qtest.close()
-        return Ending(self._reason, returncode, self._words.decode(errors="replace").strip())
+        return Ending(self._reason, returncode, self._words.decode(errors="replace").strip(), killed)
 
     async def _end_soon(self) -> Ending:
         """The end of a QEMU that has closed its channel; its own exit status, if it is not too slow."""

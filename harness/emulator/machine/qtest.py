@@ -97,6 +97,8 @@ class Qtest(asyncio.Protocol):
 
     def _send(self, commands: Sequence[str], future: asyncio.Future[str] | None) -> None:
         if self._transport is None or self._transport.is_closing():
+            if future is not None:
+                future.set_exception(QtestError(f"{commands[0]!r}: QEMU has ended"))
             return
         self._waiting.extend((command, future) for command in commands)
         self._transport.write("".join(f"{command}\n" for command in commands).encode())

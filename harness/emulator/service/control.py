@@ -17,10 +17,11 @@ from typing import Final, Protocol
 from harness.account import is_own
 from harness.emulator import shortages
 from harness.emulator.device.regions import RequestFailed
+from harness.emulator.device.rules import as_text
 from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.service import messages
 from harness.emulator.service.host import Host
-from harness.emulator.service.programs import Failed, HostProgram, Operation, as_text
+from harness.emulator.service.programs import Failed, HostProgram, Operation
 from harness.emulator.service.protocol import MAX_LINE, has_hung_up
 from harness.emulator.service.qvm_lines import as_named, for_qvm
 from harness.errors import HarnessError
@@ -185,6 +186,8 @@ class Session:
         """Answer requests until the client closes."""
         self._socket.setblocking(False)
         while (line := await self._receive()) is not None:
+            # What has come together is answered together, and guests want answers in between.
+            await asyncio.sleep(0)
             try:
                 request = _request(line, (messages.Start, *self._operations))
             except _UnknownError as error:
@@ -238,13 +241,15 @@ class Session:
     async def _receive(self) -> bytes | None:
         """The next line, cut when it is too long for a request; None at the end."""
         line = bytearray()
-        while b"\n" not in self._input:
+        while (end := self._input.find(b"\n")) < 0:
             line += self._input[: MAX_LINE + 1 - len(line)]
             self._input = bytearray(await self._receive_some())
             if not self._input:
                 return None
-        last, _, self._input = self._input.partition(b"\n")
-        return bytes(line + last)
+        line += self._input[:end]
+        # In place: a copy of the rest for each of many lines would take a time that grows with its square.
+        del self._input[: end + 1]
+        return bytes(line)
 
     async def _receive_some(self) -> bytes:
         while True:

@@ -84,8 +84,7 @@ class Host:
             # The names of files in it could not be written in a configuration.
             said = "the path of the current directory has a control character"
             raise ConfigError(said, NOWHERE, found=show(str(directory))) from None
-        absolute = [f"@{directory / word[1:]}" if word.startswith("@") else word for word in arguments]
-        config = parse_arguments(absolute)
+        config = parse_arguments(arguments, directory)
         if not config.system:
             raise ConfigError("the VM has no name", config.system_position, expected="'system NAME' first")
         for problem in validate(config, self.profile):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -34,6 +35,7 @@ from harness.emulator.service.messages import (
     Write,
 )
 from harness.emulator.service.messages import Pulses as PulsesCame
+from harness.emulator.service.protocol import MAX_READ
 from harness.emulator.window import Window
 from harness.shmem.profile import Profile
 from harness.shmem.registers import NAME_SIZE, PAGE_SIZE
@@ -70,11 +72,6 @@ class Pulses:
             await self._came.wait()
 
 
-def as_text(name: str) -> str:
-    """A region's name, one character a byte, as programs read and write it."""
-    return name.encode("latin-1").decode("utf-8", "surrogateescape")
-
-
 class HostProgram:
     """The connections of one program, and its operations on them."""
 
@@ -82,6 +79,7 @@ class HostProgram:
         self._registry = registry
         self._profile = profile
         self._connections: dict[int, Client] = {}
+        self._numbers = itertools.count(1)
         self._pulses: dict[int, Pulses] = {}
         self.operations: Mapping[type[Request], Operation] = {
             Create: self._create,
@@ -135,7 +133,8 @@ class HostProgram:
         return self._connect(region)
 
     def _connect(self, region: Region) -> Connected:
-        number = max(self._connections, default=0) + 1
+        # No number comes twice: whoever still has that of a connection which it has left reaches no other.
+        number = next(self._numbers)
         pulses = Pulses()
         client = region.add(_PROGRAMS, pulses.send)
         self._connections[number], self._pulses[number] = client, pulses
@@ -155,6 +154,8 @@ class HostProgram:
         return region.fd, offset
 
     async def _read(self, request: Read) -> Data:
+        if request.length > MAX_READ:
+            raise Failed(f"{request.length} bytes in one answer; at most {MAX_READ}")
         fd, offset = self._span(request, request.length)
         return Data(os.pread(fd, request.length, offset))
 

@@ -29,6 +29,8 @@ CONNECTION_VARIABLE: Final = "QVM_CONNECTION"
 SOCKET_NAME: Final = "control"
 MAX_LINE: Final = 8 << 20
 """Bytes of a request; a longer one is answered with an error."""
+MAX_READ: Final = 4 << 20
+"""Bytes of data in one answer: it is made at one go, and all guests wait meanwhile."""
 
 
 def has_hung_up(connection: socket.socket) -> bool:

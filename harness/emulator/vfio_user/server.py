@@ -46,8 +46,12 @@ class Listener:
         self._function = function
         self._connection: Connection | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self._socket.bind(str(path))
-        self._socket.listen(1)
+        try:
+            self._socket.bind(str(path))
+            self._socket.listen(1)
+        except OSError:
+            self._socket.close()
+            raise
         asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
     def _accept(self) -> None:

@@ -15,8 +15,8 @@ from harness.emulator import shortages
 
 _REQUEST: Final = struct.Struct("=QQQQQ")
 _ANSWER: Final = struct.Struct("=i")
-_TIMEOUT = 60.0
-"""Seconds. An answer takes well under a millisecond; QEMU gives the device up after 5 s."""
+_TIMEOUT = 3.5
+"""Seconds. An answer takes well under a millisecond; the other QEMUs give their devices up when they wait for 5 s."""
 _LOOK = 0.5
 
 

@@ -114,8 +114,8 @@ static int replace(const struct request *request, int fd)
     return ENXIO;
 }
 
-/* One request and the file that came with it; 0 when the host has closed its end. */
-static int receive(int channel, struct request *request, int *fd)
+/* One request and the file that came with it; 0 when the host has closed its end, negative for an error. */
+static ssize_t receive(int channel, struct request *request, int *fd)
 {
     char control[CMSG_SPACE(sizeof(int))];
     struct iovec data = {request, sizeof *request};
@@ -130,23 +130,33 @@ static int receive(int channel, struct request *request, int *fd)
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); received > 0 && c; c = CMSG_NXTHDR(&message, c))
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
             memcpy(fd, CMSG_DATA(c), sizeof *fd);
-    return received == (ssize_t)sizeof *request;
+    return received == 0 || received == (ssize_t)sizeof *request ? received : -1;
+}
+
+/* Nobody changes the window any more, so its guest must not go on: the host would wait for each change. */
+__attribute__((noreturn)) static void give_up(const char *why)
+{
+    fprintf(stderr, "window: %s: %s\n", why, strerror(errno));
+    _exit(EXIT_FAILURE);
 }
 
 static void *serve(void *argument)
 {
     int channel = (int)(intptr_t)argument, fd;
     struct request request;
+    ssize_t received;
 
-    while (receive(channel, &request, &fd)) {
+    while ((received = receive(channel, &request, &fd)) > 0) {
         /* Every request comes with a file; a process without a free descriptor does not get it. */
         int32_t error = fd < 0 ? EMFILE : replace(&request, fd);
 
         if (fd >= 0)
             close(fd);
         if (send(channel, &error, sizeof error, MSG_NOSIGNAL) != sizeof error)
-            break;
+            give_up("cannot answer the host");
     }
+    if (received < 0)
+        give_up("cannot hear the host");
     /* The channel stays open: its end shows the host that QEMU has ended, and with it every mapping. */
     return NULL;
 }
@@ -171,8 +181,10 @@ __attribute__((constructor)) static void start(void)
     /* QEMU's own threads handle its signals. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)atoi(number)) == 0)
-        pthread_detach(thread);
+    errno = pthread_create(&thread, NULL, serve, (void *)(intptr_t)atoi(number));
+    if (errno != 0)
+        give_up("cannot start a thread");
+    pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     unsetenv("SHMEM_WINDOW_FD");
     unsetenv("SHMEM_WINDOW_HOST");

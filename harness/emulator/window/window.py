@@ -7,6 +7,7 @@ the first one cannot hold. A bank is one BAR of the PCI function.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -28,7 +29,8 @@ LARGE_BANK: Final = (64 * _MIB,) * 16 + (256 * _MIB,) * 4 + (2048 * _MIB, 4096 *
 MAX_PAGES: Final = max(LARGE_BANK) // PAGE_SIZE - 1
 """Data pages of the largest region that a guest can be shown."""
 
-_FILL_AT_ONCE: Final = _MIB
+_PATTERN_SIZE: Final = 16 * _MIB
+"""Bytes of the file that is mapped again and again over what shall be full of one byte."""
 _FALLOC_KEEP_SIZE: Final = 1
 _FALLOC_PUNCH_HOLE: Final = 2
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -51,7 +53,11 @@ class Bank:
         self.size = sum(sizes)
         self.offsets = tuple(itertools.accumulate(sizes[:-1], initial=0))
         self.fd = os.memfd_create("shmem-window", os.MFD_CLOEXEC)
-        os.ftruncate(self.fd, self.size)
+        try:
+            os.ftruncate(self.fd, self.size)
+        except OSError:
+            self.close()
+            raise
 
     def mappable(self) -> tuple[tuple[int, int], ...]:
         """(offset, size) of the data part of every slot; control pages are always trapped."""
@@ -60,12 +66,16 @@ class Bank:
         )
 
     def read(self, offset: int, length: int) -> bytes:
-        """Private memory; for accesses that QEMU traps although the part is mappable."""
+        """What is in the memory."""
         return os.pread(self.fd, length, offset)
 
     def write(self, offset: int, data: bytes) -> None:
-        """Private memory, see ``read``."""
+        """Change what is in the memory."""
         os.pwrite(self.fd, data, offset)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        os.close(self.fd)
 
 
 class Place(NamedTuple):
@@ -83,7 +93,14 @@ class Window:
 
     def __init__(self, mapper: Mapper, first: Sequence[int] = FIRST_BANK) -> None:
         self._mapper = mapper
-        self.banks = (Bank(first), Bank(LARGE_BANK))
+        with contextlib.ExitStack() as unless_made:
+            small = Bank(first)
+            unless_made.callback(small.close)
+            self.banks = (small, Bank(LARGE_BANK))
+            unless_made.pop_all()
+        self._pattern: Bank | None = None
+        self._full: dict[int, int] = {}
+        """For slots that show the pattern: how many bytes of it, behind the control page."""
         self.places = tuple(
             Place(number, offset, size)
             for number, bank in enumerate(self.banks)
@@ -100,6 +117,23 @@ class Window:
         before = sum(len(earlier.offsets) for earlier in self.banks[:bank])
         return before + inside, offset - self.banks[bank].offsets[inside]
 
+    def read(self, bank: int, offset: int, length: int) -> bytes:
+        """Private memory; for accesses that QEMU traps although the part is mappable."""
+        memory, place = self._private(bank, offset)
+        return memory.read(place, length)
+
+    def write(self, bank: int, offset: int, data: bytes) -> None:
+        """Private memory, see ``read``."""
+        memory, place = self._private(bank, offset)
+        memory.write(place, data)
+
+    def _private(self, bank: int, offset: int) -> tuple[Bank, int]:
+        """What lies at an offset of a bank where no region does, and the place in it."""
+        slot, inside = self.slot_at(bank, offset)
+        if self._pattern is not None and inside - PAGE_SIZE < self._full.get(slot, 0):
+            return self._pattern, (inside - PAGE_SIZE) % _PATTERN_SIZE
+        return self.banks[bank], offset
+
     def show(self, slot: int, fd: int, pages: int) -> None:
         """Put ``pages`` pages of the file in front of the slot's private memory. Raises WindowBroken."""
         place = self.places[slot]
@@ -109,17 +143,32 @@ class Window:
         self._mapper.replace(self.banks[place.bank].fd, place.offset + PAGE_SIZE, pages * PAGE_SIZE, fd, 0)
 
     def hide(self, slot: int, pages: int, fill: int = 0) -> None:
-        """Take ``pages`` pages away again: private memory returns, full of the byte ``fill``. Raises WindowBroken."""
+        """Take ``pages`` pages away again: private memory returns, full of the byte ``fill``. Raises WindowBroken.
+
+        The memory of all slots that are full of the same byte, but 0, is one: they take little together, and what the
+        guest stores into one of them shows in others.
+        """
         place = self.places[slot]
-        private, data = self.banks[place.bank].fd, place.offset + PAGE_SIZE
+        private, data, length = self.banks[place.bank].fd, place.offset + PAGE_SIZE, pages * PAGE_SIZE
         try:
             self._erase(slot)
-            if fill:
-                _fill(private, data, pages * PAGE_SIZE, fill)
+            pattern = self._full_of(fill, min(length, _PATTERN_SIZE)) if fill else None
         except OSError as error:
             shortages.note(error, "the private memory of a window")
             raise WindowBroken(f"cannot erase the private memory of slot {slot}: {error}") from error
-        self._mapper.replace(private, data, pages * PAGE_SIZE, private, data)
+        if pattern is None:
+            self._mapper.replace(private, data, length, private, data)
+            return
+        self._full[slot] = max(length, self._full.get(slot, 0))
+        for start in range(0, length, _PATTERN_SIZE):
+            self._mapper.replace(private, data + start, min(length - start, _PATTERN_SIZE), pattern, 0)
+
+    def _full_of(self, byte: int, length: int) -> int:
+        """The file whose first ``length`` bytes are full of it, whatever the guest has stored there since."""
+        if self._pattern is None:
+            self._pattern = Bank((_PATTERN_SIZE,))
+        self._pattern.write(0, bytes([byte]) * length)
+        return self._pattern.fd
 
     def _erase(self, slot: int) -> None:
         mode = _FALLOC_PUNCH_HOLE | _FALLOC_KEEP_SIZE
@@ -130,11 +179,5 @@ class Window:
 
     def close(self) -> None:
         """Give the memory back."""
-        for bank in self.banks:
-            os.close(bank.fd)
-
-
-def _fill(fd: int, start: int, length: int, byte: int) -> None:
-    block = bytes([byte]) * _FILL_AT_ONCE
-    for offset in range(0, length, _FILL_AT_ONCE):
-        os.pwrite(fd, block[: length - offset], start + offset)
+        for bank in (*self.banks, *([self._pattern] if self._pattern else [])):
+            bank.close()

@@ -31,15 +31,25 @@ _STREAMS: Final = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
 class _Files:
-    """Reads the files of one configuration, each of them once as far as the parser goes over the text again."""
+    """Reads the files of one configuration, each of them once as far as the parser goes over the text again.
 
-    def __init__(self) -> None:
+    ``directory`` is that of another process, whose configuration it is: relative paths start there.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
         self._texts: dict[Path, str] = {}
         self._reading: list[Path] = []
         self._count = 0
 
     def read(self, parser: Parser, path: Path, position: Position) -> None:
         """Read the file at ``path``, named at ``position``. Raises ConfigError, also when it includes itself."""
+        if self._directory is not None:
+            if str(path).startswith(_STREAMS):
+                raise ConfigError(
+                    "this would be a stream of another process", position, found=show(f"@{path}"), expected="a file"
+                )
+            path = self._directory / path
         try:
             resolved = path.resolve()
         except (OSError, RuntimeError) as error:
@@ -55,7 +65,8 @@ class _Files:
                 expected=f"at most {_MAX_DEPTH} inside each other and {_MAX_FILES} in all",
             )
         if resolved not in self._texts:
-            self._texts[resolved] = text_of(path, position)
+            # A link may lead to a descriptor as well; without the link there is no such file.
+            self._texts[resolved] = text_of(path if self._directory is None else resolved, position)
         text = self._texts[resolved]
         if text.startswith(_BYTE_ORDER_MARK):
             parser.remarks.add(
@@ -151,8 +162,11 @@ def errors_of_file(path: str | Path) -> list[ConfigError]:
     return sorted(errors, key=lambda error: (error.position.file, error.position.line, error.position.column))
 
 
-def parse_arguments(arguments: Sequence[str]) -> VmConfig:
+def parse_arguments(arguments: Sequence[str], directory: Path | None = None) -> VmConfig:
     """The configuration that qvm's command line describes: options, arguments and ``@FILE``, one word per argument.
+
+    ``directory`` is the current one of the process whose command line it is, when that is another one. Its streams, a
+    shell's ``<(command)`` among them, cannot be read then.
 
     Positions in it have the file ``<command line>``, line 1, and the column in the line that a shell would need.
     """
@@ -163,4 +177,4 @@ def parse_arguments(arguments: Sequence[str]) -> VmConfig:
         refuse_controls(argument, position)
         source.append(Word(argument, position))
         column += len(quote(argument)) + 1
-    return _parsed(lambda parser: parser.feed(Source(source, "the command line")), _Files())
+    return _parsed(lambda parser: parser.feed(Source(source, "the command line")), _Files(directory))
