@@ -40,6 +40,7 @@ from harness.host.protocol import (
     HostRegion,
     RequestRefusedError,
     Resources,
+    SecondGuestError,
     ShmemHostProtocol,
     StopHow,
 )
@@ -91,7 +92,7 @@ class EmulatedGuest(HostGuest):
                 return ConsoleLocation("RawSerialPort", {"port": os.path.realpath(self._terminal)})
             # Another virtual machine of that name runs; this qvm's end is what is waited for.
             if time.monotonic() > deadline:
-                raise BenchError(f"another guest {self.system} still runs, at {', '.join(running.consoles)}")
+                raise SecondGuestError(f"another guest {self.system} still runs, at {', '.join(running.consoles)}")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_SLICE_SECONDS)
             self._must_run()

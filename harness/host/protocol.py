@@ -105,6 +105,10 @@ class GuestEndedError(BenchError):
         self.messages = messages
 
 
+class SecondGuestError(BenchError):
+    """A host cannot tell whether a second guest of a name runs, only that its qvm has not ended in a long time."""
+
+
 class RequestRefusedError(BenchError):
     """The host has refused a program a region, with a ``status`` as a guest is shown one."""
 

@@ -57,7 +57,7 @@ def test_1(deploy, setting):
     ours = guest.attach("b1", vdev=1)
     first = guest.attach("a1")
     assert peer.attach("b1").members() == {0, 1}
-    assert first.address in range(guest.window()[0], sum(guest.window()))
+    assert any(first.address in window for window in guest.windows())
     peer.listen()
     ours.signal(1)
     assert peer.wait_interrupts(60).interrupts == 1
