@@ -26,6 +26,7 @@ from harness.host.protocol import (
     FAULTS,
     HOST_CLIENT,
     HOST_STATUS,
+    KILLS,
     PATHS,
     PULSES,
     REFERENCES,
@@ -200,7 +201,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
         return frozenset(
-            {REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, FAULTS, REFERENCES, EMULATION}
+            {REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, KILLS, FAULTS, REFERENCES, EMULATION}
         )
 
     def components(self) -> Sequence[ManifestItem]:
