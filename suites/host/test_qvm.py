@@ -74,7 +74,7 @@ def test_an_unknown_option_is_refused_with_its_place(attempt: Try) -> None:
     assert f"{tried.file}:{tried.line_of('allov')}]" in tried.messages
 
 
-@pytest.mark.parametrize("size", map(hex, impossible_bytes()))
+@pytest.mark.parametrize("size", [*map(hex, impossible_bytes())])
 @pytest.mark.requirement("SHM-CREATE-05")
 def test_a_create_that_cannot_be_keeps_the_guest_from_starting(deploy: Deploy, attempt: Try, size: str) -> None:
     """More than any memory, and the same where its low bits are a size that could be; the others go on."""
