@@ -55,4 +55,11 @@ class BenchError(HarnessError):
 
 
 class OperationRefusedError(BenchError):
-    """A host has refused an operation. It is a finding where the host has to carry it out."""
+    """A host has refused an operation. It is a finding where the host has to carry it out.
+
+    ``number`` is the errno value that it gives as the reason, 0 without one.
+    """
+
+    def __init__(self, message: str, *, number: int = 0) -> None:
+        super().__init__(message)
+        self.number = number

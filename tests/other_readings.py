@@ -121,8 +121,8 @@ def _target(benches: Mapping[str, Any], number: int, readings: Mapping[str, str]
     release = "8.0" if _OF_8_0 in readings else "7.0"
     like = benches[f"qemu-{architecture}"]
     on_pci = number // 2 % 2 or any(field.startswith("pci_") for field in readings)
-    keys = ("architecture", "boot_seconds", *(() if on_pci else ("mmio", "mmio_range")))
-    options = {key: like["options"][key] for key in keys}
+    keys = ("architecture", "boot_seconds", *(() if on_pci else ("mmio", "mmio_range", "gic_lines")))
+    options = {key: like["options"][key] for key in keys if key in like["options"]}
     options |= {"profile": release, "placements": ["pci" if on_pci else "mmio"], "guest_images": ["probe"]}
     options |= {"ways": ["serial"], "templates": f"qemu-{architecture}"}
     preset = PROFILES[release]

@@ -58,6 +58,14 @@ class MmioRange:
 
 
 @dataclass(frozen=True)
+class GicLines:
+    """Interrupt ids (INTID) of the GIC of a guest, both among them: any of these may be a device's."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
 class LinuxConfig:
     """What a bench says of its Linux guests.
 
@@ -99,7 +107,7 @@ class BenchConfig:
     """One target of the environment file, as far as a run cares.
 
     ``mmio`` are the locations of a guest's memory-mapped devices, the first one first; ``mmio_range`` are addresses at
-    which such devices may be as well. With ``beyond``, what
+    which such devices may be as well, ``gic_lines`` the lines that they may have. With ``beyond``, what
     the release ``beyond`` states as well is tried by one test for each requirement. ``probe_image`` is for
     probe guests whose machine is not laid out as QEMU's. ``scope`` is what has to be judged there, without one all that
     is stated for the release; ``waivers`` is the file of the failures that are accepted;
@@ -119,6 +127,7 @@ class BenchConfig:
     boot_seconds: float
     mmio: tuple[MmioLocation, ...] = ()
     mmio_range: MmioRange | None = None
+    gic_lines: GicLines | None = None
     beyond: str = ""
     linux: LinuxConfig = LinuxConfig()
     scope: Scope | None = None
@@ -128,6 +137,11 @@ class BenchConfig:
     system: Path | None = None
     policy: Path | None = None
     thresholds: tuple[Threshold, ...] = ()
+
+    @property
+    def free_lines(self) -> range:
+        """The lines of a GIC that devices in memory may have; none where that is not known."""
+        return range(self.gic_lines.first, self.gic_lines.last + 1) if self.gic_lines else range(0)
 
     def ways_of(self, image: str) -> tuple[str, ...]:
         """How guests of an image are talked to: a probe guest has no network, so its one way is the console."""

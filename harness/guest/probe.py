@@ -203,13 +203,13 @@ class Probe:
         """The same with the configuration space of a device on PCI, in accesses of 1, 2 or 4 bytes."""
         return self._accesses("h", "k", device, accesses)
 
-    def store_to_empty_slots(self, stores: Iterable[PageAccess]) -> int:
-        """Store to the configuration space of each slot of the bus without a function; how many of these there are.
+    def store_to_empty_slots(self, stores: Iterable[PageAccess]) -> list[int]:
+        """Store to the configuration space of each slot of the bus without a function; how many were so at each store.
 
         There are none where an operating system is between the probe and the bus.
         """
         counts = self._steps([f"o,{at:x},{width},{value or 0:x}" for at, width, value in stores])
-        return min(counts) if max(counts) <= _SLOTS else 0
+        return [count if count <= _SLOTS else 0 for count in counts]
 
     def _accesses(self, load: str, store: str, device: int, accesses: Iterable[PageAccess]) -> list[int]:
         steps = [

@@ -26,6 +26,7 @@ from harness.host.protocol import (
     FAULTS,
     HOST_CLIENT,
     HOST_STATUS,
+    KILLS,
     PATHS,
     PULSES,
     REFERENCES,
@@ -40,6 +41,7 @@ from harness.host.protocol import (
     HostRegion,
     RequestRefusedError,
     Resources,
+    SecondGuestError,
     ShmemHostProtocol,
     StopHow,
 )
@@ -91,7 +93,7 @@ class EmulatedGuest(HostGuest):
                 return ConsoleLocation("RawSerialPort", {"port": os.path.realpath(self._terminal)})
             # Another virtual machine of that name runs; this qvm's end is what is waited for.
             if time.monotonic() > deadline:
-                raise BenchError(f"another guest {self.system} still runs, at {', '.join(running.consoles)}")
+                raise SecondGuestError(f"another guest {self.system} still runs, at {', '.join(running.consoles)}")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_SLICE_SECONDS)
             self._must_run()
@@ -199,7 +201,7 @@ class EmulatedHypervisor(ShmemHostProtocol):
     def capabilities(self) -> frozenset[str]:
         """See ShmemHostProtocol."""
         return frozenset(
-            {REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, FAULTS, REFERENCES, EMULATION}
+            {REGIONS, HOST_CLIENT, HOST_STATUS, PULSES, RESOURCES, PATHS, REPORTS, KILLS, FAULTS, REFERENCES, EMULATION}
         )
 
     def components(self) -> Sequence[ManifestItem]:

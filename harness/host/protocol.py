@@ -39,6 +39,9 @@ PATHS: Final = "paths"
 REPORTS: Final = "reports"
 """Capability: qvm can be asked for its state, and its messages can be read (``HostGuest.request_report``)."""
 
+KILLS: Final = "kills"
+"""Capability: ``HostGuest.kill`` is SIGKILL at once, so that qvm cannot give anything back before it ends."""
+
 REFERENCES: Final = "references"
 """Capability: guests are QEMU's on this machine, so that others of stock QEMU can be measured beside them."""
 
@@ -103,6 +106,10 @@ class GuestEndedError(BenchError):
         self.system = system
         self.exit_status = exit_status
         self.messages = messages
+
+
+class SecondGuestError(BenchError):
+    """A host cannot tell whether a second guest of a name runs, only that its qvm has not ended in a long time."""
 
 
 class RequestRefusedError(BenchError):

@@ -451,6 +451,11 @@ class Profile:
         """Whether a guest can look where it has left a region: that harms nobody, and shows nothing of any region."""
         return self.detached_window in ("scratch", "ones")
 
+    @property
+    def takes_any_access(self) -> bool:
+        """Whether qvm goes on whatever a guest loads and stores in a window: in vain, or with a fault at most."""
+        return self.detached_window != "qvm-exit" and (self.access_widths == "any" or self.bad_access != "qvm-exit")
+
     def held_clients(self, creators: int) -> int:
         """How many clients a region has by the qvms of ``creators`` guests which name it in a ``create``."""
         return creators if self.create_slot == "held" else 0

@@ -15,6 +15,7 @@ from typing import Any, Final, NewType
 from harness.arch import Arch
 from harness.bench.settings import (
     BenchConfig,
+    GicLines,
     GuestImage,
     LinuxConfig,
     MmioLocation,
@@ -44,6 +45,9 @@ _BOOT_SECONDS: Final = Seconds(30.0)
 _LINUX_BOOT_SECONDS: Final = Seconds(LinuxConfig.boot_seconds)
 _PAGE: Final = 0x1000
 _TOP: Final = 1 << 64
+_FIRST_LINE: Final = 32
+_LAST_LINE: Final = 1019
+"""Shared interrupts of a GIC (Arm IHI 0048, section 2.2.1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +69,7 @@ class Options:
     placements: tuple[Placement, ...]
     mmio: tuple[MmioLocation, ...] = ()
     mmio_range: MmioRange | None = None
+    gic_lines: GicLines | None = None
     guest_images: tuple[GuestImage, ...]
     ways: tuple[Way, ...]
     templates: str
@@ -157,6 +162,7 @@ def _bench(name: str, target: TargetKeys, features: Sequence[str], base: Path) -
         boot_seconds=options.boot_seconds,
         mmio=options.mmio,
         mmio_range=options.mmio_range,
+        gic_lines=options.gic_lines,
         beyond=options.beyond,
         scope=options.scope,
         item=options.item.strip(),
@@ -200,6 +206,9 @@ def _faults(options: Options, where: Where, base: Path) -> Iterator[Fault]:
         0 <= span.first < span.last < _TOP and span.first % _PAGE == 0 == (span.last + 1) % _PAGE
     ):
         yield fault(f" is {span.first:#x} to {span.last:#x}; expected whole pages, the first one first", "mmio_range")
+    if (lines := options.gic_lines) and not _FIRST_LINE <= lines.first <= lines.last <= _LAST_LINE:
+        what = f"expected INTIDs from {_FIRST_LINE} to {_LAST_LINE}, the first one first"
+        yield fault(f" is {lines.first} to {lines.last}; {what}", "gic_lines")
     for name, reading in options.profile_overrides.items():
         try:
             Profile.load(options.profile, {name: reading})

@@ -16,6 +16,7 @@ from harness.shmem.registers import PCI_STATUS, PCI_STATUS_INTERRUPT
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.every_release]
 
 FREE = ("", "", "")
+DEVICES = 3
 pci = pytest.mark.only(placement=["pci"])
 
 
@@ -33,6 +34,19 @@ def test_the_pci_function(deploy: Deploy, observations: Observations) -> None:
         observations.record(f"BAR {bar.bar}", f"{bar.size:#x} bytes, {kind}")
     observations.record("message-signalled interrupts in this guest", guest.can_listen("message"))
     observations.record("pci_vector", _vector(guest.registers().vector, guest.devices()[0].interrupt))
+
+
+@pci
+@pytest.mark.requirement("SHM-OPEN-13")
+def test_the_order_of_functions(deploy: Deploy, observations: Observations) -> None:
+    """Which function each device of a configuration is. Suites take the order of the bus for that of the text."""
+    (guest,) = deploy(tuple(f"allow {number}" for number in range(DEVICES)))
+    order = []
+    for place in range(DEVICES):
+        answers = {number: guest.request(str(number), vdev=place).region for number in range(DEVICES)}
+        order.append([number for number, region in answers.items() if region is not None])
+        guest.detach_all()
+    observations.record("devices of the configuration in the order of the bus", order)
 
 
 @pci

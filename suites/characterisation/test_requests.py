@@ -42,7 +42,7 @@ def test_create_of_a_name_that_the_rules_refuse(
 
 @pytest.mark.requirement("SHM-OPEN-11", "SHM-OPEN-12")
 def test_create_and_its_client_index_and_size(deploy: Deploy, attempt: Try, observations: Observations) -> None:
-    """Who is in a created region, and what a create with another size or with no whole pages does."""
+    """Who is in a created region, and what a create with another size, with no whole pages or with nothing does."""
     guest, _ = deploy(*CREATING)
     members = guest.attach("slotted", 2).members()
     observations.record("members of a created region that one guest attaches", sorted(members))
@@ -51,6 +51,8 @@ def test_create_and_its_client_index_and_size(deploy: Deploy, attempt: Try, obse
     observations.record("create_existing", "keep" if tried.status is None else "rejected")
     tried = attempt("vdev shmem {location} create odd,5000")
     observations.record("create_rounding", "up" if tried.status is None else "rejected")
+    tried = attempt("vdev shmem {location} create nothing,0")
+    observations.record("a create of 0 bytes", "the guest runs" if tried.status is None else "rejected")
 
 
 @pytest.mark.requirement("SHM-OPEN-12")

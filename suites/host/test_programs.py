@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from fixtures.api import PULSES, HostProgram
@@ -16,6 +18,9 @@ pytestmark = pytest.mark.only(guest_image=["probe"])
 
 FREE = ("", "", "")
 SECONDS = 20.0
+SIGNALS = 20
+MOST_PULSES = 2
+"""For a change, as a mean."""
 
 
 @pytest.mark.requirement("SHM-HOST-01")
@@ -51,29 +56,38 @@ def test_a_client_on_the_host_holds_an_index(
         other = second.attach("mixed")
         assert other is not None
         assert ours.members() == everybody | {other.index}
+    # The end of a program takes its time.
+    deadline = time.monotonic() + SECONDS
+    while (there := ours.members()) != everybody and time.monotonic() < deadline:
+        pass
+    assert there == everybody
     client.detach()
     assert ours.members() == {ours.index, theirs.index}
 
 
 @pytest.mark.requirement("SHM-HOST-03")
 def test_a_pulse_comes_when_the_status_word_changes(deploy: Deploy, host_program: HostProgram, bench: Bench) -> None:
-    """A guest that comes, signals, signals again after a read, and goes: a pulse each, none lost."""
+    """A guest that comes, signals, signals again after a read, and goes: a pulse each at least, none lost.
+
+    That there is no more than one is not stated; a pulse that comes again and again is none for a change.
+    """
     demand(bench, PULSES)
     guest, _, _ = deploy(*FREE)
     client = host_program.create("pulsed", 1)
-    came = client.wait_pulses(0, 0)
+    first = came = client.wait_pulses(0, 0)
     region = guest.attach("pulsed")
     came = _next_pulse(client.wait_pulses(came + 1, SECONDS), came)
-    for _ in range(20):
+    for _ in range(SIGNALS):
         region.signal(client.index)
         came = _next_pulse(client.wait_pulses(came + 1, SECONDS), came)
         assert indices(client.status()) == {region.index}
     region.detach()
-    _next_pulse(client.wait_pulses(came + 1, SECONDS), came)
+    came = _next_pulse(client.wait_pulses(came + 1, SECONDS), came)
+    assert came - first <= MOST_PULSES * (SIGNALS + 2), f"{came - first} pulses for {SIGNALS + 2} changes"
 
 
 def _next_pulse(count: int, before: int) -> int:
-    assert count == before + 1, f"{count - before} pulses for one change"
+    assert count > before, "no pulse for a change"
     return count
 
 
@@ -82,9 +96,9 @@ def _next_pulse(count: int, before: int) -> int:
 def test_host_and_guest_count_the_same_pages(deploy: Deploy, host_program: HostProgram, pages: int) -> None:
     """This holds for either creator and for every requested size."""
     guest, _, _ = deploy(*FREE)
-    region = guest.attach("by-the-guest", pages)
-    client = host_program.attach("by-the-guest")
+    region = guest.attach(f"by-the-guest{pages}", pages)
+    client = host_program.attach(f"by-the-guest{pages}")
     assert client is not None
     assert client.pages == region.pages == pages
-    assert host_program.create("by-the-host", pages).pages == pages
-    assert guest.attach("by-the-host", 2).pages == pages
+    assert host_program.create(f"by-the-host{pages}", pages).pages == pages
+    assert guest.attach(f"by-the-host{pages}", 2).pages == pages

@@ -36,7 +36,7 @@ WIDE: Final = (
     (1 << 32) - PAGE_SIZE + 1,
     (1 << 32) + PAGE_SIZE,
 )
-_MISTAKES: Final = ("allov anything", "create impossible,0", f"create impossible,{impossible_bytes()[-1]:#x}")
+_MISTAKES: Final = ("allov anything", *(f"create impossible,{size:#x}" for size in impossible_bytes()[-2:]))
 _ILLEGAL: Final = ("create il/legal,4096", "subst il/,i create il/legal,4096", "subst nice,i/ create nice1,4096")
 """Names that are illegal to the guest, to the host, or to both, where a slash is."""
 
@@ -56,6 +56,9 @@ class Running:
     def __init__(self, random: Random, deploy: Deploy, bench: Bench) -> None:
         self._random = random
         self._bench = bench
+        # A create of a region that is there with another size may be refused.
+        fixed = bench.profile.create_existing == "rejected"
+        self._sizes = {name: [random.choice(_SIZES)] if fixed else _SIZES for name in (*_NAMES, "new1", "new2")}
         self.guests = deploy(*(self._creates() for _ in range(3)))
         self._regions: list[Region] = []
         for guest in self.guests:
@@ -65,12 +68,15 @@ class Running:
 
     def _creates(self) -> str:
         chosen = self._random.sample(_NAMES, k=self._random.randint(1, 3))
-        return " ".join(f"create {name},{self._random.choice(_SIZES)}" for name in chosen)
+        return " ".join(self._create(name) for name in chosen)
+
+    def _create(self, name: str) -> str:
+        return f"create {name},{self._random.choice(self._sizes[name])}"
 
     def refused(self) -> str:
         """A device that keeps its guest from starting, with creates of names that are there and of new ones."""
         names = [*self._random.sample(_NAMES, k=3), "new1", "new2"]
-        options = [f"create {name},{self._random.choice(_SIZES)}" for name in names]
+        options = [self._create(name) for name in names]
         mistakes = (*_MISTAKES, *(_ILLEGAL if self._bench.profile.name_slash == "illegal" else ()))
         options.insert(self._random.randint(2, len(options)), self._random.choice(mistakes))
         return f"vdev shmem {{location}} {' '.join(options)}"

@@ -5,47 +5,77 @@ from __future__ import annotations
 
 import pytest
 
+from fixtures.bench import Bench
 from fixtures.deployment import Deploy
+from fixtures.guest import Guest, Region
+from fixtures.settings import Setting, devices_of_a_guest
+from harness.shmem.registers import PAGE_SIZE
 
-pytestmark = pytest.mark.only(guest_image=["probe"])
+pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.usefixtures("takes_any_access")]
 
-FREE = ("", "", "")
 SECRET = 0x0DD5_EC2E_70DD_5EC2
+DEVICES = 2
+SIZES = (8, 5000)
+"""Pages: of the largest region that every device has room for, and of one that a device may show somewhere else."""
 
 
+@pytest.fixture
+def guests(deploy: Deploy, bench: Bench, setting: Setting) -> tuple[Guest, Guest]:
+    """A guest with several devices, where the setting has them, and a peer."""
+    guest, peer = deploy(("",) * devices_of_a_guest(bench.config, setting, DEVICES), "")
+    return guest, peer
+
+
+def shared(guest: Guest, peer: Guest, pages: int) -> list[tuple[Region, Region]]:
+    """Each device of the guest is in a region of its own with the peer. Skips where one has no room for the size."""
+    names = [f"border{vdev}" for vdev in range(len(guest.vdevs))]
+    theirs = [peer.request(name, pages).region for name in names]
+    ours = [guest.request(name, pages, vdev=vdev).region for vdev, name in enumerate(names)]
+    pairs = [(one, other) for one, other in zip(ours, theirs, strict=True) if one and other]
+    if len(pairs) < len(names) and pages != SIZES[0]:
+        pytest.skip(f"not each device has room for a region of {pages} pages")
+    assert len(pairs) == len(names), f"{pages} pages are refused"
+    return pairs
+
+
+@pytest.mark.parametrize("pages", SIZES)
 @pytest.mark.requirement("SHM-ISOL-01")
-def test_after_detach_the_guest_sees_no_byte_of_the_region(deploy: Deploy) -> None:
-    """Neither what was there when it left nor what the others write afterwards."""
-    guest, peer, _ = deploy(*FREE)
-    ours, theirs = guest.attach("left-behind", pages=8), peer.attach("left-behind")
-    theirs.mark_pages(SECRET)
-    assert guest.pages_in_window_with(SECRET) == 8, "the search itself does not find"
-    ours.detach()
-    assert guest.pages_in_window_with(SECRET) == 0
-    theirs.mark_pages(SECRET + 1)
-    assert guest.pages_in_window_with(SECRET + 1) == 0
+def test_after_detach_the_guest_sees_no_byte_of_the_region(guests: tuple[Guest, Guest], pages: int) -> None:
+    """Neither what was there when it left nor what the others write afterwards, whichever device it was."""
+    guest, peer = guests
+    pairs = shared(guest, peer, pages)
+    for number, (ours, theirs) in enumerate(pairs):
+        secret = SECRET + 2 * number
+        theirs.mark_pages(secret)
+        assert guest.pages_in_window_with(secret) == pages, "the search itself does not find"
+        ours.detach()
+        assert guest.pages_in_window_with(secret) == 0
+        theirs.mark_pages(secret + 1)
+        assert guest.pages_in_window_with(secret + 1) == 0
 
 
+@pytest.mark.parametrize("pages", SIZES)
 @pytest.mark.requirement("SHM-ISOL-02")
-def test_after_detach_stores_reach_nobody(deploy: Deploy) -> None:
-    """To the data and to the control page of the place where the region was; a fault is as good as nothing."""
-    guest, peer, _ = deploy(*FREE)
-    ours, theirs = guest.attach("left-alone", pages=4), peer.attach("left-alone")
-    theirs.fill(seed=8)
-    ours.detach()
-    theirs.pending()
-    for page in range(5):
-        for offset in (0x0, 0x8, 0xC):
-            guest.store("phys", ours.address + page * 4096 + offset, 4, 0xFFFF_FFFF)
-    assert theirs.differences(seed=8) == 0
-    heard = theirs.heard()
-    assert (heard.pending, heard.members) == (set(), {theirs.index})
+def test_after_detach_stores_reach_nobody(guests: tuple[Guest, Guest], pages: int) -> None:
+    """To the data and to the control page of the place where a region was; a fault is as good as nothing."""
+    guest, peer = guests
+    pairs = shared(guest, peer, pages)
+    for ours, theirs in pairs:
+        theirs.fill(seed=8)
+        ours.detach()
+        theirs.pending()
+        for page in (0, 1, 2, pages // 2, pages - 1, pages):
+            for offset in (0x0, 0x8, 0xC):
+                guest.store("phys", ours.address + page * PAGE_SIZE + offset, 4, 0xFFFF_FFFF)
+        assert theirs.differences(seed=8) == 0
+        heard = theirs.heard()
+        assert (heard.pending, heard.members) == (set(), {theirs.index})
 
 
 @pytest.mark.requirement("SHM-ISOL-01")
 def test_a_connection_shows_its_own_region_and_no_other(deploy: Deploy) -> None:
     """A guest in a small region, beside others' larger ones that were made before and after it."""
-    guest, peer, _ = deploy(*FREE)
+    guest, peer, _ = deploy("", "", "")
     peer.attach("before", pages=32).mark_pages(SECRET)
     ours = guest.attach("own", pages=2)
     peer.attach("after", pages=32).mark_pages(SECRET)

@@ -104,7 +104,8 @@ class Trial:
             decision = self._decide(name)
             self.peer.attach(decision.host_name, pages=_PEER_PAGES).mark_pages(_SECRET)
             yield from self._verdict(name, decision, self.guest.request(name).status, "attach")
-        hits = self.guest.pages_in_window_with(_SECRET)
+        # Where it is not known where a device shows something, a guest looks where another one has the regions.
+        hits = self.guest.pages_in_window_with(_SECRET, also=self.peer.shown)
         if hits:
             yield f"{self.options}: {self.guest.name} holds no region and sees {hits} pages of regions of the peer"
         self.guest.detach_all()

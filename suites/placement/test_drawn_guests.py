@@ -21,9 +21,10 @@ from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from fixtures.hostside import demand
 from fixtures.settings import MmioLocation, Setting
-from harness.shmem.registers import NAME_OFFSET, PAGE_SIZE, SIGNATURE, SIZE_OFFSET
+from harness.shmem.registers import PAGE_SIZE, SIGNATURE
 from harness.shmem.status import Status
-from suites.placement.places import drawn_places
+from suites.placement.places import drawn_places, taken
+from suites.registers.page import announced
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -124,27 +125,16 @@ def test_every_device_is_a_device_of_its_own(deploy: Deploy, access: Access, dra
         assert present == [int(region in guest.attached) for region in pair.ours], f"after {vdev} has been left"
 
 
-def _announced(guest: Guest, name: str, pages: int) -> range | None:
-    """The addresses of a region that the selected device has been asked for; the guest need not map them for that."""
-    for offset, byte in enumerate(f"{name}\0".encode(), start=NAME_OFFSET):
-        guest.write("factory", offset, 1, byte)
-    guest.write("factory", SIZE_OFFSET, 4, pages)
-    factory = guest.registers()
-    if factory.status != Status.OK:
-        return None
-    return range(factory.shmem, factory.shmem + (1 + factory.size) * PAGE_SIZE)
-
-
 def _show_apart(guest: Guest) -> list[range]:
-    """Large regions of all devices: their addresses have nothing in common, and no factory page is among them."""
-    factories = [range(device.factory, device.factory + PAGE_SIZE) for device in guest.devices()]
+    """Large regions of all devices: their addresses have nothing in common, and nothing else of the guest is there."""
+    others = taken(guest)
     shown: list[range] = []
     for vdev in range(len(guest.vdevs)):
         guest.select(vdev)
         for number, pages in enumerate(FILLING):
-            region = _announced(guest, f"{vdev:x}{number:x}", pages)
+            region = announced(guest, f"{vdev:x}{number:x}", pages)
             if region:
-                common = [one for one in factories + shown if one.start < region.stop and region.start < one.stop]
+                common = [one for one in others + shown if one.start < region.stop and region.start < one.stop]
                 assert not common, f"device {vdev}: {pages} pages at {region.start:#x} cover {common[0].start:#x}"
                 shown.append(region)
     # Nothing else leaves regions that the guest has not mapped.

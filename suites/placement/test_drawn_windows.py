@@ -20,6 +20,7 @@ from fixtures.settings import Setting
 from harness.shmem.boundaries import LARGEST_PAGES, around, page_counts
 from harness.shmem.registers import MAX_CLIENTS, PAGE_SIZE
 from harness.shmem.status import Status
+from suites.placement.places import taken
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -87,6 +88,7 @@ class Windows:
         self._held: list[Held] = []
         self._fitted: dict[int, list[list[int]]] = {vdev: [] for vdev in range(devices)}
         self._made = 0
+        self._taken = taken(guest)
 
     def open(self, sizes: tuple[int, ...]) -> None:
         """One more region, of one of these sizes, by any device; a peer finds in it what the guest has written."""
@@ -146,13 +148,13 @@ class Windows:
         return [held.region.pages for held in self._held if held.vdev == vdev]
 
     def _check_alone(self, new: Held) -> None:
-        """Nothing else is at its addresses, neither a region nor a factory page."""
+        """Nothing else is at its addresses, neither a region nor what else the guest has."""
         first, end = new.addresses
         for other in self._held:
             start, stop = other.addresses
             assert end <= start or stop <= first, f"{new.name} and {other.name} overlap at {max(first, start):#x}"
-        for device in self._guest.devices():
-            assert not first <= device.factory < end, f"{new.name} covers a factory page"
+        for one in self._taken:
+            assert end <= one.start or one.stop <= first, f"{new.name} covers what is at {max(first, one.start):#x}"
 
 
 def _fits(wanted: list[int], fitted: list[int]) -> bool:

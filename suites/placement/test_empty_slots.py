@@ -23,6 +23,8 @@ STORES: Final = 25
 PLACES: Final = (range(0x40), range(0x40, 0x60), range(0x100))
 """The header, the usual place of the first capabilities, and everything."""
 ONES: Final = 0xFFFF_FFFF
+HARMLESS: Final = PageAccess(0, 2, 0)
+"""To the identifier of the vendor, which no store changes."""
 SECONDS: Final = 20.0
 _LENGTH: Final = 256
 
@@ -81,14 +83,16 @@ def test_stores_to_empty_slots_change_no_device(deploy: Deploy, bench: Bench, nu
     guest, peer = deploy(("", ""), ("", ""))
     random, pair = Random(f"slots {number}"), Pair(guest, peer)
     pair.share("before")
-    empty = guest.probe.store_to_empty_slots(drawn_stores(random))
+    # Before any other store: what is counted during the attack may be its work already.
+    (empty,) = guest.probe.store_to_empty_slots([HARMLESS])
     if not empty:
         pytest.skip(f"guests of bench {bench.name} have no bus of their own")
+    assert set(guest.probe.store_to_empty_slots(drawn_stores(random))) == {empty}, "a function came out of a slot"
     pair.share("after")
     assert [device.pci for device in guest.devices() if device.pci] == []
     wrong = [*pair.wrong(bench)]
     # A store may take back what another one did, so there are only some between two looks.
     for _ in range(MORE):
-        assert guest.probe.store_to_empty_slots(drawn_stores(random)) == empty
+        assert set(guest.probe.store_to_empty_slots(drawn_stores(random))) == {empty}, "a function came out of a slot"
         wrong += pair.wrong(bench)
     conclude(wrong)

@@ -27,7 +27,6 @@ from suites.registers.test_widths import LOADS
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
-NAME: Final = "crowd"
 PHASES: Final = 12
 STEPS: Final = 12
 WORDS: Final = [(CONTROL_STATUS_OFFSET, 4)]
@@ -48,10 +47,11 @@ class Client:
 
 
 class Crowd:
-    """Two guests, and as many programs of the host as there should be."""
+    """Two guests, and as many programs of the host as there should be, in the region ``name``."""
 
-    def __init__(self, random: Random, program: HostProgram, guests: list[Region]) -> None:
+    def __init__(self, random: Random, name: str, program: HostProgram, guests: list[Region]) -> None:
         self._random = random
+        self._name = name
         self._program = program
         self.guests = [Client(region) for region in guests]
         self._programs: list[Client] = []
@@ -66,7 +66,7 @@ class Crowd:
         if random.random() < 0.5 or len(clients) == wanted:
             self._signal(random.choice(clients))
         elif len(clients) < wanted:
-            client = Client(self._program.create(NAME, 1))
+            client = Client(self._program.create(self._name, 1))
             assert client.side.index not in {other.side.index for other in clients}, "two clients with one index"
             self._programs.append(client)
         else:
@@ -107,7 +107,9 @@ def _some(random: Random, clients: list[Client]) -> list[Client]:
 def _lives(guests: Sequence[Guest], program: HostProgram, loads: Sequence[tuple[int, int]]) -> None:
     """The guests read now and then, by one load or two behind each other; all clients at the end of each phase."""
     random = Random(f"crowd {len(loads)}")
-    crowd = Crowd(random, program, [guest.attach(NAME) for guest in guests])
+    # The programs of another test may end later than that.
+    name = f"crowd{len(loads)}"
+    crowd = Crowd(random, name, program, [guest.attach(name) for guest in guests])
     crowd.check_all()
     for phase in range(PHASES):
         wanted = MAX_CLIENTS if phase % 3 == 1 else random.randint(2, MAX_CLIENTS)

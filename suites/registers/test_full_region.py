@@ -10,12 +10,13 @@ from typing import Final
 import pytest
 
 from fixtures.api import HostConnection, HostProgram
+from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.hostside import HostPrograms
 from fixtures.settings import Setting
 from harness.shmem.registers import MAX_CLIENTS, STATUS_MEMBERS_SHIFT
 from harness.shmem.status import Status
-from suites.lifecycle.test_drawn_ends import ENDS, SECONDS
+from suites.lifecycle.test_drawn_ends import SECONDS, ends
 
 pytestmark = pytest.mark.only(guest_image=["probe"])
 
@@ -57,7 +58,7 @@ def _settled(watch: HostConnection, members: int) -> int:
 @pytest.mark.drawn
 @pytest.mark.requirement("SHM-STAT-02", "SHM-LIFE-03", "SHM-LIFE-04", "SHM-CTRL-02")
 def test_there_is_room_again_for_each_who_has_gone(
-    deploy: Deploy, host_program: HostProgram, host_programs: HostPrograms, setting: Setting
+    deploy: Deploy, host_program: HostProgram, host_programs: HostPrograms, bench: Bench, setting: Setting
 ) -> None:
     """A guest ends, a program of the host ends or leaves, in drawn ways: as many others come in, and no one more."""
     random = Random(f"room {setting.placement}")
@@ -72,7 +73,7 @@ def test_there_is_room_again_for_each_who_has_gone(
                 programs.remove(connection)
                 connection.detach()
             gone = random.choice(guests)
-            random.choice(ENDS)(gone)
+            random.choice(ends(bench))(gone)
             there = len(programs) + len(inside)
             assert _settled(watch, there) == there, f"round {number}: {gone.name} has ended"
             programs += [ending.create("turnover", 1) for _ in range(MAX_CLIENTS - 1 - there)]

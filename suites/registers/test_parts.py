@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from fixtures.api import PageAccess
+from fixtures.bench import Bench
 from fixtures.deployment import Deploy
 from fixtures.guest import Guest
 from harness.shmem import registers as reg
@@ -27,34 +28,39 @@ _PAGES: Final = (1, 2, 40, 5000, 20_000)
 """The larger ones have their place behind 4 GiB on most machines."""
 
 
-def _change(random: Random, guest: Guest, number: int) -> None:
+def _flags(bench: Bench) -> int:
+    """The bits of flags that may be anything: others may be refused."""
+    return 0o666 if bench.profile.flags_unknown_bits == "refused" else 0xFFFF_FFFF
+
+
+def _change(random: Random, guest: Guest, number: int, flags: int) -> None:
     """Anything that leaves the registers in another state."""
     match random.randrange(5):
         case 0:
             guest.request(b"/" * reg.NAME_SIZE, random.choice(_PAGES))
         case 1:
-            _find_nothing(guest, random)
+            _find_nothing(guest, random, flags)
         case 2 if guest.attached:
             random.choice(guest.attached).detach()
         case _:
             guest.request(f"part{number}", random.choice(_PAGES))
 
 
-def _find_nothing(guest: Guest, random: Random) -> None:
+def _find_nothing(guest: Guest, random: Random, flags: int) -> None:
     """Leave something in the last registers. A region of such a number is never there."""
-    guest.write("factory", reg.FLAGS_OFFSET, 4, random.getrandbits(32))
+    guest.write("factory", reg.FLAGS_OFFSET, 4, random.getrandbits(32) & flags)
     guest.write("factory", reg.FIND_OFFSET, 4, random.getrandbits(32) | 1 << 31)
 
 
 @pytest.mark.usefixtures("any_width")
 @pytest.mark.parametrize("number", range(ROUNDS))
 @pytest.mark.requirement("SHM-PROF-05", "SHM-FACT-06")
-def test_every_part_of_a_register_reads_its_bytes(deploy: Deploy, number: int) -> None:
+def test_every_part_of_a_register_reads_its_bytes(deploy: Deploy, bench: Bench, number: int) -> None:
     """After requests that succeed and that fail, with regions in all places of the window."""
     guest, _ = deploy("", "")
     random = Random(f"parts {number}")
     for state in range(STATES):
-        _change(random, guest, state)
+        _change(random, guest, state, _flags(bench))
         places = [_place(random) for _ in range(LOADS)]
         seen, page = loaded(guest, places), whole_page(guest)
         for offset, width in places:
@@ -120,7 +126,7 @@ def _to_whole_registers(offset: int, data: bytes) -> Iterator[tuple[int, bytes]]
 @pytest.mark.usefixtures("any_width")
 @pytest.mark.every_release
 @pytest.mark.requirement("SHM-PROF-05", "SHM-FACT-06")
-def test_a_store_of_any_width_is_one_to_each_register(deploy: Deploy) -> None:
+def test_a_store_of_any_width_is_one_to_each_register(deploy: Deploy, bench: Bench) -> None:
     """One guest stores across the registers, and another one the same to each: all registers are alike after each.
 
     Stores are of all widths and at all places, in a drawn order.
@@ -131,7 +137,7 @@ def test_a_store_of_any_width_is_one_to_each_register(deploy: Deploy) -> None:
         # As other tests have left them, they differ; a request that fails may leave the size of one that succeeded.
         guest.attach("alike").detach()
         guest.request(b"/" * reg.NAME_SIZE)
-        _find_nothing(guest, Random("as the other"))
+        _find_nothing(guest, Random("as the other"), _flags(bench))
     for offset, width in _drawn_stores(random):
         data = _drawn_bytes(random)[offset : offset + width]
         seen, address = _registers(random, across, _store(offset, data))

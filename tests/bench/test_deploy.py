@@ -53,6 +53,25 @@ def test_3(deploy):
     assert "test_it.py::test_3" in third["guest1.console.log"].read_text()
 
 
+def test_flags_are_what_they_were_for_the_next_test(mini: MiniSuite) -> None:
+    """Of each device: with bits that are refused, it would have no request granted any more."""
+    body = """
+def test_1(deploy):
+    (guest,) = deploy(("", ""))
+    for vdev in (0, 1):
+        guest.select(vdev)
+        guest.write("factory", 0x40, 4, 0xFFFF_FFFF)
+    assert guest.request("a").region is None
+def test_2(deploy):
+    (guest,) = deploy(("", ""))
+    for vdev in (1, 0):
+        guest.attach(f"a{vdev}", vdev=vdev)
+        assert guest.read("factory", 0x40, 4) == 0
+"""
+    target = emulated("profile_overrides: {flags_unknown_bits: refused}").replace('"7.0"', '"8.0"')
+    _run(mini, body, status=0, target=target)
+
+
 def image_of_a_test(image: str) -> Path:
     """An image of the folder next to this file."""
     recipe = provision.Recipe(

@@ -6,14 +6,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from labgrid.config import Config
 
+from fixtures import window
 from fixtures.configuration import Verbatim, shmem
 from fixtures.settings import MmioLocation, read_benches
 from harness.errors import UsageError
+from harness.guest.probe_results import Bar, PciFunction, ShmemDevice
+from harness.shmem.registers import SIGNATURE
 from tests import programs
 from tests.bench.mini_suite import MiniSuite, emulated, fake
 
@@ -57,13 +61,52 @@ def test_1(deploy, setting):
     ours = guest.attach("b1", vdev=1)
     first = guest.attach("a1")
     assert peer.attach("b1").members() == {0, 1}
-    assert first.address in range(guest.window()[0], sum(guest.window()))
+    assert any(first.address in window for window in guest.windows())
     peer.listen()
     ours.signal(1)
     assert peer.wait_interrupts(60).interrupts == 1
 """
     _run(mini, body)
     assert {record["placement"] for record in mini.results()["results"]} == {"pci", "mmio"}
+
+
+def test_a_guest_looks_where_regions_have_been_if_it_is_not_said_where_they_are_shown(mini: MiniSuite) -> None:
+    """In memory, without ``window``; where nothing is known, the test is left out."""
+    body = """
+MARK = 0x6B72616D_6B72616D
+def test_1(deploy):
+    guest, peer = deploy("", "")
+    peer.attach("a", 4).mark_pages(MARK)
+    ours = guest.attach("a")
+    assert guest.pages_in_window_with(MARK) == 4
+    ours.detach()
+    assert guest.pages_in_window_with(MARK) == 0
+def test_2(deploy):
+    guest, peer = deploy("", "")
+    assert guest.pages_in_window_with(MARK) == 0
+"""
+    target = emulated('mmio: [{loc: 0x1c050000, intr: "gic:43"}]').replace("[pci]", "[mmio]")
+    _run(mini, body, target=target)
+    assert [record["verdict"] for record in mini.results()["results"]] == ["pass", "skipped"]
+
+
+def test_a_large_bank_is_searched_where_regions_have_been() -> None:
+    """BARs up to a GiB are searched as a whole; a factory page of its own shows no regions."""
+    bars = (
+        Bar(0, 0x8000_0000, 0x1000, "memory", wide=False, prefetchable=False),
+        Bar(1, 0x1000, 0x100, "io", wide=False, prefetchable=False),
+        Bar(2, 0x9000_0000, 1 << 28, "memory", wide=True, prefetchable=True),
+        Bar(4, 1 << 40, 1 << 33, "memory", wide=True, prefetchable=True),
+    )
+    function = PciFunction(0, 0, 1, 0, 0x1C05, 1, 0x058000, 0, 11, 1, bars)
+    device = ShmemDevice(0, "pci", 0x8000_0000, SIGNATURE, 11, edge=False, pci=function)
+    place = window.of_region((1 << 40) + (1 << 30), 5000)
+    bank = range(0x9000_0000, 0xA000_0000)
+    beside = range(bank.stop, bank.stop + 0x5000)
+    assert window.searched([device], [], [place, beside]) == [range(bank.start, beside.stop), place]
+    bare = replace(device, pci=replace(function, bars=bars[:1]))
+    assert window.searched([bare], [], [place]) == [place]
+    assert window.searched([bare], [], []) == []
 
 
 def test_a_guest_whose_end_the_test_has_seen_to_is_started_again_alone(mini: MiniSuite) -> None:

@@ -4,6 +4,7 @@ own in place of the vendor's library."""
 
 from __future__ import annotations
 
+import errno
 import platform
 import shutil
 from pathlib import Path
@@ -97,6 +98,27 @@ def test_what_a_program_had_goes_with_it(lab: Lab) -> None:
         program.__exit__()
         assert seen.wait_pulses(came + 1, programs.PATIENCE) == came + 1
         assert seen.status() >> STATUS_MEMBERS_SHIFT == 1 << seen.index
+
+
+def test_the_end_of_a_program_is_waited_for(lab: Lab, tmp_path: Path) -> None:
+    """On QNX a program leaves its regions when its process has ended, which may be later than its input."""
+    ended, client = tmp_path / "ended", tmp_path / "client"
+    client.write_text(f"#!/bin/sh\n{lab.folder / 'bin/shmem-host-client'}\nsleep 0.5\ntouch {ended}\n")
+    client.chmod(0o755)
+    lab.set("ShmemQnxHostDriver", host_client=str(client))
+    with lab.ready().program() as program:
+        program.create("held", 1)
+    assert ended.exists()
+
+
+def test_an_error_has_the_hosts_number(lab: Lab, tmp_path: Path) -> None:
+    client = tmp_path / "client"
+    client.write_text("#!/bin/sh\necho @host-client 1\nread request\necho error 12 out of memory\nread end\n")
+    client.chmod(0o755)
+    lab.set("ShmemQnxHostDriver", host_client=str(client))
+    with lab.ready().program() as program, pytest.raises(OperationRefusedError) as refused:
+        program.create("held", 1)
+    assert refused.value.number == errno.ENOMEM
 
 
 def test_a_program_that_is_missing_or_another_is_named(lab: Lab) -> None:

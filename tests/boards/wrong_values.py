@@ -235,6 +235,12 @@ VALUES: dict[str, Case] = {
     "same interrupt": (SECOND, SECOND.replace("44", "43"), "0x1c051000", "intr gic:43 is used by entry 1 already"),
     "no line": (SECOND, SECOND.replace("gic:44", "gic"), '"gic"', "expected PIC:LINE"),
     "octal line": (SECOND, SECOND.replace("gic:44", "gic:044"), "gic:044", "without zeros in front"),
+    "lines": (
+        SECONDS,
+        SECONDS + "      gic_lines: {first: 16, last: 287}\n",
+        "gic_lines",
+        "gic_lines is 16 to 287; expected INTIDs from 32 to 1019, the first one first",
+    ),
     "trigger": (
         FIRST,
         FIRST.replace("}", ", trigger: rising}"),

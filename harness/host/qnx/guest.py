@@ -15,7 +15,14 @@ from typing import Final
 import paramiko
 
 from harness.errors import BenchError
-from harness.host.protocol import REJECTED, ConsoleLocation, GuestEndedError, HostGuest, StopHow
+from harness.host.protocol import (
+    REJECTED,
+    ConsoleLocation,
+    GuestEndedError,
+    HostGuest,
+    SecondGuestError,
+    StopHow,
+)
 from harness.host.qnx.console import ConsoleBridge
 from harness.host.qnx.tools import send_signal
 from harness.host.sftp import exists
@@ -108,13 +115,16 @@ class QnxGuest(HostGuest):
         self._say(f"qvm of {self.system} ended with {'no exit status' if status is None else f'exit status {status}'}")
 
     def wait_console(self, timeout: float) -> ConsoleLocation:
-        """See HostGuest. The guest's entry below /dev/qvm is looked for between short waits for qvm's end."""
+        """See HostGuest. The guest's entry below /dev/qvm is looked for between short waits for qvm's end.
+
+        Raises SecondGuestError after ``timeout`` where that entry is another guest's.
+        """
         deadline = time.monotonic() + timeout
         while self._launch.again or not self._exists(self._launch.node):
             if self._wait_ended(time.monotonic() + _NODE_SECONDS):
                 raise self._end_error()
             if time.monotonic() > deadline and self._launch.again:
-                raise BenchError(f"another guest {self.system} still runs, at {self._launch.node}")
+                raise SecondGuestError(f"another guest {self.system} still runs, at {self._launch.node}")
             if time.monotonic() > deadline:
                 raise BenchError(
                     f"guest {self.system} did not start within {timeout:g} s: there is no {self._launch.node} on"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Final, Self
 
@@ -19,7 +20,7 @@ _LATIN: Final = "utf-8", "surrogateescape"
 
 
 class QnxHostProgram(HostProgram):
-    """One started program; it ends with its channel."""
+    """One started program; it ends with its input."""
 
     def __init__(self, connection: SshConnection, command: str) -> None:
         """Start it. Raises SshLostError, and BenchError with its words when it does not greet."""
@@ -41,7 +42,7 @@ class QnxHostProgram(HostProgram):
         return self._made("attach", _hex(name))
 
     def create(self, name: str, pages: int) -> HostConnection:
-        """See HostProgram. Raises BenchError with the host's number of the error where it is refused."""
+        """See HostProgram. Raises OperationRefusedError with the host's number of the error where it is refused."""
         made = self._made("create", _hex(name), pages)
         if made is None:
             raise self.error("says that there is no region that it was to create")
@@ -67,7 +68,10 @@ class QnxHostProgram(HostProgram):
         answer = self._line(time.monotonic() + seconds)
         found = answer.split()
         if found[:1] == ["error"]:
-            raise OperationRefusedError(f"{self._name}: the host refuses {request[:80]!r} with {answer[:200]!r}")
+            number = int(found[1]) if found[1:] and found[1].isdecimal() else 0
+            raise OperationRefusedError(
+                f"{self._name}: the host refuses {request[:80]!r} with {answer[:200]!r}", number=number
+            )
         if found[:1] not in (["ok"], ["none"]):
             raise self.error(f"answered {request[:80]!r} with {answer[:200]!r}")
         return found
@@ -112,6 +116,10 @@ class QnxHostProgram(HostProgram):
         return self
 
     def __exit__(self, *_error: object) -> None:
+        """End its input, and wait for its end: it leaves its regions by that, and others see them without it then."""
+        with contextlib.suppress(OSError):
+            self._channel.shutdown_write()
+        exit_status(self._channel, time.monotonic() + _SECONDS)
         self._channel.close()
 
 

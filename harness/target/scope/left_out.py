@@ -7,15 +7,16 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from harness.bench.settings import BenchConfig
-from harness.host.protocol import HOST_CLIENT, PATHS, PULSES, REFERENCES, REGIONS, REPORTS, RESOURCES
+from harness.host.protocol import HOST_CLIENT, KILLS, PATHS, PULSES, REFERENCES, REGIONS, REPORTS, RESOURCES
 
 CAPABILITIES: Final[Mapping[str, str]] = {
     REGIONS: "tests that compare the host's list of regions with what guests see",
     HOST_CLIENT: "tests with a program of the host as a client of regions (the option 'host_client' names it)",
     PULSES: "tests of the pulses that programs of the host get",
-    RESOURCES: "test_balanced_cycles in suites/lifecycle: growth of memory, descriptors and mappings",
+    RESOURCES: "growth of memory, descriptors and mappings in test_balanced_cycles of suites/lifecycle",
     PATHS: "tests of /dev/qvm in suites/host and suites/characterisation",
     REPORTS: "the test of SIGUSR1 in suites/host, and reports in suites/model",
+    KILLS: "ends of qvm by SIGKILL in suites/lifecycle and suites/registers",
     REFERENCES: "figures beside other devices of QEMU in suites/performance",
 }
 """By what a host would have to be capable of."""
