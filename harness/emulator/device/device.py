@@ -92,13 +92,13 @@ class SharedMemoryDevice:
 
     def load_factory(self, offset: int, length: int) -> bytes:
         """A read of the factory page."""
-        if not reaches(self.factory.registers(), offset, length, self.profile):
+        if not reaches(self.factory.registers, offset, length, self.profile):
             return b"\xff" * length
         return self.factory.load(offset, length)
 
     def store_factory(self, offset: int, data: bytes) -> None:
         """A write to the factory page; what it triggers has happened when this returns."""
-        if not reaches(self.factory.registers(), offset, len(data), self.profile):
+        if not reaches(self.factory.registers, offset, len(data), self.profile):
             return
         before = self.factory.size
         written = self.factory.store(offset, data)

@@ -24,6 +24,8 @@ class FactoryPage:
     def __init__(self, vector: int, profile: Profile) -> None:
         self.vector = vector
         self.profile = profile
+        self.registers = tuple(register for register in reg.FACTORY if self.exists(register.name))
+        """The registers that this release has."""
         self.reset()
 
     def reset(self) -> None:
@@ -72,10 +74,6 @@ class FactoryPage:
     def exists(self, name: str) -> bool:
         """Whether this release has the register."""
         return not (name in ("find", "flags") and getattr(self.profile, name) == "absent")
-
-    def registers(self) -> list[reg.Register]:
-        """The registers that this release has."""
-        return [register for register in reg.FACTORY if self.exists(register.name)]
 
     def store_name(self, offset: int, data: bytes) -> None:
         """Store the bytes that fall into ``name``."""
