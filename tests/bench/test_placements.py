@@ -99,7 +99,7 @@ def test_a_large_bank_is_searched_where_regions_have_been() -> None:
         Bar(4, 1 << 40, 1 << 33, "memory", wide=True, prefetchable=True),
     )
     function = PciFunction(0, 0, 1, 0, 0x1C05, 1, 0x058000, 0, 11, 1, bars)
-    device = ShmemDevice(0, "pci", 0x8000_0000, SIGNATURE, 11, edge=False, pci=function)
+    device = ShmemDevice(0, "pci", 0x8000_0000, SIGNATURE, 11, edge=False, covers=0, pci=function)
     place = window.of_region((1 << 40) + (1 << 30), 5000)
     bank = range(0x9000_0000, 0xA000_0000)
     beside = range(bank.stop, bank.stop + 0x5000)
