@@ -70,11 +70,11 @@ class Turns:
             self._crowd()
         elif kind < 0.04:
             self._fill()
-        elif kind < 0.0415:
+        elif kind < 0.046:
             self._repeat()
-        elif kind < 0.044:
+        elif kind < 0.0485:
             self._leave_unread()
-        elif kind < 0.049:
+        elif kind < 0.0535:
             self._add(Step(self._random.choice(sorted(self._reference.devices)), "report"))
         elif kind < 0.14:
             self._signal_much()
@@ -278,7 +278,9 @@ class Turns:
             return
         region, actor = self._random.choice(there), self._random.choice(sorted(self._reference.devices))
         times = self._random.choice(_AGAIN)
-        doing = self._random.choice((self._come_and_go, self._signal_again, self._ask_again))
+        doing = self._random.choice((*[self._come_and_go] * 3, self._signal_again, self._ask_again))
+        one = self._random.choice(list(region.clients.values()))
+        self._add(Step(one.actor, "mark", (one.connection, f"{self._random.getrandbits(24):#x}")))
         for _ in range(times):
             doing(actor, region)
         self._looks.everything()
