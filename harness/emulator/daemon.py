@@ -25,11 +25,12 @@ from harness.emulator.faults.injection import Injection
 from harness.emulator.machine.board import ChipSet
 from harness.emulator.service.control import Defects, Service
 from harness.emulator.service.host import Host
-from harness.emulator.service.protocol import SOCKET_NAME
+from harness.emulator.service.protocol import HOST_RUNS, SOCKET_NAME
 from harness.errors import BenchError
 from harness.paths import must_be_plain
 from harness.process.command import guarded
 from harness.process.lifeline import watch_for_the_end
+from harness.process.streams import STDERR
 from harness.shmem.profile import Profile
 
 _LOCK = "lock"
@@ -78,14 +79,34 @@ async def _run(arguments: argparse.Namespace, defects: Defects) -> int:
     service = Service(host, defects, ending, linger=arguments.linger)
     try:
         await service.listen(arguments.run_dir / SOCKET_NAME)
+        if arguments.linger:
+            _log_to(arguments.run_dir / "log")
         await ending.wait()
     finally:
         await service.close()
         await host.close()
         _clean(arguments.run_dir)
         (arguments.run_dir / _LOCK).unlink()
-        arguments.run_dir.rmdir()
+        with contextlib.suppress(OSError):
+            # Unless the next host is in it already.
+            arguments.run_dir.rmdir()
     return 0
+
+
+class _HostRunsError(BenchError):
+    """The folder is another host's."""
+
+    exit_status = HOST_RUNS
+
+
+def _log_to(path: Path) -> None:
+    """Leave the standard error of the qvm that has started this host.
+
+    Its readers wait for its end, and that qvm ends before the host does; nor may the host wait for them.
+    """
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    os.dup2(log, STDERR)
+    os.close(log)
 
 
 def _take(run_directory: Path) -> None:
@@ -93,19 +114,20 @@ def _take(run_directory: Path) -> None:
 
     What is in it will be removed, so it must have been a host's before, or be empty.
     """
-    make_private(run_directory)
     path = run_directory / _LOCK
-    if not path.is_file() and any(other.name != _LOCK for other in run_directory.iterdir()):
-        raise BenchError(f"{run_directory} is not empty, and not the directory of a host", remedy="name another one")
-    lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
+        make_private(run_directory)
+        if any(other.name != _LOCK for other in run_directory.iterdir()) and not path.is_file():
+            said = f"{run_directory} is not empty, and not the directory of a host"
+            raise BenchError(said, remedy="name another one")
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         mine = path.stat().st_ino == os.fstat(lock).st_ino
     except (BlockingIOError, FileNotFoundError):
         mine = False
     if not mine:
         # A host that is about to end removes its lock last: then this was the lock of that one.
-        raise BenchError(f"another host already runs in {run_directory}")
+        raise _HostRunsError(f"another host already runs in {run_directory}")
 
 
 def _want_descriptors() -> None:

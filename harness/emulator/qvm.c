@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,23 +27,42 @@
 enum { NO_HOST = 64, HOST_GONE = 96, INTERRUPTED = 130 };
 enum { LAST_WORD_MILLISECONDS = 2000 };
 
-static int host, signals;
+/* Signals to read: all that are held, and those that have to be heard at any time. */
+static int host = -1, signals = -1, urgent = -1;
 
-/* Write to standard error. A reader that has gone is no reason to end: the guest goes on. */
+static void pass_on(uint32_t number);
+
+static void pass_on_all(int from)
+{
+    struct signalfd_siginfo signal;
+
+    while (read(from, &signal, sizeof signal) == (ssize_t)sizeof signal)
+        pass_on(signal.ssi_signo);
+}
+
+/*
+ * Write to standard error. A reader that has gone is no reason to end: the guest goes on. One that does not read is no
+ * reason to be deaf: what is written at a time is what a stream takes that is ready.
+ */
 static void say_bytes(const char *data, size_t size)
 {
     static int gone;
+    struct pollfd sources[] = {{.fd = STDERR_FILENO, .events = POLLOUT}, {.fd = urgent, .events = POLLIN}};
 
     while (size > 0 && !gone) {
-        ssize_t count = write(STDERR_FILENO, data, size);
+        ssize_t count;
 
+        if (poll(sources, 2, -1) < 0)
+            continue;
+        if (sources[1].revents)
+            pass_on_all(urgent);
+        if (!sources[0].revents)
+            continue;
+        count = write(STDERR_FILENO, data, size < PIPE_BUF ? size : PIPE_BUF);
         if (count >= 0) {
             data += count;
             size -= (size_t)count;
-        } else if (errno == EAGAIN) {
-            /* Another program has made the stream one that does not block. */
-            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, -1);
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && errno != EAGAIN) {
             gone = 1;
         }
     }
@@ -226,7 +246,10 @@ static void hold_signals(void)
         sigaddset(&set, held[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0)
+    /* To say something because of a signal, while something else is being said, would mix them up. */
+    sigdelset(&set, SIGUSR2);
+    urgent = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals < 0 || urgent < 0)
         no_host("signals", errno);
 }
 
@@ -255,7 +278,6 @@ static void pass_on(uint32_t number)
 static size_t listen_to_host(char *data, size_t size)
 {
     struct pollfd sources[] = {{.fd = host, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
-    struct signalfd_siginfo signal;
 
     for (;;) {
         if (poll(sources, 2, -1) < 0) {
@@ -263,8 +285,7 @@ static size_t listen_to_host(char *data, size_t size)
                 continue;
             return 0;
         }
-        while (read(signals, &signal, sizeof signal) == (ssize_t)sizeof signal)
-            pass_on(signal.ssi_signo);
+        pass_on_all(signals);
         if (sources[0].revents) {
             ssize_t count = recv(host, data, size, 0);
 

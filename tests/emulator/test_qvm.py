@@ -7,6 +7,8 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -220,6 +222,29 @@ def test_a_host_is_kept_for_a_qvm_that_is_about_to_start_its_guest(
         waiting.sendall(b'{"op": "guests"}\n')
         assert json.loads(stream.readline()) == {"ok": True, "guests": []}
     programs.until(lambda: not (tmp_path / "shmem-host").exists(), "the host is still there", programs.PATIENCE)
+
+
+def test_a_host_does_not_keep_the_standard_error_of_the_qvm_that_has_started_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QVM_HOST", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with own_host.connection() as connection:
+        host, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        assert Path(f"/proc/{host}/fd/2").readlink() == tmp_path / "shmem-host" / "log"
+    programs.until(lambda: not (tmp_path / "shmem-host").exists(), "the host is still there")
+
+
+def test_a_host_that_cannot_start_is_started_once(tmp_path: Path) -> None:
+    folder = tmp_path / "shmem-host"
+    folder.mkdir(mode=0o700)
+    (folder / "letter").write_text("dear")
+    environment = {key: value for key, value in os.environ.items() if key != "QVM_HOST"}
+    done = programs.run(
+        [*QVM_OF_A_PERSON, "@x"], env={**environment, "XDG_RUNTIME_DIR": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr.count("is not empty")) == (64, 1), done.stderr
+    assert "qvm: no host: the emulated host ended with status 2" in done.stderr
 
 
 BAD = [

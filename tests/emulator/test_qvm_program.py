@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -266,10 +267,12 @@ def test_no_signal_is_overlooked(tmp_path: Path) -> None:
         assert met.qvm.wait(programs.PATIENCE) == 7
 
 
-def test_a_hung_up_qvm_ends_although_nobody_reads_what_it_says(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def _nobody_reads(folder: Path) -> Iterator[tuple[_Meeting, int, bytes]]:
+    """A qvm that has a long text to say and waits for its reader, the end to read from, and what is still to come."""
     reading, writing = os.pipe()
     try:
-        with _met(tmp_path, stderr=writing) as met:
+        with _met(folder, stderr=writing) as met:
             os.close(writing)
             text = b"x" * (1 << 20)
             met.host.sendall(b"say %d\n" % len(text))
@@ -279,10 +282,34 @@ def test_a_hung_up_qvm_ends_although_nobody_reads_what_it_says(tmp_path: Path) -
                     text = text[met.host.send(text) :]
             room = fcntl.fcntl(reading, fcntl.F_GETPIPE_SZ)
             programs.until(lambda: _waiting(reading) == room, lambda: f"{_waiting(reading)} bytes of {room}")
-            met.qvm.send_signal(signal.SIGHUP)
-            assert met.qvm.wait(programs.PATIENCE) == 130
+            met.host.settimeout(programs.PATIENCE)
+            yield met, reading, text
     finally:
         os.close(reading)
+
+
+def test_a_hung_up_qvm_ends_although_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    with _nobody_reads(tmp_path) as (met, _, _):
+        met.qvm.send_signal(signal.SIGHUP)
+        assert met.qvm.wait(programs.PATIENCE) == 130
+
+
+def test_signals_are_passed_on_while_nobody_reads_what_is_said(tmp_path: Path) -> None:
+    with _nobody_reads(tmp_path) as (met, reading, rest):
+        met.qvm.send_signal(signal.SIGUSR2)
+        with met.host.makefile("rb") as stream:
+            for number, request in REQUESTS.items():
+                met.qvm.send_signal(number)
+                assert json.loads(stream.readline()) == request
+        said = bytearray()
+        with os.fdopen(reading, "rb", closefd=False) as reader:
+            thread = threading.Thread(target=lambda: said.extend(reader.read()))
+            thread.start()
+            met.says(rest, b"exit 0\n")
+            assert met.qvm.wait(programs.PATIENCE) == 0
+            thread.join()
+        word = b"qvm: the emulated host writes no guest dumps\n"
+        assert (said.count(word), bytes(said.replace(word, b""))) == (1, b"x" * (1 << 20))
 
 
 def _close_all() -> None:

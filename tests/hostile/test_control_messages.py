@@ -395,34 +395,3 @@ def test_a_client_that_stops_half_way_disturbs_nobody(host: EmulatedHost) -> Non
             assert {region.name for region in other.regions()} <= {"big"}
         half.sendall(b'me": "r", "pages": 1}\n')
         assert json.loads(half.makefile("rb").readline())["ok"]
-
-
-def test_requests_that_come_together_leave_the_host_its_turns(tmp_path: Path) -> None:
-    """Guests want answers in between."""
-    count = 200
-
-    async def run() -> int:
-        turns = 0
-
-        async def take_turns() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
-
-        with _service(tmp_path) as (service, path), socket.socket(socket.AF_UNIX) as client:
-            await service.listen(path)
-            connect(client, path)
-            client.setblocking(False)
-            client.sendall(b'{"op": "guests"}\n' * count)
-            counting = asyncio.create_task(take_turns())
-            answers = b""
-            async with asyncio.timeout(60):
-                while answers.count(b"\n") < count:
-                    answers += await asyncio.get_running_loop().sock_recv(client, 1 << 16)
-            counting.cancel()
-            await service.close()
-            await service.host.close()
-        return turns
-
-    assert asyncio.run(run()) >= count

@@ -10,7 +10,6 @@ import pstats
 import resource
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +31,6 @@ from harness.emulator.machine.memory_mapped import take_off_the_bus
 from harness.emulator.machine.qtest import Qtest
 from harness.emulator.service.client import EmulatedHost
 from harness.emulator.service.host import Host
-from harness.emulator.window import Mapper, NoAnswer, Window
 from harness.errors import BenchError
 from harness.shmem.config import parse
 from harness.shmem.profile import PROFILES, Profile
@@ -270,53 +268,6 @@ def test_a_guest_whose_qemu_is_suspended_stops_nobody(bench: Bench, seconds: flo
         os.kill(pid, signal.SIGCONT)
     assert still.probe.status().pending == 1 << honest.probe.status().index
     assert still.probe.identify().architecture == "aarch64"
-
-
-@pytest.mark.parametrize("suspended", [True, False])
-def test_a_qemu_that_does_not_answer_inside_an_attach_is_not_waited_for(suspended: bool) -> None:
-    """The whole host stands still meanwhile, and other QEMUs give their devices up after 5 s."""
-    mapper = Mapper()
-    window = Window(mapper)
-    child = os.dup(mapper.child.fileno())
-    with programs.Program(["sleep", "600"], pass_fds=[child]) as qemu:
-        mapper.started(qemu.pid)
-        if suspended:
-            os.kill(qemu.pid, signal.SIGSTOP)
-            programs.until(lambda: _state(qemu.pid) == "T", "it goes on")
-        began = time.monotonic()
-        with pytest.raises(NoAnswer, match="it is suspended" if suspended else "timed out"):
-            window.show(0, window.banks[0].fd, 1)
-        assert time.monotonic() - began < 5.0
-        qemu.kill()
-        qemu.wait(60)
-    os.close(child)
-    window.close()
-    mapper.close()
-
-
-def test_a_qemu_without_a_thread_for_its_window_ends() -> None:
-    """The host would wait for it at each attach."""
-
-    def no_room_for_a_stack() -> None:
-        resource.setrlimit(resource.RLIMIT_STACK, (64 << 30, resource.RLIM_INFINITY))
-        resource.setrlimit(resource.RLIMIT_AS, (16 << 30, resource.RLIM_INFINITY))
-
-    mapper = Mapper()
-    with programs.Program(
-        ["sleep", "600"],
-        env={**os.environ, **mapper.environment(), "LD_PRELOAD": str(provision.window_library())},
-        pass_fds=[mapper.child.fileno()],
-        stderr=subprocess.PIPE,
-        preexec_fn=no_room_for_a_stack,
-        text=True,
-    ) as qemu:
-        said = qemu.communicate(timeout=programs.PATIENCE)[1]
-    assert (qemu.returncode, said) == (1, "window: cannot start a thread: Resource temporarily unavailable\n")
-    mapper.close()
-
-
-def _state(process: int) -> str:
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_a_host_that_was_suspended_goes_on(bench: Bench) -> None:

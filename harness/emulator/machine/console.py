@@ -19,7 +19,7 @@ import select
 import sys
 import termios
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -167,3 +167,40 @@ def open_console(console: Console, number: int, terminals: Terminals) -> OpenCon
         f"chardev:console{number}",
     ]
     return OpenConsole(arguments, [controller], [user], link, give_back)
+
+
+class TerminalModes:
+    """How the standard streams of a qvm were before QEMU had them.
+
+    QEMU makes a terminal raw, without echo, and one whose reads do not block. It puts that back at an orderly end; most
+    ends of a guest are none.
+    """
+
+    def __init__(self, streams: Sequence[int]) -> None:
+        self._modes: list[tuple[int, bool, list[int | list[bytes | int]] | None]] = []
+        try:
+            for stream in streams:
+                fd = os.dup(stream)
+                self._modes.append((fd, os.get_blocking(fd), _modes(fd)))
+        except OSError:
+            self.put_back()
+            raise
+
+    def put_back(self) -> None:
+        """Make the streams again what they were; harmless twice."""
+        while self._modes:
+            fd, blocking, modes = self._modes.pop()
+            # A terminal that has gone needs none.
+            with contextlib.suppress(OSError, termios.error):
+                os.set_blocking(fd, blocking)
+                if modes is not None:
+                    termios.tcsetattr(fd, termios.TCSANOW, modes)
+            os.close(fd)
+
+
+def _modes(fd: int) -> list[int | list[bytes | int]] | None:
+    """The modes of a terminal; None for another stream."""
+    try:
+        return termios.tcgetattr(fd)
+    except termios.error:
+        return None

@@ -24,12 +24,11 @@ from harness.emulator import shortages
 from harness.emulator.device.regions import Registry
 from harness.emulator.machine import Plan, plan
 from harness.emulator.machine.board import ChipSet
-from harness.emulator.machine.console import STANDARD_STREAMS, OpenConsole, Terminals, open_console
+from harness.emulator.machine.console import STANDARD_STREAMS, OpenConsole, TerminalModes, Terminals, open_console
 from harness.emulator.machine.devices import VmDevices
 from harness.emulator.machine.devicetree import with_devices
 from harness.emulator.machine.qemu import Ending, Qemu, QemuDied
 from harness.emulator.machine.qtest import QtestError
-from harness.emulator.machine.terminal_modes import TerminalModes
 from harness.emulator.window import Mapper
 from harness.errors import HarnessError
 from harness.narrow import present

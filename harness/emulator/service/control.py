@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from harness.emulator.device.rules import as_text
 from harness.emulator.machine.guest import Exit, Guest, Streams
 from harness.emulator.service import messages
 from harness.emulator.service.host import Host
+from harness.emulator.service.incoming import Incoming
 from harness.emulator.service.programs import Failed, HostProgram, Operation
 from harness.emulator.service.protocol import MAX_LINE, has_hung_up
 from harness.emulator.service.qvm_lines import as_named, for_qvm
@@ -30,8 +30,6 @@ from harness.structured import StructureError, parse_plain, structure, unstructu
 
 _LOG = logging.getLogger(__name__)
 _NO_ROOM_SECONDS: Final = 0.1
-_MOST_FDS: Final = 16
-_LOOK_SECONDS: Final = 0.5
 _LEAVE_SECONDS: Final = 10.0
 
 
@@ -160,8 +158,7 @@ class Session:
         self._service = service
         self._host = service.host
         self._socket = client
-        self._input = bytearray()
-        self._fds: list[int] = []
+        self._incoming = Incoming(client)
         self.is_qvm = False
         self._program = HostProgram(self._host.registry, self._host.profile)
         self._operations: Mapping[type[messages.Request], Operation] = {
@@ -185,7 +182,7 @@ class Session:
     async def run(self) -> None:
         """Answer requests until the client closes."""
         self._socket.setblocking(False)
-        while (line := await self._receive()) is not None:
+        while (line := await self._incoming.line()) is not None:
             # What has come together is answered together, and guests want answers in between.
             await asyncio.sleep(0)
             try:
@@ -213,11 +210,11 @@ class Session:
             await self._refuse(f"malformed request: {error!r}")
         finally:
             # No operation of a host program takes descriptors.
-            self._drop_fds()
+            self._incoming.drop_descriptors()
 
     async def _unless_gone(self, work: Awaitable[object]) -> object:
         """Wait for what may take long. Raises ConnectionResetError when the client does not live to see it."""
-        doing, leaving = asyncio.ensure_future(work), asyncio.create_task(self._gone())
+        doing, leaving = asyncio.ensure_future(work), asyncio.create_task(self._incoming.ended())
         try:
             await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
             if not doing.done():
@@ -227,50 +224,6 @@ class Session:
             doing.cancel()
             leaving.cancel()
             await asyncio.gather(doing, leaving, return_exceptions=True)
-
-    async def _gone(self) -> None:
-        """Until the client has ended; what it says before is kept for later."""
-        while len(self._input) <= MAX_LINE:
-            data = await self._receive_some()
-            if not data:
-                break
-            self._input += data
-        while not has_hung_up(self._socket):
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    async def _receive(self) -> bytes | None:
-        """The next line, cut when it is too long for a request; None at the end."""
-        line = bytearray()
-        while (end := self._input.find(b"\n")) < 0:
-            line += self._input[: MAX_LINE + 1 - len(line)]
-            self._input = bytearray(await self._receive_some())
-            if not self._input:
-                return None
-        line += self._input[:end]
-        # In place: a copy of the rest for each of many lines would take a time that grows with its square.
-        del self._input[: end + 1]
-        return bytes(line)
-
-    async def _receive_some(self) -> bytes:
-        while True:
-            await self._readable()
-            with contextlib.suppress(BlockingIOError):
-                data, fds, flags, _ = socket.recv_fds(self._socket, 1 << 16, 8)
-                if flags & socket.MSG_CTRUNC:
-                    shortages.note_number(errno.EMFILE, "descriptors from a qvm")
-                self._fds += fds
-                if len(self._fds) > _MOST_FDS:
-                    raise ConnectionAbortedError("more descriptors than a request has")
-                return data
-
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        loop.add_reader(self._socket, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            loop.remove_reader(self._socket)
 
     async def _send(self, answer: object) -> None:
         await self._write({"ok": True, **unstructure(answer)})
@@ -287,23 +240,19 @@ class Session:
         try:
             self._program.close()
         finally:
-            self._drop_fds()
+            self._incoming.drop_descriptors()
             self._socket.close()
-
-    def _drop_fds(self) -> None:
-        while self._fds:
-            os.close(self._fds.pop())
 
     # --- qvm: this session is the process
 
     async def _run_guest(self, start: messages.Start) -> None:
         """Start the guest and stay until it has ended, or until its qvm is gone: then its power is cut."""
         self.is_qvm = True
-        if len(self._fds) != 2:
+        if len(self._incoming.descriptors) != 2:
             await self._refuse("a start request needs two descriptors")
             return
-        streams = Streams(*self._fds)
-        self._fds = []
+        streams = Streams(*self._incoming.descriptors)
+        self._incoming.descriptors = []
         try:
             await self._service.those_who_left_have_ended()
             words = [as_named(word) for word in start.arguments]
@@ -335,7 +284,7 @@ class Session:
     async def _obey(self, guest: Guest) -> None:
         """Signals that qvm got, and its end."""
         with contextlib.suppress(ConnectionError, ValueError):
-            while (line := await self._receive()) is not None:
+            while (line := await self._incoming.line()) is not None:
                 match _request(line, (messages.Stop, messages.Report)):
                     case messages.Stop(how):
                         await guest.stop(how)

@@ -16,12 +16,20 @@ from typing import Final
 
 from harness.account import make_private
 from harness.emulator.service.messages import AskGuests
-from harness.emulator.service.protocol import SOCKET_NAME, connect
+from harness.emulator.service.protocol import HOST_RUNS, SOCKET_NAME, connect
 from harness.paths import is_plain
 
 PATIENCE_SECONDS: Final = 120.0
 _START_SECONDS: Final = 120.0
 _LOOK_MILLISECONDS: Final = 5
+
+
+class HostEnded(ChildProcessError):
+    """A host that ended before it took a connection, with this exit ``status``."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the emulated host ended with status {status}")
+        self.status = status
 
 
 def connection(patience: float = PATIENCE_SECONDS) -> socket.socket:
@@ -32,16 +40,20 @@ def connection(patience: float = PATIENCE_SECONDS) -> socket.socket:
     directory = default_run_directory()
     deadline = time.monotonic() + patience
     while True:
-        make_private(directory)
         try:
+            make_private(directory)
             return _kept(_connected(directory / SOCKET_NAME))
         except (FileNotFoundError, ConnectionError):
             if time.monotonic() > deadline:
                 raise
         try:
             return _kept(_start_host(directory))
-        except OSError:
+        except ConnectionError:
             if time.monotonic() > deadline:
+                raise
+        except HostEnded as ended:
+            # It met another one, or has had other clients. One that cannot start has said why, and could not again.
+            if ended.status not in (0, HOST_RUNS) or time.monotonic() > deadline:
                 raise
 
 
@@ -68,7 +80,7 @@ def wait_for_host(path: Path, process: subprocess.Popen[bytes], seconds: float) 
             return _connected(path)
         except (FileNotFoundError, ConnectionRefusedError):
             if process.poll() is not None:
-                raise ChildProcessError(f"the emulated host ended with status {process.returncode}") from None
+                raise HostEnded(process.returncode) from None
             # The socket's appearance has no event that a child could be watched for at the same time.
             poll.poll(_LOOK_MILLISECONDS)
     raise TimeoutError("the emulated host did not answer in time")

@@ -27,6 +27,8 @@ HOST_VARIABLE: Final = "QVM_HOST"
 CONNECTION_VARIABLE: Final = "QVM_CONNECTION"
 """The same for the compiled qvm when it inherits a connection: the number of its descriptor."""
 SOCKET_NAME: Final = "control"
+HOST_RUNS: Final = 75
+"""Exit status of a host whose folder is another one's, which may be about to end (EX_TEMPFAIL of sysexits.h)."""
 MAX_LINE: Final = 8 << 20
 """Bytes of a request; a longer one is answered with an error."""
 MAX_READ: Final = 4 << 20
