@@ -260,5 +260,7 @@ class Factory:
         return as_text(self.name.partition(b"\0")[0])
 
     def flags_read(self, profile: Profile) -> int:
-        """What a load of ``flags`` gives."""
+        """What a load of ``flags`` gives: where nothing but registers may be read, ones in a release without it."""
+        if profile.flags == "absent" and profile.access_widths == "natural":
+            return 0xFFFF_FFFF
         return self.flags if profile.flags_access == "read-write" else 0

@@ -204,6 +204,8 @@ class State:
             return (step.actor, step.connection) in self._left
         opens = step.verb in ("attach", "join", "request", "wide", "find")
         client = self.clients[step.actor].get(step.connection)
+        if step.verb in ("read", "edges") and client and not self._has_known_data(client.region):
+            return False
         if step.verb == "beyond":
             return client is not None and has_more_behind(client.region.pages)
         return (client is not None) != opens
@@ -232,6 +234,10 @@ class State:
         kept = (profile.create_existing, profile.create_slot) == ("keep", "free")
         known = kept or made.isdisjoint(region.name for region in self.regions)
         return actor not in self.facts.refused and (not made or (profile.create_lifetime == "creating-qvm" and known))
+
+    def _has_known_data(self, region: Region) -> bool:
+        """A new region may have what one of its name had before (SHM-OPEN-26), until all of it is written."""
+        return self.profile.new_content == "zeroed" or region.seed is not None
 
     def _tells_pin(self, step: Step) -> bool:
         """Whether the function's status register is known: where no handler may have read what is unread."""

@@ -201,6 +201,9 @@ class _Stock:
         kinds = random.choice((("allow",), ("deny",), ("allow", "deny"), ("allow", "deny")))
         rules = [f"{random.choice(kinds)} {pattern}" for pattern in _patterns(random, self.names, count)]
         several = random.choice((0, 0, 1, 2, 3)) if random.random() > _RICH else random.randint(20, 70)
+        if self.profile.create_slot == "held":
+            # The model has no clients that nobody is.
+            several = 0
         makes = [self._create(self._made_name(f"{tag}{number}")) for number in range(several)]
         if broken:
             makes.append(self._impossible(tag))
