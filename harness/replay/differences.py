@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
+from harness.replay.model.state import Outcome
 from harness.replay.script import Step
-from harness.replay.state import Outcome
 from harness.report.judging.judgements import Finding
 from harness.shmem.registers import STATUS_MEMBERS_SHIFT
 from harness.shmem.status import Status

@@ -17,9 +17,9 @@ from harness.guest.probe import Probe, ProbeError
 from harness.guest.probe_results import numbers
 from harness.host.protocol import REJECTED, GuestEndedError
 from harness.narrow import present
-from harness.replay.parties import BY_LINE, BY_MESSAGE, LINE_MASKED, MESSAGES_ALONE
+from harness.replay.model.parties import BY_LINE, BY_MESSAGE, LINE_MASKED, MESSAGES_ALONE
+from harness.replay.model.state import HEADER
 from harness.replay.script import GUESTS
-from harness.replay.state import HEADER
 from harness.report.judging.judgements import Finding
 from harness.shmem.config import ShmemVdev
 

@@ -10,9 +10,9 @@ from typing import Final
 
 from harness.errors import OperationRefusedError
 from harness.host.protocol import HostConnection, HostProgram, RequestRefusedError, ShmemHostProtocol
-from harness.replay.parties import MARK, SEED_MASK, known_group
+from harness.replay.model.parties import MARK, SEED_MASK, known_group
+from harness.replay.model.state import Outcome
 from harness.replay.script import Step, as_text
-from harness.replay.state import Outcome
 from harness.shmem.registers import PAGE_SIZE
 
 _NOTICE_SECONDS: Final = 5.0

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from harness.replay.model.state import Outcome
 from harness.replay.script import HOST, Step
-from harness.replay.state import Outcome
 
 
 @dataclass

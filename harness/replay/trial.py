@@ -9,10 +9,10 @@ from typing import Final
 
 from harness.replay.differences import Difference, DifferenceError, topics_of, topics_shown
 from harness.replay.encoding import meeting, operation
-from harness.replay.parties import Client, Region
-from harness.replay.reference import Reference
+from harness.replay.model.parties import Client, Region
+from harness.replay.model.reference import Reference
+from harness.replay.model.state import Outcome
 from harness.replay.script import HOST, Step, moments
-from harness.replay.state import Outcome
 from harness.replay.tally import Tally
 from harness.replay.world import World, digest
 from harness.report.judging.judgements import Finding

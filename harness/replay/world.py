@@ -21,9 +21,9 @@ from harness.errors import BenchError
 from harness.host.protocol import HOST_CLIENT, HOST_STATUS, PATHS, PULSES, REGIONS, REPORTS, ShmemHostProtocol
 from harness.replay.drawn.layout import laid_out
 from harness.replay.guests import Guest
+from harness.replay.model.state import Facts, Outcome, cannot_start
 from harness.replay.programs import Program
 from harness.replay.script import GUESTS, HOST, PROGRAMS, Script, Step
-from harness.replay.state import Facts, Outcome, cannot_start
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import creations
 from harness.shmem.profile import Profile

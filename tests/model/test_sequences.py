@@ -16,9 +16,9 @@ from harness.bench.configuration import shmem
 from harness.errors import UsageError
 from harness.replay import script
 from harness.replay.drawn.systems import draw_system
+from harness.replay.model.state import cannot_start
 from harness.replay.script import Script, Step
 from harness.replay.shrinking import shrink
-from harness.replay.state import cannot_start
 from harness.target.benches import read_benches
 from tests import programs
 

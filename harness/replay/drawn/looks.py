@@ -8,8 +8,8 @@ from random import Random
 from typing import Final
 
 from harness.replay.drawn.steps import Draws
-from harness.replay.parties import LINE_MASKED, Region
-from harness.replay.reference import Reference
+from harness.replay.model.parties import LINE_MASKED, Region
+from harness.replay.model.reference import Reference
 from harness.replay.script import HOST, Step
 from harness.replay.trial import Trial
 

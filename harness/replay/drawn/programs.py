@@ -8,9 +8,9 @@ from typing import Final
 
 from harness.replay.drawn.steps import Draws
 from harness.replay.drawn.systems import SIZES, illegal_names, mutated
-from harness.replay.reference import Reference
+from harness.replay.model.reference import Reference
+from harness.replay.model.state import LARGEST
 from harness.replay.script import HOST, PROGRAMS, Step, as_bytes, encode_name
-from harness.replay.state import LARGEST
 
 _WEIGHTS: Final = {
     "attach": 8,

@@ -13,10 +13,10 @@ from typing import Final
 from harness.replay.drawn.pieces import aliased, pieces, touches
 from harness.replay.drawn.systems import HUGE_SIZES, LARGE_SIZES, SIZES, System, illegal_names, mutated
 from harness.replay.drawn.weights import WAITS, WEIGHTS
-from harness.replay.parties import LINE_MASKED, Client
-from harness.replay.reference import Reference
+from harness.replay.model.parties import LINE_MASKED, Client
+from harness.replay.model.reference import Reference
+from harness.replay.model.state import ADDRESSES, LARGEST
 from harness.replay.script import HOST, SECOND, Step, as_text, encode_name
-from harness.replay.state import ADDRESSES, LARGEST
 from harness.replay.trial import Trial
 from harness.shmem import registers as reg
 from harness.shmem.profile import Profile

@@ -10,9 +10,9 @@ from typing import Final
 
 from harness.bench.configuration import shmem
 from harness.bench.settings import BenchConfig, MmioLocation
-from harness.replay.parties import GROUPS
+from harness.replay.model.parties import GROUPS
+from harness.replay.model.state import LARGEST, cannot_start
 from harness.replay.script import GUESTS, as_bytes, as_text
-from harness.replay.state import LARGEST, cannot_start
 from harness.shmem.boundaries import impossible_bytes
 from harness.shmem.config import ConfigError, ShmemVdev
 from harness.shmem.oracle import creations, decide

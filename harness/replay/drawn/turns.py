@@ -16,8 +16,8 @@ from harness.replay.drawn.programs import ProgramDraws
 from harness.replay.drawn.steps import FULL_DEVICE, Draws
 from harness.replay.drawn.systems import HUGE_SIZES, SIZES, System, covered
 from harness.replay.drawn.weights import LONG_WAIT
-from harness.replay.parties import LINE_MASKED, MESSAGES_ALONE, Client, Region
-from harness.replay.reference import Reference
+from harness.replay.model.parties import LINE_MASKED, MESSAGES_ALONE, Client, Region
+from harness.replay.model.reference import Reference
 from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
 from harness.replay.trial import Trial
 from harness.shmem import registers as reg

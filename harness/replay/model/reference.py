@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from harness.replay.parties import BY_LINE, LINE_MASKED, Client, Factory, Region, known_group
-from harness.replay.reference_programs import OfPrograms
+from harness.replay.model.parties import BY_LINE, LINE_MASKED, Client, Factory, Region, known_group
+from harness.replay.model.programs import OfPrograms
+from harness.replay.model.state import Outcome, Refused
 from harness.replay.script import HOST, Step, as_bytes
-from harness.replay.state import Outcome, Refused
 from harness.shmem import registers as reg
 from harness.shmem.oracle import creations, guest_group, guest_mode
 from harness.shmem.status import Status

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final, Self
 
-from harness.replay.parties import BY_LINE, LINE_MASKED, NO_DEVICE, Client, Due, Factory, Region
+from harness.replay.model.parties import BY_LINE, LINE_MASKED, NO_DEVICE, Client, Due, Factory, Region
 from harness.replay.script import HOST, PROGRAMS, Step
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import Decision, creations, decide

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from harness.replay.parties import NO_DEVICE, Client, Region
+from harness.replay.model.parties import NO_DEVICE, Client, Region
+from harness.replay.model.state import Outcome, Refused, State
 from harness.replay.script import HOST, Step, as_text, program_of
-from harness.replay.state import Outcome, Refused, State
 from harness.shmem.config import ShmemVdev
 from harness.shmem.oracle import DEFAULT_MODE, decide
 from harness.shmem.status import Status
