@@ -32,7 +32,7 @@ def test_two_guests_meet_in_a_region(pair: Pair) -> None:
     joined = batch(pair.two, "a,0,3,9,batch", "c,3", "e,3", "r,2,3,1ff8,8")
     marks = [0x5EED << 48 | 0x77 << 24 | number for number in range(4)]
     assert joined[4:] == [1, 0x30000, 0x30000, 1, zlib.crc32(struct.pack("<4Q", *marks)), marks[3]]
-    assert batch(pair.one, "n,5,2", "d,5,c,4,0", "l,5") == [0, 0, 0]
+    assert batch(pair.one, "n,5,2", "d,5,c,4,0", "l,5,1") == [0, 0, 0]
     assert batch(pair.two, "c,3") == [0x20001, 1]
 
 
