@@ -21,6 +21,7 @@ from harness.report.evidence.model import (
     Source,
     Waiver,
 )
+from harness.report.evidence.system import SystemTried
 from harness.report.pages import readings
 
 _SHOWN: Final = 3
@@ -81,6 +82,16 @@ def of_scopes(scopes: Iterable[BenchScope]) -> Iterator[Shortfall]:
         if apart := sorted({*known.requirements}.symmetric_difference(bench.requirements)):
             text = f"the scope of bench {bench.bench} ({known.name}, {bench.name}) was not always the same"
             yield Shortfall("conflict", f"{text}: {few(apart, _SHOWN)}")
+
+
+def of_systems(tried: Iterable[SystemTried]) -> Iterator[Shortfall]:
+    """Benches on which not all sessions, or not all runs of a merged one, tried the same system of the user."""
+    first: dict[str, tuple[list[str], str]] = {}
+    for each in tried:
+        policy = each.policy.sha256 if each.policy else ""
+        system = (sorted(file.sha256 for file in each.files), policy)
+        if first.setdefault(each.bench, system) != system:
+            yield Shortfall("conflict", f"the system that was tried on bench {each.bench} was not always the same")
 
 
 def of_selection(narrowed: Iterable[Narrowing]) -> Iterator[Shortfall]:
