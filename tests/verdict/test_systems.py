@@ -65,7 +65,9 @@ def test_a_bench_that_was_left_out_is_told_once() -> None:
     assert [each.text for each in report.run.shortfalls] == ["bench right was left out"]
 
 
-@pytest.mark.parametrize("second", [_tried("left", "a", "c"), _tried("left", "a", "b", policy="q"), _tried("left", "a")])
+@pytest.mark.parametrize(
+    "second", [_tried("left", "a", "c"), _tried("left", "a", "b", policy="q"), _tried("left", "a")]
+)
 def test_another_system_on_the_same_bench_is_a_conflict(second: SystemTried) -> None:
     cases = [_case("left", name, "pass") for name in BOTH["left"]]
     scope = {"left": BOTH["left"]}
