@@ -113,6 +113,7 @@ def build(entries: Sequence[Entry]) -> Report:
             *shortfalls.of_loaded(loaded),
             *shortfalls.of_items((entry.bench, entry.facts) for entry in _of(entries, ItemIdentified)),
             *shortfalls.of_waivers(waivers),
+            *shortfalls.of_thresholds(bounds),
         ]
     )
     return Report(

@@ -26,7 +26,7 @@ RunVerdict = Literal["pass", "partial", "fail"]
 """partial: nothing failed, and the run is less than a qualification."""
 
 ShortfallKind = Literal[
-    "selection", "bench", "source", "fault", "untried", "scope", "profile", "waiver", "conflict", "rerun"
+    "selection", "bench", "source", "fault", "untried", "scope", "profile", "waiver", "threshold", "conflict", "rerun"
 ]
 Seen = Literal["allowed", "refused"]
 

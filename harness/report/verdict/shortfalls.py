@@ -22,6 +22,8 @@ from harness.report.evidence.model import (
     Waiver,
 )
 from harness.report.evidence.system import SystemTried
+from harness.report.figures import thresholds
+from harness.report.figures.records import ThresholdVerdict
 from harness.report.pages import readings
 
 _SHOWN: Final = 3
@@ -138,6 +140,12 @@ def of_waivers(waivers: Iterable[Waiver]) -> Iterator[Shortfall]:
         if waiver.expired:
             what = waiver.requirement or waiver.test
             yield Shortfall("waiver", f"the waiver of {what} on {waiver.bench} expired on {waiver.expires}")
+
+
+def of_thresholds(verdicts: Sequence[ThresholdVerdict]) -> Iterator[Shortfall]:
+    """Thresholds that were neither kept nor missed: no figure was taken, or one is too noisy to judge."""
+    for line in thresholds.unjudged(verdicts):
+        yield Shortfall("threshold", line)
 
 
 def lines(run: Run) -> list[str]:
