@@ -336,7 +336,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Proof:
-    """A proof that the suites notice faults of the device, of one commit: how many it put in, and caught."""
+    """A proof that the suites notice all faults of the device, of one commit: how many it put in, and caught."""
 
     id: str
     started: str
