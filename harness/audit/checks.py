@@ -27,6 +27,8 @@ CLIENTS: Final = 16
 def check_files(system: System, profile: Profile) -> Iterator[Finding]:
     """What is wrong inside one VM, with their names, and with what lies beside them."""
     yield from system.passed_over
+    if not any(vm.devices for vm in system.vms):
+        yield Finding("warning", "no-device", "no VM has a vdev shmem, so there is nothing that was audited")
     for name, vms in system.renamed.items():
         text = f"{len(vms)} VMs are called '{name}': {', '.join(vm.source for vm in vms)}"
         paths = [Path(vm.source) for vm in vms]

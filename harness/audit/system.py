@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.audit.findings import Finding
 from harness.audit.passed_over import passed_over
 from harness.errors import UsageError
-from harness.shmem.config import ShmemVdev, VmConfig, parse_arguments, parse_file, shmems_of
+from harness.shmem.config import ConfigError, Position, ShmemVdev, VmConfig, parse_arguments, parse_file, shmems_of
 
 SUFFIXES = frozenset({".qvmconf", ".conf", ".qvm"})
 """Files of a folder that are taken for configurations."""
@@ -56,13 +56,18 @@ class System:
 def read_system(paths: Sequence[str], command_lines: Sequence[str] = ()) -> System:
     """Read files, folders and qvm's command lines, each file and each command line one VM.
 
-    Raises ConfigError for what cannot be read, UsageError when there is nothing to read.
+    Raises ConfigError for what cannot be read or has nothing to read, UsageError when nothing is named.
     """
     read: list[tuple[str, VmConfig]] = []
     for path in _files(paths):
         read.append((path, parse_file(path)))
     for line in command_lines:
         read.append((line, parse_arguments(_words(line))))
+    for source, config in read:
+        if config == VmConfig():
+            # The file of a VM that was cut off or not copied would otherwise be a VM that reaches nothing.
+            where = next(iter(config.files), source)
+            raise ConfigError("there is no option in it, so nothing is known of this VM", Position(where, 1, 1))
     if not read:
         raise UsageError("no configuration to audit", remedy="name the qvm configurations of all VMs of the host")
     names = [config.system or Path(source).stem for source, config in read]

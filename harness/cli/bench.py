@@ -13,7 +13,7 @@ import shlex
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -24,7 +24,7 @@ from rich.table import Table
 
 from harness import shipped
 from harness.cli.qualify import add_environment, benches_of, default_environment, reports_folder
-from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, UsageError
+from harness.errors import EXIT_BENCH_ERROR, EXIT_PASS, EXIT_REQUIREMENT_FAILED, EXIT_USAGE, UsageError
 from harness.measure.statistics import PERCENTILES
 from harness.process import ending
 from harness.process.command import path
@@ -46,6 +46,7 @@ _SUITE: Final = f"{shipped.SUITES.name}/performance"
 _FEATURE: Final = "performance"
 _REMEDY: Final = f"write {_FEATURE} into the features of a bench whose guests nothing else disturbs (docs/figures.md)"
 _WIDE: Final = 200
+_WORDS: Final = {EXIT_PASS: "measured", EXIT_BENCH_ERROR: "bench error", EXIT_USAGE: "wrong usage"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures and what has become worse as JSON")
     parser.epilog = (
         "exit status: 0 measured, 1 a figure has become worse or missed a threshold or a requirement failed,"
-        " 2 bench error, 3 wrong usage"
+        " 2 bench error, or nothing was judged on a bench or by a threshold, 3 wrong usage"
     )
 
 
@@ -101,11 +102,13 @@ def run(args: argparse.Namespace) -> int:
     finally:
         progress.close()
     with ending.held():
-        status = _finish(qualification, reports_folder(args.out), as_json=args.json, chosen=bool(args.keyword))
+        # Where only some figures are asked for, a bench may have none of them.
+        wanted = [] if args.keyword else measured
+        status = _finish(qualification, reports_folder(args.out), wanted, as_json=args.json)
     return ending.INTERRUPTED if interrupted else status
 
 
-def _finish(qualification: Qualification, reports: Path, *, as_json: bool, chosen: bool) -> int:
+def _finish(qualification: Qualification, reports: Path, wanted: Collection[str], *, as_json: bool) -> int:
     try:
         report = qualification.finish(lambda report: NightsCompared(remember(reports, report)))
     except OSError as error:
@@ -117,10 +120,12 @@ def _finish(qualification: Qualification, reports: Path, *, as_json: bool, chose
         show(report, sys.stdout)
     out = sys.stderr if as_json else sys.stdout
     errors = (f"error: {message}" for message in qualification.said)
-    for line in (*_failures(report), *thresholds.lines(report.thresholds), *nights.lines(report.history), *errors):
+    without = (f"error: no figure was taken on {name}" for name in _without_figures(report, wanted))
+    found = (*_failures(report), *thresholds.lines(report.thresholds), *nights.lines(report.history))
+    for line in (*found, *without, *errors):
         print(line, file=out)
-    print(f"figures: {outcome(report, chosen=chosen)}  report: {qualification.shown / INDEX}", file=out)
-    return status_of(report, chosen=chosen)
+    print(f"figures: {outcome(report, wanted)}  report: {qualification.shown / INDEX}", file=out)
+    return status_of(report, wanted)
 
 
 def _failures(report: Report) -> Iterator[str]:
@@ -129,26 +134,34 @@ def _failures(report: Report) -> Iterator[str]:
             yield f"{case.verdict}: {case.test}: {case.why}"
 
 
-def status_of(report: Report, *, chosen: bool = False) -> int:
+def _without_figures(report: Report, wanted: Collection[str]) -> list[str]:
+    return sorted({*wanted} - {metric.site.bench for metric in report.metrics})
+
+
+def status_of(report: Report, wanted: Collection[str]) -> int:
     """The exit status. That the run is less than a qualification is no finding here.
 
-    A threshold that no figure fell under has judged nothing, which is an error unless only ``chosen`` figures were
-    taken.
+    ``wanted`` are the benches that all figures were asked of, none where only some figures were asked for. A bench
+    without a figure, figures that are all too noisy, and a threshold that nothing was held against have judged nothing,
+    which is an error; but where only some figures were asked for, those of a threshold may be among the others.
     """
     verdicts = {case.verdict for case in report.cases}
-    broken = "error" in verdicts or report.run.exit_status == EXIT_BENCH_ERROR
-    if broken or not report.metrics or not report.run.finished:
+    if report.run.exit_status == EXIT_USAGE:
+        return EXIT_USAGE
+    broken = "error" in verdicts or report.run.exit_status == EXIT_BENCH_ERROR or not report.run.finished
+    if broken or _without_figures(report, wanted) or all(metric.too_noisy for metric in report.metrics):
         return EXIT_BENCH_ERROR
-    if nights.regressed(report.history) or "fail" in verdicts or thresholds.of_kind(report.thresholds, "missed"):
+    if report.run.verdict == "fail" or "fail" in verdicts:
         return EXIT_REQUIREMENT_FAILED
-    if thresholds.of_kind(report.thresholds, "not measured") and not chosen:
+    idle = thresholds.idle(report.thresholds)
+    if thresholds.of_kind(idle, "too noisy to judge") or (wanted and idle):
         return EXIT_BENCH_ERROR
     return EXIT_PASS
 
 
-def outcome(report: Report, *, chosen: bool = False) -> str:
+def outcome(report: Report, wanted: Collection[str]) -> str:
     """What came of the run, for its last line."""
-    status = status_of(report, chosen=chosen)
+    status = status_of(report, wanted)
     noisy = sum(metric.too_noisy for metric in report.metrics)
     judged = f"{len(report.metrics) - noisy} judged, {noisy} too noisy to judge"
     if report.thresholds:
@@ -156,7 +169,7 @@ def outcome(report: Report, *, chosen: bool = False) -> str:
         judged += f"; thresholds: {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}"
     if status == EXIT_REQUIREMENT_FAILED:
         return f"{'regressed' if nights.regressed(report.history) else 'FAIL'}, {judged}"
-    return f"{'bench error' if status == EXIT_BENCH_ERROR else 'measured'}, {judged}"
+    return f"{_WORDS[status]}, {judged}"
 
 
 def document(report: Report) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--random-order",
         type=count,
         metavar="N",
-        help="inject nothing: run N sessions in different test orders, and compare their verdicts",
+        help="inject nothing: run N sessions, 2 or more, in different test orders, and compare their verdicts",
     )
     parser.add_argument("--suite", action="append", default=[], metavar="PATH", help="run these suites; repeatable")
     parser.add_argument(
@@ -127,14 +127,18 @@ def run(args: argparse.Namespace) -> int:
             print(f"{fault.name:28} {fault.group:13} {fault.text}")
         return EXIT_PASS
     refuse_optimised()
+    if args.random_order == 1:
+        raise UsageError("--random-order 1: one order is compared with nothing", remedy="ask for 2 orders or more")
     sessions, base = _sessions(args), _folder(args.out)
     for text in sessions.ignored:
         _say(f"ignored: {text} (a proof runs the suites as they are)")
     orders = [f"order-{number}" for number in range(1, (args.random_order or 0) + 1)]
-    record = Record(_begun(base, orders or [CONTROL, *(fault.name for fault in faults)]), _say, partial(_keep, base))
+    every = faults == selected([])
+    begun = _begun(base, orders or [CONTROL, *(fault.name for fault in faults)])
+    begun = replace(begun, whole=every and not orders and not args.suite)
+    record = Record(begun, _say, partial(_keep, base))
     proving = Proving(sessions, base, args.jobs, record)
-    whole = not (args.short or args.select)
-    work = _quick(proving, faults, args) if args.quick else _work(proving, orders, faults, whole=whole)
+    work = _quick(proving, faults, args) if args.quick else _work(proving, orders, faults, whole=every)
     try:
         return _prove(record, base, work)
     except OSError as error:
@@ -236,8 +240,8 @@ def _verdicts(difference: Difference) -> str:
 
 
 def _status(report: ProofReport) -> int:
-    if report.clean:
+    if report.verdict == "PASS":
         return EXIT_PASS
-    broken = any(proof.outcome == "error" for proof in report.proofs)
+    broken = report.verdict == "INCOMPLETE" or any(proof.outcome == "error" for proof in report.proofs)
     broken = broken or any(control.error for control in report.controls)
     return EXIT_BENCH_ERROR if broken else EXIT_REQUIREMENT_FAILED

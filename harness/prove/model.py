@@ -89,7 +89,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class ProofReport:
-    """All of ``prove.json``. ``planned``: the sessions, by the name of their fault or what they are for."""
+    """All of ``prove.json``. ``planned``: the sessions, by the name of their fault or what they are for.
+
+    ``whole``: all faults are put in, and all suites are to notice them. Only such a proof says something of the suites
+    as a whole.
+    """
 
     id: str
     started: str
@@ -101,6 +105,7 @@ class ProofReport:
     proofs: list[Proof] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
+    whole: bool = False
 
     @property
     def caught(self) -> int:
@@ -123,4 +128,4 @@ class ProofReport:
         """What the proof says."""
         if not self.clean:
             return "FAIL"
-        return "PASS" if self.ended == len(self.planned) else "INCOMPLETE"
+        return "PASS" if self.ended and self.ended == len(self.planned) else "INCOMPLETE"

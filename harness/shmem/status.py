@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 
 class Status(IntEnum):
@@ -28,3 +29,7 @@ class Status(IntEnum):
         unknown._name_ = f"status {value:#x}, which is not documented"
         unknown._value_ = value
         return unknown
+
+
+NO_ROOM: Final = (Status.NOMEM, Status.UNKNOWN_FAILURE)
+"""What a device may say that has no room for a region; no document names the status."""

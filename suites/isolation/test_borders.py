@@ -10,6 +10,7 @@ from fixtures.deployment import Deploy
 from fixtures.guest import Guest, Region
 from fixtures.settings import Setting, devices_of_a_guest
 from harness.shmem.registers import PAGE_SIZE
+from harness.shmem.status import NO_ROOM
 
 pytestmark = [pytest.mark.only(guest_image=["probe"]), pytest.mark.usefixtures("takes_any_access")]
 
@@ -27,14 +28,23 @@ def guests(deploy: Deploy, bench: Bench, setting: Setting) -> tuple[Guest, Guest
 
 
 def shared(guest: Guest, peer: Guest, pages: int) -> list[tuple[Region, Region]]:
-    """Each device of the guest is in a region of its own with the peer. Skips where one has no room for the size."""
+    """Each device of the guest is in a region of its own with the peer.
+
+    Skips where one has no room for the size, which it has to say, and by which nobody loses a region.
+    """
     names = [f"border{vdev}" for vdev in range(len(guest.vdevs))]
-    theirs = [peer.request(name, pages).region for name in names]
-    ours = [guest.request(name, pages, vdev=vdev).region for vdev, name in enumerate(names)]
-    pairs = [(one, other) for one, other in zip(ours, theirs, strict=True) if one and other]
-    if len(pairs) < len(names) and pages != SIZES[0]:
+    theirs = [peer.request(name, pages) for name in names]
+    ours = [guest.request(name, pages, vdev=vdev) for vdev, name in enumerate(names)]
+    both = list(zip(ours, theirs, strict=True))
+    pairs = [(one.region, other.region) for one, other in both if one.region and other.region]
+    if len(pairs) < len(names):
+        assert pages != SIZES[0], f"{pages} pages are refused"
+        for one, other in both:
+            held = [answer.region for answer in (one, other) if answer.region]
+            assert all(region.members() == {each.index for each in held} for region in held)
+            for answer in (one, other):
+                assert answer.region or answer.status in NO_ROOM, answer.status.name
         pytest.skip(f"not each device has room for a region of {pages} pages")
-    assert len(pairs) == len(names), f"{pages} pages are refused"
     return pairs
 
 

@@ -130,6 +130,25 @@ def test_no_option_is_passed_over_in_silence(arguments: list[str], vm, tmp_path:
     assert "remedy: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["", "\n\n", "# a copy that failed\n\n# nothing else\n"])
+@pytest.mark.parametrize("as_words", [False, True])
+def test_a_configuration_without_any_option_is_no_vm(as_words: bool, text: str, vm, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    file, policy = vm("a", "allow x"), tmp_path / "policy.yaml"
+    policy.write_text("channels: []\n")
+    (tmp_path / "ivi.qvmconf").write_text(text)
+    given = ["--vm", f"@{tmp_path / 'ivi.qvmconf'}"] if as_words else [str(tmp_path / "ivi.qvmconf")]
+    for question in ([], ["--policy", str(policy)], ["--propose-policy"], ["--compare", file]):
+        assert main(["audit", file, *given, *question]) == 1
+        assert f"{tmp_path / 'ivi.qvmconf'}:1:1: error: there is no option in it" in capsys.readouterr().err
+    assert _codes(capsys, file, *given) == {"cannot-read"}
+
+
+def test_a_system_without_a_device_is_not_called_closed(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.qvmconf").write_text(f"system {name}\nram 128M\n")
+    assert _codes(capsys, str(tmp_path)) == {"no-device"}
+
+
 def test_a_file_that_is_given_twice(vm, capsys) -> None:  # type: ignore[no-untyped-def]
     file = vm("a", "allow x")
     assert main(["audit", file, file]) == 1

@@ -57,6 +57,7 @@ def test_faults_that_their_group_catches(suite: MadeUp) -> None:
     assert by_name["notify-lost"]["tests"] == 1
     (control,) = run.proof["controls"]
     assert (control["what"], control["tests"], control["failed"]) == ("control", 2, [])
+    assert run.proof["whole"] is False
 
 
 def test_faults_that_nobody_or_somebody_else_catches_are_holes(suite: MadeUp) -> None:
@@ -140,6 +141,14 @@ def test_verdicts_in_other_orders(tmp_path: Path) -> None:
     assert set(difference["verdicts"].values()) == {"pass", "fail"}
     assert len(run.proof["controls"]) == 5
     assert "depends on the order: " in run.output
+
+
+def test_one_order_is_compared_with_nothing(suite: MadeUp) -> None:
+    command = suite.command("--random-order", "1")
+    run = programs.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "one order is compared with nothing" in run.stderr
+    assert not list(suite.folder.glob("out/prove-*"))
 
 
 def test_equal_verdicts_in_all_orders(suite: MadeUp) -> None:

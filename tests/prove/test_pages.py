@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,7 @@ def test_a_folder_that_is_not_there_is_named_with_the_remedy(
         said = capsys.readouterr().err
         assert wrong in said
         assert "name the folder of a run" in said
+
+
+def test_a_proof_of_nothing_is_no_pass() -> None:
+    assert replace(REPORT, planned=[], proofs=[], controls=[]).verdict == "INCOMPLETE"

@@ -146,11 +146,11 @@ def test_a_broken_history_is_a_bench_error(tmp_path: Path) -> None:
 def test_what_came_of_a_run(tmp_path: Path, verdict: Verdict, ratios: list[float], status: int, outcome: str) -> None:
     for number, ratio in enumerate(ratios):
         report = compared(tmp_path, number, copy(ratio), verdict=verdict)
-    assert (bench.status_of(report), bench.outcome(report)) == (status, outcome)
+    assert (bench.status_of(report, ["desk"]), bench.outcome(report, ["desk"])) == (status, outcome)
 
 
 def test_a_run_without_figures_is_a_bench_error() -> None:
-    assert bench.status_of(night(0)) == 2
+    assert bench.status_of(night(0), []) == 2
 
 
 def test_the_document_has_figures_and_what_became_worse(tmp_path: Path) -> None:

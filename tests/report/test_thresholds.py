@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,8 @@ import pytest
 from harness.cli import bench
 from harness.report.evidence import reader
 from harness.report.evidence.document import build
-from harness.report.evidence.journal import Began, CaseDone, Ended, ScopeSet
-from harness.report.evidence.model import Case, Metric, Report, Verdict
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, RunError, ScopeSet
+from harness.report.evidence.model import BenchScope, Case, Metric, Report, Source, Verdict
 from harness.report.figures import thresholds
 from harness.report.figures.records import Threshold
 from harness.report.pages import html
@@ -36,11 +38,17 @@ def value(figure: str, unit: str, least: float | None = None, most: float | None
     return Threshold("desk", figure, None, unit, least, most)
 
 
-def night(*asked: Threshold, verdict: Verdict = "recorded") -> Report:
+def night(
+    *asked: Threshold,
+    verdict: Verdict = "recorded",
+    metrics: Sequence[Metric] = METRICS,
+    more: Sequence[Entry] = (),
+    sources: Sequence[Source] = (),
+) -> Report:
     """The report of a run that took all figures above."""
     case = Case("suites/performance/test_a.py::test_b", ["SHM-PERF-01"], DESK, verdict, 1.0, 0.5, 0.4, 0.1, "")
-    began = Began("run", TIME, "harness bench", "1", "c" * 40, "P", "L")
-    return build([began, ScopeSet([], [], list(asked)), CaseDone(case, METRICS), Ended(TIME)])
+    began = Began("run", TIME, "harness bench", "1", "c" * 40, "P", "L", sources=list(sources))
+    return build([began, ScopeSet([], [], list(asked)), CaseDone(case, list(metrics)), *more, Ended(TIME)])
 
 
 @pytest.mark.parametrize(
@@ -78,8 +86,10 @@ UNKNOWN = ratio("cpoy", least=0.95)
         ([value("round trip", "us", most=99)], "recorded", 0, "measured, 4 judged, 1 too noisy to judge; "
          "thresholds: 1 kept"),
         ([MISSED], "recorded", 1, "FAIL, 4 judged, 1 too noisy to judge; thresholds: 1 kept, 1 missed"),
-        ([ratio("stream", least=0.9)], "recorded", 0, "measured, 4 judged, 1 too noisy to judge; "
+        ([ratio("stream", least=0.9)], "recorded", 2, "bench error, 4 judged, 1 too noisy to judge; "
          "thresholds: 1 too noisy to judge"),
+        ([ratio("*", most=0.99)], "recorded", 0, "measured, 4 judged, 1 too noisy to judge; "
+         "thresholds: 2 kept, 1 too noisy to judge"),
         ([UNKNOWN], "recorded", 2, "bench error, 4 judged, 1 too noisy to judge; thresholds: 1 not measured"),
         ([MISSED, UNKNOWN], "recorded", 1, "FAIL, 4 judged, 1 too noisy to judge; "
          "thresholds: 1 kept, 1 missed, 1 not measured"),
@@ -88,11 +98,44 @@ UNKNOWN = ratio("cpoy", least=0.95)
 )  # fmt: skip
 def test_what_comes_of_a_run(asked: list[Threshold], verdict: Verdict, status: int, outcome: str) -> None:
     report = night(*asked, verdict=verdict)
-    assert (bench.status_of(report), bench.outcome(report)) == (status, outcome)
+    assert (bench.status_of(report, ["desk"]), bench.outcome(report, ["desk"])) == (status, outcome)
 
 
-def test_where_only_some_figures_were_taken_the_others_may_be_missing() -> None:
-    assert bench.status_of(night(UNKNOWN), chosen=True) == 0
+def test_where_only_some_figures_were_asked_for_the_others_may_be_missing() -> None:
+    assert bench.status_of(night(UNKNOWN), []) == 0
+    assert bench.status_of(night(ratio("stream", least=0.9)), []) == 2
+
+
+def test_a_bench_that_was_refused_is_wrong_usage_although_others_measured() -> None:
+    report = night(more=[RunError("rack/vms/b.qvmconf:1: reads as a copy", usage=True)])
+    assert (bench.status_of(report, ["desk"]), bench.outcome(report, ["desk"])) == (
+        3,
+        "wrong usage, 4 judged, 1 too noisy to judge",
+    )
+
+
+@pytest.mark.parametrize(("wanted", "status"), [(["desk", "other"], 0), (["desk", "rack"], 2)])
+def test_each_bench_of_a_whole_run_has_figures(wanted: list[str], status: int) -> None:
+    assert bench.status_of(night(), wanted) == status
+
+
+def test_figures_of_which_none_can_be_judged_are_a_bench_error() -> None:
+    report = night(metrics=[NOISY, replace(TRIP, noise=0.4)])
+    assert bench.outcome(report, ["desk"]) == "bench error, 0 judged, 2 too noisy to judge"
+    assert bench.status_of(report, []) == 2
+
+
+@pytest.mark.parametrize("judges_nothing", [ratio("stream", least=0.1), UNKNOWN])
+def test_a_threshold_that_judges_nothing_makes_no_pass(judges_nothing: Threshold) -> None:
+    kept = value("round trip", "us", most=99)
+    whole = ScopeSet([BenchScope("desk", "board desk", "7.0", "everything", ["SHM-PERF-01"])])
+    sources = [Source("the harness", "c" * 40)]
+    assert night(kept, verdict="pass", more=[whole], sources=sources).run.verdict == "pass"
+    run = night(kept, judges_nothing, verdict="pass", more=[whole], sources=sources).run
+    assert (run.verdict, run.exit_status) == ("partial", 4)
+    [shortfall] = run.shortfalls
+    assert shortfall.kind == "threshold"
+    assert judges_nothing.figure in shortfall.text
 
 
 def test_the_report_of_a_run_that_missed_a_threshold_fails() -> None:

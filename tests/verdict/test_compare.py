@@ -12,8 +12,8 @@ from harness.cli import main
 from harness.report.comparing import pages
 from harness.report.comparing.comparison import Comparison, compare
 from harness.report.evidence.document import build
-from harness.report.evidence.journal import Began, CaseDone, Ended, Journal
-from harness.report.evidence.model import Case, Metric, Observation, Report, Verdict
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, Journal, RunError, ScopeSet
+from harness.report.evidence.model import BenchScope, Case, Metric, Observation, Report, Source, Verdict
 from harness.site import Site
 
 LEFT, RIGHT = Site("left", "x86_64", "pci", "probe", "serial"), Site("right", "aarch64", "pci", "probe", "serial")
@@ -70,6 +70,39 @@ def test_verdicts_that_changed_stand_in_the_order_of_their_weight() -> None:
     assert not compare(report(case("R-1", "fail")), report(case("R-1", "pass"))).worse
 
 
+def whole(*entries: Entry, source: str = "a" * 40) -> Report:
+    """The report of a run that is a PASS when the entries take nothing away."""
+    scope = ScopeSet([BenchScope("left", "board left", "7.0", "everything", ["R-1"])])
+    sources = [Source("the harness", source)]
+    began = Began("run", "2026-01-01T00:00:00+00:00", "", "1", "", "", "", sources=sources)
+    return build([began, scope, case("R-1", "pass"), *entries, Ended("2026-01-01T00:01:00+00:00")])
+
+
+KILLED = RunError("left: pytest was ended by SIGKILL")
+NAMELESS = CaseDone(Case("t.py::test_nameless", [], LEFT, "fail", 1.0, 0.0, 1.0, 0.0, ""))
+
+
+@pytest.mark.parametrize(
+    ("new", "verdict", "why"),
+    [
+        (whole(KILLED), "FAIL", "left: pytest was ended by SIGKILL"),
+        (whole(NAMELESS), "FAIL", "1 test failed"),
+        (whole(source=""), "PARTIAL", "the commit of the harness is not known"),
+    ],
+)
+def test_a_run_whose_verdict_fell_is_worse_although_no_requirement_changed(new: Report, verdict: str, why: str) -> None:
+    old = whole()
+    found = compare(old, new)
+    assert not found.verdicts
+    assert found.worse
+    said = pages.markdown(found)
+    assert f"# PASS to {verdict}" in said
+    assert f"## Why it is {verdict} now\n\n* {why}" in said
+    assert not compare(new, old).worse
+    assert not compare(new, new).worse
+    assert "Why it is" not in pages.markdown(compare(new, old))
+
+
 def test_readings_that_changed_are_told_by_place() -> None:
     old = report(case("R-7", "pass", LEFT, "the first", "the last"), case("R-7", "pass", RIGHT, "nobody"))
     new = report(case("R-7", "pass", LEFT, "the last"), case("R-7", "pass", RIGHT, "nobody"))
@@ -121,6 +154,7 @@ def test_the_command_tells_what_became_worse(
     assert said.index("## Verdicts") < said.index("## Readings") < said.index("## Figures")
     page = (tmp_path / "out" / pages.PAGE).read_text()
     assert "&lt;b&gt;new&lt;/b&gt;" in page
+    assert "<h2>Why it is FAIL now</h2>\n<ul>\n<li>1 test failed</li>" in page
     assert "<b>" not in page
     assert (tmp_path / "out/compare.md").read_text() in said
     written = json.loads((tmp_path / "out/compare.json").read_text())

@@ -14,8 +14,8 @@ from tests.verdict.world import Ran, World, git
 COMMIT = "a" * 40
 
 
-def _proof(reports: Path, number: int, **changed: str | int) -> Path:
-    known: dict[str, str | int] = {
+def _proof(reports: Path, number: int, **changed: str | int | bool) -> Path:
+    known: dict[str, str | int | bool] = {
         "id": f"prove-{number}",
         "started": f"2026-01-0{number}T00:00:00+00:00",
         "harness_commit": COMMIT,
@@ -24,6 +24,7 @@ def _proof(reports: Path, number: int, **changed: str | int) -> Path:
         "faults": 120,
         "caught": 119,
         "planned": 121,
+        "whole": True,
     }
     path = reports / f"prove-{number}/prove.json"
     path.parent.mkdir(parents=True)
@@ -45,6 +46,17 @@ def test_the_newest_proof_of_the_same_commit_is_taken(tmp_path: Path) -> None:
     assert proofs.newest(tmp_path, f"{COMMIT}+changes") is None
     assert proofs.newest(tmp_path, "") is None
     assert proofs.newest(tmp_path / "none", COMMIT) is None
+
+
+def test_a_newer_proof_of_less_does_not_stand_in_for_one_of_all_faults(tmp_path: Path) -> None:
+    """Neither one of some faults or none, nor one that has come to no verdict, hides a failure."""
+    _proof(tmp_path, 1, verdict="FAIL")
+    _proof(tmp_path, 2, faults=1, caught=1, whole=False)
+    _proof(tmp_path, 3, faults=0, caught=0)
+    _proof(tmp_path, 4, verdict="INCOMPLETE", faults=5, caught=5)
+    found = proofs.newest(tmp_path, COMMIT)
+    assert found is not None
+    assert (found[1].id, found[1].verdict) == ("prove-1", "FAIL")
 
 
 def test_a_run_without_a_proof_says_so(passed: Ran) -> None:

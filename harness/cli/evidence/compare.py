@@ -20,7 +20,9 @@ HELP = "compare two runs: changed verdicts first, then readings, then figures"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options: the two runs, and where the comparison goes."""
-    parser.epilog = "exit status: 0 no verdict changed for the worse, 1 one did, 3 wrong usage"
+    parser.epilog = (
+        "exit status: 0 no verdict changed for the worse, 1 one did (of a requirement, or of the run), 3 wrong usage"
+    )
     parser.add_argument("old", type=path, metavar="OLD", help="folder of the earlier run, or of the other item")
     parser.add_argument("new", type=path, metavar="NEW", help="folder of the later run")
     parser.add_argument(

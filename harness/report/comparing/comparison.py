@@ -20,6 +20,7 @@ WORSE: Final = ("new failure", "newly not judged")
 NOT_TRIED: Final = "not tried"
 
 _JUDGED: Final = ("pass", "known", "recorded")
+_BEST_FIRST: Final[tuple[RunVerdict, ...]] = ("pass", "partial", "fail")
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,12 @@ class FigureChange:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs."""
+    """One of the two runs. ``reasons``: why its verdict is no better."""
 
     run: str
     verdict: RunVerdict
     items: list[str]
+    reasons: list[str]
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,14 @@ class Comparison:
     schema: int = 1
 
     @property
+    def fell(self) -> bool:
+        """Whether the verdict of the whole run is worse, also for what concerns no requirement."""
+        return _BEST_FIRST.index(self.new.verdict) > _BEST_FIRST.index(self.old.verdict)
+
+    @property
     def worse(self) -> bool:
-        """Whether a verdict changed for the worse."""
-        return any(change.kind in WORSE for change in self.verdicts)
+        """Whether a verdict changed for the worse: that of the run, or one of a requirement."""
+        return self.fell or any(change.kind in WORSE for change in self.verdicts)
 
 
 def compare(old: Report, new: Report) -> Comparison:
@@ -100,7 +107,8 @@ def compare(old: Report, new: Report) -> Comparison:
 
 
 def _side(report: Report) -> Side:
-    return Side(report.run.id, report.run.verdict, titles.titles(report))
+    reasons = report.run.reasons or [each.text for each in report.run.shortfalls]
+    return Side(report.run.id, report.run.verdict, titles.titles(report), reasons)
 
 
 def _named_as(old: Report, new: Report) -> Report:

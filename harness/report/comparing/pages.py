@@ -49,6 +49,9 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     yield ""
     for word, side in (("old", comparison.old), ("new", comparison.new)):
         yield f"* {word}: {side.run}, {side.verdict.upper()}: {plain('; '.join(side.items))}"
+    if comparison.fell:
+        yield from ("", f"## Why it is {comparison.new.verdict.upper()} now", "")
+        yield from (f"* {plain(reason)}" for reason in comparison.new.reasons)
     yield from _verdict_lines(comparison)
     yield from ("", f"## Readings that changed: {len(comparison.readings)}")
     if comparison.readings:

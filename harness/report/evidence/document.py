@@ -107,11 +107,13 @@ def build(entries: Sequence[Entry]) -> Report:
             *shortfalls.of_benches(benches, cases),
             *shortfalls.of_scope(scope),
             *shortfalls.of_scopes(bench for entry in _of(entries, ScopeSet) for bench in entry.benches),
+            *shortfalls.of_systems(_of(entries, SystemTried)),
             *shortfalls.of_profiles(cases),
             *shortfalls.of_sources(judging),
             *shortfalls.of_loaded(loaded),
             *shortfalls.of_items((entry.bench, entry.facts) for entry in _of(entries, ItemIdentified)),
             *shortfalls.of_waivers(waivers),
+            *shortfalls.of_thresholds(bounds),
         ]
     )
     return Report(

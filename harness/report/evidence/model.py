@@ -26,7 +26,7 @@ RunVerdict = Literal["pass", "partial", "fail"]
 """partial: nothing failed, and the run is less than a qualification."""
 
 ShortfallKind = Literal[
-    "selection", "bench", "source", "fault", "untried", "scope", "profile", "waiver", "conflict", "rerun"
+    "selection", "bench", "source", "fault", "untried", "scope", "profile", "waiver", "threshold", "conflict", "rerun"
 ]
 Seen = Literal["allowed", "refused"]
 
@@ -336,7 +336,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Proof:
-    """A proof that the suites notice faults of the device, of one commit: how many it put in, and caught."""
+    """A proof that the suites notice all faults of the device, of one commit: how many it put in, and caught."""
 
     id: str
     started: str

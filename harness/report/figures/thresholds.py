@@ -29,6 +29,12 @@ def of_kind(verdicts: Iterable[ThresholdVerdict], *kinds: str) -> list[Threshold
     return [each for each in verdicts if each.verdict in kinds]
 
 
+def idle(verdicts: Sequence[ThresholdVerdict]) -> list[ThresholdVerdict]:
+    """Those of thresholds that no figure at all was held against."""
+    held = {each.threshold for each in of_kind(verdicts, "kept", "missed")}
+    return [each for each in verdicts if each.threshold not in held]
+
+
 def worst_first(verdicts: Iterable[ThresholdVerdict]) -> list[ThresholdVerdict]:
     """Those that were missed, those that could not be judged, and the rest."""
     return sorted(verdicts, key=lambda each: _WORST_FIRST.index(each.verdict))
@@ -38,6 +44,11 @@ def lines(verdicts: Sequence[ThresholdVerdict]) -> Iterator[str]:
     """What is to be said of those that were not kept: missed ones first."""
     for each in of_kind(verdicts, "missed"):
         yield f"threshold missed: {figure(each)}: {found(each)}, expected {asked(each.threshold)}"
+    yield from unjudged(verdicts)
+
+
+def unjudged(verdicts: Sequence[ThresholdVerdict]) -> Iterator[str]:
+    """What is to be said of those that were neither kept nor missed."""
     for each in of_kind(verdicts, "too noisy to judge"):
         yield f"threshold not judged: {figure(each)}: too noisy to judge, expected {asked(each.threshold)}"
     for each in of_kind(verdicts, "not measured"):

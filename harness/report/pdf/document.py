@@ -118,7 +118,7 @@ def _has_glyph(char: str) -> bool:
 def _confidence(proof: Proof | None) -> str:
     """The last proof of the suites, in a sentence."""
     if proof is None:
-        return "There was no proof of this commit (harness prove) when it was run."
+        return "There was no proof of this commit with all faults (harness prove) when it was run."
     caught = f"{proof.caught} of {proof.faults} faults that were put into the device were noticed"
     return f"Proof of {view.moment(proof.started)}, of commit {proof.commit}: {proof.verdict}, {caught}."
 

@@ -48,7 +48,11 @@ def coverage(
     judged: Judged,
     facts: Mapping[str, Mapping[str, str]],
 ) -> list[ItemCoverage]:
-    """The coverage of each item, in the order of the benches. Benches of one item judge its scope together."""
+    """The coverage of each item, in the order of the benches.
+
+    Benches of one item judge its scope together, but for a user's own system: what it is, and how much of it can be
+    tried, is a matter of each bench.
+    """
     items: dict[tuple[str, str, str], list[BenchScope]] = {}
     for bench in benches:
         items.setdefault((bench.item, bench.release, bench.name), []).append(bench)
@@ -67,12 +71,26 @@ def _of_item(
 ) -> ItemCoverage:
     first, names = benches[0], [bench.bench for bench in benches]
 
-    def is_judged(requirement: str) -> bool:
-        return any(result.verdict in _JUDGED for result in judged.on(requirement, names))
+    def is_judged(requirement: str, on: Iterable[str] = names) -> bool:
+        return any(result.verdict in _JUDGED for result in judged.on(requirement, on))
+
+    def without(requirement: str) -> list[BenchScope]:
+        """The benches on which a requirement is still to be judged. One that was left out is told by itself."""
+        if not requirement.startswith(OF_SYSTEM):
+            return [] if is_judged(requirement) else list(benches)
+        asked = [bench for bench in benches if requirement in bench.requirements]
+        asked = [bench for bench in asked if bench.selected] or asked
+        return [bench for bench in asked if not is_judged(requirement, [bench.bench])]
+
+    def why_not(requirement: str, missing_on: Sequence[BenchScope]) -> str:
+        reason = judged.why_not(requirement, missing_on)
+        if len(missing_on) == len(benches):
+            return reason
+        return f"on {', '.join(bench.bench for bench in missing_on)}: {reason}"
 
     required = sorted({name for bench in benches for name in bench.requirements})
     stated = [each.id for each in catalogue.values() if _states(each, first.release)]
-    missing = [name for name in required if not is_judged(name)]
+    missing = {name: found for name in required if (found := without(name))}
     return ItemCoverage(
         item=first.item,
         release=first.release,
@@ -82,6 +100,6 @@ def _of_item(
         stated_judged=sum(map(is_judged, stated)),
         required=len(required),
         judged=len(required) - len(missing),
-        unjudged=[Unjudged(name, judged.why_not(name, benches)) for name in missing],
+        unjudged=[Unjudged(name, why_not(name, found)) for name, found in missing.items()],
         facts={name: value for bench in names for name, value in facts.get(bench, {}).items()},
     )

@@ -21,6 +21,9 @@ from harness.report.evidence.model import (
     Source,
     Waiver,
 )
+from harness.report.evidence.system import SystemTried
+from harness.report.figures import thresholds
+from harness.report.figures.records import ThresholdVerdict
 from harness.report.pages import readings
 
 _SHOWN: Final = 3
@@ -83,6 +86,16 @@ def of_scopes(scopes: Iterable[BenchScope]) -> Iterator[Shortfall]:
             yield Shortfall("conflict", f"{text}: {few(apart, _SHOWN)}")
 
 
+def of_systems(tried: Iterable[SystemTried]) -> Iterator[Shortfall]:
+    """Benches on which not all sessions, or not all runs of a merged one, tried the same system of the user."""
+    first: dict[str, tuple[list[str], str]] = {}
+    for each in tried:
+        policy = each.policy.sha256 if each.policy else ""
+        system = (sorted(file.sha256 for file in each.files), policy)
+        if first.setdefault(each.bench, system) != system:
+            yield Shortfall("conflict", f"the system that was tried on bench {each.bench} was not always the same")
+
+
 def of_selection(narrowed: Iterable[Narrowing]) -> Iterator[Shortfall]:
     """Tests that were left out."""
     for each in narrowed:
@@ -127,6 +140,12 @@ def of_waivers(waivers: Iterable[Waiver]) -> Iterator[Shortfall]:
         if waiver.expired:
             what = waiver.requirement or waiver.test
             yield Shortfall("waiver", f"the waiver of {what} on {waiver.bench} expired on {waiver.expires}")
+
+
+def of_thresholds(verdicts: Sequence[ThresholdVerdict]) -> Iterator[Shortfall]:
+    """Thresholds that were neither kept nor missed: no figure was taken, or one is too noisy to judge."""
+    for line in thresholds.unjudged(verdicts):
+        yield Shortfall("threshold", line)
 
 
 def lines(run: Run) -> list[str]:

@@ -41,10 +41,14 @@ def scope_of_run(
     selected: Mapping[str, BenchConfig],
     systems: Mapping[str, TriedSystem],
     *,
+    named: Mapping[str, Requirement],
     figures: bool,
     left_out: Mapping[str, list[str]],
 ) -> ScopeSet:
     """The scope of each bench of a labgrid configuration, and the waivers of those that are selected.
+
+    ``named`` are the requirements that tests of the run may name: what a catalogue of the user's own
+    (``--requirements``) states beyond the harness's is to be judged as well, whatever a target selects of the harness's.
 
     ``left_out`` are the placements that the run leaves out, ``systems`` the systems that are tried, by the name of the
     bench. With ``figures`` the run takes many samples of each figure, and the thresholds of the selected benches are
@@ -57,7 +61,7 @@ def scope_of_run(
     return ScopeSet(
         benches=[
             replace(
-                _of_bench(config, bench, catalogue, systems.get(name), name in selected),
+                _of_bench(config, bench, catalogue, named, systems.get(name), name in selected),
                 left_out=left_out.get(name, []),
             )
             for name, bench in known.items()
@@ -93,10 +97,20 @@ def scope_complaints(scope: Scope | None, release: str) -> Iterator[tuple[tuple[
             )
 
 
+def _stated(catalogue: Mapping[str, Requirement], release: str) -> list[str]:
+    return [each.id for each in catalogue.values() if each.kind == "judge" and release in each.releases]
+
+
 def _of_bench(
-    config: Any, bench: BenchConfig, catalogue: Mapping[str, Requirement], system: TriedSystem | None, selected: bool
+    config: Any,
+    bench: BenchConfig,
+    catalogue: Mapping[str, Requirement],
+    named: Mapping[str, Requirement],
+    system: TriedSystem | None,
+    selected: bool,
 ) -> BenchScope:
-    stated = [each.id for each in catalogue.values() if each.kind == "judge" and bench.release in each.releases]
+    stated = _stated(catalogue, bench.release)
+    own = [each for each in _stated(named, bench.release) if each not in stated and not each.startswith(OF_SYSTEM)]
     of_system = [each for each in stated if each.startswith(OF_SYSTEM)] if system else []
     stated = [each for each in stated if not each.startswith(OF_SYSTEM)]
     if system and not system.has_policy:
@@ -111,7 +125,9 @@ def _of_bench(
         patterns = bench.scope.requirements
         stated = [each for each in stated if any(fnmatchcase(each, pattern) for pattern in patterns)]
         name = bench.scope.name
-    return BenchScope(bench.name, _item(config, bench), bench.release, name, [*stated, *of_system], selected)
+    if own:
+        name += ", and a catalogue of its own"
+    return BenchScope(bench.name, _item(config, bench), bench.release, name, [*stated, *own, *of_system], selected)
 
 
 def _item(config: Any, bench: BenchConfig) -> str:
