@@ -389,6 +389,9 @@ class RunRecorder:
         elif exitstatus != pytest.ExitCode.OK and not explained:
             self.add_error(f"pytest ended with status {int(exitstatus)}")
         self._journal.write(end)
+        if self._journal.lost is not None and self._lost is None:
+            # Nobody can derive from the journal what this process still knows.
+            self.add_error(f"the evidence could not be written: {reason(self._journal.lost)}")
         return build(self._journal.entries)
 
     def _case_folder(self) -> Path | None:
