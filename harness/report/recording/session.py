@@ -268,7 +268,8 @@ class RunRecorder:
         """Make the report in every case, and give the session its exit status."""
         try:
             return (yield)
-        except Exception as error:
+        except BaseException as error:
+            # sys.exit, too: whoever comes behind it has not had a say.
             self._broken = self._junit.what_broke(error)
             self.add_error(self._broken)
             return None
