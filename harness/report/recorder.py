@@ -26,7 +26,7 @@ from harness.process.command import TRACEBACK, output_lost, path, report_error, 
 from harness.process.interpreter import refuse_optimised
 from harness.provision import ManifestItem
 from harness.report.evidence import catalogue
-from harness.report.evidence.journal import CaseDone, ComponentsRecorded, FellShort, ItemIdentified
+from harness.report.evidence.journal import CaseDone, ComponentsRecorded, FellShort, ItemIdentified, LookedAt
 from harness.report.evidence.model import Case, Component, Shortfall
 from harness.report.evidence.system import SystemTried
 from harness.report.judging import keeper as judging
@@ -103,6 +103,14 @@ def withdraw(config: pytest.Config, case: Case, reason: str) -> None:
     attempt = max(1, len(case.attempts)) + 1
     error = replace(case, verdict="error", reason=reason, attempt=attempt, attempts=[], evidence=[], observations=[])
     config.stash[_RECORDER].add(CaseDone(replace(error, duration_s=0.0, setup_s=0.0, call_s=0.0, teardown_s=0.0)))
+
+
+def looked_at(config: pytest.Config, cases: Iterable[Case]) -> None:
+    """Tell the report that these passes were tried with false answers, or that it has been told why they were not.
+
+    Any other pass makes the run less than a qualification.
+    """
+    config.stash[_RECORDER].add(LookedAt([case.test for case in cases]))
 
 
 def add_error(config: pytest.Config, message: str) -> None:

@@ -94,10 +94,11 @@ def _own_entries(parts: Sequence[Part], name: str, command: str) -> Iterator[Ent
         sources=[source for part in parts for source in part.began.sources],
     )
     for part in parts:
+        # A run of one session has its end, or none, in that session's journal.
         if sessions.sessions(part.path):
             yield from (entry for entry in part.own[1:] if not isinstance(entry, Ended))
-        if not any(isinstance(entry, Ended) for entry in part.own):
-            yield RunError(f"the run {part.began.id} did not finish")
+            if not any(isinstance(entry, Ended) for entry in part.own):
+                yield RunError(f"the run {part.began.id} did not finish")
     conflicts = [text for one, other in combinations(parts, 2) for text in conflicts_of(one, other)]
     if conflicts:
         yield FellShort([Shortfall("conflict", text) for text in conflicts])

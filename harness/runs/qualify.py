@@ -20,7 +20,7 @@ from harness.process.command import sentence
 from harness.provision.cache import cache_dir
 from harness.report.chain import manifest
 from harness.report.evidence import catalogue, folder, merge, reader
-from harness.report.evidence.document import build
+from harness.report.evidence.document import build, status_of_pytest
 from harness.report.evidence.journal import NOTHING_SELECTED, Ended, Entry, Journal, ProofFound, RunError
 from harness.report.evidence.model import Report
 from harness.report.pages import html, readings
@@ -151,6 +151,9 @@ class Qualification:
         if finished.status < 0:
             ended = f"{name}: pytest was ended by {signal.Signals(-finished.status).name}"
             self.add_error(f"{ended}: {finished.report.run.reasons[0]}")
+        elif finished.status != (reported := status_of_pytest(finished.report.run)):
+            # What was lost on the way to the report, or ended the process behind it, may have been a failure.
+            self.add_error(f"{name}: pytest ended with status {finished.status}, its report with {reported}")
         elif finished.status == EXIT_USAGE and NOTHING_SELECTED not in finished.report.run.reasons:
             self.said.append(f"{name}:\n{last_words(report_dir)}")
 

@@ -42,11 +42,11 @@ class Earlier:
         copy_sessions(self.part, target)
         yield Rerun([*runs, self.part.began.id], [*past, newest])
         if sessions.sessions(self.part.path):
-            # A run of one session has its errors in that session's journal.
+            # A run of one session has its errors, and its end or none, in that session's journal.
             yield from (before(entry.message) for entry in own if isinstance(entry, RunError))
             yield from (entry for entry in own if isinstance(entry, FellShort))
-        if not any(isinstance(entry, Ended) for entry in own):
-            yield before("the run did not finish")
+            if not any(isinstance(entry, Ended) for entry in own):
+                yield before("the run did not finish")
 
     def conflicts(self, target: Path) -> FellShort:
         """What the newest attempt, in the folder of the new run, contradicts the earlier ones in."""

@@ -197,6 +197,15 @@ def test_failures_count_by_what_they_say_of_a_right_device(tmp_path: Path) -> No
     assert "does not pass with true answers either" in found["needs_what_another_has_filled"]["broke"]["places"]
 
 
+def test_tests_whose_items_were_taken_away_are_tried_all_the_same(tmp_path: Path) -> None:
+    tests = {"vain": "assert guest.request('brakes').status in Status"}
+    made = suite(tmp_path, {**tests, "right": "assert guest.request('brakes').status == Status.NO_PERMISSION"})
+    # To have more memory for what comes at the end, say.
+    made.write("conftest.py", f"{CONFTEST}\n\ndef pytest_sessionfinish(session):\n    session.items.clear()\n")
+    ended = made.run()
+    assert verdicts(made) == {"vain": "error", "right": "pass"}, ended.stdout
+
+
 def test_a_pass_that_was_not_tried_is_partial(tmp_path: Path) -> None:
     made = suite(tmp_path, {"right": "assert guest.request('brakes').status == Status.NO_PERMISSION"})
     ended = made.run("--no-false-answers")

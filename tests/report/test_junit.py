@@ -88,7 +88,7 @@ SWALLOWS = {
 
 
 def _end(element: ElementTree.Element) -> str:
-    return next((name for name in ("failure", "error") if element.find(name) is not None), "good")
+    return next((name for name in ("failure", "error", "skipped") if element.find(name) is not None), "good")
 
 
 def _ends(file: Path) -> Counter[str]:
@@ -97,16 +97,15 @@ def _ends(file: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for suite in root.iter("testsuite"):
         ends = Counter(map(_end, suite.findall("testcase")))
-        counted = {name: int(suite.get(name, "-1")) for name in ("tests", "failures", "errors")}
-        assert counted == {"tests": ends.total(), "failures": ends["failure"], "errors": ends["error"]}
-        assert len(suite.findall("testcase/skipped")) == int(suite.get("skipped", "-1"))
+        counted = [int(suite.get(name, "-1")) for name in ("tests", "failures", "errors", "skipped")]
+        assert counted == [ends.total(), ends["failure"], ends["error"], ends["skipped"]]
         found += ends
     return found
 
 
 def _wanted(case: Case) -> str:
-    bad = {"fail": "good" if accepted(case) else "failure", "error": "error"}
-    return bad.get(case.verdict, "good")
+    ends = {"fail": "skipped" if accepted(case) else "failure", "error": "error", "skipped": "skipped"}
+    return ends.get(case.verdict, "good")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,7 @@ def test_each_case_ends_as_the_report_says(make_suite: MakeSuite, swallow: str, 
     for file in files:
         assert _ends(file) == expected, file.read_text()
         for element in ElementTree.parse(file).iter("testcase"):
-            for end in (*element.findall("failure"), *element.findall("error")):
+            for end in (child for child in element if child.tag in ("failure", "error", "skipped")):
                 assert end.get("message") or end.text, file.read_text()
 
 
@@ -182,10 +181,37 @@ def test_what_a_second_attempt_mends_is_mended_in_the_file(tmp_path: Path) -> No
 
 def test_a_session_that_is_killed_fails_in_the_file(tmp_path: Path) -> None:
     mini = MiniSuite(tmp_path)
-    mini.test("import os\ndef test_1(bench): assert bench\ndef test_2(bench): os.kill(os.getpid(), 9)\n")
+    mini.test(
+        "import os\ndef test_1(bench): assert bench\ndef test_2(bench): pytest.skip('no time')\n"
+        "def test_3(bench): os.kill(os.getpid(), 9)\n"
+    )
     mini.benches(left=fake())
     assert _qualified(mini, ".") == 2
     file = tmp_path / "reports/latest/junit.xml"
-    assert _ends(file) == Counter(good=1, error=1)
+    # pytest has written none of these.
+    assert _ends(file) == Counter(good=1, skipped=1, error=1)
+    assert "no time" in file.read_text()
     assert "pytest was ended by SIGKILL" in file.read_text()
     assert reader.read(file.parent).run.exit_status == 2
+
+
+def test_a_run_that_was_used_wrongly_fails_in_the_file(tmp_path: Path) -> None:
+    """Whatever its sessions have written; a bench that has none of the selected tests is no error beside another."""
+    mini = MiniSuite(tmp_path)
+    mini.test("def test_1(bench): assert bench\n")
+    mini.benches(left=fake(), right=fake())
+    file = tmp_path / "reports/latest/junit.xml"
+    assert _qualified(mini, ".", "-k", "nothing_like_it") == 3
+    assert _ends(file) == Counter(error=1)
+    assert "no test was selected" in file.read_text()
+    assert _qualified(mini, ".", "-k", "left") == 4
+    assert _ends(file) == Counter(good=1)
+
+
+@pytest.mark.parametrize("refused", ["-k nothing_like_it", "--bench nowhere"])
+def test_a_session_that_was_used_wrongly_fails_in_the_file(tmp_path: Path, refused: str) -> None:
+    mini = MiniSuite(tmp_path)
+    mini.test("def test_1(bench): assert bench\n")
+    mini.benches(left=fake())
+    assert mini.run(*refused.split()).returncode == 3
+    assert _ends(tmp_path / "reports/latest/junit.xml") == Counter(error=1)

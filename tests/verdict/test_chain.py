@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,32 @@ def test_a_manifest_that_was_made_anew_hides_nothing(run_folder: Path, edit: Edi
     edit(run_folder)
     manifest.write(run_folder)
     assert [line for line in _said(run_folder) if found in line], _said(run_folder)
+
+
+def test_a_junit_file_without_a_failure_of_the_journal_is_named_and_not_archived(world: World) -> None:
+    """Servers publish that file and not the pages; nor is a proof that was edited put beside them."""
+    world.edit("test_it.py", "assert bench.name", "assert bench.name == 'left'")
+    world.commit()
+    ran = world.qualify()
+    assert ran.verdict == "FAIL", ran.said
+    (ran.folder / "prove.json").write_text("{}")
+    manifest.write(ran.folder)
+    assert world.command("archive", str(ran.folder), "--out", "whole").status == 0
+    assert (world.folder / "whole/prove.json").read_text() == "{}"
+    junit = ran.folder / "junit.xml"
+    before = junit.read_text()
+    green = re.sub(r"<failure.*?</failure>", "", before, flags=re.DOTALL).replace('failures="1"', 'failures="0"')
+    assert green != before
+    junit.write_text(green)
+    manifest.write(ran.folder)
+    said = world.command("verify", str(ran.folder)).said
+    assert "disagrees: junit.xml: its test cases do not end as the journal gives" in said
+    (ran.folder / "prove.json").write_text('{"verdict": "PASS"}')
+    assert world.command("archive", str(ran.folder), "--out", "edited").status == 0
+    kept = (world.folder / "edited/junit.xml").read_text()
+    assert kept.count("<failure") == before.count("<failure") > 0
+    assert kept.count('verdict" value="fail"') == before.count('verdict" value="fail"')
+    assert not (world.folder / "edited/prove.json").exists()
 
 
 def test_every_word_of_the_pages_is_that_of_the_journal(world: World) -> None:

@@ -14,6 +14,7 @@ from harness import commit
 from harness.report.chain import manifest
 from harness.report.evidence import folder, merge, reader
 from harness.report.evidence.model import Case, Report, ReportError, Run
+from harness.report.exports import junit
 from harness.report.pages import html, sessions, view
 from harness.report.scope.provenance import harness_version
 
@@ -107,11 +108,10 @@ def _short(value: Any) -> str:
 def _junit(run: Path, report: Report) -> Iterator[Finding]:
     path = run / folder.JUNIT
     if not path.is_file():
-        if report.cases:
-            yield folder.JUNIT, "is not there"
+        yield folder.JUNIT, "is not there"
         return
     try:
-        root = ElementTree.parse(path)
+        root = ElementTree.parse(path).getroot()
     except (ElementTree.ParseError, OSError) as error:
         yield folder.JUNIT, f"is damaged: {error}"
         return
@@ -129,6 +129,8 @@ def _junit(run: Path, report: Report) -> Iterator[Finding]:
     missing = sorted(derived.keys() - said.keys())
     if missing:
         yield folder.JUNIT, f"{len(missing)} tests of the journal are not in it, the first: {missing[0][1]}"
+    elif not junit.agrees(root, report):
+        yield folder.JUNIT, "its test cases do not end as the journal gives"
 
 
 def _junit_name(case: Case) -> str:

@@ -23,6 +23,7 @@ from harness.report.evidence.journal import (
     Entry,
     FellShort,
     ItemIdentified,
+    LookedAt,
     Narrowed,
     NightsCompared,
     PlanMade,
@@ -48,7 +49,7 @@ from harness.report.evidence.system import SystemTried
 from harness.report.figures import nights, thresholds
 from harness.report.recording import attempts
 from harness.report.scope import narrowing
-from harness.report.verdict import shortfalls
+from harness.report.verdict import shortfalls, untried
 from harness.report.verdict.coverage import Judged, coverage
 from harness.report.verdict.waivers import waives
 from harness.site import Site
@@ -114,6 +115,7 @@ def build(entries: Sequence[Entry]) -> Report:
             *shortfalls.of_items((entry.bench, entry.facts) for entry in _of(entries, ItemIdentified)),
             *shortfalls.of_waivers(waivers),
             *shortfalls.of_thresholds(bounds),
+            *untried.of_passes(cases, {test for entry in _of(entries, LookedAt) for test in entry.tests}),
         ]
     )
     return Report(

@@ -118,6 +118,16 @@ class CaseDone:
 
 
 @dataclass(frozen=True)
+class LookedAt:
+    """Tests that passed, by node id, of which is known what they do with false answers, or said why it is not.
+
+    They were tried in this run or before it, or stand in a shortfall.
+    """
+
+    tests: list[str]
+
+
+@dataclass(frozen=True)
 class RunError:
     """Something that is no test went wrong: a suite that cannot be collected, an interruption.
 
@@ -175,6 +185,7 @@ Entry = (
     | CodeLoaded
     | CaseBegan
     | CaseDone
+    | LookedAt
     | RunError
     | ComponentsRecorded
     | SystemTried
@@ -195,6 +206,7 @@ _ENTRIES: Final[dict[str, type[Entry]]] = {
         CodeLoaded,
         CaseBegan,
         CaseDone,
+        LookedAt,
         RunError,
         ComponentsRecorded,
         SystemTried,

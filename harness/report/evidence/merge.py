@@ -87,7 +87,10 @@ def write_junit(run: Path, report: Report) -> None:
 
 
 def _of_one_run(own: Sequence[Entry], session: list[Entry], session_dir: Path) -> Iterator[Entry]:
-    """What a session adds to the run: paths start at the run's folder, and the run has one begin and one end."""
+    """What a session adds to the run: paths start at the run's folder, and the run has one begin and one end.
+
+    A session that did not come to its own end may have lost anything, a verdict that was taken back among it.
+    """
     if not session or not isinstance(session[0], Began):
         raise ReportError(f"the journal in {session_dir} does not say which run it belongs to")
     known = [source for entry in own if isinstance(entry, Began) for source in entry.sources]
@@ -99,6 +102,8 @@ def _of_one_run(own: Sequence[Entry], session: list[Entry], session_dir: Path) -
             yield replace(entry, case=replace(entry.case, evidence=evidence))
         elif not isinstance(entry, Began | Ended):
             yield entry
+    if not any(isinstance(entry, Ended) for entry in session):
+        yield RunError(f"the session in {session_dir.as_posix()} did not finish")
 
 
 def _known_before(entry: Entry, seen: set[str]) -> bool:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import UsageError
+from harness.report.chain import manifest
 from harness.report.evidence import folder
-from harness.report.evidence.model import Case, Report
+from harness.report.evidence.model import Case, Report, ReportError
+from harness.report.exports import junit
 from harness.report.pages import html
+from harness.report.scope import proofs
 
 WHOLE: Final = "run.tar.xz"
-_OFFERED: Final = (folder.JUNIT, "prove.json")
 _PASSED: Final = ("pass", "skipped", "recorded")
 # Higher ones take several times as long and save a tenth (observed).
 _PRESET: Final = 2
@@ -31,9 +33,10 @@ def pack(run: Path, report: Report, target: Path) -> None:
     Raises UsageError when it is there already, and OSError.
     """
     make_new(target)
-    for name in _OFFERED:
-        if (run / name).is_file():
-            shutil.copyfile(run / name, target / name)
+    # Servers read this file, so it has to say what the pages say, whatever lies in the folder.
+    junit.write(target / folder.JUNIT, junit.suites(run / folder.JUNIT), report)
+    if _as_written(run, proofs.COPY):
+        shutil.copyfile(run / proofs.COPY, target / proofs.COPY)
     kept = replace(report, cases=[_without_evidence(case) for case in report.cases])
     for path in dict.fromkeys(path for case in kept.cases for path in case.evidence):
         if (run / path).is_file():
@@ -49,6 +52,15 @@ def make_new(target: Path) -> None:
     if target.exists():
         raise UsageError(f"{target} is there already", remedy="name a folder that is not there yet")
     target.mkdir(parents=True)
+
+
+def _as_written(run: Path, name: str) -> bool:
+    """Whether a file of a run is there, and is the one that its manifest has."""
+    try:
+        known = {entry.path: entry.sha256 for entry in manifest.read(run).files}
+    except ReportError:
+        return False
+    return (run / name).is_file() and known.get(name) == manifest.digest(run / name)
 
 
 def _without_evidence(case: Case) -> Case:

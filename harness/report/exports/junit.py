@@ -8,6 +8,7 @@ the suites are counted again.
 
 from __future__ import annotations
 
+import copy
 import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter, defaultdict
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from harness.errors import EXIT_BENCH_ERROR, EXIT_REQUIREMENT_FAILED
+from harness.errors import EXIT_REQUIREMENT_FAILED
 from harness.report.evidence import folder
 from harness.report.evidence.document import accepted
 from harness.report.evidence.model import Case, Report, Run
@@ -26,6 +27,7 @@ _COUNTED: Final = (("errors", "error"), ("failures", "failure"), ("skipped", "sk
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _OF_THE_RUN: Final = "harness"
 """What suite and class of a test case are called that stands for the run itself."""
+_RUN: Final = "the run"
 
 _Address = tuple[str, str]
 
@@ -42,14 +44,25 @@ def write(path: Path, found: Sequence[ElementTree.Element], report: Report) -> N
     """Write the suites as one file, in which each test case has the verdict of the report. Raises OSError."""
     root = ElementTree.Element("testsuites")
     root.extend(found)
+    _agree_with(root, report)
+    folder.write_whole(path, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def agrees(root: ElementTree.Element, report: Report) -> bool:
+    """Whether a file, by its outermost element, says of each test and of the run what the report says."""
+    settled = copy.deepcopy(root)
+    _agree_with(settled, report)
+    return ElementTree.tostring(settled) == ElementTree.tostring(root)
+
+
+def _agree_with(root: ElementTree.Element, report: Report) -> None:
     _settle(root, report.cases)
-    _add_the_run(root, report.run)
+    _speak_for_the_run(root, report.run)
     for suite in root:
         cases = suite.findall("testcase")
         suite.set("tests", str(len(cases)))
         for attribute, end in _COUNTED:
             suite.set(attribute, str(sum(case.find(end) is not None for case in cases)))
-    folder.write_whole(path, ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _settle(root: ElementTree.Element, cases: Sequence[Case]) -> None:
@@ -82,13 +95,14 @@ def _address(case: Case, said: dict[_Address, list[ElementTree.Element]]) -> _Ad
 
 
 def _end(element: ElementTree.Element) -> str:
-    return next((name for name in _BAD if element.find(name) is not None), "")
+    return next((name for name in _ENDS if element.find(name) is not None), "")
 
 
 def _wanted(case: Case) -> str:
+    """The end of a case; a failure that is accepted has the one that pytest gives to an expected failure."""
     if case.verdict == "fail":
-        return "" if accepted(case) else "failure"
-    return "error" if case.verdict == "error" else ""
+        return "skipped" if accepted(case) else "failure"
+    return case.verdict if case.verdict in _ENDS else ""
 
 
 def _join(root: ElementTree.Element, earlier: Sequence[ElementTree.Element], last: ElementTree.Element) -> None:
@@ -104,10 +118,11 @@ def _agree(element: ElementTree.Element, case: Case) -> None:
     """Have an element end as its case did."""
     wanted = _wanted(case)
     ends = [child for child in element if child.tag in _ENDS]
-    bad = [child for child in ends if child.tag in _BAD]
-    kept = next((child for child in bad if child.tag == wanted), next(iter(bad), None)) if wanted else None
+    # What pytest said of a failure is worth keeping where it is an error, and the other way round.
+    alike = [child for child in ends if child.tag == wanted or {child.tag, wanted} <= {*_BAD}]
+    kept = next((child for child in alike if child.tag == wanted), next(iter(alike), None))
     for child in ends:
-        if child is not kept and (wanted or child.tag in _BAD):
+        if child is not kept:
             element.remove(child)
     if kept is not None:
         kept.tag = wanted
@@ -118,15 +133,19 @@ def _agree(element: ElementTree.Element, case: Case) -> None:
             each.set("value", case.verdict)
 
 
-def _add_the_run(root: ElementTree.Element, run: Run) -> None:
-    """A run that failed by none of its tests has a test case of its own that failed."""
-    if run.exit_status in (EXIT_REQUIREMENT_FAILED, EXIT_BENCH_ERROR) and not any(map(_end, root.iter("testcase"))):
-        text = "\n".join(_reasons(run))
-        _say(
-            _added(root, _OF_THE_RUN, "the run"),
-            "failure" if run.exit_status == EXIT_REQUIREMENT_FAILED else "error",
-            text,
-        )
+def _speak_for_the_run(root: ElementTree.Element, run: Run) -> None:
+    """A run that failed by none of its tests has a test case of its own that failed.
+
+    One of a session says nothing any more where that is a part of a run: a bench without any of the selected tests is
+    no error there.
+    """
+    text = "\n".join(_reasons(run))
+    for suite in root:
+        for case in suite.findall(f"testcase[@classname='{_OF_THE_RUN}'][@name='{_RUN}']"):
+            suite.remove(case)
+    if run.verdict == "fail" and not any(_end(case) in _BAD for case in root.iter("testcase")):
+        end = "failure" if run.exit_status == EXIT_REQUIREMENT_FAILED else "error"
+        _say(_added(root, _OF_THE_RUN, _RUN), end, text)
 
 
 def _reasons(run: Run) -> Iterator[str]:

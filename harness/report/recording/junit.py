@@ -38,14 +38,16 @@ class JunitFile:
         """
         elsewhere = self.path.is_file() and self.path != self._own
         found = junit.suites(self.path if elsewhere else self._own)
-        if not found and not report.cases:
-            return
         junit.write(self._own, found, report)
         if elsewhere:
             shutil.copyfile(self._own, self.path)
 
-    def what_broke(self, error: Exception) -> str:
+    def what_broke(self, error: BaseException) -> str:
         """What an error at the end of a session means: that this file could not be written, or another plugin's."""
+        if isinstance(error, SystemExit):
+            return f"a plugin called sys.exit({error.code!r}) at the end of the session, before others had theirs"
+        if isinstance(error, KeyboardInterrupt):
+            return f"the run was interrupted: {error or 'Ctrl-C'}"
         frames = pytest.ExceptionInfo.from_exception(error).traceback
         if any(frame.path == Path(junitxml.__file__) for frame in frames):
             return f"the JUnit file {self.path} could not be written: {reason(error)}"

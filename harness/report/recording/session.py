@@ -268,7 +268,8 @@ class RunRecorder:
         """Make the report in every case, and give the session its exit status."""
         try:
             return (yield)
-        except Exception as error:
+        except BaseException as error:
+            # sys.exit, too: whoever comes behind it has not had a say.
             self._broken = self._junit.what_broke(error)
             self.add_error(self._broken)
             return None
@@ -389,6 +390,9 @@ class RunRecorder:
         elif exitstatus != pytest.ExitCode.OK and not explained:
             self.add_error(f"pytest ended with status {int(exitstatus)}")
         self._journal.write(end)
+        if self._journal.lost is not None and self._lost is None:
+            # Nobody can derive from the journal what this process still knows.
+            self.add_error(f"the evidence could not be written: {reason(self._journal.lost)}")
         return build(self._journal.entries)
 
     def _case_folder(self) -> Path | None:
