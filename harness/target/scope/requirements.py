@@ -48,7 +48,7 @@ def scope_of_run(
     """The scope of each bench of a labgrid configuration, and the waivers of those that are selected.
 
     ``named`` are the requirements that tests of the run may name: what a catalogue of the user's own
-    (``--requirements``) states beyond the harness's is to be judged as well, whatever a target selects of the harness's.
+    (``--requirements``) states beyond the harness's is to be judged as well, whatever a target selects of that.
 
     ``left_out`` are the placements that the run leaves out, ``systems`` the systems that are tried, by the name of the
     bench. With ``figures`` the run takes many samples of each figure, and the thresholds of the selected benches are
