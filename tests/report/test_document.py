@@ -24,6 +24,7 @@ from harness.report.evidence.journal import (
     Ended,
     Entry,
     ItemIdentified,
+    LookedAt,
     Narrowed,
     PlanMade,
     RunError,
@@ -127,7 +128,7 @@ def test_each_site_has_its_own_record(field: str) -> None:
     assert len(results([one, other])) == 2
 
 
-WHOLE = (ScopeSet([BenchScope("left", "device", "7.0", "everything", ["R"])]),)
+WHOLE = (ScopeSet([BenchScope("left", "device", "7.0", "everything", ["R"])]), LookedAt(["a", "t"]))
 
 
 @pytest.mark.parametrize(
@@ -136,6 +137,7 @@ WHOLE = (ScopeSet([BenchScope("left", "device", "7.0", "everything", ["R"])]),)
         ([case("a", "pass", "R")], 0),
         ([case("a", "recorded", "R")], 4),
         ([case("a", "pass"), case("b", "skipped", "R")], 4),
+        ([case("not looked at", "pass", "R")], 4),
         ([case("a", "pass", "R"), case("b", "skipped", "R")], 0),
         ([case("a", "pass", "R"), case("b", "fail", known_failure=KNOWN)], 0),
         ([case("a", "pass"), case("b", "fail")], 1),

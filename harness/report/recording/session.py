@@ -268,8 +268,7 @@ class RunRecorder:
         """Make the report in every case, and give the session its exit status."""
         try:
             return (yield)
-        except BaseException as error:
-            # sys.exit, too: whoever comes behind it has not had a say.
+        except BaseException as error:  # sys.exit, too: who comes behind it has had no say.
             self._broken = self._junit.what_broke(error)
             self.add_error(self._broken)
             return None
@@ -379,13 +378,11 @@ class RunRecorder:
 
     def _end(self, exitstatus: int) -> Report:
         end = Ended(datetime.now(UTC).isoformat(), time.monotonic() - self._began)
-        report = build([*self._journal.entries, end])
-        explained = bool(report.run.reasons)
+        explained = bool(build([*self._journal.entries, end]).run.reasons)
+        told = any(isinstance(entry, RunError) for entry in self._journal.entries)
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             self.add_error(NOTHING_SELECTED, usage=True)
-        elif exitstatus == pytest.ExitCode.USAGE_ERROR and not any(
-            isinstance(entry, RunError) for entry in self._journal.entries
-        ):
+        elif exitstatus == pytest.ExitCode.USAGE_ERROR and not told:
             self.add_error("pytest rejected the run; see its message", usage=True)
         elif exitstatus != pytest.ExitCode.OK and not explained:
             self.add_error(f"pytest ended with status {int(exitstatus)}")
