@@ -14,6 +14,7 @@ from harness.report.comparing.comparison import Comparison, compare
 from harness.report.evidence.document import build
 from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, Journal, RunError, ScopeSet
 from harness.report.evidence.model import BenchScope, Case, Metric, Observation, Report, Source, Verdict
+from harness.report.exports import history
 from harness.site import Site
 
 LEFT, RIGHT = Site("left", "x86_64", "pci", "probe", "serial"), Site("right", "aarch64", "pci", "probe", "serial")
@@ -98,6 +99,8 @@ def test_a_run_whose_verdict_fell_is_worse_although_no_requirement_changed(new: 
     said = pages.markdown(found)
     assert f"# PASS to {verdict}" in said
     assert f"## Why it is {verdict} now\n\n* {why}" in said
+    assert why in history.in_one_line(found, new)
+    assert "no verdict changed" not in history.in_one_line(found, new)
     assert not compare(new, old).worse
     assert not compare(new, new).worse
     assert "Why it is" not in pages.markdown(compare(new, old))

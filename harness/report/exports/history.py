@@ -45,7 +45,8 @@ def in_one_line(comparison: Comparison | None, report: Report) -> str:
     now = report.run.verdict.upper()
     if comparison is None:
         return f"{now}, no earlier run to compare with"
-    changes = "; ".join(_changes(comparison)) or "no verdict changed"
+    why = comparison.new.reasons[:1] if comparison.fell else []
+    changes = "; ".join([*_changes(comparison)] or why) or "no verdict changed"
     before = comparison.old.verdict.upper()
     return f"{now}, {'as before' if now == before else f'was {before}'}: {changes} (since {comparison.old.run})"
 
