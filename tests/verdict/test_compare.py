@@ -12,7 +12,7 @@ from harness.cli import main
 from harness.report.comparing import pages
 from harness.report.comparing.comparison import Comparison, compare
 from harness.report.evidence.document import build
-from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, Journal, RunError, ScopeSet
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, Journal, LookedAt, RunError, ScopeSet
 from harness.report.evidence.model import BenchScope, Case, Metric, Observation, Report, Source, Verdict
 from harness.report.exports import history
 from harness.site import Site
@@ -76,7 +76,8 @@ def whole(*entries: Entry, source: str = "a" * 40) -> Report:
     scope = ScopeSet([BenchScope("left", "board left", "7.0", "everything", ["R-1"])])
     sources = [Source("the harness", source)]
     began = Began("run", "2026-01-01T00:00:00+00:00", "", "1", "", "", "", sources=sources)
-    return build([began, scope, case("R-1", "pass"), *entries, Ended("2026-01-01T00:01:00+00:00")])
+    judged = [case("R-1", "pass"), LookedAt(["t.py::test_R-1"])]
+    return build([began, scope, *judged, *entries, Ended("2026-01-01T00:01:00+00:00")])
 
 
 KILLED = RunError("left: pytest was ended by SIGKILL")
