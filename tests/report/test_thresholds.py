@@ -13,7 +13,7 @@ import pytest
 from harness.cli import bench
 from harness.report.evidence import reader
 from harness.report.evidence.document import build
-from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, RunError, ScopeSet
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, LookedAt, RunError, ScopeSet
 from harness.report.evidence.model import BenchScope, Case, Metric, Report, Source, Verdict
 from harness.report.figures import thresholds
 from harness.report.figures.records import Threshold
@@ -128,10 +128,11 @@ def test_figures_of_which_none_can_be_judged_are_a_bench_error() -> None:
 @pytest.mark.parametrize("judges_nothing", [ratio("stream", least=0.1), UNKNOWN])
 def test_a_threshold_that_judges_nothing_makes_no_pass(judges_nothing: Threshold) -> None:
     kept = value("round trip", "us", most=99)
-    whole = ScopeSet([BenchScope("desk", "board desk", "7.0", "everything", ["SHM-PERF-01"])])
+    scope = ScopeSet([BenchScope("desk", "board desk", "7.0", "everything", ["SHM-PERF-01"])])
+    whole = [scope, LookedAt(["suites/performance/test_a.py::test_b"])]
     sources = [Source("the harness", "c" * 40)]
-    assert night(kept, verdict="pass", more=[whole], sources=sources).run.verdict == "pass"
-    run = night(kept, judges_nothing, verdict="pass", more=[whole], sources=sources).run
+    assert night(kept, verdict="pass", more=whole, sources=sources).run.verdict == "pass"
+    run = night(kept, judges_nothing, verdict="pass", more=whole, sources=sources).run
     assert (run.verdict, run.exit_status) == ("partial", 4)
     [shortfall] = run.shortfalls
     assert shortfall.kind == "threshold"
