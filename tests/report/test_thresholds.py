@@ -129,7 +129,7 @@ def test_figures_of_which_none_can_be_judged_are_a_bench_error() -> None:
 def test_a_threshold_that_judges_nothing_makes_no_pass(judges_nothing: Threshold) -> None:
     kept = value("round trip", "us", most=99)
     scope = ScopeSet([BenchScope("desk", "board desk", "7.0", "everything", ["SHM-PERF-01"])])
-    whole = [scope, LookedAt(["suites/performance/test_a.py::test_b"])]
+    whole: list[Entry] = [scope, LookedAt(["suites/performance/test_a.py::test_b"])]
     sources = [Source("the harness", "c" * 40)]
     assert night(kept, verdict="pass", more=whole, sources=sources).run.verdict == "pass"
     run = night(kept, judges_nothing, verdict="pass", more=whole, sources=sources).run
