@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.report.evidence.document import build
-from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, ScopeSet
+from harness.report.evidence.journal import Began, CaseDone, Ended, Entry, LookedAt, ScopeSet
 from harness.report.evidence.model import BenchScope, Case, Report, Source, Verdict
 from harness.report.evidence.system import SystemFile, SystemTried
 from harness.site import Site
@@ -31,7 +31,8 @@ def _report(scopes: dict[str, list[str]], *entries: Entry, left_out: str = "") -
         BenchScope(bench, "device", "7.0", "everything", requirements, selected=bench != left_out)
         for bench, requirements in scopes.items()
     ]
-    return build([BEGAN, ScopeSet(benches), *entries, Ended("2026-01-01T00:01:00+00:00")])
+    looked_at = LookedAt([entry.case.test for entry in entries if isinstance(entry, CaseDone)])
+    return build([BEGAN, ScopeSet(benches), *entries, looked_at, Ended("2026-01-01T00:01:00+00:00")])
 
 
 BOTH = {"left": ["SHM-ALLOW-01", "SHM-SYS-02"], "right": ["SHM-ALLOW-01", "SHM-SYS-02"]}
