@@ -76,7 +76,7 @@ def whole(*entries: Entry, source: str = "a" * 40) -> Report:
     scope = ScopeSet([BenchScope("left", "board left", "7.0", "everything", ["R-1"])])
     sources = [Source("the harness", source)]
     began = Began("run", "2026-01-01T00:00:00+00:00", "", "1", "", "", "", sources=sources)
-    judged = [case("R-1", "pass"), LookedAt(["t.py::test_R-1"])]
+    judged: list[Entry] = [case("R-1", "pass"), LookedAt(["t.py::test_R-1"])]
     return build([began, scope, *judged, *entries, Ended("2026-01-01T00:01:00+00:00")])
 
 
