@@ -34,25 +34,26 @@ _THIS_MACHINE: Final = f"{platform.machine()}-linux-gnu.2.28"
 
 def probe_image(arch: Arch, variant: ProbeVariant = "") -> Path:
     """The bootable image of the probe guest (ELF). Raises HarnessError when it does not compile."""
-    recipe = probe_recipe(arch, variant)
-    return compile_c(recipe).path / recipe.output
+    return _compiled(probe_recipe(arch, variant))
 
 
 def window_library() -> Path:
     """The shared object for QEMU processes of this machine. Raises HarnessError when it does not compile."""
-    recipe = window_recipe()
-    return compile_c(recipe).path / recipe.output
+    return _compiled(window_recipe())
 
 
 def qvm_program() -> Path:
     """The emulated host's qvm for this machine. Raises HarnessError when it does not compile."""
-    recipe = qvm_recipe()
-    return compile_c(recipe).path / recipe.output
+    return _compiled(qvm_recipe())
 
 
 def register_server() -> Path:
     """The vfio-user server that figures are held against. Raises HarnessError when it does not compile."""
-    recipe = register_server_recipe()
+    return _compiled(register_server_recipe())
+
+
+def _compiled(recipe: Recipe) -> Path:
+    """What a recipe makes."""
     return compile_c(recipe).path / recipe.output
 
 

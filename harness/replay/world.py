@@ -21,11 +21,10 @@ from harness.errors import BenchError
 from harness.host.protocol import HOST_CLIENT, HOST_STATUS, PATHS, PULSES, REGIONS, REPORTS, ShmemHostProtocol
 from harness.replay.drawn.layout import laid_out
 from harness.replay.guests import Guest
-from harness.replay.model.state import Facts, Outcome, cannot_start
+from harness.replay.model.state import Facts, Outcome, cannot_start, made_by
 from harness.replay.programs import Program
 from harness.replay.script import GUESTS, HOST, PROGRAMS, Script, Step
 from harness.shmem.config import ShmemVdev
-from harness.shmem.oracle import creations
 from harness.shmem.profile import Profile
 
 _PATHS_RELEASE: Final = "8.0"
@@ -161,7 +160,7 @@ class World:
 
 def _create_the_same(guests: Sequence[Sequence[ShmemVdev]], profile: Profile) -> bool:
     """Whether there is a region that more than one of the guests create."""
-    made = [{one.host_name for vdev in vdevs for one in creations(vdev, profile)} for vdevs in guests]
+    made = [made_by(vdevs, profile) for vdevs in guests]
     return len(set().union(*made)) < sum(map(len, made))
 
 

@@ -456,6 +456,11 @@ class Profile:
         """Whether qvm goes on whatever a guest loads and stores in a window: in vain, or with a fault at most."""
         return self.detached_window != "qvm-exit" and (self.access_widths == "any" or self.bad_access != "qvm-exit")
 
+    @property
+    def keeps_created(self) -> bool:
+        """Whether a create leaves a region as it is that is there already, and takes none of its places for clients."""
+        return (self.create_existing, self.create_slot) == ("keep", "free")
+
     def held_clients(self, creators: int) -> int:
         """How many clients a region has by the qvms of ``creators`` guests which name it in a ``create``."""
         return creators if self.create_slot == "held" else 0

@@ -84,8 +84,9 @@ def write_everywhere(guest: Guest, random: Random) -> None:
     """Into a region, behind it, where the guest has left one, and where it never had one."""
     kept, left = (guest.attach(f"{name} of {guest.name}", PAGES) for name in ("kept", "left"))
     left.detach()
-    windows = random.choices(guest.windows(), [len(window) for window in guest.windows()], k=WRITTEN)
-    places = [random.choice(window[::PAGE_SIZE]) for window in windows]
+    windows = guest.windows()
+    chosen = random.choices(windows, [len(window) for window in windows], k=WRITTEN)
+    places = [random.choice(window[::PAGE_SIZE]) for window in chosen]
     places += [region.address + PAGE_SIZE * page for region in (kept, left) for page in range(1, 2 * PAGES)]
     # A store to a page of registers has no effect: the first eight bytes can only be read.
     for place in places:

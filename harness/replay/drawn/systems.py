@@ -258,7 +258,7 @@ class _Stock:
 
         The second one keeps the region, where the profile says what comes of that.
         """
-        kept = (self.profile.create_existing, self.profile.create_slot) == ("keep", "free")
+        kept = self.profile.keeps_created
         return f"{self.random.choice(self.stems)}+" if kept and self.random.random() < _COMMON else own
 
     def _create(self, name: str) -> str:

@@ -18,10 +18,10 @@ from harness.replay.drawn.systems import HUGE_SIZES, SIZES, System, covered
 from harness.replay.drawn.weights import LONG_WAIT
 from harness.replay.model.parties import LINE_MASKED, MESSAGES_ALONE, Client, Region
 from harness.replay.model.reference import Reference
+from harness.replay.model.state import made_by
 from harness.replay.script import HOST, Step, as_bytes, as_text, encode_name
 from harness.replay.trial import Trial
 from harness.shmem import registers as reg
-from harness.shmem.oracle import creations
 
 _FINDS_OF_A_FULL_DEVICE: Final = 4
 _AGAIN: Final = (255, 256, 257, 300)
@@ -135,13 +135,9 @@ class Turns:
             guest = self._random.choice(asleep)
             if self._random.random() < _ABORTED:
                 self._abort(guest)
-            makes = {
-                creation.host_name
-                for vdev in self._reference.facts.vdevs[guest]
-                for creation in creations(vdev, self._reference.profile)
-            }
             profile = self._reference.profile
-            kept = (profile.create_existing, profile.create_slot) == ("keep", "free") and self._random.random() < 0.6
+            makes = made_by(self._reference.facts.vdevs[guest], profile)
+            kept = profile.keeps_created and self._random.random() < 0.6
             if not kept:
                 self._all_leave(makes)
             if kept and makes and self._random.random() < 0.5:

@@ -54,6 +54,11 @@ def cannot_start(vdevs: Sequence[ShmemVdev], profile: Profile) -> bool:
     return any(creation.problem or creation.pages > LARGEST for creation in made)
 
 
+def made_by(vdevs: Sequence[ShmemVdev], profile: Profile) -> frozenset[str]:
+    """The host's names of the regions that the creates of these devices make."""
+    return frozenset(creation.host_name for vdev in vdevs for creation in creations(vdev, profile))
+
+
 class Facts:
     """What does not change while the steps go on: the devices of each guest, the profile, what was learnt at the start.
 
@@ -79,8 +84,7 @@ class Facts:
     @cached_property
     def created(self) -> frozenset[str]:
         """The host's names of the regions that creates of the guests make."""
-        several = (vdev for vdevs in self.vdevs.values() for vdev in vdevs)
-        return frozenset(one.host_name for vdev in several for one in creations(vdev, self.profile))
+        return made_by([vdev for vdevs in self.vdevs.values() for vdev in vdevs], self.profile)
 
     def decide(self, actor: str, device: int, name: str) -> Decision:
         """What the oracle says about a name."""
@@ -230,9 +234,8 @@ class State:
     def _may_abort(self, actor: str) -> bool:
         """Whether it is known what is left of a start that is broken off: nothing, or what was there before."""
         profile = self.facts.profile
-        made = {creation.host_name for vdev in self.facts.vdevs[actor] for creation in creations(vdev, profile)}
-        kept = (profile.create_existing, profile.create_slot) == ("keep", "free")
-        known = kept or made.isdisjoint(region.name for region in self.regions)
+        made = made_by(self.facts.vdevs[actor], profile)
+        known = profile.keeps_created or made.isdisjoint(region.name for region in self.regions)
         return actor not in self.facts.refused and (not made or (profile.create_lifetime == "creating-qvm" and known))
 
     def _has_known_data(self, region: Region) -> bool:

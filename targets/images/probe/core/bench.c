@@ -127,13 +127,6 @@ static void run_bench(struct call *call)
     describe(&call->json, work, &run);
 }
 
-static void tell(struct json *json, const char *name, size_t first, uint64_t count)
-{
-    json_object(json, name);
-    statistics_describe(json, first, 2, count);
-    json_object_end(json);
-}
-
 /*
  * Shared memory and private RAM by turns in short pieces, so that what else the machine does hits both alike. The kept
  * samples are pairs of these two.
@@ -165,8 +158,8 @@ static void run_compare(struct call *call)
     }
     statistics_keep(2 * count);
     describe(&call->json, work, &run[0]);
-    tell(&call->json, "region", 0, count);
-    tell(&call->json, "private", 1, count);
+    statistics_describe_half(&call->json, "region", 0, count);
+    statistics_describe_half(&call->json, "private", 1, count);
 }
 
 const struct command bench_commands[] = {

@@ -67,13 +67,6 @@ static bool ask_all(struct call *call, struct asking *asking)
     return true;
 }
 
-static void tell(struct json *json, const char *name, size_t first, uint64_t count)
-{
-    json_object(json, name);
-    statistics_describe(json, first, 2, count);
-    json_object_end(json);
-}
-
 static void run_requests(struct call *call)
 {
     struct asking asking = {.device = device_selected(call)};
@@ -98,8 +91,8 @@ static void run_requests(struct call *call)
         return;
     statistics_keep(2 * asking.count);
     json_number(&call->json, "status", asking.status);
-    tell(&call->json, "request", 0, asking.count);
-    tell(&call->json, "detach", 1, asking.count);
+    statistics_describe_half(&call->json, "request", 0, asking.count);
+    statistics_describe_half(&call->json, "detach", 1, asking.count);
 }
 
 const struct command request_commands[] = {

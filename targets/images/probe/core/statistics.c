@@ -74,6 +74,13 @@ void statistics_describe(struct json *json, size_t first, size_t stride, size_t 
     json_number(json, "mean_ns", sum / count);
 }
 
+void statistics_describe_half(struct json *json, const char *name, size_t first, size_t count)
+{
+    json_object(json, name);
+    statistics_describe(json, first, 2, count);
+    json_object_end(json);
+}
+
 static void run_samples(struct call *call)
 {
     uint64_t first;

@@ -21,4 +21,7 @@ void statistics_note(size_t index, uint64_t value);
 /* Describes COUNT of the kept samples, every STRIDE-th from FIRST on; there is at least one. */
 void statistics_describe(struct json *json, size_t first, size_t stride, size_t count);
 
+/* The same as an object of that NAME, of samples that are pairs: COUNT of their FIRST (0) or second (1) members. */
+void statistics_describe_half(struct json *json, const char *name, size_t first, size_t count);
+
 #endif
